@@ -1,0 +1,205 @@
+package eio
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+)
+
+// First bytes of an unmasked, unfragmented, uncompressed WebSocket frame: FIN and the opcode (RFC
+// 6455 section 5.2).
+const (
+	finText   = 0x81
+	finBinary = 0x82
+)
+
+// Limits of the three forms of the length in a WebSocket header, and the marks of the longer ones.
+const (
+	maxLen7   = 125
+	maxLen16  = 1<<16 - 1
+	markLen16 = 126
+	markLen64 = 127
+)
+
+// Room for the wire bytes inside the allocation of a frame. With the 48 bytes of a Frame they fill
+// the allocator's classes of 128, 256 and 512 bytes. Larger ones get an allocation of their own, of
+// the exact size: there the copy outweighs one more malloc, and slack would cost memory in queues.
+const (
+	roomSmall  = 80
+	roomMedium = 208
+	roomLarge  = 464
+)
+
+// Frame is one Engine.IO packet of the server, encoded once for every transport and every recipient.
+// Immutable, safe for concurrent use, shared by reference; the garbage collector frees it.
+//
+// Its bytes are one slice of exact size: the WebSocket header, then the payload. The polling form of
+// a text packet is the part behind the header. The polling form of a binary packet is base64: it is
+// made when the first polling client needs it, and kept.
+//
+// A frame may have attachments linked behind it, see [Link]: then it stands for a whole Socket.IO
+// packet. The methods of a frame are about that frame alone, except [Frame.Size].
+type Frame struct {
+	wire   []byte // header and payload; never written after construction
+	next   *Frame // nil at the end of the chain; never written after Link
+	base64 atomic.Pointer[[]byte]
+	head   uint8 // length of the header
+	binary bool
+}
+
+type smallFrame struct {
+	Frame
+	room [roomSmall]byte
+}
+
+type mediumFrame struct {
+	Frame
+	room [roomMedium]byte
+}
+
+type largeFrame struct {
+	Frame
+	room [roomLarge]byte
+}
+
+// Control packets that are the same for every recipient. Shared and immutable: never pass them to
+// Link as a head or an attachment.
+var (
+	PingFrame  = NewText([]byte{byte(Ping)})  // "2", the heartbeat
+	PongProbe  = NewText([]byte("3probe"))    // answer to "2probe"
+	NoopFrame  = NewText([]byte{byte(Noop)})  // "6", releases a waiting poll
+	CloseFrame = NewText([]byte{byte(Close)}) // "1"
+)
+
+// NewText returns the frame of a text packet, which includes its type. It copies packet. The packet
+// must be UTF-8 (a WebSocket client fails the connection otherwise, RFC 6455 section 8.1) and must
+// not contain [Separator] if it may leave by polling.
+func NewText(packet []byte) *Frame {
+	f := newFrame(finText, len(packet))
+	copy(f.wire[f.head:], packet)
+	return f
+}
+
+// NewMessage returns the frame of a text message: the type Message, then data. It copies data. The
+// conditions of NewText hold.
+func NewMessage(data []byte) *Frame {
+	f := newFrame(finText, 1+len(data))
+	f.wire[f.head] = byte(Message)
+	copy(f.wire[int(f.head)+1:], data)
+	return f
+}
+
+// NewBinary returns the frame of a binary message. It copies data.
+func NewBinary(data []byte) *Frame {
+	f := newFrame(finBinary, len(data))
+	f.binary = true
+	copy(f.wire[f.head:], data)
+	return f
+}
+
+// newFrame allocates a frame for a payload of n bytes and writes its header.
+func newFrame(first byte, n int) *Frame {
+	var header [10]byte
+	head := putHeader(&header, first, n)
+	size := head + n
+
+	var f *Frame
+	switch {
+	case size <= roomSmall:
+		s := new(smallFrame)
+		f, s.wire = &s.Frame, s.room[:size:size]
+	case size <= roomMedium:
+		m := new(mediumFrame)
+		f, m.wire = &m.Frame, m.room[:size:size]
+	case size <= roomLarge:
+		l := new(largeFrame)
+		f, l.wire = &l.Frame, l.room[:size:size]
+	default:
+		f = &Frame{wire: make([]byte, size)}
+	}
+	f.head = uint8(head)
+	copy(f.wire, header[:head])
+	return f
+}
+
+// putHeader writes the WebSocket header for n payload bytes and returns its length: 2, 4 or 10. The
+// shortest form of the length is mandatory (RFC 6455 section 5.2).
+func putHeader(h *[10]byte, first byte, n int) int {
+	h[0] = first
+	switch {
+	case n <= maxLen7:
+		h[1] = byte(n)
+		return 2
+	case n <= maxLen16:
+		h[1] = markLen16
+		binary.BigEndian.PutUint16(h[2:], uint16(n))
+		return 4
+	}
+	h[1] = markLen64
+	binary.BigEndian.PutUint64(h[2:], uint64(n))
+	return 10
+}
+
+// Link puts attachments behind head, in order, and returns head: from then on it stands for the
+// whole Socket.IO packet. Link is part of the construction: no frame of the chain may have been
+// shared before, and a frame can be in one chain only. The same data in two packets needs two
+// frames.
+func Link(head *Frame, attachments ...*Frame) *Frame {
+	last := head
+	for _, a := range attachments {
+		last.next = a
+		last = a
+	}
+	return head
+}
+
+// Next returns the attachment behind f, or nil. The rest of a chain is a chain itself.
+func (f *Frame) Next() *Frame { return f.next }
+
+// Binary reports whether f is a binary message.
+func (f *Frame) Binary() bool { return f.binary }
+
+// WebSocket returns f as one complete unmasked WebSocket frame, header included. The caller must not
+// change it.
+func (f *Frame) WebSocket() []byte { return f.wire }
+
+// Payload returns the payload: a text packet with its type, or the bare bytes of a binary message.
+// The caller must not change it.
+func (f *Frame) Payload() []byte { return f.wire[f.head:] }
+
+// Size returns the bytes of f and of all frames linked behind it, in their WebSocket form. It is the
+// measure for bounds on queues, on both transports.
+func (f *Frame) Size() int {
+	size := 0
+	for ; f != nil; f = f.next {
+		size += len(f.wire)
+	}
+	return size
+}
+
+// PollingLen returns how many bytes AppendPolling adds.
+func (f *Frame) PollingLen() int {
+	n := len(f.wire) - int(f.head)
+	if f.binary {
+		return binaryLen(n)
+	}
+	return n
+}
+
+// AppendPolling appends the polling form of f to dst: the text packet, or 'b' and base64.
+func (f *Frame) AppendPolling(dst []byte) []byte {
+	if f.binary {
+		return append(dst, f.encoded()...)
+	}
+	return append(dst, f.wire[f.head:]...)
+}
+
+// encoded returns the polling form of a binary frame, made on first use. Callers that race make
+// equal results, and any of them may stay.
+func (f *Frame) encoded() []byte {
+	if p := f.base64.Load(); p != nil {
+		return *p
+	}
+	b := AppendBinary(make([]byte, 0, f.PollingLen()), f.Payload())
+	f.base64.Store(&b)
+	return b
+}

@@ -1,0 +1,97 @@
+package eio
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// S7, S8: the heartbeat values and maxPayload are in the open packet.
+func TestAppendOpenS7S8(t *testing.T) {
+	o := OpenInfo{SID: "lv_VI97HAXpY6yYWAAAC", Upgrades: []string{"websocket"}, PingInterval: 25 * time.Second,
+		PingTimeout: 20 * time.Second, MaxPayload: 1_000_000}
+	const want = `0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
+	if got := AppendOpen(nil, &o); string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	o = OpenInfo{SID: `a"b`, PingInterval: 1500 * time.Microsecond}
+	const bare = `x0{"sid":"a\"b","upgrades":[],"pingInterval":1,"pingTimeout":0,"maxPayload":0}`
+	if got := AppendOpen([]byte("x"), &o); string(got) != bare {
+		t.Errorf("got  %s\nwant %s", got, bare)
+	}
+	o.Upgrades = []string{"websocket", "webtransport"}
+	var back struct{ Upgrades []string }
+	if err := json.Unmarshal(AppendOpen(nil, &o)[1:], &back); err != nil || !reflect.DeepEqual(back.Upgrades, o.Upgrades) {
+		t.Errorf("upgrades %v %v", back.Upgrades, err)
+	}
+}
+
+// N2: codes, texts and statuses of the reference server.
+func TestErrorCodesN2(t *testing.T) {
+	tests := []struct {
+		code   ErrorCode
+		status int
+		body   string
+	}{
+		{TransportUnknown, 400, `{"code":0,"message":"Transport unknown"}`},
+		{SessionIDUnknown, 400, `{"code":1,"message":"Session ID unknown"}`},
+		{BadHandshakeMethod, 400, `{"code":2,"message":"Bad handshake method"}`},
+		{BadRequest, 400, `{"code":3,"message":"Bad request"}`},
+		{Forbidden, 403, `{"code":4,"message":"Forbidden"}`},
+		{UnsupportedProtocolVersion, 400, `{"code":5,"message":"Unsupported protocol version"}`},
+		{99, 400, `{"code":99,"message":"Bad request"}`},
+		{-1, 400, `{"code":-1,"message":"Bad request"}`},
+	}
+	for _, tt := range tests {
+		if got := AppendError(nil, tt.code, ""); string(got) != tt.body {
+			t.Errorf("%d: %s, want %s", tt.code, got, tt.body)
+		}
+		if got := tt.code.Status(); got != tt.status {
+			t.Errorf("%d: status %d, want %d", tt.code, got, tt.status)
+		}
+	}
+	if got := AppendError([]byte("x"), Forbidden, "say \"please\"\n"); string(got) != `x{"code":4,"message":"say \"please\"\n"}` {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestAppendJSONString(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{"", `""`},
+		{"plain", `"plain"`},
+		{`"\/`, `"\"\\/"`},
+		{"\b\f\n\r\t", `"\b\f\n\r\t"`},
+		{"\x00\x1f\x7f", "\"\\u0000\\u001f\x7f\""},
+		{"<é€𝄞>", `"<é€𝄞>"`},
+		{"a\xffb", `"a\ufffdb"`},
+		{"\xed\xa0\x80", `"\ufffd\ufffd\ufffd"`}, // a lone surrogate
+		{"\xe2\x82", `"\ufffd\ufffd"`},
+		{"\ufffd", "\"\ufffd\""},
+	}
+	for _, tt := range tests {
+		if got := appendJSONString(nil, tt.in); string(got) != tt.want {
+			t.Errorf("%q: %s, want %s", tt.in, got, tt.want)
+		}
+	}
+}
+
+func FuzzAppendJSONString(f *testing.F) {
+	for _, s := range []string{"", "a\"b\\c\n\x00", "é\xff€", "\xed\xa0\x80", "\u2028"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		out := appendJSONString(nil, in)
+		if !utf8.Valid(out) {
+			t.Fatalf("%q: not UTF-8: %q", in, out)
+		}
+		var back string
+		if err := json.Unmarshal(out, &back); err != nil {
+			t.Fatalf("%q: %s: %v", in, out, err)
+		}
+		if want := string([]rune(in)); back != want {
+			t.Fatalf("%q: reads back as %q, want %q", in, back, want)
+		}
+	})
+}

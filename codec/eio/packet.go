@@ -1,0 +1,111 @@
+package eio
+
+import (
+	"encoding/base64"
+	"errors"
+)
+
+// Protocol is the protocol revision this package speaks: the value of the EIO query parameter.
+const Protocol = 4
+
+// Errors of the decoders. Each of them means that the peer broke the protocol: the reference server
+// ends the session with the reason "parse error".
+var (
+	// ErrPacket reports an empty packet or a packet of an unknown type.
+	ErrPacket = errors.New("eio: malformed packet")
+	// ErrBase64 reports a binary packet that is not base64.
+	ErrBase64 = errors.New("eio: malformed base64 in a binary packet")
+	// ErrUTF8 reports a polling body that is not UTF-8.
+	ErrUTF8 = errors.New("eio: payload is not valid UTF-8")
+	// ErrTooManyPackets reports a polling body with more packets than the receiver allows.
+	ErrTooManyPackets = errors.New("eio: too many packets in one payload")
+)
+
+// PacketType is the first character of an encoded packet (protocol section "Protocol"). Immutable.
+type PacketType byte
+
+// The packet types, with the value they have on the wire.
+const (
+	Open    PacketType = '0' // server to client: the handshake, see AppendOpen
+	Close   PacketType = '1' // either way: this transport can be closed
+	Ping    PacketType = '2' // server to client: heartbeat; client to server: only "2probe", in an upgrade
+	Pong    PacketType = '3' // client to server: heartbeat; server to client: only "3probe"
+	Message PacketType = '4' // either way: data
+	Upgrade PacketType = '5' // client to server: the new transport takes over
+	Noop    PacketType = '6' // server to client: releases a waiting poll during an upgrade
+)
+
+// binaryPrefix starts a binary message in the text form. It replaces the packet type: only messages
+// can be binary.
+const binaryPrefix = 'b'
+
+// String returns the protocol's name of the type, or "unknown".
+func (t PacketType) String() string {
+	switch t {
+	case Open:
+		return "open"
+	case Close:
+		return "close"
+	case Ping:
+		return "ping"
+	case Pong:
+		return "pong"
+	case Message:
+		return "message"
+	case Upgrade:
+		return "upgrade"
+	case Noop:
+		return "noop"
+	}
+	return "unknown"
+}
+
+// Packet is one decoded packet. It is a view, immutable for its reader: Data points into the bytes
+// that were parsed and is valid as long as they are.
+type Packet struct {
+	Type   PacketType
+	Binary bool   // Data is binary; then Type is Message
+	Data   []byte // without the type; its capacity ends with it, so an append never spills over
+}
+
+// ParseText parses one packet in its text form: a WebSocket text message, or one packet of a polling
+// body. It returns ErrPacket for an empty packet or an unknown type.
+//
+// A packet that starts with 'b' is a binary message in base64. Over WebSocket it comes from official
+// clients with the option forceBase64. It is decoded in place, so b is overwritten; ErrBase64 says
+// that it could not be. See [Payload] for what counts as base64.
+//
+// Whether b is UTF-8 is not checked here: the WebSocket layer has done so (RFC 6455 section 8.1), and
+// Payload does it for a whole body.
+func ParseText(b []byte) (Packet, error) {
+	if len(b) == 0 {
+		return Packet{}, ErrPacket
+	}
+	data := b[1:len(b):len(b)]
+	switch t := PacketType(b[0]); {
+	case t >= Open && t <= Noop:
+		return Packet{Type: t, Data: data}, nil
+	case t == binaryPrefix:
+		data, ok := decodeBase64(data)
+		if !ok {
+			return Packet{}, ErrBase64
+		}
+		return Packet{Type: Message, Binary: true, Data: data}, nil
+	}
+	return Packet{}, ErrPacket
+}
+
+// AppendPacket appends a text packet to dst: the type, then data. Data of a packet that may leave by
+// polling must not contain [Separator], which the protocol cannot escape; JSON never does.
+func AppendPacket(dst []byte, t PacketType, data []byte) []byte {
+	return append(append(dst, byte(t)), data...)
+}
+
+// AppendBinary appends a binary message in its text form to dst: 'b', then data in padded standard
+// base64.
+func AppendBinary(dst, data []byte) []byte {
+	return base64.StdEncoding.AppendEncode(append(dst, binaryPrefix), data)
+}
+
+// binaryLen returns how many bytes AppendBinary adds for n bytes of data.
+func binaryLen(n int) int { return 1 + base64.StdEncoding.EncodedLen(n) }

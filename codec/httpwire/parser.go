@@ -1,0 +1,253 @@
+package httpwire
+
+import "bytes"
+
+// emptyLinesMax is how many empty lines before a request line are forgiven; old
+// clients put one behind a body (RFC 9112, section 2.2).
+const emptyLinesMax = 2
+
+// phase is what the parser reads next.
+type phase uint8
+
+const (
+	phaseStart     phase = iota // empty lines before the request line
+	phaseHead                   // request line and fields
+	phaseSized                  // a body of known length, maybe 0
+	phaseChunkLine              // the size of a chunk
+	phaseChunkData              // what it holds
+	phaseChunkEnd               // the CRLF behind that
+	phaseTrailers               // the fields after the last chunk
+)
+
+// Parser finds the requests in the bytes of one connection. It is loop-owned; the
+// zero value is ready. It holds positions only, no bytes and no memory of its own.
+type Parser struct {
+	err *Error // why the stream is beyond repair; nil while it is not
+
+	scan    int32 // the bytes before it have been looked at
+	line    int32 // where the line begins that is being looked for
+	bodyAt  int32 // where the body begins; 0 until the head is complete
+	length  int32 // Content-Length; when chunked, what the chunk still lacks
+	decoded int32 // when chunked: length of the body so far, from bodyAt on
+	trailer int32 // when chunked: where the trailers begin
+	fields  int32 // fields seen, of the head and then of the trailers
+	start   uint8 // where the request line begins, behind empty lines
+	phase   phase
+	expects bool // the peer waits for 100 Continue
+}
+
+// Parse looks for a whole request at the beginning of buf. buf must begin at the
+// first byte that no earlier call consumed, and hold all that came since.
+//
+// With n > 0 req is filled with views of buf, valid until the caller drops or
+// overwrites those bytes, and the next request begins at buf[n]. With n == 0 and
+// no error more bytes are needed: keep buf as it is and call again with the same
+// bytes and more behind them, at the same address or another; lim must not change
+// within a request. Chunked bodies are decoded in place, so bytes of buf behind
+// the head may change with every call. An error is an *Error; the connection must
+// be answered with its status and closed, and every later call repeats it.
+//
+// The outcome depends on the bytes alone, not on how they are cut into calls, and
+// the work of all calls together is linear in their number.
+//
+// Where it is stricter than RFC 9112: bare LF and repeated equal Content-Lengths
+// are refused, as are white space around chunk sizes, targets with bytes outside
+// ASCII, userinfo in targets, percent escapes in hosts, and minor versions above 1.
+func (p *Parser) Parse(buf []byte, lim *Limits, req *Request) (n int, err error) {
+	if p.err != nil {
+		return 0, p.err
+	}
+	n, fault := p.advance(buf, lim, req)
+	if fault != nil {
+		p.err = fault
+		return 0, fault
+	}
+	if n > 0 {
+		*p = Parser{}
+	}
+	return n, nil
+}
+
+// Reset makes the parser ready for the first request of a connection.
+func (p *Parser) Reset() { *p = Parser{} }
+
+// HeadDone reports whether the head of the current request is complete while its
+// body is not. A time limit for heads may be lifted then.
+func (p *Parser) HeadDone() bool { return p.bodyAt > 0 }
+
+// Need returns how long buf will be when it holds the whole request, once that is
+// known from a Content-Length, and else 0. It is a hint for sizing the buffer, and
+// never above the limits.
+func (p *Parser) Need() int {
+	if p.phase != phaseSized {
+		return 0
+	}
+	return int(p.bodyAt) + int(p.length)
+}
+
+// ExpectsContinue reports, once for a request, that its head is complete and asks
+// for 100 Continue (RFC 9110, section 10.1.1) and that nothing of its body had
+// come with the head. The answer is ContinueResponse.
+func (p *Parser) ExpectsContinue() bool {
+	expects := p.expects && p.err == nil
+	p.expects = false
+	return expects
+}
+
+func (p *Parser) advance(buf []byte, lim *Limits, req *Request) (int, *Error) {
+	if len(buf) < int(p.scan) {
+		return 0, nil // the caller lost bytes; nothing good can come of it
+	}
+	b := lim.bounds()
+	if p.phase == phaseStart {
+		if err := p.skipEmptyLines(buf); err != nil || p.phase == phaseStart {
+			return 0, err
+		}
+	}
+	filled := false
+	if p.phase == phaseHead {
+		if err := p.readHead(buf, &b, req); err != nil || p.phase == phaseHead {
+			return 0, err
+		}
+		filled = true
+	}
+	bodyEnd, end, err := p.readBody(buf, &b)
+	if err != nil || end == 0 {
+		return 0, err
+	}
+	if !filled {
+		// The head came with an earlier call, and buf may have moved since.
+		var f framing
+		if err := parseHead(p.headOf(buf), req, &f); err != nil {
+			return 0, err
+		}
+		if err := f.check(req); err != nil {
+			return 0, err
+		}
+	}
+	req.Body = buf[p.bodyAt:bodyEnd:bodyEnd]
+	return end, nil
+}
+
+// headOf is the complete head, without its empty line.
+func (p *Parser) headOf(buf []byte) []byte {
+	end := int(p.bodyAt) - len("\r\n")
+	return buf[p.start:end:end]
+}
+
+// skipEmptyLines goes on to phaseHead at the first byte that can begin a method.
+// Looking at that byte already here turns a TLS hello away without waiting for a
+// line end that never comes.
+func (p *Parser) skipEmptyLines(buf []byte) *Error {
+	for rest := buf[p.start:]; len(rest) > 0; rest = buf[p.start:] {
+		switch {
+		case class[rest[0]]&classToken != 0:
+			p.line, p.scan = int32(p.start), int32(p.start)
+			p.phase = phaseHead
+			return nil
+		case rest[0] != '\r' || int(p.start) == emptyLinesMax*len("\r\n"):
+			return errEmptyLines
+		case len(rest) == 1:
+			return nil
+		case rest[1] != '\n':
+			return errEmptyLines
+		}
+		p.start += uint8(len("\r\n"))
+	}
+	return nil
+}
+
+// readHead parses the lines that are there, and leaves phaseHead at the empty one.
+func (p *Parser) readHead(buf []byte, b *bounds, req *Request) *Error {
+	resumed := int(p.line) > int(p.start) // lines of earlier calls are not in req
+	var f framing
+	req.begin()
+	for {
+		first := int(p.line) == int(p.start)
+		from := int(p.line)
+		end, whole := p.lineEnd(buf)
+		if first && end-from > b.line+len("\r\n") {
+			return errLineLong
+		}
+		if end-int(p.start) > b.head {
+			return errHeadLong
+		}
+		if !whole {
+			return nil
+		}
+		line, err := cutCRLF(buf[from:end])
+		if err == nil && len(line) == 0 {
+			break
+		}
+		switch {
+		case err != nil:
+		case first:
+			err = req.parseLine(line)
+		case int(p.fields) == b.fields:
+			err = errFieldsMany
+		default:
+			p.fields++
+			err = req.parseField(line, &f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	p.bodyAt = p.line
+	if resumed {
+		if err := parseHead(p.headOf(buf), req, &f); err != nil {
+			return err
+		}
+	}
+	req.Head = p.headOf(buf)
+	return p.enterBody(buf, b, req, &f)
+}
+
+// lineEnd looks on for the end of the current line. When it is there, end is the
+// position behind its LF, where the next line begins. Else end is the length of
+// buf. Callers check end against a limit before they use the positions again, so
+// a buf too long for 32 bits does no harm.
+func (p *Parser) lineEnd(buf []byte) (end int, whole bool) {
+	i := bytes.IndexByte(buf[p.scan:], '\n')
+	if i < 0 {
+		p.scan = int32(len(buf))
+		return len(buf), false
+	}
+	end = int(p.scan) + i + 1
+	p.scan, p.line = int32(end), int32(end)
+	return end, true
+}
+
+// enterBody judges the complete head and chooses how the body is read.
+func (p *Parser) enterBody(buf []byte, b *bounds, req *Request, f *framing) *Error {
+	if err := f.check(req); err != nil {
+		return err
+	}
+	if f.length > int64(b.body) {
+		return errBodyLong
+	}
+	p.phase, p.length, p.fields = phaseSized, int32(f.length), 0
+	if f.chunked {
+		p.phase = phaseChunkLine
+	}
+	p.expects = f.expected && req.Minor > 0 && len(buf) == int(p.bodyAt) && (f.chunked || f.length > 0)
+	return nil
+}
+
+// Declared returns the Content-Length of the request whose head is complete while its body is not, and else 0.
+func (p *Parser) Declared() int {
+	if p.phase != phaseSized {
+		return 0
+	}
+	return int(p.length)
+}
+
+// Head fills req, but for its Body, with views of buf once the head of the current request is complete while its body
+// is not: for whoever must know who is sending before all of it is there. buf is what the last Parse was given. It is
+// an error to ask earlier.
+func (p *Parser) Head(buf []byte, req *Request) error {
+	if p.bodyAt == 0 || len(buf) < int(p.bodyAt) {
+		return errNoHead
+	}
+	return ParseHead(p.headOf(buf), req)
+}

@@ -1,0 +1,70 @@
+package httpwire
+
+import "bytes"
+
+// QueryGet returns the first value of key in a raw query, and whether there is
+// one. Names and values are form-encoded: "+" is a space, %XX a byte. A "%" that
+// no two hex digits follow stands for itself, as in Node's query parser. The value
+// is a view of rawQuery when there is nothing to decode, and else a new slice no
+// longer than the encoded value. A name without "=" has an empty value.
+func QueryGet(rawQuery []byte, key string) (value []byte, ok bool) {
+	for len(rawQuery) > 0 {
+		pair := rawQuery
+		if i := bytes.IndexByte(rawQuery, '&'); i >= 0 {
+			pair, rawQuery = rawQuery[:i], rawQuery[i+1:]
+		} else {
+			rawQuery = nil
+		}
+		if len(pair) == 0 {
+			continue
+		}
+		name := pair
+		value = pair[len(pair):]
+		if i := bytes.IndexByte(pair, '='); i >= 0 {
+			name, value = pair[:i], pair[i+1:]
+		}
+		if decodesTo(name, key) {
+			return queryDecode(value), true
+		}
+	}
+	return nil, false
+}
+
+// decodesTo reports whether the encoded name means key, without decoding it first.
+func decodesTo(name []byte, key string) bool {
+	matched := 0
+	for i := 0; i < len(name); matched++ {
+		c, width := queryByte(name[i:])
+		if matched == len(key) || key[matched] != c {
+			return false
+		}
+		i += width
+	}
+	return matched == len(key)
+}
+
+func queryDecode(value []byte) []byte {
+	if bytes.IndexByte(value, '%') < 0 && bytes.IndexByte(value, '+') < 0 {
+		return value
+	}
+	decoded := make([]byte, 0, len(value))
+	for i := 0; i < len(value); {
+		c, width := queryByte(value[i:])
+		decoded = append(decoded, c)
+		i += width
+	}
+	return decoded
+}
+
+// queryByte decodes the first byte of b, which is not empty, and says how many
+// bytes of b it took.
+func queryByte(b []byte) (c byte, width int) {
+	switch {
+	case b[0] == '+':
+		return ' ', 1
+	case b[0] == '%' && len(b) > 2 && allOf(b[1:3], classHex):
+		return unhex(b[1])<<4 | unhex(b[2]), 3
+	default:
+		return b[0], 1
+	}
+}

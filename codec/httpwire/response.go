@@ -1,0 +1,120 @@
+package httpwire
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// ContinueResponse is the interim answer to Expect: 100-continue. It is shared and
+// must not be changed.
+var ContinueResponse = []byte("HTTP/1.1 100 Continue\r\n\r\n")
+
+// Response is an answer that is known as a whole. It is immutable while
+// AppendResponse reads it; prepared ones may be shared.
+type Response struct {
+	// Status is the status code, 100 to 999; anything else is sent as 500.
+	Status int
+	// ContentType is the value of Content-Type; no such field when it is empty.
+	ContentType string
+	// Body is the content. It is not sent with 1xx, 204 and 304.
+	Body []byte
+	// Header is further fields: name, value, name, value. Fields whose name is not
+	// a token are dropped, and so are Content-Length and Transfer-Encoding, which
+	// follow from Body, and Content-Type when ContentType is set. Control
+	// characters in values become spaces.
+	Header []string
+	// Close adds Connection: close, but for 1xx.
+	Close bool
+	// Head marks the answer to a HEAD request: Content-Length is that of Body, and
+	// Body is not sent.
+	Head bool
+}
+
+// statusCodes are the codes whose status lines are made in advance.
+const statusFirst, statusLast = 100, 599
+
+var statusLines = makeStatusLines()
+
+func makeStatusLines() (lines [statusLast - statusFirst + 1]string) {
+	for i := range lines {
+		code := statusFirst + i
+		// The reason may be empty, the space before it may not go (RFC 9112, section 4).
+		lines[i] = "HTTP/1.1 " + strconv.Itoa(code) + " " + http.StatusText(code) + "\r\n"
+	}
+	return lines
+}
+
+// AppendResponse appends r in wire form to dst, with Content-Length unless the
+// status forbids it (RFC 9110, section 8.6). It allocates only to make dst grow.
+// Nothing in r can end a line early or add one. Date is not added: the caller, who
+// has a clock, may pass it in Header.
+func AppendResponse(dst []byte, r *Response) []byte {
+	status := r.Status
+	if status < 100 || status > 999 {
+		status = http.StatusInternalServerError
+	}
+	if status <= statusLast {
+		dst = append(dst, statusLines[status-statusFirst]...)
+	} else {
+		dst = append(dst, "HTTP/1.1 "...)
+		dst = strconv.AppendInt(dst, int64(status), 10)
+		dst = append(dst, " \r\n"...)
+	}
+	interim := status < 200
+	bare := interim || status == http.StatusNoContent || status == http.StatusNotModified
+	if r.ContentType != "" {
+		dst = appendField(dst, "Content-Type", r.ContentType)
+	}
+	if !bare {
+		dst = append(dst, "Content-Length: "...)
+		dst = strconv.AppendInt(dst, int64(len(r.Body)), 10)
+		dst = append(dst, "\r\n"...)
+	}
+	for i := 0; i+1 < len(r.Header); i += 2 {
+		if name := r.Header[i]; r.mayAdd(name) {
+			dst = appendField(dst, name, r.Header[i+1])
+		}
+	}
+	if r.Close && !interim {
+		dst = append(dst, "Connection: close\r\n"...)
+	}
+	dst = append(dst, "\r\n"...)
+	if !bare && !r.Head {
+		dst = append(dst, r.Body...)
+	}
+	return dst
+}
+
+// mayAdd reports whether a field of Header may be sent under that name.
+func (r *Response) mayAdd(name string) bool {
+	switch len(name) {
+	case len("Content-Type"):
+		if foldEqual(name, "Content-Type") {
+			return r.ContentType == ""
+		}
+	case len("Content-Length"):
+		if foldEqual(name, "Content-Length") {
+			return false
+		}
+	case len("Transfer-Encoding"):
+		if foldEqual(name, "Transfer-Encoding") {
+			return false
+		}
+	}
+	return isToken(name)
+}
+
+// appendField appends a field line. Control characters become spaces, as RFC 9110,
+// section 5.5, lets a recipient do with them.
+func appendField(dst []byte, name, value string) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ": "...)
+	at := len(dst)
+	dst = append(dst, value...)
+	for i, c := range dst[at:] {
+		if class[c]&classValue == 0 {
+			dst[at+i] = ' '
+		}
+	}
+	return append(dst, "\r\n"...)
+}

@@ -1,0 +1,108 @@
+package wsframe
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+)
+
+// acceptGUID is appended to the key before hashing, RFC 6455 section 1.3.
+const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+const (
+	// keyBytes is the length of Sec-WebSocket-Key: 16 bytes in base64.
+	keyBytes = 24
+	// keyPadding ends every such key, since 16 is one more than a multiple of 3.
+	keyPadding = "=="
+)
+
+const (
+	upgradeHead = "HTTP/1.1 101 Switching Protocols\r\n" +
+		"Upgrade: websocket\r\n" +
+		"Connection: Upgrade\r\n" +
+		"Sec-WebSocket-Accept: "
+	fieldSeparator = ": "
+	lineEnd        = "\r\n"
+)
+
+// AcceptKey appends the value of Sec-WebSocket-Accept that answers the key
+// (RFC 6455 section 4.2.2): the 28 base64 characters of a SHA-1 sum. It hashes
+// whatever it is given, see [ValidKey].
+func AcceptKey(dst, key []byte) []byte {
+	var room [keyBytes + len(acceptGUID)]byte
+	text := append(append(room[:0], key...), acceptGUID...)
+	sum := sha1.Sum(text)
+	return base64.StdEncoding.AppendEncode(dst, sum[:])
+}
+
+// ValidKey reports whether key is a Sec-WebSocket-Key: 24 characters of base64
+// that decode to 16 bytes. The last character has four bits that are not used;
+// they may be anything, since only the characters are hashed.
+func ValidKey(key []byte) bool {
+	if len(key) != keyBytes || string(key[keyBytes-len(keyPadding):]) != keyPadding {
+		return false
+	}
+	for _, c := range key[:keyBytes-len(keyPadding)] {
+		if !isAlphanumeric(c) && c != '+' && c != '/' {
+			return false
+		}
+	}
+	return true
+}
+
+// AppendUpgradeResponse appends the head of the answer to an upgrade request,
+// status 101, with the empty line at its end. The key should have passed
+// [ValidKey].
+//
+// extra has names and values of further fields, in turn: name, value, name,
+// value. A pair that is no header field is left out, so that no value can end
+// its line and start another: the name has to be a token (RFC 9110 section
+// 5.6.2), the value must not have control characters other than a tab. A name
+// without a value at the end is left out as well.
+func AppendUpgradeResponse(dst, key []byte, extra ...string) []byte {
+	dst = append(dst, upgradeHead...)
+	dst = AcceptKey(dst, key)
+	dst = append(dst, lineEnd...)
+	for len(extra) >= 2 {
+		name, value := extra[0], extra[1]
+		extra = extra[2:]
+		if !isToken(name) || !isFieldValue(value) {
+			continue
+		}
+		dst = append(dst, name...)
+		dst = append(dst, fieldSeparator...)
+		dst = append(dst, value...)
+		dst = append(dst, lineEnd...)
+	}
+	return append(dst, lineEnd...)
+}
+
+func isToken(s string) bool {
+	for i := range len(s) {
+		if !isAlphanumeric(s[i]) && !isTokenMark(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isTokenMark(c byte) bool {
+	switch c {
+	case '!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~':
+		return true
+	}
+	return false
+}
+
+func isFieldValue(s string) bool {
+	const del = 0x7f
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == del {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}

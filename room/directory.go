@@ -1,0 +1,223 @@
+package room
+
+import (
+	"hash/maphash"
+	"iter"
+	"strings"
+	"sync"
+)
+
+const (
+	// stripes is the number of maps, each with its own lock, that a directory
+	// spreads its names over. It is a power of two, and well above the number of
+	// cores that may join rooms at the same time.
+	stripes = 64
+
+	// stripeKeep is the number of rooms up to which an empty map is kept. A map
+	// that once held more is dropped when it is empty, as maps do not shrink.
+	stripeKeep = 64
+)
+
+// Directory maps the room names of one namespace to its rooms. It is safe for
+// concurrent use. Two namespaces have two directories, so equal names in them
+// are different rooms.
+type Directory struct {
+	shards   int
+	seed     maphash.Seed
+	everyone *Room
+	stripes  [stripes]stripe
+}
+
+// stripe is one of the directory's maps. It is safe for concurrent use.
+//
+// The write lock is needed to add or remove a room. The read lock is enough to
+// take a reference of a room that is there, as no room is removed meanwhile.
+type stripe struct {
+	mu    sync.RWMutex
+	rooms map[string]*Room // guarded by mu
+	peak  int              // guarded by mu; the most rooms since the map was made
+
+	_ [24]byte // a stripe fills a cache line of its own
+}
+
+// NewDirectory returns an empty directory for the given number of shards, the
+// event loops of the server. Fewer than one counts as one.
+func NewDirectory(shards int) *Directory {
+	shards = max(shards, 1)
+	return &Directory{
+		shards:   shards,
+		seed:     maphash.MakeSeed(),
+		everyone: newRoom("", shards, nil),
+	}
+}
+
+// Everyone returns the room for all sockets of the namespace, the target of a
+// broadcast that names no room. It always exists, is counted neither by Len nor
+// by All nor found by Lookup, takes references by [Directory.Retain] and gives
+// them back by [Directory.Release], which never removes it.
+func (d *Directory) Everyone() *Room { return d.everyone }
+
+// Acquire finds or makes the room of that name and counts one reference of the
+// shard on which the new member lives. Created reports whether the room was
+// made. The caller owes one [Directory.Release], which the loop pays after
+// [Shard.Leave] or when [Shard.Join] reports false. The shard must be one of
+// the directory's.
+func (d *Directory) Acquire(name string, shard int) (r *Room, created bool) {
+	d.mustHave(shard)
+	st := d.stripeOf(name)
+
+	st.mu.RLock()
+	r = st.rooms[name]
+	if r != nil {
+		r.acquire(shard)
+	}
+	st.mu.RUnlock()
+	if r != nil {
+		return r, false
+	}
+
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	r = st.rooms[name]
+	if r == nil {
+		// The clone keeps a name that is a piece of a large message from
+		// holding the message in memory.
+		r = newRoom(strings.Clone(name), d.shards, st)
+		st.add(r)
+		created = true
+	}
+	r.acquire(shard)
+	return r, created
+}
+
+// Retain counts one more reference of a shard, without a lock or a look-up: for
+// [Directory.Everyone], and for a loop that joins many members to a room of
+// which it already holds a reference. It reports false, and counts nothing, if
+// the room has ended; a caller who holds a reference never sees that.
+func (d *Directory) Retain(r *Room, shard int) bool {
+	d.mustHave(shard)
+	if r.isEveryone() {
+		r.acquire(shard)
+		return true
+	}
+	for {
+		n := r.refs.Load()
+		if n <= 0 {
+			return false
+		}
+		if r.refs.CompareAndSwap(n, n+1) {
+			r.acquirePart(shard)
+			return true
+		}
+	}
+}
+
+// Release gives back one reference of a shard. Removed reports whether it was
+// the room's last and the room is gone from the directory; of several
+// concurrent releases exactly one reports it, and none if somebody acquired the
+// room in between. Only a release that drops the count to zero takes a lock. A
+// release too many is ignored.
+func (d *Directory) Release(r *Room, shard int) (removed bool) {
+	d.mustHave(shard)
+	p := r.partOn(shard)
+	if p == nil {
+		return false
+	}
+	if p.refs.Add(-1) < 0 {
+		p.refs.Add(1)
+		return false
+	}
+	if r.refs.Add(-1) > 0 || r.isEveryone() {
+		return false
+	}
+	r.home.mu.Lock()
+	defer r.home.mu.Unlock()
+	return r.home.removeUnused(r)
+}
+
+// Lookup returns the room of that name, or nil when nobody is in it or about to
+// be.
+func (d *Directory) Lookup(name string) *Room {
+	st := d.stripeOf(name)
+	st.mu.RLock()
+	r := st.rooms[name]
+	st.mu.RUnlock()
+	if r != nil && r.refs.Load() <= 0 {
+		return nil // its last reference is just being released
+	}
+	return r
+}
+
+// Len returns the number of rooms, without Everyone.
+func (d *Directory) Len() int {
+	n := 0
+	for i := range d.stripes {
+		st := &d.stripes[i]
+		st.mu.RLock()
+		n += len(st.rooms)
+		st.mu.RUnlock()
+	}
+	return n
+}
+
+// All yields the rooms, without Everyone, in no order. A room that exists
+// during the whole iteration is yielded once; one that comes or goes meanwhile,
+// at most once unless it goes and comes back. No lock is held while yielding,
+// so the loop body may use the directory.
+func (d *Directory) All() iter.Seq[*Room] {
+	return func(yield func(*Room) bool) {
+		var rooms []*Room
+		for i := range d.stripes {
+			rooms = d.stripes[i].appendTo(rooms[:0])
+			for _, r := range rooms {
+				if r.refs.Load() > 0 && !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (d *Directory) stripeOf(name string) *stripe {
+	return &d.stripes[maphash.String(d.seed, name)%stripes]
+}
+
+// mustHave stops a caller that uses a shard of another server before it counts
+// half a reference. No message from a client can choose a shard.
+func (d *Directory) mustHave(shard int) {
+	if uint(shard) >= uint(d.shards) {
+		panic("room: no such shard")
+	}
+}
+
+// add maps a new room. The caller holds the write lock.
+func (st *stripe) add(r *Room) {
+	if st.rooms == nil {
+		st.rooms = make(map[string]*Room)
+	}
+	st.rooms[r.name] = r
+	st.peak = max(st.peak, len(st.rooms))
+}
+
+// removeUnused removes r if it is still mapped and still unused: since the
+// count was seen to be zero somebody may have acquired the room, and may even
+// have released it and removed it. The caller holds the write lock.
+func (st *stripe) removeUnused(r *Room) bool {
+	if r.refs.Load() > 0 || st.rooms[r.name] != r {
+		return false
+	}
+	delete(st.rooms, r.name)
+	if len(st.rooms) == 0 && st.peak > stripeKeep {
+		st.rooms, st.peak = nil, 0
+	}
+	return true
+}
+
+func (st *stripe) appendTo(rooms []*Room) []*Room {
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	for _, r := range st.rooms {
+		rooms = append(rooms, r)
+	}
+	return rooms
+}

@@ -1,0 +1,123 @@
+package room
+
+import (
+	"iter"
+	"slices"
+)
+
+// Set is the rooms of one socket as its user sees them: a join shows in it at
+// once, before the loop has linked the member. It is not safe for concurrent
+// use: the socket's mutex guards it, and the same mutex must be held while the
+// join or leave is posted to the loop, so that the loop sees them in the order
+// of the Set. The zero value is empty and holds no memory.
+type Set struct {
+	few  []*Room          // up to indexAbove rooms, nil when many is in use
+	many map[string]*Room // above that, nil when few is in use
+}
+
+// Add adds a room. It reports false, and adds nothing, if a room of that name
+// is there.
+func (s *Set) Add(r *Room) bool {
+	if s.Has(r.name) {
+		return false
+	}
+	if s.many == nil && len(s.few) < indexAbove {
+		s.few = append(s.few, r)
+		return true
+	}
+	if s.many == nil {
+		s.many = make(map[string]*Room, indexAbove+1)
+		for _, f := range s.few {
+			s.many[f.name] = f
+		}
+		s.few = nil
+	}
+	s.many[r.name] = r
+	return true
+}
+
+// Remove takes the room of that name out and returns it, or nil if there is
+// none.
+func (s *Set) Remove(name string) *Room {
+	if s.many == nil {
+		i := s.indexOf(name)
+		if i < 0 {
+			return nil
+		}
+		r := s.few[i]
+		last := len(s.few) - 1
+		s.few[i], s.few[last] = s.few[last], nil
+		s.few = s.few[:last]
+		if last == 0 {
+			s.few = nil
+		}
+		return r
+	}
+	r, ok := s.many[name]
+	if !ok {
+		return nil
+	}
+	delete(s.many, name)
+	if len(s.many) <= indexBelow {
+		s.few = make([]*Room, 0, indexAbove)
+		for _, m := range s.many {
+			s.few = append(s.few, m)
+		}
+		s.many = nil
+	}
+	return r
+}
+
+// Get returns the room of that name, or nil if there is none.
+func (s *Set) Get(name string) *Room {
+	if s.many != nil {
+		return s.many[name]
+	}
+	if i := s.indexOf(name); i >= 0 {
+		return s.few[i]
+	}
+	return nil
+}
+
+// Has reports whether a room of that name is in the set.
+func (s *Set) Has(name string) bool { return s.Get(name) != nil }
+
+// Len returns the number of rooms.
+func (s *Set) Len() int { return len(s.few) + len(s.many) }
+
+// Names returns the names of the rooms, sorted, or nil if there are none. The
+// slice is the caller's.
+func (s *Set) Names() []string {
+	if s.Len() == 0 {
+		return nil
+	}
+	names := make([]string, 0, s.Len())
+	for r := range s.All() {
+		names = append(names, r.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// All yields the rooms in no order. The loop body must not change the set.
+func (s *Set) All() iter.Seq[*Room] {
+	return func(yield func(*Room) bool) {
+		for _, r := range s.few {
+			if !yield(r) {
+				return
+			}
+		}
+		for _, r := range s.many {
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// Clear empties the set and gives its memory back.
+func (s *Set) Clear() { *s = Set{} }
+
+func (s *Set) indexOf(name string) int {
+	return slices.IndexFunc(s.few, func(r *Room) bool { return r.name == name })
+}
