@@ -1,0 +1,51 @@
+# Siren. `make run` starts a node, `make test` installs what the tests need and runs them all.
+
+GO       ?= go
+FUZZTIME ?= 30s
+ADDR     ?= :3000
+# The e2e tests use Debian's Chromium, where there is one; npm keeps its packages in e2e/node_modules.
+FIXTURE  := bin/fixture
+SIREN    := bin/siren
+
+.PHONY: run build test unit race e2e lint bench fuzz cover clean
+
+run: ## start a node on :3000 with the demo page
+	$(GO) run ./cmd/siren serve --addr $(ADDR)
+
+build:
+	@mkdir -p bin
+	$(GO) build -o $(SIREN) ./cmd/siren
+	$(GO) build -o $(FIXTURE) ./cmd/fixture
+
+test: lint race e2e ## everything that must pass
+
+unit:
+	$(GO) test ./...
+
+race:
+	$(GO) test -race -timeout 10m ./...
+
+e2e: build
+	cd e2e && npm ci --no-progress
+	cd e2e && SIREN_BIN=$(CURDIR)/$(SIREN) FIXTURE_BIN=$(CURDIR)/$(FIXTURE) npm test
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags assert ./...
+
+bench: ## micro benchmarks of every package
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## each fuzz test for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg; \
+	  done; done
+
+cover:
+	$(GO) test -coverpkg=./codec/...,./poller/...,./room/...,./server/...,./session/... -coverprofile=coverage.out ./...
+	$(GO) tool cover -func=coverage.out | tail -1
+
+clean:
+	rm -rf bin coverage.out

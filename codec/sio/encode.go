@@ -1,0 +1,208 @@
+package sio
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+var (
+	errForeignPlaceholder = errors.New("a value looks like a placeholder, in a packet with attachments")
+	errNoAttachments      = errors.New("packets of this type can't have attachments")
+	errNotObject          = errors.New("payload is not an object")
+)
+
+// AppendEvent appends the text of an event to dst. id is the packet id that
+// asks for an acknowledgement, none if negative. nsp must be a valid namespace.
+//
+// Each []byte in args, at any depth, becomes one of attachments, numbered in
+// the order of the text (struct fields as declared, map keys sorted); the same
+// slice twice is one attachment. They alias what args hold: the caller
+// must not change that before they are sent. If there are any, the packet is a
+// BinaryEvent, and they must follow it.
+//
+// An error wraps [ErrEncode]; out is dst unchanged then. It is an error, too,
+// if something else in a packet with attachments looks like a placeholder: no
+// receiver could tell. With room in dst,
+// args of type string, bool, nil, and of the predeclared integer and float
+// types cost no allocation.
+func AppendEvent(dst []byte, nsp string, id int64, event string, args []any) (out []byte, attachments [][]byte, err error) {
+	if Reserved(event) {
+		return dst, nil, fmt.Errorf("%w: %w: %q", ErrEncode, ErrReserved, event)
+	}
+	begin := len(dst)
+	out = appendHead(dst, Event, nsp)
+	if id >= 0 {
+		out = strconv.AppendInt(out, id, 10)
+	}
+	payload := len(out)
+	out = appendString(append(out, '['), event)
+	return appendArgs(out, begin, payload, args)
+}
+
+// AppendAck appends the text of the acknowledgement of the event with this id.
+// The rest is as with [AppendEvent].
+func AppendAck(dst []byte, nsp string, id uint64, args []any) (out []byte, attachments [][]byte, err error) {
+	begin := len(dst)
+	out = appendHead(dst, Ack, nsp)
+	out = strconv.AppendUint(out, id, 10)
+	payload := len(out)
+	return appendArgs(append(out, '['), begin, payload, args)
+}
+
+func appendHead(dst []byte, t Type, nsp string) []byte {
+	dst = append(dst, '0'+byte(t))
+	if nsp != "" && nsp != "/" {
+		dst = append(dst, nsp...)
+		dst = append(dst, ',')
+	}
+	return dst
+}
+
+// appendArgs appends the arguments and the end of the array that begins at
+// out[payload]; the packet begins at out[begin].
+func appendArgs(out []byte, begin, payload int, args []any) ([]byte, [][]byte, error) {
+	empty := payload + len("[") // length of out as long as the array is empty
+	for i, arg := range args {
+		if len(out) > empty {
+			out = append(out, ',')
+		}
+		next, ok := appendScalar(out, arg)
+		if !ok {
+			return appendMoreArgs(out, begin, payload, args[i:])
+		}
+		out = next
+	}
+	return append(out, ']'), nil, nil
+}
+
+// appendMoreArgs goes on where appendArgs met a value that may hold
+// attachments or needs reflection. The comma before it is there.
+func appendMoreArgs(out []byte, begin, payload int, args []any) (_ []byte, _ [][]byte, err error) {
+	e := getEncoder()
+	defer e.release()
+	dst := out[:begin]
+	for i, arg := range args {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		if out, err = e.appendValue(out, arg, 0); err != nil {
+			return dst, nil, fmt.Errorf("%w: %w", ErrEncode, err)
+		}
+	}
+	out = append(out, ']')
+	if len(e.attachments.list) == 0 {
+		return out, nil, nil
+	}
+	if err := e.checkPlaceholders(out[payload:]); err != nil {
+		return dst, nil, fmt.Errorf("%w: %w", ErrEncode, err)
+	}
+	return makeBinary(out, begin, len(e.attachments.list)), e.attachments.list, nil
+}
+
+// checkPlaceholders makes sure that all placeholders in a payload are ours. A
+// receiver could not tell others apart, and would end the connection over them
+// or take a wrong attachment.
+func (e *encoder) checkPlaceholders(payload []byte) error {
+	found := placeholders{limit: len(e.attachments.list)}
+	// The walk of appendValue, a Raw or the library below it, and the payload
+	// add up to no more than this.
+	const depthMax = 2*MaxDepth + 2
+	_, err := scanValue(payload, 0, depthMax, &found)
+	if err != nil && err != errBadPlaceholder {
+		return errTooDeep // it can't be anything else
+	}
+	if err != nil || found.total != e.attachments.placed {
+		return errForeignPlaceholder
+	}
+	return nil
+}
+
+// makeBinary turns the Event or Ack at b[begin:] into its binary form.
+func makeBinary(b []byte, begin, attachments int) []byte {
+	var digits [20]byte
+	count := append(strconv.AppendInt(digits[:0], int64(attachments), 10), '-')
+	b[begin] += byte(BinaryEvent - Event)
+	at, old := begin+1, len(b)
+	b = append(b, count...)
+	copy(b[at+len(count):], b[at:old])
+	copy(b[at:], count)
+	return b
+}
+
+// AppendConnect appends the text that joins a namespace, or says that it is
+// joined. payload must become a JSON object without attachments; nil means
+// none. An error wraps [ErrEncode].
+func AppendConnect(dst []byte, nsp string, payload any) ([]byte, error) {
+	out := appendHead(dst, Connect, nsp)
+	if payload == nil {
+		return out, nil
+	}
+	begin := len(out)
+	out, err := appendPlain(out, payload)
+	if err == nil && out[skipSpace(out, begin)] != '{' {
+		err = fmt.Errorf("%w: %w", ErrEncode, errNotObject)
+	}
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// AppendConnectSID is AppendConnect for the usual answer of a server:
+// {"sid":"..."}.
+func AppendConnectSID(dst []byte, nsp, sid string) []byte {
+	dst = appendHead(dst, Connect, nsp)
+	dst = append(dst, `{"sid":`...)
+	dst = appendString(dst, sid)
+	return append(dst, '}')
+}
+
+// AppendDisconnect appends the text that leaves a namespace.
+func AppendDisconnect(dst []byte, nsp string) []byte {
+	return appendHead(dst, Disconnect, nsp)
+}
+
+// AppendConnectError appends the text that refuses a Connect:
+// {"message":"..."}, with a member "data" if hasData is set. data must have no
+// attachments. An error wraps [ErrEncode].
+func AppendConnectError(dst []byte, nsp, message string, data any, hasData bool) ([]byte, error) {
+	out := appendHead(dst, ConnectError, nsp)
+	out = append(out, `{"message":`...)
+	out = appendString(out, message)
+	if hasData {
+		var err error
+		if out, err = appendPlain(append(out, `,"data":`...), data); err != nil {
+			return dst, err
+		}
+	}
+	return append(out, '}'), nil
+}
+
+// AppendConnectErrorValue appends a refusal whose whole payload is v, as
+// protocol 3 has it: the message as a bare string, or the error's data.
+// An error wraps [ErrEncode].
+func AppendConnectErrorValue(dst []byte, nsp string, v any) ([]byte, error) {
+	out, err := appendPlain(appendHead(dst, ConnectError, nsp), v)
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// appendPlain appends a value that may have no attachments.
+func appendPlain(dst []byte, v any) ([]byte, error) {
+	if out, ok := appendScalar(dst, v); ok {
+		return out, nil
+	}
+	e := getEncoder()
+	defer e.release()
+	out, err := e.appendValue(dst, v, 0)
+	if err == nil && len(e.attachments.list) > 0 {
+		err = errNoAttachments
+	}
+	if err != nil {
+		return dst, fmt.Errorf("%w: %w", ErrEncode, err)
+	}
+	return out, nil
+}

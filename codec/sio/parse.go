@@ -1,0 +1,212 @@
+package sio
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// rootNamespace is what Packet.Namespace shows when the text names none.
+var rootNamespace = []byte("/")
+
+// Parse reads one packet out of b, which must be the whole text of one
+// Engine.IO message without its type. lim may be nil. Every slice that ends up
+// in p is a view of b; the exception is an event name with escapes, which is
+// decoded into memory of its own. Packets without such a name cost no
+// allocation.
+//
+// Payloads are checked to the last byte, but not changed: numbers of any
+// length, lone surrogates, duplicate and special keys pass as they are.
+// An error wraps [ErrPacket]; p is of no use then.
+func Parse(b []byte, lim *Limits, p *Packet) error {
+	*p = Packet{Namespace: rootNamespace}
+	if len(b) == 0 {
+		return errEmpty
+	}
+	p.Type = Type(b[0] - '0')
+	if p.Type >= typeCount {
+		return errType
+	}
+	i, err := p.parseHeader(b, 1, lim)
+	if err != nil {
+		return err
+	}
+	// A blank in front of the payload is part of the JSON text.
+	if i = skipSpace(b, i); i == len(b) {
+		if p.Type == Connect || p.Type == Disconnect {
+			return nil
+		}
+		return errNoPayload
+	}
+	end, err := p.parsePayload(b, i, lim)
+	if err != nil {
+		return err
+	}
+	p.Data = b[i:end]
+	if skipSpace(b, end) != len(b) {
+		return errJSON
+	}
+	return nil
+}
+
+// parseHeader reads what stands between the type and the payload, and returns
+// where the payload begins.
+func (p *Packet) parseHeader(b []byte, i int, lim *Limits) (int, error) {
+	if p.Type.Binary() {
+		n, end := parseDigits(b, i, uint64(lim.attachments()))
+		if end == i || end == len(b) || b[end] != '-' {
+			return 0, errAttachments
+		}
+		if n > uint64(lim.attachments()) {
+			return 0, errMany
+		}
+		p.Attachments, i = int(n), end+1
+	}
+	if i < len(b) && b[i] == '/' {
+		// The comma may be missing when nothing follows: "1/admin".
+		end := len(b)
+		if comma := bytes.IndexByte(b[i:], ','); comma >= 0 {
+			end = i + comma
+		}
+		if end-i > lim.namespace() {
+			return 0, errNamespace
+		}
+		p.Namespace = b[i:end]
+		if q := bytes.IndexByte(p.Namespace, '?'); q >= 0 {
+			p.Namespace, p.Query = b[i:i+q], b[i+q+1:end]
+		}
+		i = min(end+1, len(b))
+	}
+	id, end := parseDigits(b, i, maxID)
+	if id > maxID {
+		return 0, errID
+	}
+	p.ID, p.HasID = id, end > i
+	return end, nil
+}
+
+// parseDigits reads decimal digits from b[i:]. It stops counting, but not
+// reading, once n is over limit, which must be well below 2^63.
+func parseDigits(b []byte, i int, limit uint64) (n uint64, end int) {
+	for ; i < len(b) && b[i]-'0' <= 9; i++ {
+		if n <= limit {
+			n = n*10 + uint64(b[i]-'0')
+		}
+	}
+	return n, i
+}
+
+// parsePayload checks the payload that begins at b[i] against the type and
+// returns its end.
+func (p *Packet) parsePayload(b []byte, i int, lim *Limits) (end int, err error) {
+	c := b[i]
+	switch p.Type {
+	case Connect:
+		if c == '{' {
+			return scanValue(b, i, lim.depth(), nil)
+		}
+	case ConnectError:
+		if c == '{' || c == '"' {
+			return scanValue(b, i, lim.depth(), nil)
+		}
+	case Event, Ack:
+		if c == '[' {
+			return p.parseArray(b, i, lim, nil)
+		}
+	case BinaryEvent, BinaryAck:
+		if c == '[' {
+			found := placeholders{limit: p.Attachments}
+			return p.parseArray(b, i, lim, &found)
+		}
+	}
+	return 0, errPayload
+}
+
+// parseArray reads the payload of events and acknowledgements. found is nil
+// where placeholders have no meaning.
+func (p *Packet) parseArray(b []byte, i int, lim *Limits, found *placeholders) (end int, err error) {
+	named := p.Type == Event || p.Type == BinaryEvent
+	depth, argsMax := lim.depth()-1, lim.args()
+	i = skipSpace(b, i+1)
+	if i < len(b) && b[i] == ']' {
+		if named {
+			return 0, errEventName
+		}
+		p.Args = b[i:i]
+		return i + 1, nil
+	}
+	first, last := -1, 0
+	for {
+		start := i
+		if i, err = scanValue(b, i, depth, found); err != nil {
+			return 0, err
+		}
+		switch {
+		case named:
+			named = false
+			if err := p.setEvent(b[start:i]); err != nil {
+				return 0, err
+			}
+		case p.NArgs == argsMax:
+			return 0, errArgs
+		default:
+			if first < 0 {
+				first = start
+			}
+			last = i
+			p.NArgs++
+		}
+		if i = skipSpace(b, i); i == len(b) {
+			return 0, errJSON
+		}
+		if b[i] == ']' {
+			break
+		}
+		if b[i] != ',' {
+			return 0, errJSON
+		}
+		i = skipSpace(b, i+1)
+	}
+	if first < 0 {
+		first, last = i, i
+	}
+	p.Args = b[first:last]
+	return i + 1, nil
+}
+
+// setEvent takes the first element of an event's payload as its name.
+func (p *Packet) setEvent(name []byte) error {
+	switch c := name[0]; {
+	case c == '"':
+		inner := name[1 : len(name)-1]
+		if bytes.IndexByte(inner, '\\') >= 0 {
+			inner = appendUnquoted(make([]byte, 0, len(inner)), name)
+		}
+		p.Event = inner
+		if reserved(inner) {
+			return errEventReserved
+		}
+		return nil
+	case c == '-' || c-'0' <= 9:
+		p.Event = numberName(name)
+		return nil
+	}
+	return errEventName
+}
+
+// exactDigits is how many decimal digits a float64 always keeps.
+const exactDigits = 15
+
+// numberName returns the text that JavaScript makes of a number used as a name.
+func numberName(number []byte) []byte {
+	if len(number) <= exactDigits && number[0] != '-' {
+		if _, end := parseDigits(number, 0, maxID); end == len(number) {
+			return number
+		}
+	}
+	v := jsontext.Value(bytes.Clone(number))
+	if v.Canonicalize() != nil {
+		return number // cannot happen, the scanner has checked it
+	}
+	return v
+}
