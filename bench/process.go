@@ -1,0 +1,126 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// procRoot is where the kernel describes processes.
+const procRoot = "/proc"
+
+// userHZ is the unit of the times in /proc/PID/stat, 1/100 s on every
+// architecture that Go supports on Linux.
+const userHZ = 100
+
+// errProc is returned for files in /proc that look different from proc(5).
+var errProc = errors.New("bench: unexpected contents of /proc")
+
+// cpuTime is processor time used so far, or in between two moments.
+type cpuTime struct{ user, system time.Duration }
+
+func (t cpuTime) add(u cpuTime) cpuTime { return cpuTime{t.user + u.user, t.system + u.system} }
+func (t cpuTime) sub(u cpuTime) cpuTime { return cpuTime{t.user - u.user, t.system - u.system} }
+func (t cpuTime) total() time.Duration  { return t.user + t.system }
+
+// processes is the server as seen through /proc; immutable.
+type processes struct {
+	root string // "/proc"
+	pids []int
+}
+
+// cpu is the time that the processes used so far, ended threads included.
+func (p processes) cpu() (cpuTime, error) {
+	var sum cpuTime
+	for _, pid := range p.pids {
+		text, err := os.ReadFile(filepath.Join(p.root, strconv.Itoa(pid), "stat"))
+		if err != nil {
+			return cpuTime{}, fmt.Errorf("bench: server process: %w", err)
+		}
+		t, err := parseStat(string(text))
+		if err != nil {
+			return cpuTime{}, err
+		}
+		sum = sum.add(t)
+	}
+	return sum, nil
+}
+
+// resident is the memory of the processes in bytes (RSS). Pages that several
+// of them share are counted in each.
+func (p processes) resident() (int64, error) {
+	var sum int64
+	for _, pid := range p.pids {
+		text, err := os.ReadFile(filepath.Join(p.root, strconv.Itoa(pid), "statm"))
+		if err != nil {
+			return 0, fmt.Errorf("bench: server process: %w", err)
+		}
+		pages, err := parseStatm(string(text))
+		if err != nil {
+			return 0, err
+		}
+		sum += pages * int64(os.Getpagesize())
+	}
+	return sum, nil
+}
+
+// parseStat takes utime and stime, fields 14 and 15, out of /proc/PID/stat.
+// The name of the program, in parentheses, may contain anything.
+func parseStat(text string) (cpuTime, error) {
+	const utime, stime = 14 - 3, 15 - 3 // the fields begin with number 3
+	end := strings.LastIndexByte(text, ')')
+	if end < 0 {
+		return cpuTime{}, fmt.Errorf("%w: stat", errProc)
+	}
+	fields := strings.Fields(text[end+1:])
+	if len(fields) <= stime {
+		return cpuTime{}, fmt.Errorf("%w: stat", errProc)
+	}
+	user, err := parseTicks(fields[utime])
+	if err != nil {
+		return cpuTime{}, err
+	}
+	system, err := parseTicks(fields[stime])
+	if err != nil {
+		return cpuTime{}, err
+	}
+	return cpuTime{user, system}, nil
+}
+
+// parseTicks converts a number of 1/100 s.
+func parseTicks(field string) (time.Duration, error) {
+	n, err := strconv.ParseInt(field, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%w: time %q", errProc, field)
+	}
+	return time.Duration(n) * (time.Second / userHZ), nil
+}
+
+// parseStatm takes the resident pages, the second field, out of
+// /proc/PID/statm.
+func parseStatm(text string) (int64, error) {
+	fields := strings.Fields(text)
+	if len(fields) < 2 {
+		return 0, fmt.Errorf("%w: statm", errProc)
+	}
+	n, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%w: statm: %w", errProc, err)
+	}
+	return n, nil
+}
+
+// ownCPU is the time that this process used so far.
+func ownCPU() cpuTime {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		return cpuTime{}
+	}
+	return cpuTime{time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())}
+}

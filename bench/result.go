@@ -1,0 +1,214 @@
+package bench
+
+import (
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Result is what a run measured; a plain value. Times are in the unit that the
+// JSON name says.
+type Result struct {
+	// OK is true when the run was complete, every connection stood, and
+	// nothing was missing, duplicated, reordered or malformed.
+	OK bool `json:"ok"`
+	// Partial is why the run ended early, "" if it did not.
+	Partial  string    `json:"partial,omitempty"`
+	Started  time.Time `json:"started"`
+	Scenario Scenario  `json:"scenario"`
+	Machine  Machine   `json:"machine"`
+	// Memory is nil when the server's processes are not known.
+	Memory   *Memory   `json:"server_memory,omitempty"`
+	Connects []Connect `json:"connects"`
+	Bursts   []Burst   `json:"bursts"`
+	// Summary is nil without a burst.
+	Summary *Summary `json:"summary,omitempty"`
+	// Notes are remarks that the figures must be read with.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Scenario repeats the configuration of the run.
+type Scenario struct {
+	URL         string    `json:"url"`
+	Transport   Transport `json:"transport"`
+	Upgrade     int       `json:"upgrade,omitempty"`
+	Target      string    `json:"target"` // "room" or "namespace"
+	Subscribers int       `json:"subscribers"`
+	Broadcasts  int       `json:"broadcasts"`
+	Size        int       `json:"size_bytes"`
+	GapMicros   int64     `json:"gap_us"`
+	ConnectRate int       `json:"connect_rate,omitempty"`
+	Repeat      int       `json:"repeat"`
+	Workers     int       `json:"workers"`
+}
+
+// Machine is where the load generator ran.
+type Machine struct {
+	CPUs       int    `json:"cpus"`
+	GOMAXPROCS int    `json:"gomaxprocs"`
+	Arch       string `json:"arch"`
+	Kernel     string `json:"kernel"`
+	Go         string `json:"go"`
+	// Shared is true when the server runs on the same machine.
+	Shared bool `json:"shared_with_server"`
+}
+
+// Memory is the server's resident memory around the connecting of the
+// subscribers, the first time.
+type Memory struct {
+	PIDs          []int   `json:"pids"`
+	Before        int64   `json:"rss_before_bytes"`
+	After         int64   `json:"rss_after_bytes"`
+	PerConnection float64 `json:"rss_per_connection_bytes"`
+}
+
+// Connect is one opening of all subscribers.
+type Connect struct {
+	Connected int     `json:"connected"`
+	Failed    int     `json:"failed"`
+	Seconds   float64 `json:"seconds"`
+	// Lost is how many ended later, in the bursts.
+	Lost int `json:"lost"`
+	// Stray is how many messages came before, between and after the bursts:
+	// somebody else was publishing, or an earlier burst was not over.
+	Stray uint64 `json:"stray"`
+	// Failures counts the reasons of what failed or was lost.
+	Failures map[string]int `json:"failures,omitempty"`
+}
+
+// Burst is one publication and its deliveries.
+type Burst struct {
+	Receivers   int    `json:"receivers"`
+	Expected    uint64 `json:"expected"`
+	Delivered   uint64 `json:"delivered"`
+	Missing     uint64 `json:"missing"`
+	Outstanding uint64 `json:"outstanding,omitempty"` // when the run ended early
+	Duplicated  uint64 `json:"duplicated"`
+	Reordered   uint64 `json:"reordered"`
+	Malformed   uint64 `json:"malformed"`
+	// MalformedExample is the beginning of the first malformed packet.
+	MalformedExample string `json:"malformed_example,omitempty"`
+	// Seconds from the publication to the last delivery.
+	Seconds float64 `json:"seconds"`
+	// Rate is deliveries per second; nil when the client was the bottleneck.
+	Rate *float64 `json:"messages_per_second,omitempty"`
+	// ClientBoundRate is the same when the client was the bottleneck: what
+	// this client managed to take, not what the server can do.
+	ClientBoundRate *float64 `json:"client_bound_messages_per_second,omitempty"`
+	// Latency is nil when the clocks of both sides differ.
+	Latency *Latency `json:"latency,omitempty"`
+	// Server is nil when the server's processes are not known.
+	Server *ServerCPU `json:"server_cpu,omitempty"`
+	Client ClientLoad `json:"client"`
+	// Others is the part of the machine's processor time that went to neither
+	// server nor client, 0 to 1; 0 when it is not known.
+	Others float64 `json:"others_cpu_share"`
+	// Upgrades is nil unless the transport is TransportUpgrade.
+	Upgrades *Upgrades `json:"upgrades,omitempty"`
+}
+
+// Latency is from just before the emission in the server to the return of the
+// read in the client.
+type Latency struct {
+	P50  float64 `json:"p50_us"`
+	P90  float64 `json:"p90_us"`
+	P99  float64 `json:"p99_us"`
+	P999 float64 `json:"p99_9_us"`
+	Max  float64 `json:"max_us"`
+}
+
+// ServerCPU is the processor time of the server in a burst.
+type ServerCPU struct {
+	User   float64 `json:"user_seconds"`
+	System float64 `json:"system_seconds"`
+	// PerMessage and its two parts are divided by the deliveries.
+	PerMessage       float64 `json:"us_per_message"`
+	UserPerMessage   float64 `json:"user_us_per_message"`
+	SystemPerMessage float64 `json:"system_us_per_message"`
+}
+
+// ClientLoad is what the burst cost on this side.
+type ClientLoad struct {
+	User   float64 `json:"user_seconds"`
+	System float64 `json:"system_seconds"`
+	// Busy is the part of the burst in which the busiest loop was not waiting
+	// for something to receive, 0 to 1.
+	Busy float64 `json:"loop_busy"`
+	// LagP99 and LagMax are how long a round of the loop took: the longest
+	// that a message may have been ready before it was read.
+	LagP99 float64 `json:"loop_lag_p99_us"`
+	LagMax float64 `json:"loop_lag_max_us"`
+	// Bottleneck says that Busy is so high that the client set the rate.
+	Bottleneck bool `json:"bottleneck"`
+}
+
+// Upgrades counts the sessions that moved to WebSocket.
+type Upgrades struct {
+	Planned int `json:"planned"`
+	Done    int `json:"done"`
+	Failed  int `json:"failed"`
+	// InBurst is how many were done before their session had every message.
+	InBurst int `json:"in_burst"`
+}
+
+// newResult describes the run that is going to be made.
+func newResult(cfg Config, t target) *Result {
+	scope := "room"
+	if cfg.All {
+		scope = "namespace"
+	}
+	return &Result{
+		Started: time.Now(),
+		Scenario: Scenario{
+			URL: cfg.URL, Transport: cfg.Transport, Upgrade: cfg.Upgrade, Target: scope,
+			Subscribers: cfg.Subscribers, Broadcasts: cfg.Broadcasts, Size: cfg.Size,
+			GapMicros: cfg.Gap.Microseconds(), ConnectRate: cfg.ConnectRate,
+			Repeat: cfg.Repeat, Workers: cfg.Workers,
+		},
+		Machine: Machine{
+			CPUs: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0), Arch: runtime.GOARCH,
+			Kernel: kernel(), Go: runtime.Version(), Shared: t.local(),
+		},
+		Connects: []Connect{},
+		Bursts:   []Burst{},
+	}
+}
+
+// kernel is the release of the running kernel.
+func kernel() string {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(name.Release[:])
+}
+
+// note adds a remark, once.
+func (r *Result) note(text string) {
+	for _, n := range r.Notes {
+		if n == text {
+			return
+		}
+	}
+	r.Notes = append(r.Notes, text)
+}
+
+// finish computes what follows from the measurements.
+func (r *Result) finish() {
+	r.OK = r.Partial == "" && len(r.Bursts) == r.Scenario.Repeat
+	for _, c := range r.Connects {
+		r.OK = r.OK && c.Failed == 0 && c.Lost == 0 && c.Stray == 0
+	}
+	for _, b := range r.Bursts {
+		r.OK = r.OK && b.clean()
+	}
+	r.Summary = summarize(r.Bursts)
+}
+
+// clean reports whether the burst was delivered without any fault.
+func (b Burst) clean() bool {
+	faults := b.Missing + b.Outstanding + b.Duplicated + b.Reordered + b.Malformed
+	upgraded := b.Upgrades == nil || b.Upgrades.Done == b.Upgrades.Planned
+	return faults == 0 && b.Delivered == b.Expected && b.Expected > 0 && upgraded
+}

@@ -1,0 +1,32 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrDescriptors is returned when the process may not open as many files as
+// the run needs connections.
+var ErrDescriptors = errors.New("bench: not enough file descriptors")
+
+// raiseDescriptors lifts the soft limit of open files to the hard one and
+// checks that it is enough.
+func raiseDescriptors(need int) error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("bench: getrlimit: %w", err)
+	}
+	if limit.Cur < limit.Max {
+		limit.Cur = limit.Max
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			return fmt.Errorf("bench: setrlimit: %w", err)
+		}
+	}
+	if uint64(need) > limit.Cur {
+		return fmt.Errorf("%w: the run needs %d, the limit is %d; raise it, or divide the subscribers among processes",
+			ErrDescriptors, need, limit.Cur)
+	}
+	return nil
+}

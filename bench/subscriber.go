@@ -1,0 +1,243 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Packets of Engine.IO 4 and Socket.IO 5 that the load profile uses.
+const (
+	packetPong    = "3"
+	packetUpgrade = "5"
+	packetConnect = "40"
+	packetJoin    = `420["join"]`
+	packetJoined  = "30[]" // the acknowledgement of packetJoin, without the Engine.IO type
+	probePing     = "2probe"
+	probePong     = "3probe"
+)
+
+// Errors of a session.
+var (
+	errHandshakeTimeout = errors.New("handshake timed out")
+	errPacket           = errors.New("unexpected packet")
+	errServerClosed     = errors.New("session closed by the server")
+	errRefused          = errors.New("namespace refused")
+)
+
+// phase is how far a session got; each waits for one thing.
+type phase uint8
+
+const (
+	phaseOpening    phase = iota // the open packet
+	phaseConnecting              // CONNECT of the namespace
+	phaseJoining                 // the acknowledgement of join
+	phaseReady                   // ticks
+	phaseEnded
+)
+
+// link is the transport that a session uses at the moment.
+type link interface {
+	send(packet string)
+	close()
+}
+
+// subscriber is one Socket.IO session; loop-owned. The publisher is one too.
+type subscriber struct {
+	w         *worker
+	link      link
+	polling   *pollLink // while the session polls
+	probe     *wsLink   // while an upgrade is under way
+	sid       string
+	seq       sequence
+	upgradeAt int // tick number that starts the upgrade, noUpgrade for never
+	phase     phase
+	publisher bool
+	receives  bool // takes part in the present burst
+	complete  bool // has every tick of the present burst
+}
+
+// noUpgrade is the upgradeAt of sessions that stay on their transport.
+const noUpgrade = -1
+
+// start opens the session's connection.
+func (s *subscriber) start() {
+	s.w.pending[s] = s.w.clock.now() + int64(handshakeTimeout)
+	var err error
+	if s.publisher || s.w.cfg.Transport == TransportWebSocket {
+		var l *wsLink
+		if l, err = dialWebSocket(s, ""); err == nil {
+			s.link = l
+		}
+	} else {
+		var l *pollLink
+		if l, err = dialPolling(s); err == nil {
+			s.link, s.polling = l, l
+		}
+	}
+	if err != nil {
+		s.fail(err)
+	}
+}
+
+// packet handles one Engine.IO packet. An error ends the session.
+func (s *subscriber) packet(p []byte, now int64) error {
+	if len(p) == 0 {
+		return errPacket
+	}
+	switch p[0] {
+	case '4':
+		return s.message(p[1:], now)
+	case '2':
+		s.link.send(packetPong)
+	case '6': // noop: it released a GET
+	case '1':
+		return errServerClosed
+	case '0':
+		return s.open(p[1:])
+	default:
+		return s.stray(p)
+	}
+	return nil
+}
+
+// open takes the handshake.
+func (s *subscriber) open(p []byte) error {
+	var handshake struct {
+		SID string `json:"sid"`
+	}
+	if s.phase != phaseOpening {
+		return s.stray(p)
+	}
+	if err := json.Unmarshal(p, &handshake); err != nil || handshake.SID == "" {
+		return fmt.Errorf("%w instead of the handshake", errPacket)
+	}
+	// A clone: the decoded string may be part of a larger buffer.
+	s.sid = strings.Clone(handshake.SID)
+	if s.polling != nil {
+		s.polling.identified(s.sid)
+	}
+	s.phase = phaseConnecting
+	s.link.send(packetConnect)
+	return nil
+}
+
+// message handles one Socket.IO packet.
+func (s *subscriber) message(p []byte, now int64) error {
+	switch {
+	case s.phase == phaseReady:
+		s.tick(p, now)
+		return nil
+	case s.phase == phaseConnecting && bytes.HasPrefix(p, []byte("0{")):
+		if s.publisher || s.w.cfg.All {
+			s.ready()
+			return nil
+		}
+		s.phase = phaseJoining
+		s.link.send(packetJoin)
+		return nil
+	case s.phase == phaseConnecting && len(p) > 0 && p[0] == '4':
+		return errRefused
+	case s.phase == phaseJoining && string(p) == packetJoined:
+		s.ready()
+		return nil
+	default:
+		return errPacket
+	}
+}
+
+// ready ends the handshake.
+func (s *subscriber) ready() {
+	s.phase = phaseReady
+	s.w.counts.ready++
+	delete(s.w.pending, s)
+}
+
+// tick checks one message of the burst.
+func (s *subscriber) tick(p []byte, now int64) {
+	w := s.w
+	if !w.tally.active {
+		w.counts.stray++
+		return
+	}
+	number, sent, ok := w.plan.parse(p)
+	if !ok || !s.receives {
+		w.tally.malformedPacket(p)
+		return
+	}
+	switch s.seq.take(number) {
+	case tickDuplicated:
+		w.tally.duplicated++
+		return
+	case tickReordered:
+		w.tally.reordered++
+	}
+	w.tally.deliver(sent, now)
+	if s.seq.complete(w.cfg.Broadcasts) {
+		s.complete = true
+		w.counts.complete++
+	}
+	if s.upgradeAt != noUpgrade && number >= s.upgradeAt {
+		s.startUpgrade()
+	}
+}
+
+// stray counts a packet that has no place in a ready session and ends one
+// that is not ready yet.
+func (s *subscriber) stray(p []byte) error {
+	if s.phase != phaseReady {
+		return errPacket
+	}
+	s.w.tally.malformedPacket(p)
+	return nil
+}
+
+// publish asks the server for a burst.
+func (s *subscriber) publish() {
+	event := "publish"
+	if s.w.cfg.All {
+		event = "publish-all"
+	}
+	s.link.send(fmt.Sprintf(`42["%s",{"n":%d,"size":%d,"gap_us":%d}]`,
+		event, s.w.cfg.Broadcasts, s.w.cfg.Size, s.w.cfg.Gap.Microseconds()))
+}
+
+// beginBurst prepares the subscriber for ticks and returns whether it is going
+// to get any.
+func (s *subscriber) beginBurst() bool {
+	s.seq = sequence{}
+	s.complete = false
+	s.receives = s.phase == phaseReady && (!s.publisher || s.w.cfg.All)
+	return s.receives
+}
+
+// fail ends the session and counts it, once.
+func (s *subscriber) fail(err error) {
+	if s.phase == phaseEnded {
+		return
+	}
+	counts := &s.w.counts
+	if s.phase == phaseReady {
+		counts.lost++
+		if s.receives && !s.complete {
+			counts.lostReceivers++
+		}
+	} else {
+		counts.connectFailed++
+		delete(s.w.pending, s)
+	}
+	if s.upgradePending() {
+		counts.upgradeFailed++
+		s.upgradeAt = noUpgrade
+	}
+	counts.failure(err)
+	s.phase = phaseEnded
+	if s.probe != nil {
+		s.probe.close()
+	}
+	if s.link != nil {
+		s.link.close()
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed58c87869/siren/bench"
+)
+
+func TestFanoutRefusesBadFlags(t *testing.T) {
+	const url = "--url=http://127.0.0.1:1"
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{nil, `"url" not set`},
+		{[]string{"--url=ftp://a"}, "url"},
+		{[]string{url, "extra"}, "unknown command"},
+		{[]string{url, "--subscribers=0"}, "--subscribers"},
+		{[]string{url, "--subscribers=many"}, "--subscribers"},
+		{[]string{url, "--broadcasts=0"}, "--broadcasts"},
+		{[]string{url, "--size=0"}, "--size"},
+		{[]string{url, "--size=31"}, "size"},
+		{[]string{url, "--gap-us=-1"}, "--gap-us"},
+		{[]string{url, "--gap-us=9223372036854775807"}, "--gap-us"},
+		{[]string{url, "--transport=carrier-pigeon"}, "transport"},
+		{[]string{url, "--upgrade=5"}, "upgrade"},
+		{[]string{url, "--transport=upgrade", "--subscribers=5", "--upgrade=6"}, "upgrade"},
+		{[]string{url, "--room", "--all"}, "[room all]"},
+		{[]string{url, "--pid=0"}, "pid"},
+		{[]string{url, "--pid=x"}, "--pid"},
+		{[]string{url, "--connect-rate=-1"}, "connect-rate"},
+		{[]string{url, "--in-flight=0"}, "--in-flight"},
+		{[]string{url, "--repeat=0"}, "--repeat"},
+		{[]string{url, "--workers=0"}, "--workers"},
+		{[]string{url, "--timeout=0s"}, "--timeout"},
+		{[]string{url, "--timeout=-1s"}, "--timeout"},
+		{[]string{url, "--timeout=10"}, "--timeout"},
+		{[]string{url, "--stall=0s"}, "--stall"},
+	}
+	for _, tt := range tests {
+		code, out, errs := command(t, append([]string{"bench", "fanout"}, tt.args...)...)
+		if code != 1 || out != "" || !strings.Contains(errs, tt.want) {
+			t.Errorf("%v: code %d, output %q, errors %q", tt.args, code, out, errs)
+		}
+	}
+}
+
+func TestFanoutFlagsReachTheConfiguration(t *testing.T) {
+	cmd, flags := buildFanoutCommand()
+	if err := cmd.ParseFlags(strings.Fields("--url http://127.0.0.1:1 --subscribers 7 --broadcasts 8 --size 99 --gap-us 10 " +
+		"--transport upgrade --upgrade 3 --all --pid 5 --pid 6 --connect-rate 11 --in-flight 12 --repeat 13 " +
+		"--workers 14 --timeout 15s --stall 16s")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := flags.finish()
+	want := bench.Config{
+		URL: "http://127.0.0.1:1", Subscribers: 7, Broadcasts: 8, Size: 99, Gap: 10 * time.Microsecond,
+		Transport: bench.TransportUpgrade, Upgrade: 3, All: true, PIDs: []int{5, 6}, ConnectRate: 11, InFlight: 12,
+		Repeat: 13, Workers: 14, Timeout: 15 * time.Second, Stall: 16 * time.Second,
+	}
+	gotText, _ := json.Marshal(got)
+	wantText, _ := json.Marshal(want)
+	if err != nil || !bytes.Equal(gotText, wantText) {
+		t.Errorf("%s, %v\nwant %s", gotText, err, wantText)
+	}
+}
+
+func TestFanoutWithoutServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + l.Addr().String()
+	l.Close()
+	code, out, errs := command(t, "bench", "fanout", "--url", url)
+	if code != 1 || out != "" || !strings.Contains(errs, "cannot connect") {
+		t.Errorf("code %d, output %q, errors %q", code, out, errs)
+	}
+}
+
+func TestWriteJSON(t *testing.T) {
+	result := &bench.Result{Scenario: bench.Scenario{URL: "u"}, Bursts: []bench.Burst{}}
+	name := filepath.Join(t.TempDir(), "result.json")
+	var out bytes.Buffer
+	if err := writeJSON(name, &out, result); err != nil || out.Len() != 0 {
+		t.Fatalf("%v, output %q", err, out.String())
+	}
+	if err := writeJSON("-", &out, result); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(name)
+	if err != nil || !bytes.Equal(file, out.Bytes()) {
+		t.Errorf("file %q, output %q, %v", file, out.String(), err)
+	}
+	var back bench.Result
+	if err := json.Unmarshal(file, &back); err != nil || back.Scenario.URL != "u" {
+		t.Errorf("%+v, %v", back.Scenario, err)
+	}
+	if writeJSON(filepath.Join(name, "not-a-directory"), &out, result) == nil {
+		t.Error("no error")
+	}
+}

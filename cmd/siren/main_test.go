@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// command runs a command line.
+func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = execute(t.Context(), args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestVersion(t *testing.T) {
+	code, out, errs := command(t, "version")
+	if code != 0 || !strings.HasPrefix(out, "siren ") || strings.Count(out, "\n") != 1 || errs != "" {
+		t.Errorf("code %d, output %q, errors %q", code, out, errs)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{}, {"--help"}, {"bench"}, {"bench", "fanout", "--help"}} {
+		if code, out, _ := command(t, args...); code != 0 || !strings.Contains(out, "Usage:") {
+			t.Errorf("%v: code %d, output %q", args, code, out)
+		}
+	}
+}
+
+func TestUnknownCommand(t *testing.T) {
+	for _, args := range [][]string{{"sing"}, {"bench", "sing"}, {"version", "x"}, {"--sing"}} {
+		if code, _, errs := command(t, args...); code != 1 || !strings.HasPrefix(errs, "siren: ") {
+			t.Errorf("%v: code %d, errors %q", args, code, errs)
+		}
+	}
+}
