@@ -1,0 +1,191 @@
+package poller
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Defaults of Config.
+const (
+	DefaultBacklog         = 512
+	DefaultQueueBytesMax   = 1 << 20
+	DefaultReadBufferBytes = 64 << 10
+	DefaultRestBytesMax    = 4 << 20
+	DefaultWriteTimeout    = 30 * time.Second
+	DefaultFlushTimeout    = 5 * time.Second
+	DefaultDrainItems      = 1024
+	DefaultDrainTime       = time.Millisecond
+	DefaultFlushSlice      = 256
+	DefaultFlushTime       = time.Millisecond
+	DefaultMailboxMax      = 1 << 16
+	DefaultKeepAlive       = 60 * time.Second
+	DefaultTimerResolution = 10 * time.Millisecond
+
+	// DefaultFDReserveBase is FDReserve without the backlogs: the process's own files, outgoing connections, and
+	// connections that are accepted already but not yet seen by their loop.
+	DefaultFDReserveBase = 384
+)
+
+const (
+	loopsMax           = 256 // gnet's limit
+	backlogMax         = 1 << 16
+	readBufferMax      = 16 << 20
+	timerResolutionMin = time.Millisecond
+	timerResolutionMax = 100 * time.Millisecond
+)
+
+// Config is what an Engine is made from. Zero values mean the defaults named at the fields. It is copied by New and
+// immutable afterwards.
+type Config struct {
+	// Addrs are the addresses to listen on: "tcp://host:port" (tcp4, tcp6; port 0 picks one; an empty host is all
+	// addresses) or "unix://path". A left-over socket file is removed first, a live one is an error. At least one.
+	Addrs []string
+	// Loops is the number of event loops, 1 to 256. Default: GOMAXPROCS.
+	Loops int
+
+	// MaxConns is how many connections are served at once; more get Reject. Default: the limit of open files
+	// (RLIMIT_NOFILE) minus FDReserve. It is an error when both together exceed that limit.
+	MaxConns int
+	// FDReserve is how many file descriptors are kept for all else: what sits in the listen queues when the cap is
+	// reached, rejected connections that linger, the process's own files. Default: Backlog per address + 384.
+	FDReserve int
+	// Backlog is the listen queue of each address, 1 to 65536. Small, because gnet accepts a full queue in one go,
+	// and each of these takes a descriptor before it can be refused. Default: 512.
+	Backlog int
+	// Reject is written, for example as an HTTP 503 with Connection: close, to a connection over MaxConns (or while
+	// Engine.Refuse is on), which is then closed. Empty: closed without a word. At most 16 KiB.
+	Reject []byte
+
+	// QueueBytesMax is the high mark of a connection's outbound queue, gnet's part included: Queue refuses what
+	// would go over it. Default: 1 MiB.
+	QueueBytesMax int
+	// ReadBufferBytes is how much one read takes, per loop, 1 KiB to 16 MiB, rounded up to a power of two. Default: 64 KiB.
+	ReadBufferBytes int
+	// RestBytesMax is the largest unconsumed rest that a connection may hold. It is a backstop behind the receiver's
+	// own limits: going over it closes the connection with ErrRestTooLong. Default: 4 MiB.
+	RestBytesMax int
+	// SendBufferBytes is the kernel's send buffer per connection (SO_SNDBUF). Default 0: tuned by the kernel.
+	SendBufferBytes int
+
+	// WriteTimeout closes a connection whose peer took nothing that long while data waited. Default: 30 s.
+	WriteTimeout time.Duration
+	// FlushTimeout is how long CloseAfterFlush may take. Default: 5 s.
+	FlushTimeout time.Duration
+
+	// DrainItems and DrainTime bound one turn of the mailbox. Defaults: 1024 tasks, 1 ms.
+	DrainItems int
+	DrainTime  time.Duration
+	// FlushSlice and FlushTime bound one turn of the dirty list. Defaults: 256 connections, 1 ms.
+	FlushSlice int
+	FlushTime  time.Duration
+	// MailboxMax is how many tasks wait in a mailbox before TryPost refuses. Default: 65536.
+	MailboxMax int
+	// TimerResolution is that of the wheels, 1 ms to 100 ms. Default: 10 ms.
+	TimerResolution time.Duration
+
+	// Nagle leaves small packets to the kernel to be held back. Default false: TCP_NODELAY is set.
+	Nagle bool
+	// KeepAlive is the idle time after which TCP probes the peer; negative: never. Default: 60 s.
+	KeepAlive time.Duration
+	// ReusePort gives each loop a listening socket of its own (SO_REUSEPORT) in place of one acceptor. Several
+	// processes may share the port then. Backlog applies to the first loop's socket only. Ignored with a unix address.
+	ReusePort bool
+
+	// Logger gets what the engine and gnet have to say. Default: slog.Default().
+	Logger *slog.Logger
+	// Accept is called on the loop of each new connection and returns who receives its bytes; nil closes it. Required.
+	Accept func(c *Conn) Receiver
+}
+
+// rejectBytesMax keeps Reject within any socket's empty send buffer, so that it leaves in one write.
+const rejectBytesMax = 16 << 10
+
+// withDefaults fills in what is zero, except MaxConns, which needs the limit of open files.
+func (c Config) withDefaults() Config {
+	fill(&c.Loops, min(runtime.GOMAXPROCS(0), loopsMax))
+	fill(&c.Backlog, DefaultBacklog)
+	fill(&c.FDReserve, len(c.Addrs)*c.Backlog+DefaultFDReserveBase)
+	fill(&c.QueueBytesMax, DefaultQueueBytesMax)
+	fill(&c.ReadBufferBytes, DefaultReadBufferBytes)
+	fill(&c.RestBytesMax, DefaultRestBytesMax)
+	fill(&c.WriteTimeout, DefaultWriteTimeout)
+	fill(&c.FlushTimeout, DefaultFlushTimeout)
+	fill(&c.DrainItems, DefaultDrainItems)
+	fill(&c.DrainTime, DefaultDrainTime)
+	fill(&c.FlushSlice, DefaultFlushSlice)
+	fill(&c.FlushTime, DefaultFlushTime)
+	fill(&c.MailboxMax, DefaultMailboxMax)
+	fill(&c.TimerResolution, DefaultTimerResolution)
+	fill(&c.KeepAlive, DefaultKeepAlive)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func fill[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// validate checks a Config with defaults and sets MaxConns from the limit of open files.
+func (c *Config) validate(filesMax int) error {
+	if c.Accept == nil {
+		return &ConfigError{"Accept", "is required"}
+	}
+	for _, r := range []struct {
+		field           string
+		value, min, max int64
+	}{
+		{"Loops", int64(c.Loops), 1, loopsMax},
+		{"Backlog", int64(c.Backlog), 1, backlogMax},
+		{"FDReserve", int64(c.FDReserve), 1, math.MaxInt32},
+		{"QueueBytesMax", int64(c.QueueBytesMax), 1, math.MaxInt32},
+		{"ReadBufferBytes", int64(c.ReadBufferBytes), 1 << 10, readBufferMax},
+		{"RestBytesMax", int64(c.RestBytesMax), 1, math.MaxInt32},
+		{"SendBufferBytes", int64(c.SendBufferBytes), 0, math.MaxInt32},
+		{"DrainItems", int64(c.DrainItems), 1, math.MaxInt32},
+		{"FlushSlice", int64(c.FlushSlice), 1, math.MaxInt32},
+		{"MailboxMax", int64(c.MailboxMax), 1, math.MaxInt32},
+		{"WriteTimeout", int64(c.WriteTimeout), 1, math.MaxInt64},
+		{"FlushTimeout", int64(c.FlushTimeout), 1, math.MaxInt64},
+		{"DrainTime", int64(c.DrainTime), 1, math.MaxInt64},
+		{"FlushTime", int64(c.FlushTime), 1, math.MaxInt64},
+		{"TimerResolution", int64(c.TimerResolution), int64(timerResolutionMin), int64(timerResolutionMax)},
+		{"Reject", int64(len(c.Reject)), 0, rejectBytesMax},
+		{"MaxConns", int64(c.MaxConns), 0, math.MaxInt32},
+	} {
+		if r.value < r.min || r.value > r.max {
+			return &ConfigError{r.field, fmt.Sprintf("%d is outside of %d to %d", r.value, r.min, r.max)}
+		}
+	}
+	return c.validateConns(filesMax)
+}
+
+func (c *Config) validateConns(filesMax int) error {
+	room := filesMax - c.FDReserve
+	if room < 1 {
+		return &ConfigError{"FDReserve", fmt.Sprintf("%d leaves nothing of %d open files (RLIMIT_NOFILE) for connections; lower Backlog or FDReserve, or raise the limit", c.FDReserve, filesMax)}
+	}
+	if c.MaxConns > room {
+		return &ConfigError{"MaxConns", fmt.Sprintf("%d with an FDReserve of %d exceeds the limit of %d open files (RLIMIT_NOFILE)", c.MaxConns, c.FDReserve, filesMax)}
+	}
+	fill(&c.MaxConns, room)
+	return nil
+}
+
+// openFilesMax returns the process's soft limit of open files, which Go raises to the hard limit at start.
+func openFilesMax() (int, error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("poller: read RLIMIT_NOFILE: %w", err)
+	}
+	return int(min(limit.Cur, math.MaxInt32)), nil
+}

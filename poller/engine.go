@@ -1,0 +1,366 @@
+package poller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// lastRoundsMax bounds how often tasks that post tasks are run after gnet has ended.
+	lastRoundsMax = 10_000
+	// lingerShare is the part of FDReserve's base that rejected connections may take while they linger.
+	lingerShare = 8
+	// nudgeTimeout bounds a connection to ourselves.
+	nudgeTimeout = 200 * time.Millisecond
+)
+
+// Engine listens and runs the loops. It is safe for concurrent use.
+type Engine struct {
+	config Config
+	addrs  []address
+	loops  []*Loop
+	kicker *kicker
+	gate   gate
+	logger *gnetLogger
+
+	admitted   atomic.Int64 // connections counted against MaxConns
+	rejecting  atomic.Int64 // rejected ones that still have a descriptor
+	rejectsMax int64        // how many of these may linger
+	refusing   atomic.Bool
+
+	started  atomic.Bool
+	stopping atomic.Bool
+	failed   atomic.Bool // accept failed for good
+	booted   chan struct{}
+	done     chan struct{}
+
+	mu       sync.Mutex
+	gnet     gnet.Engine // guarded by mu until booted
+	bound    []net.Addr  // guarded by mu until booted
+	bootErr  error       // guarded by mu until booted
+	err      error       // guarded by mu
+	shownNow int         // guarded by mu: loops that gnet has shown
+	shown    atomic.Pointer[map[gnet.EventLoop]*Loop]
+}
+
+// New checks cfg and makes an engine. Errors are of type *ConfigError, or say that the limit of open files cannot be read.
+// Its loops accept posts at once and run them from Start on.
+func New(cfg Config) (*Engine, error) {
+	filesMax, err := openFilesMax()
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := parseAddresses(cfg.Addrs)
+	if err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(filesMax); err != nil {
+		return nil, err
+	}
+	for _, a := range addrs {
+		cfg.ReusePort = cfg.ReusePort && a.network != "unix"
+	}
+	e := &Engine{
+		config: cfg, addrs: addrs, kicker: newKicker(cfg.Loops), logger: &gnetLogger{log: cfg.Logger},
+		booted: make(chan struct{}), done: make(chan struct{}),
+	}
+	e.logger.onAccept = e.acceptFailed
+	e.gate.nudge = e.nudge
+	backlogs := min(len(addrs)*cfg.Backlog, cfg.FDReserve)
+	spare := cfg.FDReserve - backlogs
+	e.rejectsMax = int64(spare / lingerShare)
+	e.gate.danger = filesMax - backlogs - spare/2
+	e.shown.Store(&map[gnet.EventLoop]*Loop{})
+	for i := range cfg.Loops {
+		e.loops = append(e.loops, newLoop(e, i))
+	}
+	return e, nil
+}
+
+// Start listens on all addresses and returns when they accept connections, or with the error of the first that cannot be
+// listened on, such as one in use. An engine starts once.
+func (e *Engine) Start() error {
+	if e.started.Swap(true) {
+		if e.stopping.Load() {
+			return ErrStopped
+		}
+		return ErrStarted
+	}
+	holds, err := e.probe()
+	if err != nil {
+		closeAll(holds)
+		e.mu.Lock()
+		e.err = err
+		e.mu.Unlock()
+		close(e.done)
+		return err
+	}
+	go e.kicker.run()
+	for _, l := range e.loops {
+		l.schedule() // for what was set up before Start
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- e.run() }()
+	select {
+	case <-e.booted:
+		closeAll(holds)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.bootErr
+	case err := <-ended:
+		closeAll(holds)
+		return err
+	}
+}
+
+func (e *Engine) probe() (holds []net.Listener, err error) {
+	for i, a := range e.addrs {
+		free, hold, err := a.probe(e.config.ReusePort)
+		if hold != nil {
+			holds = append(holds, hold)
+		}
+		if err != nil {
+			return holds, fmt.Errorf("poller: %w", err)
+		}
+		e.addrs[i] = free
+	}
+	return holds, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, ln := range listeners {
+		_ = ln.Close()
+	}
+}
+
+// run is gnet from start to end, and what is left to do afterwards.
+func (e *Engine) run() error {
+	targets := make([]string, len(e.addrs))
+	for i, a := range e.addrs {
+		targets[i] = a.String()
+	}
+	err := gnet.Rotate((*handler)(e), targets,
+		gnet.WithNumEventLoop(e.config.Loops),
+		gnet.WithLoadBalancing(gnet.RoundRobin),
+		gnet.WithReuseAddr(true),
+		gnet.WithReusePort(e.config.ReusePort),
+		gnet.WithTCPNoDelay(e.noDelay()),
+		gnet.WithReadBufferCap(e.config.ReadBufferBytes),
+		gnet.WithWriteBufferCap(writeBytesMax),
+		gnet.WithSocketSendBuffer(e.config.SendBufferBytes),
+		gnet.WithTicker(false),
+		gnet.WithLockOSThread(false),
+		gnet.WithLogger(e.logger),
+	)
+	e.finish(err)
+	return e.Err()
+}
+
+func (e *Engine) noDelay() gnet.TCPSocketOpt {
+	if e.config.Nagle {
+		return gnet.TCPDelay
+	}
+	return gnet.TCPNoDelay
+}
+
+// boot runs when the sockets listen: it sets on them what gnet does not, or does in a way that hides errors.
+func (e *Engine) boot(g gnet.Engine) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	defer close(e.booted)
+	e.gnet = g
+	for _, a := range e.addrs {
+		fd, err := g.DupListener(a.listenerNetwork(), a.target)
+		if err == nil {
+			e.gate.mu.Lock()
+			e.gate.fds = append(e.gate.fds, fd)
+			e.gate.mu.Unlock()
+			err = e.tuneListener(fd, a)
+		}
+		if err != nil {
+			e.bootErr = fmt.Errorf("poller: listen %s: %w", a, err)
+			return e.bootErr
+		}
+	}
+	return nil
+}
+
+func (e *Engine) tuneListener(fd int, a address) error {
+	addr, err := boundAddr(fd)
+	if err != nil {
+		return err
+	}
+	e.bound = append(e.bound, addr)
+	if err := unix.Listen(fd, e.config.Backlog); err != nil {
+		return err
+	}
+	if a.network == "unix" || e.config.KeepAlive < 0 {
+		return nil
+	}
+	return setKeepAlive(fd, e.config.KeepAlive)
+}
+
+// nudge makes gnet's acceptor look into the listen queues again, by a connection from ourselves.
+func (e *Engine) nudge() {
+	for _, addr := range e.Addrs() {
+		if c, err := net.DialTimeout(addr.Network(), addr.String(), nudgeTimeout); err == nil {
+			_ = c.Close()
+		}
+	}
+}
+
+// loopOf finds the Loop of a gnet loop, and gives it one at first sight.
+func (e *Engine) loopOf(el gnet.EventLoop) *Loop {
+	if l := (*e.shown.Load())[el]; l != nil {
+		return l
+	}
+	e.mu.Lock()
+	l := e.loops[e.shownNow]
+	e.shownNow++
+	next := make(map[gnet.EventLoop]*Loop, e.shownNow)
+	for k, v := range *e.shown.Load() {
+		next[k] = v
+	}
+	next[el] = l
+	e.shown.Store(&next)
+	e.mu.Unlock()
+	l.bind(el)
+	return l
+}
+
+// finish runs when gnet has ended: nothing but this goroutine and the kicker touches the loops any more.
+func (e *Engine) finish(err error) {
+	for _, l := range e.loops {
+		l.kill()
+	}
+	e.kicker.stop()
+	e.gate.close()
+	e.runLast()
+
+	e.mu.Lock()
+	e.err = e.endCause(err)
+	e.mu.Unlock()
+	close(e.done)
+}
+
+// endCause says why gnet has ended: nil for a Stop. The caller holds mu.
+func (e *Engine) endCause(err error) error {
+	switch {
+	case e.bootErr != nil:
+		return e.bootErr
+	case e.bound == nil && err != nil:
+		return fmt.Errorf("poller: listen: %w", err)
+	case e.stopping.Load():
+		return nil
+	}
+	// gnet returns nil even when accept has failed; what it logged last is the cause.
+	if cause := e.logger.cause(); err == nil && cause != "" {
+		err = errors.New(cause)
+	}
+	err = errors.Join(ErrEnded, err)
+	e.config.Logger.Error("poller: gnet ended without Stop", "error", err)
+	return err
+}
+
+// runLast runs the tasks that are left, in rounds, because they may post to each other's loops.
+func (e *Engine) runLast() {
+	for round := 0; ; round++ {
+		idle := true
+		for _, l := range e.loops {
+			l.own.Lock()
+			l.driver.Store(goroutineID())
+			l.turn(false)
+			idle = l.mailbox.close(false) && idle
+			l.own.Unlock()
+		}
+		if idle || round >= lastRoundsMax {
+			break
+		}
+	}
+	for _, l := range e.loops {
+		l.mailbox.close(true)
+		if l.alarm != nil {
+			l.alarm.Stop()
+		}
+	}
+}
+
+// Stop closes the listeners and all connections, without flushing them (their Receivers get ErrStopped), runs what is
+// posted, and returns when everything has ended or ctx has. It may be called more than once, and before Start.
+func (e *Engine) Stop(ctx context.Context) error {
+	first := !e.stopping.Swap(true)
+	if !e.started.Swap(true) {
+		close(e.done)
+		return nil
+	}
+	select {
+	case <-e.booted:
+	case <-e.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if first {
+		go e.stopGnet()
+	}
+	select {
+	case <-e.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// stopGnet asks gnet to stop. gnet looks only every 500 ms whether it has; we know earlier, and call that off.
+func (e *Engine) stopGnet() {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-e.done
+		cancel()
+	}()
+	_ = e.gnet.Stop(ctx) // its errors say that it has ended already
+}
+
+// Done is closed when the engine has ended, by Stop or by itself.
+func (e *Engine) Done() <-chan struct{} { return e.done }
+
+// Err returns nil while the engine runs and after a Stop. It returns an error that wraps ErrEnded when gnet ended
+// without Stop; the process should end then, or make a new engine.
+func (e *Engine) Err() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.err
+}
+
+// Addr returns the first address, with the real port. It is nil before Start.
+func (e *Engine) Addr() net.Addr {
+	if addrs := e.Addrs(); len(addrs) > 0 {
+		return addrs[0]
+	}
+	return nil
+}
+
+// Addrs returns the real addresses in the order of Config.Addrs. It is nil before Start.
+func (e *Engine) Addrs() []net.Addr {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]net.Addr(nil), e.bound...)
+}
+
+// Loops returns all loops in the order of their Index. The slice must not be changed.
+func (e *Engine) Loops() []*Loop { return e.loops }
+
+// Config returns the configuration with its defaults filled in.
+func (e *Engine) Config() Config { return e.config }
+
+// Refuse makes the engine answer every new connection with Config.Reject and close it, for draining; existing ones go on.
+func (e *Engine) Refuse(on bool) { e.refusing.Store(on) }

@@ -1,0 +1,35 @@
+package poller
+
+import "errors"
+
+// Errors that Receiver.Closed may get besides those of the system (io.EOF wrapped by gnet, ECONNRESET and so on).
+// A connection that was closed by Close or has left by CloseAfterFlush gets nil.
+var (
+	// ErrWriteTimeout: the peer took nothing for Config.WriteTimeout while data waited.
+	ErrWriteTimeout = errors.New("poller: write timeout")
+	// ErrFlushTimeout: CloseAfterFlush could not get rid of the queue within Config.FlushTimeout.
+	ErrFlushTimeout = errors.New("poller: flush timeout")
+	// ErrRestTooLong: the receiver left more than Config.RestBytesMax bytes unconsumed.
+	ErrRestTooLong = errors.New("poller: unconsumed input too long")
+	// ErrPanic: an entry for this connection panicked.
+	ErrPanic = errors.New("poller: panic in handler")
+	// ErrStopped: the engine stopped with the connection open. Start after Stop returns it too.
+	ErrStopped = errors.New("poller: engine stopped")
+)
+
+// Errors of the engine.
+var (
+	// ErrStarted: Start was called twice.
+	ErrStarted = errors.New("poller: engine already started")
+	// ErrEnded: gnet ended without Stop, for example because a listening socket broke. See Engine.Err.
+	ErrEnded = errors.New("poller: engine ended by itself")
+)
+
+// ConfigError names the Config field that cannot be used as it is. It is immutable.
+type ConfigError struct {
+	Field  string
+	Reason string
+}
+
+// Error returns "poller: Config.Field: reason".
+func (e *ConfigError) Error() string { return "poller: Config." + e.Field + ": " + e.Reason }

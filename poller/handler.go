@@ -1,0 +1,170 @@
+package poller
+
+import (
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+)
+
+// handler is the engine as gnet sees it. Its methods run on gnet's goroutines.
+type handler Engine
+
+func (h *handler) engine() *Engine { return (*Engine)(h) }
+
+// OnBoot runs in Rotate's goroutine when the sockets listen and before anything is accepted.
+func (h *handler) OnBoot(g gnet.Engine) gnet.Action {
+	if h.engine().boot(g) != nil {
+		return gnet.Shutdown
+	}
+	return gnet.None
+}
+
+// OnShutdown runs before gnet stops its loops. From here on nobody may wake them: gnet closes their event files as soon
+// as they have stopped, and a wake would write into whatever file has got that number by then.
+func (h *handler) OnShutdown(gnet.Engine) {
+	e := h.engine()
+	for _, l := range e.loops {
+		l.kill()
+	}
+	e.gate.close()
+}
+
+// OnTick is not used: timers are the loops' own.
+func (h *handler) OnTick() (time.Duration, gnet.Action) { return time.Hour, gnet.None }
+
+// OnOpen admits a connection or turns it away.
+func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
+	e := h.engine()
+	l := e.loopOf(gc.EventLoop())
+	l.enter()
+	defer l.leave()
+	l.chain.sawRead = true
+	e.gate.see(gc.Fd())
+
+	c := &Conn{loop: l, gc: gc}
+	if !e.admit() {
+		l.reject(c)
+		return nil, gnet.None
+	}
+	c.flags |= flagAdmitted
+	c.remote = addrPortFrom(gc.RemoteAddr())
+	gc.SetContext(c)
+	l.counters.conns.Add(1)
+	l.accept(c)
+	return nil, gnet.None
+}
+
+// admit counts one connection against MaxConns; forget takes it off again.
+func (e *Engine) admit() bool {
+	if e.refusing.Load() {
+		return false
+	}
+	if e.admitted.Add(1) > int64(e.config.MaxConns) {
+		e.admitted.Add(-1)
+		return false
+	}
+	return true
+}
+
+// OnTraffic gives what was read to the receiver.
+func (h *handler) OnTraffic(gc gnet.Conn) gnet.Action {
+	data, err := gc.Next(-1)
+	c, ok := gc.Context().(*Conn)
+	if !ok || err != nil || len(data) == 0 {
+		return gnet.None
+	}
+	l := c.loop
+	l.enter()
+	defer l.leave()
+	l.chain.sawRead = true
+	l.counters.reads.Add(1)
+	l.counters.bytesIn.Add(int64(len(data)))
+	if c.flags&flagsDeaf != 0 {
+		return gnet.None
+	}
+	l.current = c
+	c.deliver(data)
+	l.settle()
+	l.current = nil
+	l.flushConn(c)
+	return gnet.None
+}
+
+// OnClose runs when gnet has given up a connection, also from inside of our writes.
+func (h *handler) OnClose(gc gnet.Conn, err error) gnet.Action {
+	e := h.engine()
+	c, ok := gc.Context().(*Conn)
+	if !ok {
+		return gnet.None
+	}
+	l := c.loop
+	l.enter()
+	defer l.leave()
+	l.chain.sawRead = true
+	switch {
+	case l.closing == c:
+		err = l.reason
+	case err == nil && e.stopping.Load():
+		err = ErrStopped
+	}
+	l.forget(c, err)
+	return gnet.None
+}
+
+// accept asks the application who receives. A connection that nobody wants, or whose Accept panicked, is closed.
+func (l *Loop) accept(c *Conn) {
+	l.current = c
+	ok := l.acceptGuarded(c)
+	l.settle()
+	l.current = nil
+	switch {
+	case c.flags&flagClosed != 0:
+	case !ok:
+		l.closeConn(c, ErrPanic)
+	case c.recv == nil && c.flags&flagLeaving == 0:
+		l.closeConn(c, nil)
+	default:
+		l.counters.accepted.Add(1)
+		l.flushConn(c)
+	}
+}
+
+func (l *Loop) acceptGuarded(c *Conn) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.panicked("accept", v)
+			ok = false
+		}
+	}()
+	if r := l.engine.config.Accept(c); r != nil && c.recv == nil {
+		c.recv = r
+	}
+	return true
+}
+
+// reject answers a connection over the cap. It lingers for a moment, so that the answer is not lost to the reset that the
+// kernel sends when a socket is closed with unread input, unless too many do already.
+func (l *Loop) reject(c *Conn) {
+	e := l.engine
+	gc := c.gc
+	l.counters.rejected.Add(1)
+	c.flags |= flagRejected
+	gc.SetContext(c)
+	lingers := e.rejecting.Add(1) <= e.rejectsMax
+	if len(e.config.Reject) > 0 {
+		l.counters.writes.Add(1)
+		if n, err := gc.Write(e.config.Reject); err == nil {
+			l.counters.bytesOut.Add(int64(n))
+		}
+		if c.flags&flagClosed != 0 {
+			return
+		}
+		if lingers {
+			l.linger(c)
+			return
+		}
+		_, _ = unix.Read(gc.Fd(), l.scratch[:cap(l.scratch)]) // less is unread, less likely is the reset
+	}
+	l.closeConn(c, nil)
+}

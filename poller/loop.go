@@ -1,0 +1,209 @@
+package poller
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"github.com/seed58c87869/siren/poller/wheel"
+)
+
+// Loop is one event loop and all that it owns: connections, timers, buffers, a mailbox. It is loop-owned, except
+// for what says "safe for concurrent use".
+type Loop struct {
+	engine *Engine
+	index  int
+	runner loopRunner
+
+	// Who drives the loop. gnet's goroutine does from the moment at which it opens its first connection here (bound),
+	// the engine's kicker before, and the engine's last goroutine after the end. own keeps the first two apart.
+	own    sync.Mutex
+	wakeMu sync.Mutex
+	bound  gnet.EventLoop // guarded by wakeMu; nil until bound
+	dead   bool           // guarded by wakeMu: gnet closes its event file, nobody may touch it any more
+	kicked atomic.Bool    // waits in the kicker's channel
+	driver atomic.Int64   // goroutine id, for OnLoop
+
+	mailbox  mailbox
+	counters counters
+
+	// All below is loop-owned.
+	now     int64
+	depth   int // entries on the stack: gnet calls OnClose from inside Write
+	wheel   *wheel.Wheel
+	alarm   *time.Timer // posts a turn at alarmAt; nil until first armed
+	alarmAt int64       // 0: not armed
+
+	current *Conn   // its Receive is running; it is flushed at once and needs no place in dirty
+	dirty   dirties // connections with something to flush
+	after   []*Conn // to be closed or resumed when the current entry has returned
+	inAfter bool
+	watched []*Conn // blocked, leaving or lingering
+	watch   wheel.Timer
+	remotes []*Remote // whose batches are to be posted at the end of the entry
+
+	chain   chain
+	scratch []byte
+	parts   [][]byte
+	lists   listPool
+	rests   restPool
+	closing *Conn // closeConn is in gnet's Close for it,
+	reason  error // and this is why
+
+	_ [64]byte // the next loop's counters live on other cache lines
+}
+
+func newLoop(e *Engine, index int) *Loop {
+	l := &Loop{engine: e, index: index, now: monotonic()}
+	l.runner.loop = l
+	l.wheel = wheel.New(e.config.TimerResolution, l.now)
+	l.watch.Init((*watcher)(l))
+	l.scratch = make([]byte, 0, copyBytesMax)
+	l.parts = make([][]byte, 0, partsMax)
+	return l
+}
+
+// Index is the loop's number, from 0. Safe for concurrent use.
+func (l *Loop) Index() int { return l.index }
+
+// Engine returns the engine the loop belongs to. Safe for concurrent use.
+func (l *Loop) Engine() *Engine { return l.engine }
+
+// Now returns nanoseconds of a monotonic clock shared by all loops of the process, as of the start of the current entry.
+func (l *Loop) Now() int64 { return l.now }
+
+// Wheel returns the loop's timers. The next deadline is looked at when the current entry ends.
+func (l *Loop) Wheel() *wheel.Wheel { return l.wheel }
+
+// OnLoop reports whether the calling goroutine is the one that drives this loop. It parses a stack header and costs
+// about a microsecond: for assertions and tests. Safe for concurrent use.
+func (l *Loop) OnLoop() bool { return l.driver.Load() == goroutineID() }
+
+// enter starts an entry. Entries nest only in that gnet may call OnClose inside of ours.
+func (l *Loop) enter() {
+	if l.depth == 0 {
+		l.now = monotonic()
+	}
+	l.depth++
+}
+
+// leave ends an entry that came from the network: what it caused for other connections and loops is set going.
+func (l *Loop) leave() {
+	if l.depth == 1 {
+		l.settle()
+		l.sendRemotes()
+		if l.dirty.len() > 0 {
+			l.schedule()
+		}
+		l.arm()
+	}
+	l.depth--
+}
+
+// settle closes and resumes what the entry that has just returned asked for.
+func (l *Loop) settle() {
+	if l.inAfter || len(l.after) == 0 {
+		return
+	}
+	l.inAfter = true
+	for i := 0; i < len(l.after); i++ { // grows meanwhile
+		c := l.after[i]
+		l.after[i] = nil
+		c.flags &^= flagAfter
+		switch {
+		case c.flags&flagClosed != 0:
+		case c.flags&flagCloseNow != 0:
+			l.closeConn(c, nil)
+		case c.flags&flagLeaving != 0: // before Resume, which it overrules
+			l.flushConn(c)
+		case c.flags&flagResume != 0:
+			c.resumeRest()
+		}
+	}
+	l.after = l.after[:0]
+	l.inAfter = false
+}
+
+// afterwards puts c on the list for settle.
+func (l *Loop) afterwards(c *Conn) {
+	if c.flags&flagAfter == 0 {
+		c.flags |= flagAfter
+		l.after = append(l.after, c)
+	}
+}
+
+// arm sets the alarm to the wheel's next deadline if that is earlier than what it is set to.
+func (l *Loop) arm() {
+	when, ok := l.wheel.Next()
+	if !ok || l.alarmAt != 0 && l.alarmAt <= when {
+		return
+	}
+	l.alarmAt = when
+	delay := time.Duration(max(when-l.now, 0))
+	if l.alarm == nil {
+		l.alarm = time.AfterFunc(delay, l.schedule)
+	} else {
+		l.alarm.Reset(delay)
+	}
+}
+
+// wake makes the loop take a turn: through gnet, or through the kicker while gnet has not shown the loop.
+// Safe for concurrent use.
+func (l *Loop) wake() {
+	l.wakeMu.Lock()
+	defer l.wakeMu.Unlock()
+	switch {
+	case l.dead:
+	case l.bound == nil:
+		l.engine.kicker.kick(l)
+	default:
+		if err := l.bound.Execute(context.Background(), &l.runner); err != nil {
+			// gnet is past its end; the engine's last goroutine runs what is left.
+			l.engine.config.Logger.Debug("poller: wake failed", "loop", l.index, "error", err)
+		}
+	}
+}
+
+// bind gives the loop to gnet's goroutine, which is the caller, as soon as the kicker has finished its turn for it.
+func (l *Loop) bind(el gnet.EventLoop) {
+	l.own.Lock()
+	defer l.own.Unlock()
+	l.wakeMu.Lock()
+	defer l.wakeMu.Unlock()
+	l.bound = el
+	l.driver.Store(goroutineID())
+}
+
+// kill stops all wakes: after it returned, nobody writes to gnet's event file.
+func (l *Loop) kill() {
+	l.wakeMu.Lock()
+	defer l.wakeMu.Unlock()
+	l.dead = true
+}
+
+func (l *Loop) isBound() bool {
+	l.wakeMu.Lock()
+	defer l.wakeMu.Unlock()
+	return l.bound != nil
+}
+
+// loopRunner is the one Runnable by which gnet runs turns of a loop.
+type loopRunner struct{ loop *Loop }
+
+// Run takes a turn. It always returns nil: gnet takes some errors as an order to shut down.
+func (r *loopRunner) Run(context.Context) error {
+	l := r.loop
+	defer func() {
+		// User code has recovers of its own; this one is for ours, because gnet has none.
+		if v := recover(); v != nil {
+			l.panicked("turn", v)
+			l.depth, l.inAfter = 0, false
+			l.engine.kicker.kick(l)
+		}
+	}()
+	l.turn(true)
+	return nil
+}

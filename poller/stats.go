@@ -1,0 +1,90 @@
+package poller
+
+import "sync/atomic"
+
+// Stats is a snapshot of the counters of an engine, summed over its loops, or of one loop. It is immutable. Counters only
+// grow, except where "now" is said.
+type Stats struct {
+	Conns          int64 // served now
+	Accepted       int64 // got a receiver
+	Rejected       int64 // over MaxConns, or while refusing
+	GateShut       int64 // times that the listeners dropped packets because descriptors ran low (engine only)
+	Panics         int64 // recovered in entries
+	Reads          int64 // Receive entries from the socket
+	BytesIn        int64
+	Writes         int64 // calls to gnet that write, one system call each
+	BytesOut       int64 // handed to gnet
+	Frames         int64 // accepted by Queue, of Conn and Remote
+	Refused        int64 // frames that Queue refused because of QueueBytesMax
+	FramesDropped  int64 // queued frames that went with a closed connection
+	Blocked        int64 // connections waiting now for a peer that does not read
+	WriteTimeouts  int64 // connections closed with ErrWriteTimeout
+	FlushTimeouts  int64 // connections closed with ErrFlushTimeout
+	Posts          int64 // tasks run
+	PostsRefused   int64 // TryPost over MailboxMax
+	PostsDropped   int64 // posted after the end of the engine
+	Turns          int64 // mailbox turns that worked
+	TurnsDeferred  int64 // turns put off until sockets had their turn
+	TimersFired    int64
+	MailboxWaiting int64 // tasks waiting now
+}
+
+// counters belong to one loop. Only the loop writes those in the first block, so that the atomics are never contended;
+// anybody reads them.
+type counters struct {
+	conns, accepted, rejected, panics  atomic.Int64
+	reads, bytesIn, writes, bytesOut   atomic.Int64
+	frames, refused, framesDropped     atomic.Int64
+	blocked, writeTimeouts, flushTimes atomic.Int64
+	posts, turns, deferred, timers     atomic.Int64
+
+	postsRefused, postsDropped atomic.Int64 // written by whoever posts
+}
+
+// Stats returns the counters of this loop. Safe for concurrent use.
+func (l *Loop) Stats() Stats {
+	c := &l.counters
+	return Stats{
+		Conns: c.conns.Load(), Accepted: c.accepted.Load(), Rejected: c.rejected.Load(), Panics: c.panics.Load(),
+		Reads: c.reads.Load(), BytesIn: c.bytesIn.Load(), Writes: c.writes.Load(), BytesOut: c.bytesOut.Load(),
+		Frames: c.frames.Load(), Refused: c.refused.Load(), FramesDropped: c.framesDropped.Load(),
+		Blocked: c.blocked.Load(), WriteTimeouts: c.writeTimeouts.Load(), FlushTimeouts: c.flushTimes.Load(),
+		Posts: c.posts.Load(), PostsRefused: c.postsRefused.Load(), PostsDropped: c.postsDropped.Load(),
+		Turns: c.turns.Load(), TurnsDeferred: c.deferred.Load(), TimersFired: c.timers.Load(),
+		MailboxWaiting: int64(l.mailbox.waiting()),
+	}
+}
+
+// Stats returns the counters of all loops together. Safe for concurrent use.
+func (e *Engine) Stats() Stats {
+	var sum Stats
+	for _, l := range e.loops {
+		sum.add(l.Stats())
+	}
+	sum.GateShut = e.gate.shuts.Load()
+	return sum
+}
+
+func (s *Stats) add(o Stats) {
+	s.Conns += o.Conns
+	s.Accepted += o.Accepted
+	s.Rejected += o.Rejected
+	s.Panics += o.Panics
+	s.Reads += o.Reads
+	s.BytesIn += o.BytesIn
+	s.Writes += o.Writes
+	s.BytesOut += o.BytesOut
+	s.Frames += o.Frames
+	s.Refused += o.Refused
+	s.FramesDropped += o.FramesDropped
+	s.Blocked += o.Blocked
+	s.WriteTimeouts += o.WriteTimeouts
+	s.FlushTimeouts += o.FlushTimeouts
+	s.Posts += o.Posts
+	s.PostsRefused += o.PostsRefused
+	s.PostsDropped += o.PostsDropped
+	s.Turns += o.Turns
+	s.TurnsDeferred += o.TurnsDeferred
+	s.TimersFired += o.TimersFired
+	s.MailboxWaiting += o.MailboxWaiting
+}

@@ -1,0 +1,163 @@
+package poller
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"time"
+)
+
+// passGap tells two passes of gnet's loop apart. A pass runs all tasks that are there, also those that come meanwhile,
+// before it looks at sockets again, and it does not say when that was. Two turns with less than this between
+// them may be of one pass. It is more than the way through epoll_wait takes with nothing to do, and less than any
+// delay that matters.
+const passGap = int64(5 * time.Microsecond)
+
+// clockEvery is after how many tasks a turn looks at the clock: a look costs about half of a small task.
+const clockEvery = 4
+
+// chain adds up the turns that may have run in one pass of gnet's loop, so that the budget holds for all of them
+// together. It is loop-owned.
+type chain struct {
+	items   int
+	time    int64
+	ended   int64 // when the latest turn that worked has ended
+	sawRead bool  // a socket had its turn since
+}
+
+// begin reports whether the budget allows work now.
+func (ch *chain) begin(now int64, itemsMax int, timeMax int64) bool {
+	if ch.sawRead || now-ch.ended >= passGap {
+		*ch = chain{}
+		return true
+	}
+	return ch.items < itemsMax && ch.time < timeMax
+}
+
+// turn runs waiting tasks, then timers, then flushes, each within its budget. What is left is armed again by the kicker,
+// from another goroutine, so that gnet reads its sockets first. inPass is false when no sockets depend on it.
+func (l *Loop) turn(inPass bool) {
+	cfg := &l.engine.config
+	start := monotonic()
+	if inPass && !l.chain.begin(start, cfg.DrainItems, int64(cfg.DrainTime+cfg.FlushTime)) {
+		l.counters.deferred.Add(1)
+		l.engine.kicker.kick(l)
+		return
+	}
+	if !inPass {
+		l.chain = chain{}
+	}
+	l.now = start
+	l.depth++
+	l.counters.turns.Add(1)
+
+	items := l.drain(start + int64(cfg.DrainTime))
+	l.expire()
+	l.settle()
+	l.sendRemotes()
+	l.flushDirty()
+	l.settle()
+	l.sendRemotes()
+	l.arm()
+	l.depth--
+
+	end := monotonic()
+	l.chain.items += items
+	l.chain.time += end - start
+	l.chain.ended = end
+	l.chain.sawRead = false
+	if l.mailbox.settle(l.dirty.len() > 0) {
+		l.engine.kicker.kick(l)
+	}
+}
+
+// drain runs tasks until the mailbox is empty or the budget is used up and returns how many it ran.
+func (l *Loop) drain(deadline int64) (items int) {
+	for {
+		ran, more := l.drainSome(l.engine.config.DrainItems-l.chain.items-items, deadline)
+		items += ran
+		if !more {
+			l.counters.posts.Add(int64(items))
+			return items
+		}
+	}
+}
+
+// drainSome is one run of tasks under one recover; more is true when a panic has interrupted it.
+func (l *Loop) drainSome(itemsMax int, deadline int64) (ran int, more bool) {
+	var task Task
+	defer func() {
+		if v := recover(); v != nil {
+			l.panicked("task", v)
+			l.tellPanic(task, v)
+			l.settle()
+			more = true
+		}
+	}()
+	for ran < itemsMax {
+		if task = l.mailbox.next(); task == nil {
+			return ran, false
+		}
+		ran++
+		task.Run(l)
+		if len(l.after) > 0 {
+			l.settle()
+		}
+		if ran%clockEvery == 0 && l.clock() >= deadline {
+			return ran, false
+		}
+	}
+	return ran, false
+}
+
+// clock renews Now in the middle of a turn.
+func (l *Loop) clock() int64 {
+	l.now = monotonic()
+	return l.now
+}
+
+// expire fires the timers that are due.
+func (l *Loop) expire() {
+	l.clock()
+	if l.alarmAt != 0 && l.alarmAt <= l.now {
+		l.alarmAt = 0 // it has fired, or fires for nothing
+	}
+	for l.expireSome() {
+	}
+}
+
+// expireSome is one Advance under one recover; more is true when a panic has interrupted it.
+func (l *Loop) expireSome() (more bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.panicked("timer", v)
+			l.tellPanic(l.wheel.Expiring(), v)
+			more = true
+		}
+	}()
+	if n := l.wheel.Advance(l.now); n > 0 {
+		l.counters.timers.Add(int64(n))
+	}
+	return false
+}
+
+// panicked counts and logs a recovered panic.
+func (l *Loop) panicked(entry string, v any) {
+	l.counters.panics.Add(1)
+	l.engine.config.Logger.LogAttrs(context.Background(), slog.LevelError, "poller: panic recovered",
+		slog.String("entry", entry), slog.Int("loop", l.index), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+}
+
+// tellPanic lets the owner of a task that panicked clean up.
+func (l *Loop) tellPanic(owner any, v any) {
+	h, ok := owner.(PanicHandler)
+	if !ok {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			l.panicked("panic handler", v)
+		}
+	}()
+	h.Panicked(l, v)
+}

@@ -1,0 +1,218 @@
+package wheel
+
+import (
+	"math/bits"
+	"time"
+)
+
+const (
+	slotBits  = 6
+	slotCount = 1 << slotBits
+	slotMask  = slotCount - 1
+	// levelCount levels of 6 bits cover every tick an int64 can name, so there is no horizon and no clamping.
+	levelCount = 11
+	// levelFiring marks a timer that sits in the ring being fired, levelLate one that asked for the past meanwhile.
+	levelFiring = levelCount
+	levelLate   = levelCount + 1
+)
+
+// Wheel holds timers by deadline. It is loop-owned.
+//
+// A deadline is rounded up to a tick of the resolution. A timer lives on the level of the highest 6-bit digit in which
+// its tick differs from the current tick. Hence every occupied slot of a level lies behind the current digit, all
+// timers of a lower level are due before those of a higher one, and the lowest bit of the lowest occupied level is the
+// next thing to do.
+type Wheel struct {
+	resolution int64
+	current    int64 // all ticks up to and including this one have been fired
+	count      int
+	levels     uint16 // bit set: the level has an occupied slot
+	occupied   [levelCount]uint64
+	slots      [levelCount][slotCount]ring
+	firing     ring
+	late       ring  // scheduled by an Expire for a time that the running Advance has covered
+	target     int64 // the tick that the running Advance moves to; current otherwise
+	expiring   Expirer
+	advancing  bool
+}
+
+// New returns an empty wheel whose ticks are resolution apart (at least 1 ns) and whose time starts at now.
+func New(resolution time.Duration, now int64) *Wheel {
+	w := &Wheel{resolution: max(int64(resolution), 1)}
+	w.current = max(now, 0) / w.resolution
+	w.target = w.current
+	return w
+}
+
+// Len returns how many timers are scheduled.
+func (w *Wheel) Len() int { return w.count }
+
+// Resolution returns the distance of two ticks.
+func (w *Wheel) Resolution() time.Duration { return time.Duration(w.resolution) }
+
+// Schedule sets t to fire at when, in nanoseconds of the loop's monotonic clock; a timer that is scheduled already is
+// moved. A deadline that has passed fires at the next tick, never within the running Advance, so a timer that
+// always asks for the past cannot hold the loop.
+func (w *Wheel) Schedule(t *Timer, when int64) {
+	w.Cancel(t)
+	t.when = when
+	w.count++
+	tick := w.tick(when)
+	if w.advancing && tick <= w.target {
+		t.level = levelLate
+		w.late.push(t)
+		return
+	}
+	w.placeAt(t, max(tick, w.current+1))
+}
+
+// Cancel unschedules t. It does nothing when t is not scheduled.
+func (w *Wheel) Cancel(t *Timer) {
+	if t.next == nil {
+		return
+	}
+	w.count--
+	switch t.level {
+	case levelFiring:
+		w.firing.remove(t)
+		return
+	case levelLate:
+		w.late.remove(t)
+		return
+	}
+	r := &w.slots[t.level][t.slot]
+	r.remove(t)
+	if r.first == nil {
+		w.vacate(int(t.level), int(t.slot))
+	}
+}
+
+// Next returns when Advance must run next, and false when no timer is scheduled. The time may be that of an inner
+// move from one level to a finer one, at which nothing fires.
+func (w *Wheel) Next() (when int64, ok bool) {
+	if w.firing.first != nil { // an Expire panicked and left some behind
+		return w.current * w.resolution, true
+	}
+	level, slot, ok := w.first()
+	if !ok {
+		return 0, false
+	}
+	return w.start(level, slot) * w.resolution, true
+}
+
+// Advance moves the time of the wheel to now, fires every timer that is due and returns how many it fired. Time never
+// goes back. A call from inside Expire does nothing. When an Expire panics the wheel stays consistent, and the
+// next Advance goes on with the timer behind it.
+func (w *Wheel) Advance(now int64) int {
+	if w.advancing {
+		return 0
+	}
+	w.advancing = true
+	w.target = max(now/w.resolution, w.current)
+	defer w.rest()
+
+	fired := w.fire(now)
+	for {
+		level, slot, ok := w.first()
+		if !ok {
+			break
+		}
+		tick := w.start(level, slot)
+		if tick > w.target {
+			break
+		}
+		w.current = tick
+		w.open(level, slot)
+		fired += w.fire(now)
+	}
+	w.current = w.target
+	return fired
+}
+
+// Expiring returns whose Expire is running or, after a panic has left Advance, whose it was. It is nil otherwise.
+func (w *Wheel) Expiring() Expirer { return w.expiring }
+
+// rest ends an Advance, also one that an Expire left by panicking: what asked for the past gets the next tick.
+func (w *Wheel) rest() {
+	w.advancing, w.target = false, w.current
+	for t := w.late.first; t != nil; t = w.late.first {
+		w.late.remove(t)
+		w.placeAt(t, w.current+1)
+	}
+}
+
+// open empties a slot whose time has come: what is due goes to the firing ring, the rest to finer levels.
+func (w *Wheel) open(level, slot int) {
+	r := &w.slots[level][slot]
+	w.vacate(level, slot)
+	for t := r.first; t != nil; t = r.first {
+		r.remove(t)
+		if w.tick(t.when) <= w.current || level == 0 {
+			t.level = levelFiring
+			w.firing.push(t)
+			continue
+		}
+		w.placeAt(t, w.tick(t.when))
+	}
+}
+
+func (w *Wheel) fire(now int64) (fired int) {
+	for t := w.firing.first; t != nil; t = w.firing.first {
+		w.firing.remove(t)
+		w.count--
+		fired++
+		if w.expiring = t.expirer; t.expirer != nil {
+			t.expirer.Expire(now)
+		}
+	}
+	w.expiring = nil
+	return fired
+}
+
+// tick rounds a deadline up, so that nothing fires early.
+func (w *Wheel) tick(when int64) int64 {
+	if when <= 0 {
+		return 0
+	}
+	tick := when / w.resolution
+	if when%w.resolution != 0 {
+		tick++
+	}
+	return tick
+}
+
+// placeAt links t at a tick > w.current.
+func (w *Wheel) placeAt(t *Timer, tick int64) {
+	level := (bits.Len64(uint64(tick^w.current)) - 1) / slotBits
+	slot := int(tick>>(level*slotBits)) & slotMask
+	t.level, t.slot = uint8(level), uint8(slot)
+	w.slots[level][slot].push(t)
+	w.occupied[level] |= 1 << slot
+	w.levels |= 1 << level
+}
+
+func (w *Wheel) vacate(level, slot int) {
+	w.occupied[level] &^= 1 << slot
+	if w.occupied[level] == 0 {
+		w.levels &^= 1 << level
+	}
+}
+
+// first names the occupied slot with the earliest start.
+func (w *Wheel) first() (level, slot int, ok bool) {
+	if w.levels == 0 {
+		return 0, 0, false
+	}
+	level = bits.TrailingZeros16(w.levels)
+	return level, bits.TrailingZeros64(w.occupied[level]), true
+}
+
+// start returns the first tick of a slot: the current tick with that digit replaced and the finer ones cleared.
+func (w *Wheel) start(level, slot int) int64 {
+	shift := level * slotBits
+	high := uint64(0)
+	if shift+slotBits < 64 {
+		high = uint64(w.current) >> (shift + slotBits) << (shift + slotBits)
+	}
+	return int64(high | uint64(slot)<<shift)
+}

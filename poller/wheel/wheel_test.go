@@ -1,0 +1,296 @@
+package wheel_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"sort"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/seed58c87869/siren/poller/wheel"
+)
+
+const ms = int64(time.Millisecond)
+
+// probe records each of its expiries and may act in them.
+type probe struct {
+	wheel.Timer
+	fired []int64
+	act   func(p *probe, now int64)
+}
+
+func (p *probe) Expire(now int64) {
+	p.fired = append(p.fired, now)
+	if p.act != nil {
+		p.act(p, now)
+	}
+}
+
+func newProbe(act func(p *probe, now int64)) *probe {
+	p := &probe{act: act}
+	p.Init(p)
+	return p
+}
+
+func TestTimerIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(wheel.Timer{}); size > 48 {
+		t.Fatalf("Timer has %d bytes, the limit is 48", size)
+	}
+}
+
+func TestFiresNeverEarlyAndAtMostOneResolutionLate(t *testing.T) {
+	res := 10 * ms
+	for _, when := range []int64{1, res - 1, res, res + 1, 63 * res, 64 * res, 64*res + 1, 4095 * res, 4096 * res, 4097*res - 3, 25_000 * ms, 3_600_000 * ms, 365 * 24 * 3_600_000 * ms} {
+		w := wheel.New(10*time.Millisecond, 0)
+		p := newProbe(nil)
+		w.Schedule(&p.Timer, when)
+		steps := 0
+		for len(p.fired) == 0 {
+			next, ok := w.Next()
+			if !ok {
+				t.Fatalf("when %d: Next says nothing is scheduled", when)
+			}
+			if n := w.Advance(next - 1); n != 0 {
+				t.Fatalf("when %d: fired before Next's time", when)
+			}
+			w.Advance(next)
+			if steps++; steps > 12 {
+				t.Fatalf("when %d: not fired after %d steps", when, steps)
+			}
+		}
+		if late := p.fired[0] - when; late < 0 || late >= res {
+			t.Errorf("when %d: fired %d ns after the deadline", when, late)
+		}
+		if w.Len() != 0 || p.Scheduled() || p.When() != when {
+			t.Errorf("when %d: len %d, scheduled %v, When %d", when, w.Len(), p.Scheduled(), p.When())
+		}
+	}
+}
+
+func TestPastAndExtremeDeadlines(t *testing.T) {
+	w := wheel.New(time.Millisecond, 500*ms)
+	for _, when := range []int64{math.MinInt64, -1, 0, 3, 500 * ms} {
+		p := newProbe(nil)
+		w.Schedule(&p.Timer, when)
+		next, ok := w.Next()
+		now := p.When()
+		if w.Advance(next) != 1 || !ok || len(p.fired) != 1 {
+			t.Fatalf("deadline %d: not fired at the next tick", now)
+		}
+	}
+	far := newProbe(nil)
+	w.Schedule(&far.Timer, math.MaxInt64)
+	if w.Advance(math.MaxInt64/2) != 0 || !far.Scheduled() {
+		t.Fatal("a deadline at the end of time fired early")
+	}
+	w.Cancel(&far.Timer)
+	w.Cancel(&far.Timer) // idempotent
+	if _, ok := w.Next(); ok || w.Len() != 0 {
+		t.Fatal("the wheel is not empty after Cancel")
+	}
+	var zero wheel.Timer // without Init it must not panic either
+	w.Schedule(&zero, 0)
+	next, _ := w.Next()
+	if w.Advance(next) != 1 {
+		t.Fatal("a timer without Expirer was not removed")
+	}
+}
+
+func TestRescheduleMoves(t *testing.T) {
+	w := wheel.New(time.Millisecond, 0)
+	p := newProbe(nil)
+	w.Schedule(&p.Timer, 5*ms)
+	w.Schedule(&p.Timer, 700*ms)
+	if w.Len() != 1 || w.Advance(699*ms) != 0 || w.Advance(700*ms) != 1 {
+		t.Fatal("a moved timer fired at its old deadline or not at its new one")
+	}
+}
+
+func TestOrderWithinATickIsFIFO(t *testing.T) {
+	w := wheel.New(time.Millisecond, 0)
+	var got []int
+	for i := range 100 {
+		p := newProbe(func(*probe, int64) { got = append(got, i) })
+		w.Schedule(&p.Timer, 90*ms) // level 1 first, then moved to level 0
+	}
+	w.Advance(100 * ms)
+	if !sort.IntsAreSorted(got) || len(got) != 100 {
+		t.Fatalf("fired in order %v", got)
+	}
+}
+
+func TestExpireMayScheduleAndCancel(t *testing.T) {
+	w := wheel.New(time.Millisecond, 0)
+	victim := newProbe(nil)
+	other := newProbe(nil)
+	self := newProbe(func(p *probe, now int64) {
+		w.Cancel(&victim.Timer)                   // due in the same tick, behind this one
+		w.Schedule(&other.Timer, now+3*ms)        // moved
+		w.Schedule(&p.Timer, 0)                   // itself, in the past: the next tick, not this Advance
+		if n := w.Advance(now + 100*ms); n != 0 { // not re-entrant
+			t.Errorf("a nested Advance fired %d", n)
+		}
+	})
+	w.Schedule(&self.Timer, 10*ms)
+	w.Schedule(&victim.Timer, 10*ms)
+	w.Schedule(&other.Timer, 10*ms)
+	if n := w.Advance(10 * ms); n != 1 || len(victim.fired) != 0 || len(other.fired) != 0 || w.Len() != 2 {
+		t.Fatalf("fired %d, len %d, victim %v, other %v", n, w.Len(), victim.fired, other.fired)
+	}
+	// A clock that jumps far ahead must not make the self-scheduling timer run once per missed tick.
+	if n := w.Advance(3_600_000 * ms); n != 1 {
+		t.Fatalf("fired %d after the jump, want 1: it moves the other one behind the jump", n)
+	}
+}
+
+func TestPanicInExpireLeavesTheRest(t *testing.T) {
+	w := wheel.New(time.Millisecond, 0)
+	bad := newProbe(func(*probe, int64) { panic("on purpose") })
+	good := newProbe(nil)
+	w.Schedule(&bad.Timer, 5*ms)
+	w.Schedule(&good.Timer, 5*ms)
+	func() {
+		defer func() { _ = recover() }()
+		w.Advance(5 * ms)
+		t.Error("the panic was swallowed")
+	}()
+	if w.Expiring() != wheel.Expirer(bad) {
+		t.Error("Expiring does not name the one that panicked")
+	}
+	if when, ok := w.Next(); !ok || when > 5*ms {
+		t.Fatalf("Next = %d, %v: the rest is forgotten", when, ok)
+	}
+	if w.Advance(5*ms) != 1 || len(good.fired) != 1 || w.Len() != 0 {
+		t.Fatal("the timer behind the panic did not fire")
+	}
+}
+
+// TestAgainstModel runs random schedules, cancels and steps against a plain map.
+func TestAgainstModel(t *testing.T) {
+	for seed := range uint64(20) {
+		runModel(t, rand.New(rand.NewPCG(seed, 1)), 3000)
+	}
+}
+
+func FuzzModel(f *testing.F) {
+	f.Add(uint64(1), uint16(100))
+	f.Fuzz(func(t *testing.T, seed uint64, steps uint16) {
+		runModel(t, rand.New(rand.NewPCG(seed, 2)), int(steps)%2000)
+	})
+}
+
+func runModel(t *testing.T, rnd *rand.Rand, steps int) {
+	t.Helper()
+	res := int64(1 + rnd.IntN(20))
+	now := rnd.Int64N(1 << 40)
+	w := wheel.New(time.Duration(res), now)
+	probes := make([]*probe, 50)
+	due := map[*probe]int64{} // latest time at which the model still accepts the timer as waiting
+	for i := range probes {
+		probes[i] = newProbe(nil)
+	}
+	for range steps {
+		p := probes[rnd.IntN(len(probes))]
+		switch rnd.IntN(4) {
+		case 0, 1:
+			when := now + rnd.Int64N(1<<uint(1+rnd.IntN(30))) - 8
+			w.Schedule(&p.Timer, when)
+			p.fired, due[p] = nil, max(when, now)
+		case 2:
+			w.Cancel(&p.Timer)
+			delete(due, p)
+		default:
+			if next, ok := w.Next(); ok && rnd.IntN(2) == 0 && next > now {
+				now = next
+			} else {
+				now += rnd.Int64N(1 << uint(1+rnd.IntN(25)))
+			}
+			w.Advance(now)
+			for q, when := range due {
+				fired := len(q.fired) > 0
+				if fired && q.When() > now {
+					t.Fatalf("fired early: deadline %d, now %d", q.When(), now)
+				}
+				if !fired && now >= when+res {
+					t.Fatalf("late: deadline %d, now %d, resolution %d", when, now, res)
+				}
+				if fired {
+					delete(due, q)
+				}
+			}
+		}
+		if w.Len() != len(due) {
+			t.Fatalf("Len %d, model has %d", w.Len(), len(due))
+		}
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	w := wheel.New(time.Millisecond, 0)
+	p := newProbe(nil)
+	p.fired = make([]int64, 0, 1<<16)
+	now := int64(0)
+	if n := testing.AllocsPerRun(1000, func() {
+		w.Schedule(&p.Timer, now+70*ms)
+		w.Schedule(&p.Timer, now+5*ms)
+		now += 10 * ms
+		w.Advance(now)
+		w.Next()
+	}); n != 0 {
+		t.Fatalf("%v allocations", n)
+	}
+}
+
+type nop struct{ wheel.Timer }
+
+func (*nop) Expire(int64) {}
+
+func BenchmarkSchedule(b *testing.B) {
+	w := wheel.New(10*time.Millisecond, 0)
+	timers := make([]nop, 10_000)
+	for i := range timers {
+		timers[i].Init(&timers[i])
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		w.Schedule(&timers[i%len(timers)].Timer, int64(i%25_000)*ms)
+	}
+}
+
+// BenchmarkHeartbeats is 10,000 timers of 25 s each; one operation is one expiry with its rescheduling.
+func BenchmarkHeartbeats(b *testing.B) {
+	w := wheel.New(10*time.Millisecond, 0)
+	timers := make([]heart, 10_000)
+	for i := range timers {
+		timers[i].w = w
+		timers[i].Init(&timers[i])
+		w.Schedule(&timers[i].Timer, int64(i)*25_000*ms/int64(len(timers)))
+	}
+	b.ReportAllocs()
+	fired := 0
+	for b.Loop() {
+		for fired < 1 {
+			next, _ := w.Next()
+			fired += w.Advance(next)
+		}
+		fired--
+	}
+}
+
+type heart struct {
+	wheel.Timer
+	w *wheel.Wheel
+}
+
+func (h *heart) Expire(now int64) { h.w.Schedule(&h.Timer, now+25_000*ms) }
+
+func BenchmarkNext(b *testing.B) {
+	w := wheel.New(10*time.Millisecond, 0)
+	p := newProbe(nil)
+	w.Schedule(&p.Timer, 25_000*ms)
+	b.ReportAllocs()
+	for b.Loop() {
+		w.Next()
+	}
+}
