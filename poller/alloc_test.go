@@ -13,7 +13,7 @@ type broadcast struct {
 	frames  [][]byte
 }
 
-func (b *broadcast) Run(*Loop) {
+func (b *broadcast) Run(int) {
 	for _, frame := range b.frames {
 		for _, c := range b.members {
 			c.Queue(frame)

@@ -214,7 +214,7 @@ func TestStopWithOpenConnectionsAndRestart(t *testing.T) {
 	}
 	<-e.Done()
 	stop(t, e) // twice is fine
-	if e.Loops()[0].TryPost(TaskFunc(func(*Loop) { t.Error("run after the end") })) {
+	if e.Loops()[0].TryPost(plainFunc(func() { t.Error("run after the end") })) {
 		t.Error("TryPost succeeds after the end")
 	}
 	if err := e.Start(); err == nil {

@@ -5,19 +5,14 @@ import "sync"
 // mailboxKeep is the largest capacity of a task slice that is kept when the mailbox is empty.
 const mailboxKeep = 1 << 13
 
-// Task is a message to a loop. Run is called on that loop and must not block.
-type Task interface{ Run(l *Loop) }
-
-// TaskFunc makes a Task of a function, without allocating.
-type TaskFunc func(l *Loop)
-
-// Run calls f.
-func (f TaskFunc) Run(l *Loop) { f(l) }
+// Task is a message to a loop. Run is called on that loop, with its index, and must not block. It is an alias of an
+// interface literal, so that whoever posts needs no import of this package to make one, and pollertest takes the same.
+type Task = interface{ Run(loop int) }
 
 // plainFunc is the Task behind PostFunc.
 type plainFunc func()
 
-func (f plainFunc) Run(*Loop) { f() }
+func (f plainFunc) Run(int) { f() }
 
 // PanicHandler may be implemented by a Task or by the Expirer of a timer. Panicked is called on the loop with what was
 // recovered from its Run; this is how a session closes the connection that the panic was about, which a loop
@@ -145,6 +140,10 @@ func (l *Loop) Post(t Task) { l.post(t, 0) }
 // TryPost is Post for user traffic: it returns false, and queues nothing, when the mailbox holds Config.MailboxMax tasks
 // or the engine has ended. Safe for concurrent use.
 func (l *Loop) TryPost(t Task) bool { return l.post(t, l.engine.config.MailboxMax) }
+
+// Full reports whether TryPost would refuse now. Who posts one message to several loops asks them all first, and then uses
+// Post: a little more than MailboxMax is better than a message that only some of them got. Safe for concurrent use.
+func (l *Loop) Full() bool { return l.mailbox.waiting() >= l.engine.config.MailboxMax }
 
 // PostFunc is Post for a plain function. Safe for concurrent use.
 func (l *Loop) PostFunc(fn func()) { l.post(plainFunc(fn), 0) }

@@ -41,7 +41,7 @@ func TestPostsOfAGoroutineKeepTheirOrder(t *testing.T) {
 	for w := range writers {
 		wg.Go(func() {
 			for i := range posts {
-				l.Post(TaskFunc(func(l *Loop) {
+				l.Post(plainFunc(func() {
 					if next[w] != i {
 						wrong.Add(1)
 					}
@@ -72,7 +72,7 @@ func TestTryPostIsBounded(t *testing.T) {
 	recv(t, blocked, "turn")
 	accepted := 0
 	for range 500 {
-		if l.TryPost(TaskFunc(func(*Loop) {})) {
+		if l.TryPost(plainFunc(func() {})) {
 			accepted++
 		}
 	}
@@ -93,8 +93,8 @@ func TestTryPostIsBounded(t *testing.T) {
 func TestFloodOfPostsDoesNotStarveSockets(t *testing.T) {
 	for name, post := range map[string]func(l *Loop, stop *atomic.Bool){
 		"own loop": func(l *Loop, stop *atomic.Bool) { // each task posts its successor
-			var again TaskFunc
-			again = func(l *Loop) {
+			var again plainFunc
+			again = func() {
 				if !stop.Load() {
 					l.Post(again)
 				}
@@ -106,7 +106,7 @@ func TestFloodOfPostsDoesNotStarveSockets(t *testing.T) {
 		"other goroutine": func(l *Loop, stop *atomic.Bool) {
 			go func() {
 				for !stop.Load() {
-					l.TryPost(TaskFunc(func(*Loop) {}))
+					l.TryPost(plainFunc(func() {}))
 				}
 			}()
 		},
@@ -155,7 +155,7 @@ type panicTask struct {
 	told chan any
 }
 
-func (p *panicTask) Run(*Loop)               { panic("task") }
+func (p *panicTask) Run(int)               { panic("task") }
 func (p *panicTask) Panicked(l *Loop, v any) { p.told <- v; panic("again") }
 func (p *panicTask) Expire(int64)            { panic("timer") }
 

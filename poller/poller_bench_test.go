@@ -24,7 +24,7 @@ type countdown struct {
 	done chan struct{}
 }
 
-func (c *countdown) Run(*Loop) {
+func (c *countdown) Run(int) {
 	if c.left.Add(-1) == 0 {
 		close(c.done)
 	}

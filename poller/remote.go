@@ -138,9 +138,10 @@ func (l *Loop) sendRemotes() {
 }
 
 // Run delivers a batch, on the connection's loop.
-func (b *remoteBatch) Run(l *Loop) {
+func (b *remoteBatch) Run(int) {
 	r := b.to
 	c := r.conn
+	l := c.loop
 	switch {
 	case c.flags&flagsEnding != 0 || b.end == endNow:
 		l.counters.framesDropped.Add(int64(len(b.frames)))

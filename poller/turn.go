@@ -99,7 +99,7 @@ func (l *Loop) drainSome(itemsMax int, deadline int64) (ran int, more bool) {
 			return ran, false
 		}
 		ran++
-		task.Run(l)
+		task.Run(l.index)
 		if len(l.after) > 0 {
 			l.settle()
 		}

@@ -3,6 +3,8 @@ package sio
 // attachmentList collects the attachments of one packet. The same slice given
 // twice is one attachment with two placeholders: otherwise a peer could make
 // an echo huge, with many placeholders for the one attachment that it sent.
+// Empty slices have no identity and no bytes: each is an attachment of its own,
+// as with the reference.
 type attachmentList struct {
 	list   [][]byte
 	index  map[attachmentKey]int // nil as long as list is short
@@ -10,7 +12,7 @@ type attachmentList struct {
 }
 
 type attachmentKey struct {
-	first *byte // nil for all attachments without bytes
+	first *byte // nil for attachments without bytes, which are not looked up
 	size  int
 }
 
@@ -28,6 +30,9 @@ func keyOf(b []byte) attachmentKey {
 func (a *attachmentList) add(b []byte) int {
 	a.placed++
 	key := keyOf(b)
+	if len(b) == 0 {
+		return a.append(b, key)
+	}
 	if a.index == nil {
 		for i, have := range a.list {
 			if keyOf(have) == key {
@@ -37,6 +42,10 @@ func (a *attachmentList) add(b []byte) int {
 	} else if i, ok := a.index[key]; ok {
 		return i
 	}
+	return a.append(b, key)
+}
+
+func (a *attachmentList) append(b []byte, key attachmentKey) int {
 	num := len(a.list)
 	a.list = append(a.list, b)
 	if a.index != nil {

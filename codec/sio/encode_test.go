@@ -84,7 +84,7 @@ func TestAppendEvent(t *testing.T) {
 		{"/", -1, []any{a}, `51-["e",` + ph0 + `]|A`},
 		{"/chat", 3, []any{"x", a, b}, `52-/chat,3["e","x",` + ph0 + `,` + ph1 + `]|A|B`},
 		{"/", -1, []any{[]byte(nil), []byte{}}, `51-["e",null,` + ph0 + `]|`},
-		{"/", -1, []any{a, b, a, []byte{}, []byte{}}, `53-["e",` + ph0 + `,` + ph1 + `,` + ph0 + `,` + ph2 + `,` + ph2 + `]|A|B|`},
+		{"/", -1, []any{a, b, a, []byte{}, []byte{}}, `54-["e",` + ph0 + `,` + ph1 + `,` + ph0 + `,` + ph2 + `,{"_placeholder":true,"num":3}]|A|B||`},
 		{"/", -1, []any{map[string]any{"z": a, "y": []any{b, 1}}}, `52-["e",{"y":[` + ph0 + `,1],"z":` + ph1 + `}]|B|A`},
 		{"/", -1, []any{tagged{A: "x", B: a, C: b, D: &inner{[]byte("D")}, f: 1}}, `53-["e",{"a":"x","b":` + ph0 + `,"c":` + ph1 + `,"d":{"B":` + ph2 + `}}]|A|B|D`},
 		{"/", -1, []any{&tagged{A: "x"}}, `2["e",{"a":"x"}]`},

@@ -56,6 +56,18 @@ func (l *Loop) PostFunc(fn func()) {
 	l.posted = append(l.posted, fn)
 }
 
+// Post queues a task, as PostFunc does. Safe for concurrent use.
+func (l *Loop) Post(t interface{ Run(loop int) }) { l.PostFunc(func() { t.Run(l.index) }) }
+
+// TryPost is Post: a fake mailbox is never full. Safe for concurrent use.
+func (l *Loop) TryPost(t interface{ Run(loop int) }) bool {
+	l.Post(t)
+	return true
+}
+
+// Full is always false. Safe for concurrent use.
+func (l *Loop) Full() bool { return false }
+
 // Posted returns how many functions wait. Safe for concurrent use.
 func (l *Loop) Posted() int {
 	l.mu.Lock()
