@@ -1,0 +1,91 @@
+package session
+
+import (
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/httpwire"
+)
+
+// Content types of our answers.
+const (
+	typeText = "text/plain; charset=UTF-8"
+	// typeHTML is for the answer to a POST: some browsers offer other types to be saved.
+	typeHTML = "text/html"
+	typeJSON = "application/json"
+)
+
+const (
+	statusTooLarge = 413
+	// responseHeadRoom is what an answer's head usually takes, so that it is made in one allocation.
+	responseHeadRoom = 224
+)
+
+var okBody = []byte("ok")
+
+// asker is a request that waits for its answer: a connection, and which of its requests. An answer may be
+// given on any shard, and more than once; only the first one counts. Immutable; the zero value is nobody.
+type asker struct {
+	h    *HTTPConn
+	turn uint32
+}
+
+// asker is the request in progress.
+func (h *HTTPConn) asker() asker { return asker{h, h.turn} }
+
+// reply is what an answer says; name and value are one more header field.
+type reply struct {
+	contentType string
+	name, value string
+	body        []byte
+	status      int
+	// data: the answer is made for this request alone and must not be stored by a cache.
+	data bool
+}
+
+// answer sends the answer to the request, from the shard that the caller runs on. The body is copied.
+func (a asker) answer(from *Shard, r reply) {
+	if from == a.h.shard {
+		a.h.reply(a.turn, r)
+		return
+	}
+	a.h.post(a.turn, r)
+}
+
+// post is answer from another loop.
+func (h *HTTPConn) post(turn uint32, r reply) {
+	r.body = append([]byte(nil), r.body...)
+	h.shard.loop.PostFunc(func() { h.reply(turn, r) })
+}
+
+// refuse answers with one of the protocol's errors; without a message, with the code's own.
+func (a asker) refuse(from *Shard, code eio.ErrorCode, message string) {
+	from.stats.refuse(code)
+	a.answer(from, reply{status: code.Status(), contentType: typeJSON, body: eio.AppendError(nil, code, message)})
+}
+
+// accept answers a POST.
+func (a asker) accept(from *Shard) {
+	a.answer(from, reply{status: 200, contentType: typeHTML, body: okBody, data: true})
+}
+
+// reply writes an answer to the request in progress, with the CORS headers that it needs, on the connection's loop.
+func (h *HTTPConn) reply(turn uint32, r reply) {
+	if h.gone || h.phase == phaseHanded || turn != h.turn {
+		return
+	}
+	if h.phase != phaseBusy {
+		// The rest of its body will not be read.
+		h.last = true
+	}
+	sh := h.shard
+	sh.fields = sh.fields[:0]
+	if r.name != "" {
+		sh.fields = append(sh.fields, r.name, r.value)
+	}
+	if r.data {
+		sh.fields = append(sh.fields, "Cache-Control", "no-store")
+	}
+	sh.fields = append(sh.fields, h.cors...)
+	h.send(httpwire.AppendResponse(make([]byte, 0, len(r.body)+responseHeadRoom), &httpwire.Response{
+		Status: r.status, ContentType: r.contentType, Body: r.body, Header: sh.fields, Close: h.last, Head: h.head,
+	}))
+}

@@ -1,0 +1,240 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Transport is an Engine.IO transport. Immutable.
+type Transport uint8
+
+// The transports.
+const (
+	Polling Transport = iota
+	WebSocket
+)
+
+// String is the transport's name on the wire.
+func (t Transport) String() string {
+	if t == WebSocket {
+		return "websocket"
+	}
+	return "polling"
+}
+
+// Overflow is what happens to a frame that does not fit into a session's outbound queue. Immutable.
+type Overflow uint8
+
+// The overflow policies.
+const (
+	// Disconnect ends the session of the slow consumer: nothing it receives has gaps.
+	Disconnect Overflow = iota
+	// DropNewest drops the frame that does not fit and counts it.
+	DropNewest
+)
+
+// Config holds the settings of an Engine. Immutable once given to New; zero fields mean the defaults, which are the
+// reference server's where it has them.
+type Config struct {
+	// Path is where the engine is mounted, with or without a trailing slash. Default "/engine.io".
+	Path string
+	// Transports are the transports offered. Default both.
+	Transports []Transport
+	// NoUpgrades keeps a polling session on polling.
+	NoUpgrades bool
+	// PingInterval is the time between a pong and the next ping. Default 25 s.
+	PingInterval time.Duration
+	// PingTimeout is how long the pong may take before the session is over. Default 20 s.
+	PingTimeout time.Duration
+	// UpgradeTimeout is how long an upgrade may take from the WebSocket's opening to packet "5". Default 10 s.
+	UpgradeTimeout time.Duration
+	// CloseTimeout is how long a closing polling session waits for the GET that fetches its last packets. Default 30 s.
+	CloseTimeout time.Duration
+	// HeaderTimeout bounds the time from a connection's opening, or a request's first byte, to the end of the
+	// request's head; it is what a client that drips its head costs. Default 10 s.
+	HeaderTimeout time.Duration
+	// BodyTimeout bounds the time a request's body may take. Default 60 s: a slow mobile uplink sends a full
+	// MaxPayload in less.
+	BodyTimeout time.Duration
+	// IdleTimeout closes a kept-alive HTTP connection without a request. Default 75 s, above the 60 s at which
+	// common proxies drop their idle upstream connections, so that the proxy closes first.
+	IdleTimeout time.Duration
+	// MaxSessions bounds the open sessions, about: loops that open some at the same moment may pass it by a few. A
+	// polling session costs its client one short request and us memory until its pong is overdue. Default 2,097,152.
+	MaxSessions int
+	// MaxPayload bounds one message, one polling request body and one polling response, in bytes. Default 1,000,000.
+	MaxPayload int
+	// MaxPackets bounds the packets of one polling request body: each costs a dispatch whatever its size. Default 16,384.
+	MaxPackets int
+	// MaxFragments bounds the frames of one fragmented WebSocket message. Default 1,024.
+	MaxFragments int
+	// MaxHeaderBytes bounds a request's head. Default 16 KiB.
+	MaxHeaderBytes int
+	// MaxRequestBody bounds the body of a request outside of Path. Default MaxPayload.
+	MaxRequestBody int
+	// MaxPipeline bounds the bytes a client may send behind a request that is not answered yet. Default 64 KiB.
+	MaxPipeline int
+	// QueueBytes bounds what waits for one session, in bytes, on either transport. One packet may always wait, however
+	// long it is. Default 4 MiB: what a handler sends in one go waits for the end of the loop's turn even when the
+	// client is fast.
+	QueueBytes int
+	// VolatileBytes is how much may wait for a WebSocket, in bytes, for a volatile frame to be queued behind it. Default
+	// 16 KiB. Zero bytes would be too few: whatever was sent earlier in the same turn of the loop waits until its end, even
+	// if the peer takes all at once. 16 KiB fits into the socket's buffer of any peer that is not stuck, so a frame
+	// behind it is not late.
+	VolatileBytes int
+	// InboundBytes bounds what a WebSocket has sent and its session's loop, another one than the connection's, has not
+	// handled yet, in bytes. Who passes it is disconnected: a loop cannot stop reading from one connection.
+	// Default 8 MiB.
+	InboundBytes int
+	// QueueFrames bounds the packets that wait for one polling session: an empty packet costs memory too. Default 32,768.
+	QueueFrames int
+	// OnFull says what happens when QueueBytes would be passed. Default Disconnect.
+	OnFull Overflow
+	// CORS is what cross-origin pages are allowed.
+	CORS CORS
+	// Cookie, when its Name is set, is sent with the handshake's response.
+	Cookie Cookie
+	// Allow, when set, is asked before a session is made. It runs in its own goroutine and may block until ctx
+	// ends, when the connection closes. An error refuses the handshake with 403 and, if it is a Refusal, its text.
+	Allow func(ctx context.Context, h *Handshake) error
+}
+
+// Refusal is an error of Config.Allow whose text is told to the client. Immutable.
+type Refusal string
+
+// Error is the text for the client.
+func (r Refusal) Error() string { return string(r) }
+
+// Cookie describes the session cookie. Immutable. The zero value sends none.
+type Cookie struct {
+	// Name of the cookie; its value is the session id. The reference server's default name is "io".
+	Name string
+	// Path defaults to "/".
+	Path string
+	// SameSite is "Lax" (default), "Strict" or "None".
+	SameSite string
+	// Secure adds the Secure attribute.
+	Secure bool
+	// Script lets scripts read the cookie (no HttpOnly).
+	Script bool
+	// MaxAge in whole seconds; none when zero.
+	MaxAge time.Duration
+}
+
+func (c *Cookie) header(sid string) string {
+	var b strings.Builder
+	b.WriteString(c.Name + "=" + sid)
+	if c.MaxAge > 0 {
+		fmt.Fprintf(&b, "; Max-Age=%d", int64(c.MaxAge/time.Second))
+	}
+	b.WriteString("; Path=" + c.Path)
+	if !c.Script {
+		b.WriteString("; HttpOnly")
+	}
+	if c.Secure {
+		b.WriteString("; Secure")
+	}
+	b.WriteString("; SameSite=" + c.SameSite)
+	return b.String()
+}
+
+// Defaults of Config.
+const (
+	DefaultPath         = "/engine.io"
+	DefaultPingInterval = 25 * time.Second
+	DefaultPingTimeout  = 20 * time.Second
+	DefaultMaxPayload   = 1_000_000
+)
+
+// settle fills in the defaults and checks the result; errors name the field.
+func (c Config) settle() (Config, error) {
+	orString(&c.Path, DefaultPath)
+	c.Path = "/" + strings.Trim(c.Path, "/")
+	if c.Path == "/" {
+		return c, fmt.Errorf("session: Config.Path must name a path below /")
+	}
+	if len(c.Transports) == 0 {
+		c.Transports = []Transport{Polling, WebSocket}
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		def   time.Duration
+		name  string
+	}{
+		{&c.PingInterval, DefaultPingInterval, "PingInterval"}, {&c.PingTimeout, DefaultPingTimeout, "PingTimeout"},
+		{&c.UpgradeTimeout, 10 * time.Second, "UpgradeTimeout"}, {&c.CloseTimeout, 30 * time.Second, "CloseTimeout"},
+		{&c.HeaderTimeout, 10 * time.Second, "HeaderTimeout"}, {&c.BodyTimeout, 60 * time.Second, "BodyTimeout"},
+		{&c.IdleTimeout, 75 * time.Second, "IdleTimeout"},
+	} {
+		if *d.field == 0 {
+			*d.field = d.def
+		}
+		if *d.field < time.Millisecond {
+			return c, fmt.Errorf("session: Config.%s = %v: at least 1ms is needed", d.name, *d.field)
+		}
+	}
+	if c.MaxPayload == 0 {
+		c.MaxPayload = DefaultMaxPayload
+	}
+	for _, d := range []struct {
+		field *int
+		def   int
+		name  string
+	}{
+		{&c.MaxSessions, 1 << 21, "MaxSessions"}, {&c.MaxPayload, DefaultMaxPayload, "MaxPayload"}, {&c.MaxPackets, 16 << 10, "MaxPackets"},
+		{&c.MaxFragments, 1 << 10, "MaxFragments"}, {&c.MaxHeaderBytes, 16 << 10, "MaxHeaderBytes"},
+		{&c.MaxRequestBody, c.MaxPayload, "MaxRequestBody"}, {&c.MaxPipeline, 64 << 10, "MaxPipeline"},
+		{&c.QueueBytes, 4 << 20, "QueueBytes"}, {&c.QueueFrames, 32 << 10, "QueueFrames"},
+		{&c.VolatileBytes, 16 << 10, "VolatileBytes"}, {&c.InboundBytes, 8 << 20, "InboundBytes"},
+	} {
+		if *d.field == 0 {
+			*d.field = d.def
+		}
+		if *d.field < 0 {
+			return c, fmt.Errorf("session: Config.%s = %d is negative", d.name, *d.field)
+		}
+	}
+	for _, t := range c.Transports {
+		if t > WebSocket {
+			return c, fmt.Errorf("session: Config.Transports has %d, which is no transport", t)
+		}
+	}
+	if c.OnFull > DropNewest {
+		return c, fmt.Errorf("session: Config.OnFull = %d is no policy", c.OnFull)
+	}
+	if strings.ContainsAny(c.Cookie.Name+c.Cookie.Path, "; \t\r\n=,") {
+		return c, fmt.Errorf("session: Config.Cookie has a name or path that no cookie can have")
+	}
+	orString(&c.Cookie.Path, "/")
+	orString(&c.Cookie.SameSite, "Lax")
+	if !slices.Contains([]string{"Lax", "Strict", "None"}, c.Cookie.SameSite) {
+		return c, fmt.Errorf("session: Config.Cookie.SameSite = %q: it is Lax, Strict or None", c.Cookie.SameSite)
+	}
+	return c, c.CORS.validate()
+}
+
+func orString(s *string, def string) {
+	if *s == "" {
+		*s = def
+	}
+}
+
+// Check reports what is wrong with a configuration, if anything.
+func Check(c Config) error {
+	_, err := c.settle()
+	return err
+}
+
+// Resolution is the timer resolution the configuration needs, a hundredth of its shortest time within 1 to 100 ms.
+func (c Config) Resolution() time.Duration {
+	c, err := c.settle()
+	if err != nil {
+		return time.Millisecond
+	}
+	shortest := min(c.PingInterval, c.PingTimeout, c.UpgradeTimeout, c.CloseTimeout, c.HeaderTimeout, c.BodyTimeout)
+	return min(max(shortest/100, time.Millisecond), 100*time.Millisecond)
+}

@@ -1,0 +1,108 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+)
+
+// CORS says what pages of other origins may do (Fetch standard, section 3.3). Immutable once given to New.
+// The zero value sends no CORS headers, as the reference server does without its cors option.
+type CORS struct {
+	// Origins are the origins allowed, or "*" alone for all of them.
+	Origins []string
+	// Credentials allows cookies and authorization.
+	Credentials bool
+	// Methods of a preflight's answer. Default GET, HEAD, PUT, PATCH, POST and DELETE, as the reference's.
+	Methods []string
+	// Headers of a preflight's answer. Default: those that it asks for.
+	Headers []string
+	// Enforce refuses requests with an Origin header that is not in Origins, on both transports, with 403. A
+	// request without one is no browser's and passes. Without it an origin that is not allowed is only not told
+	// so, and its page cannot read the answers; a WebSocket is open to it.
+	Enforce bool
+}
+
+func (c *CORS) validate() error {
+	for _, o := range c.Origins {
+		if o == "" || strings.ContainsAny(o, " \t\r\n,") {
+			return fmt.Errorf("session: Config.CORS.Origins has %q, which is no origin", o)
+		}
+		if o == "*" && len(c.Origins) > 1 {
+			return fmt.Errorf("session: Config.CORS.Origins: \"*\" stands alone")
+		}
+	}
+	for _, h := range append(append([]string{}, c.Methods...), c.Headers...) {
+		if strings.ContainsAny(h, " \t\r\n,") || h == "" {
+			return fmt.Errorf("session: Config.CORS has %q, which is no token", h)
+		}
+	}
+	if c.Enforce && len(c.Origins) == 0 {
+		return fmt.Errorf("session: Config.CORS.Enforce needs Origins")
+	}
+	return nil
+}
+
+// corsTable is the CORS answer for each origin, made once. Immutable.
+type corsTable struct {
+	on, any, enforce bool
+	byOrigin         map[string][]string
+	others           []string
+	methods, headers string
+}
+
+func (c *CORS) table() *corsTable {
+	t := &corsTable{on: len(c.Origins) > 0, enforce: c.Enforce, byOrigin: map[string][]string{}}
+	t.methods = "GET,HEAD,PUT,PATCH,POST,DELETE"
+	if len(c.Methods) > 0 {
+		t.methods = strings.Join(c.Methods, ",")
+	}
+	t.headers = strings.Join(c.Headers, ",")
+	var credentials []string
+	if c.Credentials {
+		credentials = []string{"Access-Control-Allow-Credentials", "true"}
+	}
+	for _, o := range c.Origins {
+		if o == "*" {
+			t.any = true
+			t.others = append([]string{"Access-Control-Allow-Origin", "*"}, credentials...)
+			continue
+		}
+		t.byOrigin[o] = append([]string{"Access-Control-Allow-Origin", o, "Vary", "Origin"}, credentials...)
+	}
+	if t.on && !t.any {
+		t.others = append([]string{"Vary", "Origin"}, credentials...)
+	}
+	return t
+}
+
+// headersFor are the name/value pairs for an answer to a request with that Origin, shared and not to be changed.
+func (t *corsTable) headersFor(origin []byte) []string {
+	if h, ok := t.byOrigin[string(origin)]; ok {
+		return h
+	}
+	return t.others
+}
+
+// allowed reports whether a request with that Origin header may go on.
+func (t *corsTable) allowed(origin []byte) bool {
+	if !t.enforce || t.any || len(origin) == 0 {
+		return true
+	}
+	_, ok := t.byOrigin[string(origin)]
+	return ok
+}
+
+// preflight are the headers of the answer to an OPTIONS request.
+func (t *corsTable) preflight(origin, askedHeaders []byte) []string {
+	h := append([]string{}, t.headersFor(origin)...)
+	h = append(h, "Access-Control-Allow-Methods", t.methods)
+	allow := t.headers
+	if allow == "" {
+		allow = string(askedHeaders)
+		h = append(h, "Vary", "Access-Control-Request-Headers")
+	}
+	if allow != "" {
+		h = append(h, "Access-Control-Allow-Headers", allow)
+	}
+	return h
+}

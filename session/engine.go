@@ -1,0 +1,155 @@
+package session
+
+import (
+	"errors"
+	"slices"
+	"sync/atomic"
+
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/httpwire"
+	"github.com/seed58c87869/siren/codec/wsframe"
+)
+
+// Engine is an Engine.IO server over a set of event loops. Its fields are immutable and it is safe for concurrent
+// use; what changes lives in its shards.
+type Engine struct {
+	cfg     Config
+	app     App
+	shards  []*Shard
+	borrow  Borrow
+	cors    *corsTable
+	limits  httpwire.Limits
+	ws      wsframe.Limits
+	polling bool
+	socket  bool
+	upgrade []string
+	closing atomic.Bool
+	// hookPanics counts the panics of Config.Allow.
+	hookPanics atomic.Uint64
+}
+
+// New makes an Engine with one shard for each loop. borrow may be nil when there is one loop.
+func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
+	cfg, err := cfg.settle()
+	if err != nil {
+		return nil, err
+	}
+	if app == nil || len(loops) == 0 {
+		return nil, errors.New("session: an App and at least one Loop are needed")
+	}
+	if borrow == nil && len(loops) > 1 {
+		return nil, errors.New("session: several loops need a Borrow function")
+	}
+	e := &Engine{
+		cfg: cfg, app: app, borrow: borrow, cors: cfg.CORS.table(),
+		limits: httpwire.Limits{
+			LineBytes: cfg.MaxHeaderBytes / 2, HeaderBytes: cfg.MaxHeaderBytes,
+			BodyBytes: max(cfg.MaxPayload, cfg.MaxRequestBody),
+		},
+		ws:      wsframe.Limits{MessageBytes: cfg.MaxPayload, Fragments: cfg.MaxFragments},
+		polling: slices.Contains(cfg.Transports, Polling),
+		socket:  slices.Contains(cfg.Transports, WebSocket),
+	}
+	if e.socket && !cfg.NoUpgrades {
+		e.upgrade = []string{"websocket"}
+	}
+	for i, l := range loops {
+		if l.Index() != i {
+			return nil, errors.New("session: loops must be given in the order of their indexes")
+		}
+		e.shards = append(e.shards, newShard(e, l))
+	}
+	return e, nil
+}
+
+// Config is the configuration with its defaults filled in.
+func (e *Engine) Config() Config { return e.cfg }
+
+// Shard is the shard of the loop with that index.
+func (e *Engine) Shard(i int) *Shard { return e.shards[i] }
+
+// Accept takes a new connection, on its loop, and returns the receiver of its bytes.
+func (e *Engine) Accept(c StreamConn, loop int) Receiver {
+	return newHTTPConn(e, e.shards[loop], c)
+}
+
+// Close ends every session with the reason, after what is queued for them; new handshakes are refused with 503 from
+// now on. It returns at once; each shard works it off in its turn. Safe for concurrent use.
+func (e *Engine) Close(reason Reason) {
+	if e.closing.Swap(true) {
+		return
+	}
+	for _, sh := range e.shards {
+		sh.loop.PostFunc(func() { sh.closeAll(reason) })
+	}
+}
+
+// Sessions is the number of open sessions. Safe for concurrent use.
+func (e *Engine) Sessions() int {
+	n := 0
+	for _, sh := range e.shards {
+		n += int(sh.count.Load())
+	}
+	return n
+}
+
+// Stats are the counters of an Engine, summed over its shards.
+type Stats struct {
+	// Open is the number of open sessions, Opened that of all since the start.
+	Open, Opened uint64
+	// Closed counts the ends of sessions by reason.
+	Closed [ReasonCount]uint64
+	// Upgraded and UpgradeFailed count finished and failed upgrades.
+	Upgraded, UpgradeFailed uint64
+	// SlowClosed counts sessions ended, DroppedFull frames dropped, because a queue was full.
+	SlowClosed, DroppedFull uint64
+	// DroppedVolatile counts volatile frames dropped because the client was not ready.
+	DroppedVolatile uint64
+	// Refused counts handshakes and requests refused, by error code.
+	Refused [6]uint64
+	// TurnedAway counts handshakes refused because MaxSessions were open.
+	TurnedAway uint64
+	// Flooded counts WebSockets closed because too much of theirs waited for the session's loop.
+	Flooded uint64
+	// HookPanics counts panics of Config.Allow; each refuses its handshake.
+	HookPanics uint64
+}
+
+// Stats sums the counters. Safe for concurrent use.
+func (e *Engine) Stats() Stats {
+	s := Stats{HookPanics: e.hookPanics.Load()}
+	for _, sh := range e.shards {
+		sh.stats.addTo(&s)
+		s.Open += uint64(sh.count.Load())
+	}
+	return s
+}
+
+type counters struct {
+	opened, upgraded, upgradeFailed, slow, full, volatile, flooded, away atomic.Uint64
+	closed                                                               [ReasonCount]atomic.Uint64
+	refused                                                              [6]atomic.Uint64
+}
+
+func (c *counters) addTo(s *Stats) {
+	s.Opened += c.opened.Load()
+	s.Upgraded += c.upgraded.Load()
+	s.UpgradeFailed += c.upgradeFailed.Load()
+	s.SlowClosed += c.slow.Load()
+	s.DroppedFull += c.full.Load()
+	s.DroppedVolatile += c.volatile.Load()
+	s.Flooded += c.flooded.Load()
+	s.TurnedAway += c.away.Load()
+	for i := range c.closed {
+		s.Closed[i] += c.closed[i].Load()
+	}
+	for i := range c.refused {
+		s.Refused[i] += c.refused[i].Load()
+	}
+}
+
+func (c *counters) refuse(code eio.ErrorCode) {
+	if int(code) >= 0 && int(code) < len(c.refused) {
+		c.refused[code].Add(1)
+	}
+}

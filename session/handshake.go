@@ -1,0 +1,63 @@
+package session
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/seed58c87869/siren/codec/httpwire"
+)
+
+// Handshake is the first request of a session, kept as it was received and parsed when it is asked for. It stays the
+// same when the transport is upgraded. Immutable, safe for concurrent use.
+type Handshake struct {
+	head []byte
+	// Addr is the peer's address.
+	Addr netip.AddrPort
+	// Time is when the request was handled.
+	Time time.Time
+}
+
+func newHandshake(head []byte, addr netip.AddrPort) *Handshake {
+	return &Handshake{head: append([]byte(nil), head...), Addr: addr, Time: time.Now()}
+}
+
+func (h *Handshake) request() *httpwire.Request {
+	r := new(httpwire.Request)
+	// The head was accepted once; it parses again.
+	_ = httpwire.ParseHead(h.head, r)
+	return r
+}
+
+// URL is the request target as it was received.
+func (h *Handshake) URL() string { return string(h.request().Target) }
+
+// Header is the first value of the header field with that name, in any case, or "".
+func (h *Handshake) Header(name string) string { return string(h.request().Get(name)) }
+
+// Headers are all header fields, with canonical names.
+func (h *Handshake) Headers() http.Header {
+	out := http.Header{}
+	for _, f := range h.request().Fields {
+		out.Add(string(f.Name), string(f.Value))
+	}
+	return out
+}
+
+// Query is the decoded query. Pairs that cannot be decoded are left out.
+func (h *Handshake) Query() url.Values {
+	v, _ := url.ParseQuery(string(h.request().RawQuery))
+	return v
+}
+
+// CrossDomain reports whether the request had an Origin header.
+func (h *Handshake) CrossDomain() bool { return h.Header("Origin") != "" }
+
+// Address is the peer's IP address without the port.
+func (h *Handshake) Address() string {
+	if !h.Addr.IsValid() {
+		return ""
+	}
+	return h.Addr.Addr().Unmap().String()
+}

@@ -1,0 +1,220 @@
+package session
+
+import (
+	"errors"
+	"net/netip"
+
+	"github.com/seed58c87869/siren/codec/httpwire"
+	"github.com/seed58c87869/siren/poller/wheel"
+)
+
+// HTTPConn is a connection while it speaks HTTP/1.1: it reads one request at a time and holds what a client pipelines
+// behind it until the answer is out. Loop-owned by the connection's loop. A request that waits in a session of
+// another loop is answered through that loop's posts.
+type HTTPConn struct {
+	engine *Engine
+	shard  *Shard
+	conn   StreamConn
+	parser httpwire.Parser
+	timer  wheel.Timer
+	// cors are the headers for the answer to the request in progress.
+	cors []string
+	// home is the shard whose session the request in progress waits for, nil when it waits for none; sid is that
+	// session's id, and stays for the next request, which is most likely for the same one.
+	home *Shard
+	sid  string
+	// cancel, when set, is told that the connection went away under the request in progress.
+	cancel func()
+	// turn counts the answers, so that one for an earlier request is known as such.
+	turn  uint32
+	phase httpPhase
+	// last closes the connection after the answer; head leaves the answer's body out.
+	last, head bool
+	// started: some of the next request has arrived.
+	started bool
+	gone    bool
+}
+
+type httpPhase uint8
+
+const (
+	// phaseHead: nothing, or part of a head, has arrived.
+	phaseHead httpPhase = iota
+	// phaseBody: the head has arrived, and part of the body.
+	phaseBody
+	// phaseBusy: a whole request waits for its answer.
+	phaseBusy
+	// phaseHanded: the connection is a WebSocket's, or is closing.
+	phaseHanded
+)
+
+func newHTTPConn(e *Engine, sh *Shard, c StreamConn) *HTTPConn {
+	h := &HTTPConn{engine: e, shard: sh, conn: c}
+	h.timer.Init(h)
+	h.arm(int64(e.cfg.HeaderTimeout))
+	return h
+}
+
+// Loop is the connection's event loop. Immutable.
+func (h *HTTPConn) Loop() Loop { return h.shard.loop }
+
+// RemoteAddr is the peer's address. Immutable.
+func (h *HTTPConn) RemoteAddr() netip.AddrPort { return h.conn.RemoteAddr() }
+
+// OnGone sets a function that is called when the connection closes before the request in progress is answered. It
+// belongs to that request.
+func (h *HTTPConn) OnGone(fn func()) { h.cancel = fn }
+
+func (h *HTTPConn) arm(after int64) {
+	h.shard.loop.Wheel().Schedule(&h.timer, h.shard.loop.Now()+after)
+}
+
+// Expire closes a connection that took too long for a head, a body, or its next request.
+func (h *HTTPConn) Expire(int64) {
+	if h.phase == phaseBody || h.started {
+		h.fail(408, "Request timeout")
+		return
+	}
+	h.conn.Close()
+}
+
+// Receive implements Receiver.
+func (h *HTTPConn) Receive(data []byte) (n, need int) {
+	for n < len(data) {
+		switch {
+		case h.phase == phaseHanded:
+			return h.handed(n, len(data))
+		case h.phase == phaseBusy:
+			if len(data)-n > h.engine.cfg.MaxPipeline {
+				h.conn.Close()
+				return len(data), 0
+			}
+			return n, 0
+		}
+		req := &h.shard.req
+		used, err := h.parser.Parse(data[n:], &h.engine.limits, req)
+		if err != nil {
+			h.refuseSyntax(err)
+			return len(data), 0
+		}
+		if used == 0 {
+			h.waitForMore(data[n:])
+			return n, h.parser.Need()
+		}
+		n += used
+		h.phase, h.started = phaseBusy, false
+		h.shard.loop.Wheel().Cancel(&h.timer)
+		h.route(req)
+	}
+	if h.phase == phaseHanded {
+		return h.handed(n, len(data))
+	}
+	return n, 0
+}
+
+// handed leaves the rest to whoever the connection was handed to; bytes behind a last answer are nobody's.
+func (h *HTTPConn) handed(n, all int) (int, int) {
+	if h.last {
+		return all, 0
+	}
+	return n, 0
+}
+
+// waitForMore is called with an incomplete request.
+func (h *HTTPConn) waitForMore(data []byte) {
+	if !h.parser.HeadDone() {
+		if !h.started {
+			// The first bytes of a request start its clock; the time of idleness is over.
+			h.started = true
+			h.arm(int64(h.engine.cfg.HeaderTimeout))
+		}
+		return
+	}
+	if h.phase == phaseHead {
+		h.phase = phaseBody
+		h.arm(int64(h.engine.cfg.BodyTimeout))
+		if !h.routeEarly(data) {
+			return
+		}
+	}
+	if h.parser.ExpectsContinue() {
+		h.conn.Queue(httpwire.ContinueResponse)
+	}
+}
+
+func (h *HTTPConn) refuseSyntax(err error) {
+	status, reason := 400, "Bad request"
+	var bad *httpwire.Error
+	if errors.As(err, &bad) {
+		status, reason = bad.Status, bad.Reason
+	}
+	h.fail(status, reason)
+}
+
+// fail answers a request that can't be handled, with its body read or not, and ends the connection. A session that
+// waited for its body ends too, unless the body was merely too long: then the client knows that nothing of it was
+// handled, and may go on, as with the reference server.
+func (h *HTTPConn) fail(status int, reason string) {
+	h.last = true
+	if h.home != nil {
+		h.leaveSession(status != statusTooLarge)
+	}
+	h.reply(h.turn, reply{status: status, contentType: typeText, body: []byte(reason)})
+}
+
+// Closed implements Receiver.
+func (h *HTTPConn) Closed(error) {
+	h.gone = true
+	h.shard.loop.Wheel().Cancel(&h.timer)
+	if h.cancel != nil {
+		h.cancel()
+	}
+	if h.home != nil {
+		h.leaveSession(true)
+	}
+}
+
+// leaveSession tells the session of the request in progress that it will get no answer, or no body. broken ends it.
+func (h *HTTPConn) leaveSession(broken bool) {
+	home, sid := h.home, h.sid
+	h.home = nil
+	h.shard.on(home, func() {
+		if s := home.sessions[sid]; s != nil {
+			s.onGone(h, broken)
+		}
+	})
+}
+
+// Respond answers a request that App.Request was given. It must be called on the connection's loop, once. The
+// response is copied; CORS headers are the caller's.
+func (h *HTTPConn) Respond(r *httpwire.Response) {
+	if h.gone || h.phase != phaseBusy {
+		return
+	}
+	out := *r
+	out.Close, out.Head = r.Close || h.last, h.head
+	h.last = out.Close
+	h.send(httpwire.AppendResponse(make([]byte, 0, len(r.Body)+responseHeadRoom), &out))
+}
+
+// send writes the bytes of an answer and goes on with the next request.
+func (h *HTTPConn) send(out []byte) {
+	h.turn++
+	h.cors, h.cancel, h.head = nil, nil, false
+	if !h.conn.Queue(out) {
+		// It is closing, or the answer is longer than it may hold; the session's packets are lost with it.
+		h.phase, h.last = phaseHanded, true
+		h.conn.Close()
+		return
+	}
+	h.home = nil
+	if h.last {
+		h.phase = phaseHanded
+		h.shard.loop.Wheel().Cancel(&h.timer)
+		h.conn.CloseAfterFlush()
+		return
+	}
+	h.phase = phaseHead
+	h.arm(int64(h.engine.cfg.IdleTimeout))
+	h.conn.Resume()
+}

@@ -1,0 +1,149 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/httpwire"
+)
+
+// opening is a handshake on its way.
+type opening struct {
+	transport Transport
+	handshake *Handshake
+	key       []byte
+	supported bool
+}
+
+// routeHandshake handles a request without a sid.
+func (h *HTTPConn) routeHandshake(r *httpwire.Request, t *target) {
+	switch {
+	case string(r.Method) != "GET":
+		h.asker().refuse(h.shard, eio.BadHandshakeMethod, "")
+		return
+	case t.upgrade && !t.valid:
+		h.refuseUpgrade()
+		return
+	case t.upgrade != (t.transport == WebSocket):
+		h.asker().refuse(h.shard, eio.BadRequest, "")
+		return
+	}
+	version, _ := httpwire.QueryGet(r.RawQuery, "EIO")
+	o := opening{
+		transport: t.transport, handshake: newHandshake(r.Head, h.conn.RemoteAddr()),
+		key: r.Get("Sec-WebSocket-Key"), supported: string(version) == "4",
+	}
+	if h.engine.cfg.Allow == nil || h.engine.closing.Load() {
+		h.open(&o)
+		return
+	}
+	o.key = bytes.Clone(o.key)
+	h.ask(o)
+}
+
+// refuseUpgrade refuses an opening handshake that breaks RFC 6455, and tells the version we speak (section 4.4).
+func (h *HTTPConn) refuseUpgrade() {
+	h.shard.stats.refuse(eio.BadRequest)
+	h.reply(h.turn, reply{
+		status: eio.BadRequest.Status(), contentType: typeJSON, name: "Sec-WebSocket-Version", value: wsVersion,
+		body: eio.AppendError(nil, eio.BadRequest, ""),
+	})
+}
+
+// ask runs the Allow hook in its own goroutine and goes on with its answer.
+func (h *HTTPConn) ask(o opening) {
+	ctx, cancel := context.WithCancel(context.Background())
+	h.cancel = cancel
+	go func() {
+		err := h.engine.allow(ctx, o.handshake)
+		h.shard.loop.PostFunc(func() {
+			cancel()
+			h.cancel = nil
+			if h.gone {
+				return
+			}
+			if err == nil {
+				h.open(&o)
+			} else {
+				var refusal Refusal
+				_ = errors.As(err, &refusal)
+				h.asker().refuse(h.shard, eio.Forbidden, string(refusal))
+			}
+			h.conn.Resume()
+		})
+	}()
+}
+
+// allow asks the hook; one that panics refuses.
+func (e *Engine) allow(ctx context.Context, hs *Handshake) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.hookPanics.Add(1)
+			err = errHookPanicked
+		}
+	}()
+	return e.cfg.Allow(ctx, hs)
+}
+
+var errHookPanicked = errors.New("session: the Allow hook panicked")
+
+// unavailable refuses a handshake that another server may take.
+func (h *HTTPConn) unavailable(why string) {
+	h.last = true
+	h.reply(h.turn, reply{status: 503, contentType: typeText, body: []byte(why)})
+}
+
+// open makes the session. The engine may have begun to close since the request came: then nobody would end it.
+func (h *HTTPConn) open(o *opening) {
+	switch {
+	case h.engine.closing.Load():
+		h.unavailable("Server shutting down")
+		return
+	case !o.supported:
+		h.asker().refuse(h.shard, eio.UnsupportedProtocolVersion, "")
+		return
+	case h.engine.Sessions() >= h.engine.cfg.MaxSessions:
+		h.shard.stats.away.Add(1)
+		h.unavailable("Too many sessions")
+		return
+	}
+	cfg := &h.engine.cfg
+	s := h.shard.open(o.transport, o.handshake)
+	info := eio.OpenInfo{
+		SID: s.sid, PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, MaxPayload: cfg.MaxPayload,
+	}
+	if o.transport == Polling {
+		h.openPolling(s, &info)
+	} else {
+		h.openWebSocket(s, &info, o.key)
+	}
+}
+
+func (h *HTTPConn) openPolling(s *Session, info *eio.OpenInfo) {
+	info.Upgrades = h.engine.upgrade
+	s.poll = new(pollState)
+	s.begin()
+	var packet [openRoom]byte
+	r := reply{status: 200, contentType: typeText, body: eio.AppendOpen(packet[:0], info), data: true}
+	if c := &h.engine.cfg.Cookie; c.Name != "" {
+		r.name, r.value = "Set-Cookie", c.header(s.sid)
+	}
+	h.reply(h.turn, r)
+}
+
+// openRoom holds an open packet.
+const openRoom = 160
+
+func (h *HTTPConn) openWebSocket(s *Session, info *eio.OpenInfo, key []byte) {
+	extra := h.cors
+	if c := &h.engine.cfg.Cookie; c.Name != "" {
+		extra = append([]string{"Set-Cookie", c.header(s.sid)}, extra...)
+	}
+	w := h.becomeWebSocket(s.shard, key, extra)
+	w.session, s.ws = s, w
+	var packet [openRoom]byte
+	w.out.Queue(eio.NewText(eio.AppendOpen(packet[:0], info)).WebSocket())
+	s.begin()
+}

@@ -1,0 +1,192 @@
+package session
+
+import "github.com/seed58c87869/siren/codec/eio"
+
+// pollState is the polling transport of one session. Loop-owned (home loop).
+type pollState struct {
+	// queue are the packets no GET has fetched yet, each with the attachments linked to it; bytes is their length
+	// on the wire, with a separator each.
+	queue []*eio.Frame
+	bytes int
+	// get is the GET that waits, post the POST whose body is being read or handled.
+	get, post asker
+	// flushing: the session is in its shard's flushable list.
+	flushing bool
+}
+
+func (p *pollState) push(f *eio.Frame) {
+	p.queue = append(p.queue, f)
+	p.bytes += pollingBytes(f)
+}
+
+// pollingBytes is what a packet and its attachments take of a payload, with a separator each.
+func pollingBytes(f *eio.Frame) (n int) {
+	for ; f != nil; f = f.Next() {
+		n += f.PollingLen() + 1
+	}
+	return n
+}
+
+// servePoll answers the waiting GET with what is queued, as one payload of at most maxPayload bytes.
+func (s *Session) servePoll() {
+	p := s.poll
+	if p.get.h == nil || s.state == stateClosed {
+		return
+	}
+	if s.upgrade != nil && s.upgrade.probed {
+		// From the probe on the queue waits for the WebSocket; the GET is only sent home.
+		s.answerGet(eio.NoopFrame)
+		return
+	}
+	if len(p.queue) == 0 {
+		return
+	}
+	sh := s.shard
+	var taken int
+	sh.scratch, taken = eio.AppendPayload(sh.scratch[:0], p.queue, sh.engine.cfg.MaxPayload)
+	p.take(taken, len(sh.scratch)+1)
+	get := p.get
+	p.get = asker{}
+	get.answer(sh, reply{status: 200, contentType: typeText, body: sh.scratch, data: true})
+	if cap(sh.scratch) > scratchKeep {
+		sh.scratch = nil
+	}
+	if s.state == stateClosing && len(p.queue) == 0 {
+		s.fetched()
+	}
+}
+
+// queueKeep bounds the places for packets that an empty queue keeps.
+const queueKeep = 4
+
+// take takes the first packets off the queue, and their bytes.
+func (p *pollState) take(packets, bytes int) {
+	p.bytes -= bytes
+	rest := copy(p.queue, p.queue[packets:])
+	clear(p.queue[rest:])
+	if p.queue = p.queue[:rest]; rest == 0 && cap(p.queue) > queueKeep {
+		p.queue = nil
+	}
+}
+
+// fetched forgets a closing session whose client has fetched all.
+func (s *Session) fetched() {
+	s.state = stateClosed
+	s.shard.loop.Wheel().Cancel(&s.timer)
+	s.shard.forget(s)
+	s.endPolls(eio.NoopFrame)
+}
+
+// answerGet answers the waiting GET, if there is one, with one packet.
+func (s *Session) answerGet(f *eio.Frame) {
+	get := s.poll.get
+	if get.h == nil {
+		return
+	}
+	s.poll.get = asker{}
+	get.answer(s.shard, reply{status: 200, contentType: typeText, body: f.Payload(), data: true})
+}
+
+// endPolls answers what waits when the session ends. What is queued is lost with it.
+func (s *Session) endPolls(f *eio.Frame) {
+	s.answerGet(f)
+	if post := s.poll.post; post.h != nil {
+		s.poll.post = asker{}
+		post.refuse(s.shard, eio.BadRequest, "")
+	}
+	s.poll.queue, s.poll.bytes = nil, 0
+}
+
+// onGet is a GET of the client: it waits here until there is something to send.
+func (s *Session) onGet(a asker) {
+	if s.poll.get.h != nil {
+		// The first one is told that the session is over, the second that it should not be there.
+		s.abort(ReasonTransportError)
+		a.refuse(s.shard, eio.BadRequest, "")
+		return
+	}
+	s.poll.get = a
+	s.servePoll()
+}
+
+// onPostBegun is a POST whose head has arrived. It is false, and the session over, when another one is not answered yet.
+func (s *Session) onPostBegun(a asker) bool {
+	switch p := s.poll; p.post {
+	case a:
+	case asker{}:
+		p.post = a
+	default:
+		s.abort(ReasonTransportError)
+		a.refuse(s.shard, eio.BadRequest, "")
+		return false
+	}
+	return true
+}
+
+// releasePost forgets the POST of a connection, and tells whether it was the one in progress.
+func (s *Session) releasePost(h *HTTPConn) bool {
+	p := s.poll
+	if p == nil || p.post.h != h {
+		return false
+	}
+	p.post = asker{}
+	return true
+}
+
+// onPost is a whole POST. body is the session's to change.
+func (s *Session) onPost(a asker, body []byte) {
+	if !s.onPostBegun(a) {
+		return
+	}
+	left, err := s.receivePayload(body)
+	if !s.releasePost(a.h) {
+		return // the session ended in one of its packets, and answered it
+	}
+	switch {
+	case err != nil:
+		a.refuse(s.shard, eio.BadRequest, "")
+		s.abort(ReasonParseError)
+	case left:
+		a.accept(s.shard)
+		// A client that left by itself need not be told so: its GET gets a noop.
+		s.answerGet(eio.NoopFrame)
+		s.abort(ReasonTransportClose)
+	case s.state != stateOpen:
+		// One of the packets made us close the session, most often because it was invalid. What was behind it is
+		// not handled.
+		a.refuse(s.shard, eio.BadRequest, "")
+	default:
+		a.accept(s.shard)
+	}
+}
+
+// receivePayload handles the packets of a body in order; left tells that a close packet was among them, which ends it.
+func (s *Session) receivePayload(body []byte) (left bool, err error) {
+	payload := eio.NewPayload(body, s.shard.engine.cfg.MaxPackets)
+	for s.state == stateOpen {
+		p, ok, err := payload.Next()
+		if err != nil || !ok {
+			return false, err
+		}
+		if p.Type == eio.Close {
+			return true, nil
+		}
+		s.receive(p)
+	}
+	return false, nil
+}
+
+// onGone is the end of a connection, or of a POST, whose request was not answered, or whose answer has not reached the
+// connection: packets may be lost with either. broken tells that the session cannot go on.
+func (s *Session) onGone(h *HTTPConn, broken bool) {
+	if s.poll == nil {
+		return // a WebSocket has taken over, and nothing is lost
+	}
+	if s.poll.get.h == h {
+		s.poll.get = asker{}
+	}
+	s.releasePost(h)
+	if broken {
+		s.abort(ReasonTransportError)
+	}
+}

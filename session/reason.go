@@ -1,0 +1,53 @@
+package session
+
+// Reason says why a session, or a socket on it, ended. Its text is the reference server's. Immutable.
+type Reason uint8
+
+// The reasons for the end of a session or a socket.
+const (
+	// ReasonClientLeft: the client sent a DISCONNECT packet for the namespace.
+	ReasonClientLeft Reason = iota + 1
+	// ReasonServerLeft: the server disconnected the socket from the namespace.
+	ReasonServerLeft
+	// ReasonTransportClose: the connection was closed (the client left, or lost its network).
+	ReasonTransportClose
+	// ReasonTransportError: the transport broke a rule or failed.
+	ReasonTransportError
+	// ReasonPingTimeout: no pong came within pingTimeout.
+	ReasonPingTimeout
+	// ReasonParseError: the client sent something that is no Engine.IO packet.
+	ReasonParseError
+	// ReasonForcedClose: the server closed the session, for instance after an invalid Socket.IO packet.
+	ReasonForcedClose
+	// ReasonForcedServerClose: the server closed the session because of its state, for instance when no
+	// namespace was joined in time.
+	ReasonForcedServerClose
+	// ReasonServerShutdown: the server is going down.
+	ReasonServerShutdown
+
+	// ReasonCount is one more than the highest reason, for tables of counters.
+	ReasonCount
+)
+
+var reasonTexts = [ReasonCount]string{
+	ReasonClientLeft:        "client namespace disconnect",
+	ReasonServerLeft:        "server namespace disconnect",
+	ReasonTransportClose:    "transport close",
+	ReasonTransportError:    "transport error",
+	ReasonPingTimeout:       "ping timeout",
+	ReasonParseError:        "parse error",
+	ReasonForcedClose:       "forced close",
+	ReasonForcedServerClose: "forced server close",
+	ReasonServerShutdown:    "server shutting down",
+}
+
+// String is the reference server's text for the reason.
+func (r Reason) String() string {
+	if r == 0 || r >= ReasonCount {
+		return "unknown"
+	}
+	return reasonTexts[r]
+}
+
+// Error makes a Reason usable as the cause of a cancelled context.
+func (r Reason) Error() string { return r.String() }

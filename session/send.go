@@ -1,0 +1,109 @@
+package session
+
+import "github.com/seed58c87869/siren/codec/eio"
+
+// SendStatus says what became of a frame. Immutable.
+type SendStatus uint8
+
+// The outcomes of Send.
+const (
+	// Queued: the frame is on its way.
+	Queued SendStatus = iota
+	// DroppedVolatile: the client was not ready for a volatile frame.
+	DroppedVolatile
+	// DroppedFull: the queue was full; by the policy the frame, or the session, is gone.
+	DroppedFull
+	// NotOpen: the session is over.
+	NotOpen
+)
+
+// Send queues a frame and the attachments linked to it: all of them, or none. Nothing is written in the call and the
+// Client is not called, so it may be used while walking over members: a session that cannot go on ends later in the
+// turn. A volatile frame is dropped unless it can leave soon: when no GET waits for it, or when more than
+// Config.VolatileBytes wait for a WebSocket.
+func (s *Session) Send(f *eio.Frame, volatile bool) SendStatus {
+	switch {
+	case s.state != stateOpen:
+		return NotOpen
+	case s.ws != nil:
+		return s.sendWebSocket(f, volatile)
+	default:
+		return s.sendPolling(f, volatile)
+	}
+}
+
+func (s *Session) sendWebSocket(f *eio.Frame, volatile bool) SendStatus {
+	cfg := &s.shard.engine.cfg
+	waiting := s.ws.out.QueuedBytes()
+	if volatile && waiting > cfg.VolatileBytes {
+		s.shard.stats.volatile.Add(1)
+		return DroppedVolatile
+	}
+	size := f.Size()
+	if waiting > 0 && waiting+size > cfg.QueueBytes {
+		return s.full()
+	}
+	return s.queueWebSocket(f, size)
+}
+
+// queueWebSocket gives a packet of that size to the connection. That refuses only a packet longer than all it can hold,
+// or any when it is closing: then the session's end is on its way, behind what the client has sent before.
+func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
+	for ; f != nil; f = f.Next() {
+		if s.ws.out.Queue(f.WebSocket()) {
+			continue
+		}
+		if size > s.shard.engine.cfg.QueueBytes {
+			s.shard.stats.slow.Add(1)
+			s.doom(ReasonTransportError)
+			return DroppedFull
+		}
+		return NotOpen
+	}
+	return Queued
+}
+
+// sendPolling adds a packet to what the next GET fetches. Only a client that waits for it this moment is ready for a
+// volatile one.
+func (s *Session) sendPolling(f *eio.Frame, volatile bool) SendStatus {
+	p, cfg := s.poll, &s.shard.engine.cfg
+	if volatile && (p.get.h == nil || len(p.queue) > 0) {
+		s.shard.stats.volatile.Add(1)
+		return DroppedVolatile
+	}
+	if len(p.queue) > 0 && (p.bytes+pollingBytes(f) > cfg.QueueBytes || len(p.queue) >= cfg.QueueFrames) {
+		return s.full()
+	}
+	p.push(f)
+	if p.get.h != nil {
+		s.shard.flushLater(s)
+	}
+	return Queued
+}
+
+// full is the policy for a queue that cannot take one more packet.
+func (s *Session) full() SendStatus {
+	if s.shard.engine.cfg.OnFull == DropNewest {
+		s.shard.stats.full.Add(1)
+		return DroppedFull
+	}
+	s.shard.stats.slow.Add(1)
+	s.doom(ReasonTransportError)
+	return DroppedFull
+}
+
+// doom ends the session, but not now: the caller may be walking over members, which the end changes.
+func (s *Session) doom(reason Reason) {
+	s.state = stateDoomed
+	s.shard.loop.PostFunc(func() { s.abort(reason) })
+}
+
+// sendControl queues a packet of the protocol itself, whatever waits: there is never more than one.
+func (s *Session) sendControl(f *eio.Frame) {
+	if s.ws == nil {
+		s.poll.push(f)
+		s.shard.flushLater(s)
+		return
+	}
+	s.queueWebSocket(f, f.Size())
+}

@@ -1,0 +1,118 @@
+package session
+
+import (
+	"sync/atomic"
+
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/httpwire"
+	"github.com/seed58c87869/siren/codec/wsframe"
+)
+
+// Shard holds the sessions of one event loop. Loop-owned, but for the counters.
+type Shard struct {
+	engine   *Engine
+	loop     Loop
+	sessions map[string]*Session
+	// req and msg are scratch for the one request or message that is handled at a time.
+	req httpwire.Request
+	msg wsframe.Message
+	// scratch is where a polling payload is put together before it is copied to its exact size.
+	scratch []byte
+	// fields is scratch for the header fields of an answer.
+	fields []string
+	// flushable are the polling sessions that have frames for a waiting GET; one posted function serves them all,
+	// so what is sent in one turn leaves as one payload.
+	flushable   []*Session
+	flushPosted bool
+	flushFn     func()
+
+	count atomic.Int64
+	stats counters
+}
+
+// scratchKeep bounds the payload scratch that a shard keeps between payloads.
+const scratchKeep = 256 << 10
+
+func newShard(e *Engine, l Loop) *Shard {
+	sh := &Shard{engine: e, loop: l, sessions: make(map[string]*Session)}
+	sh.flushFn = sh.flushPolls
+	return sh
+}
+
+// Loop is the shard's event loop. Immutable.
+func (sh *Shard) Loop() Loop { return sh.loop }
+
+// open makes a session. Its transport is the caller's to give it, and the application's Client.
+func (sh *Shard) open(t Transport, h *Handshake) *Session {
+	s := &Session{shard: sh, sid: eio.NewSID(sh.loop.Index()), handshake: h}
+	s.kind.Store(uint32(t))
+	s.timer.Init(s)
+	sh.sessions[s.sid] = s
+	sh.count.Add(1)
+	sh.stats.opened.Add(1)
+	s.schedulePing()
+	return s
+}
+
+// find is the session with that id; nil when there is none, or none any more.
+func (sh *Shard) find(sid string) *Session {
+	s := sh.sessions[sid]
+	if s != nil && s.overdue() {
+		s.abort(ReasonPingTimeout)
+		return nil
+	}
+	return s
+}
+
+// forget takes an ended session out of the map.
+func (sh *Shard) forget(s *Session) {
+	if _, ok := sh.sessions[s.sid]; ok {
+		delete(sh.sessions, s.sid)
+		sh.count.Add(-1)
+	}
+}
+
+func (sh *Shard) closeAll(reason Reason) {
+	all := make([]*Session, 0, len(sh.sessions))
+	for _, s := range sh.sessions {
+		all = append(all, s)
+	}
+	for _, s := range all {
+		s.Close(reason)
+	}
+}
+
+// flushLater serves the session's waiting GET at the end of what is posted so far.
+func (sh *Shard) flushLater(s *Session) {
+	if s.poll.flushing {
+		return
+	}
+	s.poll.flushing = true
+	sh.flushable = append(sh.flushable, s)
+	if !sh.flushPosted {
+		sh.flushPosted = true
+		sh.loop.PostFunc(sh.flushFn)
+	}
+}
+
+func (sh *Shard) flushPolls() {
+	sh.flushPosted = false
+	for i := 0; i < len(sh.flushable); i++ {
+		s := sh.flushable[i]
+		sh.flushable[i] = nil
+		if s.poll != nil {
+			s.poll.flushing = false
+			s.servePoll()
+		}
+	}
+	sh.flushable = sh.flushable[:0]
+}
+
+// on runs fn on the home shard: now, when the caller is there already.
+func (sh *Shard) on(home *Shard, fn func()) {
+	if sh == home {
+		fn()
+		return
+	}
+	home.loop.PostFunc(fn)
+}

@@ -1,0 +1,152 @@
+package session
+
+import (
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/poller/wheel"
+)
+
+// upgrade is a WebSocket that wants to take a polling session over (Engine.IO protocol 4, section "Upgrade").
+// Loop-owned (home loop).
+type upgrade struct {
+	session *Session
+	// ws is nil until the WebSocket is open.
+	ws    *wsConn
+	timer wheel.Timer
+	// probed: the probe was answered. From then on the queue waits for the WebSocket.
+	probed bool
+}
+
+// Expire ends an upgrade that takes too long. The session goes on polling.
+func (u *upgrade) Expire(int64) {
+	if u.session.upgrade == u {
+		u.session.failUpgrade()
+	}
+}
+
+// verdict is what the home of a session says to a WebSocket for it.
+type verdict uint8
+
+const (
+	// verdictUnknown: there is no such session.
+	verdictUnknown verdict = iota
+	// verdictInvalid: the request is no opening handshake.
+	verdictInvalid
+	// verdictBusy: the session takes no WebSocket now. This one is opened and closed, and the session goes on.
+	verdictBusy
+	verdictProbe
+)
+
+// requestUpgrade asks the session's home whether a WebSocket may probe, and answers with what it says.
+func (h *HTTPConn) requestUpgrade(t *target, key []byte) {
+	home, sid, valid := t.home, string(t.sid), t.valid
+	h.shard.on(home, func() {
+		u, v := home.admitUpgrade(sid, valid)
+		home.on(h.shard, func() { h.finishUpgrade(home, u, v, key) })
+	})
+}
+
+// admitUpgrade begins an upgrade, if the session takes one.
+func (sh *Shard) admitUpgrade(sid string, valid bool) (*upgrade, verdict) {
+	s := sh.find(sid)
+	switch {
+	case s == nil:
+		return nil, verdictUnknown
+	case !valid:
+		return nil, verdictInvalid
+	case s.state != stateOpen || s.poll == nil || s.upgrade != nil || sh.engine.cfg.NoUpgrades:
+		return nil, verdictBusy
+	}
+	u := &upgrade{session: s}
+	u.timer.Init(u)
+	sh.loop.Wheel().Schedule(&u.timer, sh.loop.Now()+int64(sh.engine.cfg.UpgradeTimeout))
+	s.upgrade = u
+	return u, verdictProbe
+}
+
+// finishUpgrade is back on the connection's loop with the home's answer.
+func (h *HTTPConn) finishUpgrade(home *Shard, u *upgrade, v verdict, key []byte) {
+	switch {
+	case h.gone:
+		if u != nil {
+			h.shard.on(home, func() { u.Expire(0) })
+		}
+		return
+	case v == verdictUnknown:
+		h.asker().refuse(h.shard, eio.SessionIDUnknown, "")
+		return
+	case v == verdictInvalid:
+		h.refuseUpgrade()
+		return
+	}
+	w := h.becomeWebSocket(home, key, h.cors)
+	if u == nil {
+		w.deaf = true
+		w.conn.Queue(wsCloseNormal)
+		w.conn.CloseAfterFlush()
+		return
+	}
+	h.shard.on(home, func() {
+		if s := u.session; s.upgrade == u {
+			u.ws, w.session = w, s
+		} else {
+			w.closeGracefully(wsCloseNormal)
+		}
+	})
+	h.conn.Resume()
+}
+
+// receiveProbe handles a packet of the WebSocket that probes.
+func (s *Session) receiveProbe(p eio.Packet) {
+	switch {
+	case p.Type == eio.Ping && string(p.Data) == "probe":
+		s.upgrade.probed = true
+		s.upgrade.ws.out.Queue(eio.PongProbe.WebSocket())
+		// A waiting GET, and each that comes until packet "5", is sent home at once.
+		s.servePoll()
+	case p.Type == eio.Upgrade:
+		s.completeUpgrade()
+	default:
+		s.failUpgrade()
+	}
+}
+
+// completeUpgrade makes the WebSocket the session's transport: what is queued leaves on it, in order.
+func (s *Session) completeUpgrade() {
+	u, p := s.upgrade, s.poll
+	s.upgrade = nil
+	s.shard.loop.Wheel().Cancel(&u.timer)
+	s.answerGet(eio.NoopFrame)
+	if post := p.post; post.h != nil {
+		// The client did not wait for it before it changed transports.
+		p.post = asker{}
+		post.refuse(s.shard, eio.BadRequest, "")
+	}
+	s.kind.Store(uint32(WebSocket))
+	s.ws, s.poll = u.ws, nil
+	s.shard.stats.upgraded.Add(1)
+	for _, f := range p.queue {
+		if s.queueWebSocket(f, f.Size()) != Queued {
+			return
+		}
+	}
+}
+
+// failUpgrade closes the WebSocket that probes; polling goes on, and a new upgrade may come.
+func (s *Session) failUpgrade() {
+	s.shard.stats.upgradeFailed.Add(1)
+	// No GET waits for what is queued: one that waited at the probe, or came since, was sent home.
+	s.dropUpgrade()
+}
+
+// dropUpgrade forgets an upgrade in progress.
+func (s *Session) dropUpgrade() {
+	u := s.upgrade
+	if u == nil {
+		return
+	}
+	s.upgrade = nil
+	s.shard.loop.Wheel().Cancel(&u.timer)
+	if u.ws != nil {
+		u.ws.closeGracefully(wsCloseNormal)
+	}
+}

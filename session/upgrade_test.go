@@ -1,0 +1,303 @@
+package session
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/seed58c87869/siren/codec/eio"
+)
+
+// S5, S11, PROTOCOL 6: from polling to WebSocket. Nothing is lost, also what waits for a GET between probe and "5".
+func TestUpgrade(t *testing.T) {
+	both(t, func(t *testing.T, loop int) {
+		r := newRig(t, 2, Config{}).echo()
+		sid := r.poll(0)
+		g := r.get(1, sid)
+		w := r.openWS(loop, sid)
+		g.wantNothing() // the noop comes with the probe, not before
+		w.text("2probe").wantFrames("t:3probe")
+		g.want(200, "6")
+		for range 3 { // again and again
+			r.get(loop, sid).want(200, "6")
+		}
+		r.post(loop, sid, "4a\x1ebAQI=").want(200, "ok")
+		r.post(1-loop, sid, "4b").want(200, "ok")
+		r.get(loop, sid).want(200, "6")
+		if r.last().s.Transport() != Polling {
+			t.Error("too early")
+		}
+		g = r.get(0, sid)
+		w.text("5").wantFrames("t:4a", "b:\x01\x02", "t:4b")
+		if r.last().s.Transport() != WebSocket {
+			t.Error("not upgraded")
+		}
+		g.want(200, "6")
+		w.text("4c").wantFrames("t:4c")
+		// S9: polling after the upgrade.
+		r.get(loop, sid).want(400, errorBody(eio.BadRequest))
+		r.post(loop, sid, "4x").want(400, errorBody(eio.BadRequest))
+		w.text("4d").wantFrames("t:4d")
+		r.last().wantGot("a", "b:\x01\x02", "b", "c", "d")
+		if s := r.engine.Stats(); s.Upgraded != 1 || s.UpgradeFailed != 0 || s.Open != 1 || s.Opened != 1 {
+			t.Errorf("%+v", s)
+		}
+		w.cut()
+		r.last().wantClosed(ReasonTransportClose)
+	})
+}
+
+// PROTOCOL 7: frames right behind the request, even half a frame, even all of the upgrade.
+func TestUpgradeInOneSegment(t *testing.T) {
+	both(t, func(t *testing.T, loop int) {
+		for cut := range len(textFrame("2probe")) + 1 {
+			r := newRig(t, 2, Config{}).echo()
+			sid := r.poll(0)
+			f := textFrame("2probe")
+			w := r.dial(loop).write(upgradeRequest(sid) + f[:cut])
+			if a := w.answer(); a.StatusCode != 101 {
+				t.Fatal(a)
+			}
+			w.write(f[cut:]).wantFrames("t:3probe")
+			w.text("5").text("4x").wantFrames("t:4x")
+		}
+		r := newRig(t, 2, Config{}).echo()
+		w := r.dial(loop).write(upgradeRequest(r.poll(0)) + textFrame("2probe") + textFrame("5") + textFrame("4x"))
+		w.answer()
+		w.wantFrames("t:3probe", "t:4x")
+	})
+}
+
+// PROTOCOL 6: an upgrade that fails closes the WebSocket alone; polling goes on and another upgrade works.
+func TestUpgradeFails(t *testing.T) {
+	for name, fail := range map[string]func(r *rig, w *peer){
+		"message":       func(_ *rig, w *peer) { w.text("4x") },
+		"binary":        func(_ *rig, w *peer) { w.write(frame(ws.OpBinary, "x")) },
+		"other ping":    func(_ *rig, w *peer) { w.text("2") },
+		"close packet":  func(_ *rig, w *peer) { w.text("1") },
+		"no packet":     func(_ *rig, w *peer) { w.text("xyz") },
+		"close frame":   func(_ *rig, w *peer) { w.write(frame(ws.OpClose, "")) },
+		"violation":     func(_ *rig, w *peer) { w.write("\x81\x01x") },
+		"cut":           func(_ *rig, w *peer) { w.cut() },
+		"cut and more":  func(_ *rig, w *peer) { w.conn.Feed([]byte(textFrame("2probe"))); w.cut() },
+		"time":          func(r *rig, _ *peer) { r.advance(502 * ms) },
+		"probe, nought": func(r *rig, w *peer) { w.text("2probe").text("2probe"); r.advance(502 * ms) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			both(t, func(t *testing.T, loop int) {
+				r := newRig(t, 2, Config{UpgradeTimeout: 500 * ms}).echo()
+				sid := r.poll(0)
+				if strings.HasPrefix(name, "cut") || name == "time" {
+					r.openWS(loop, sid).cut() // one more that failed
+				}
+				w := r.openWS(loop, sid)
+				g := r.get(loop, sid)
+				fail(r, w)
+				if !w.isClosed() {
+					t.Error("the WebSocket stays")
+				}
+				if a := g.answer(); a != nil { // probed
+					g = r.get(loop, sid)
+				}
+				r.post(loop, sid, "4alive").want(200, "ok")
+				g.want(200, "4alive")
+				r.last().wantClosed()
+				w = r.openWS(loop, sid).text("2probe").text("5").text("4y")
+				w.wantFrames("t:3probe", "t:4y")
+				if s := r.engine.Stats(); s.Upgraded != 1 || s.UpgradeFailed == 0 {
+					t.Errorf("%+v", s)
+				}
+				w.cut()
+				r.advance(76 * time.Second)
+				r.wantEmpty()
+			})
+		})
+	}
+}
+
+// What waits in the queue when a probed upgrade fails goes out by polling.
+func TestUpgradeFailsWithQueue(t *testing.T) {
+	both(t, func(t *testing.T, loop int) {
+		r := newRig(t, 2, Config{}).echo()
+		sid := r.poll(0)
+		w := r.openWS(loop, sid).text("2probe")
+		r.post(loop, sid, "4a").want(200, "ok")
+		w.cut()
+		r.get(loop, sid).want(200, "4a")
+	})
+}
+
+// A WebSocket is refused where upgrades are off, closed where one probes already, and where the session closes.
+func TestUpgradeNotTaken(t *testing.T) {
+	both(t, func(t *testing.T, loop int) {
+		r := newRig(t, 2, Config{NoUpgrades: true})
+		sid := r.poll(0)
+		r.openWS(loop, sid).wantFrames("close:1005")
+		r.post(loop, sid, "4x").want(200, "ok")
+
+		r = newRig(t, 2, Config{})
+		sid = r.poll(0)
+		first := r.openWS(loop, sid)
+		second := r.openWS(1, sid)
+		second.wantFrames("close:1005")
+		first.text("2probe").text("5").text("4x").wantFrames("t:3probe")
+		r.last().wantGot("x")
+
+		sid = r.poll(0)
+		r.loops[0].Do(func() { r.last().s.Close(ReasonForcedClose) })
+		r.openWS(loop, sid).wantFrames("close:1005")
+		r.get(loop, sid).want(200, "1")
+	})
+}
+
+// Close while a WebSocket probes: the WebSocket goes, the client fetches the close packet by polling.
+func TestCloseWhileUpgrading(t *testing.T) {
+	both(t, func(t *testing.T, loop int) {
+		for _, probed := range []bool{false, true} {
+			for _, waiting := range []bool{false, true} {
+				r := newRig(t, 2, Config{})
+				sid := r.poll(0)
+				w := r.openWS(loop, sid)
+				if probed {
+					w.text("2probe").wantFrames("t:3probe")
+				}
+				var g *peer
+				if waiting && !probed {
+					g = r.get(loop, sid)
+				}
+				r.loops[0].Do(func() {
+					r.last().s.Send(eio.NewMessage([]byte("bye")), false)
+					r.last().s.Close(ReasonForcedServerClose)
+				})
+				r.run()
+				w.wantFrames("close:1005")
+				if g == nil {
+					g = r.get(loop, sid)
+				}
+				g.want(200, "4bye\x1e1")
+				w.text("5")
+				r.last().wantClosed(ReasonForcedServerClose)
+				r.get(loop, sid).want(400, errorBody(eio.SessionIDUnknown))
+			}
+		}
+	})
+}
+
+// The session may be gone, and the connection too, while the two loops talk about an upgrade.
+func TestUpgradeRaces(t *testing.T) {
+	begin := func(t *testing.T) (*rig, *peer) {
+		r := newRig(t, 2, Config{})
+		sid := r.poll(0)
+		w := r.dial(1)
+		w.conn.Feed([]byte(upgradeRequest(sid) + textFrame("2probe")))
+		return r, w
+	}
+	t.Run("connection gone before the home is asked", func(t *testing.T) {
+		r, w := begin(t)
+		w.conn.PeerClose(nil)
+		r.run()
+		r.last().wantClosed()
+		if r.last().s.upgrade != nil {
+			t.Error("an upgrade is left")
+		}
+	})
+	t.Run("connection gone before the answer", func(t *testing.T) {
+		r, w := begin(t)
+		r.loops[0].RunUntilIdle()
+		w.conn.PeerClose(nil)
+		r.run()
+		if r.last().s.upgrade != nil {
+			t.Error("an upgrade is left")
+		}
+	})
+	t.Run("session gone before the home is asked", func(t *testing.T) {
+		r, w := begin(t)
+		r.loops[0].Do(func() { r.last().s.abort(ReasonForcedClose) })
+		r.run()
+		w.want(400, errorBody(eio.SessionIDUnknown))
+	})
+	t.Run("session gone before the answer", func(t *testing.T) {
+		r, w := begin(t)
+		r.loops[0].RunUntilIdle()
+		r.loops[0].Do(func() { r.last().s.abort(ReasonForcedClose) })
+		r.run()
+		w.answer()
+		w.wantFrames("close:1005")
+		if !w.isClosed() {
+			t.Error("the WebSocket stays")
+		}
+	})
+	t.Run("session gone before the probe", func(t *testing.T) {
+		r, w := begin(t)
+		r.loops[0].RunUntilIdle()
+		r.loops[1].RunUntilIdle()
+		r.loops[0].Do(func() { r.last().s.abort(ReasonForcedClose) })
+		r.run()
+		w.answer()
+		w.wantFrames("close:1005")
+	})
+	t.Run("time-out before the answer", func(t *testing.T) {
+		r, w := begin(t)
+		r.loops[0].RunUntilIdle()
+		r.loops[0].Do(func() { r.last().s.upgrade.Expire(0) })
+		r.run()
+		w.answer()
+		w.wantFrames("close:1005")
+		r.last().wantClosed()
+	})
+}
+
+// An upgrade that is completed while a POST is still being read: the POST is refused, the session goes on.
+func TestUpgradeUnderPost(t *testing.T) {
+	both(t, func(t *testing.T, loop int) {
+		r := newRig(t, 2, Config{})
+		sid := r.poll(0)
+		text := postRequest(sid, "4lost")
+		p := r.dial(loop).write(text[:len(text)-1])
+		w := r.openWS(loop, sid).text("2probe").text("5")
+		w.wantFrames("t:3probe")
+		p.want(400, errorBody(eio.BadRequest))
+		p.write("t").wantNothing()
+		w.text("4x")
+		r.last().wantGot("x")
+		r.last().wantClosed()
+
+		// A POST that ends between the probe and "5" is handled as ever.
+		sid = r.poll(0)
+		text = postRequest(sid, "4kept")
+		p = r.dial(loop).write(text[:len(text)-1])
+		w = r.openWS(loop, sid).text("2probe")
+		p.write("t").want(200, "ok")
+		w.text("5")
+		r.last().wantGot("kept")
+	})
+}
+
+// A packet may have its header fetched by polling and its attachments sent on the WebSocket.
+func TestUpgradeInAPacket(t *testing.T) {
+	r := newRig(t, 1, Config{MaxPayload: 10})
+	sid := r.poll(0)
+	r.loops[0].Do(func() {
+		r.last().s.Send(eio.Link(eio.NewMessage([]byte("head")), eio.NewBinary([]byte("aaaaaa")), eio.NewBinary([]byte("bb"))), false)
+	})
+	r.get(0, sid).want(200, "4head")
+	r.openWS(0, sid).text("2probe").text("5").wantFrames("t:3probe", "b:aaaaaa", "b:bb")
+}
+
+// The ping that comes due in an upgrade is not lost, and its pong counts on either transport.
+func TestHeartbeatInUpgrade(t *testing.T) {
+	both(t, func(t *testing.T, loop int) {
+		r := newRig(t, 2, fast)
+		sid := r.poll(0)
+		r.advance(250 * ms)
+		w := r.openWS(loop, sid).text("2probe")
+		r.advance(100 * ms)
+		w.text("5").wantFrames("t:3probe", "t:2")
+		w.text("3")
+		r.advance(301 * ms)
+		w.wantFrames("t:2")
+		r.last().wantClosed()
+	})
+}

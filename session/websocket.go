@@ -1,0 +1,182 @@
+package session
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/gobwas/ws"
+
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/wsframe"
+)
+
+// wsConn is one WebSocket of a session. Its connection may belong to another loop than the session: then what comes
+// in is posted home in batches, and out is a borrowed handle. Fields are owned by the loop their comment names.
+type wsConn struct {
+	// shard is the connection's, home the session's. Immutable.
+	shard, home *Shard
+	// conn and out are the same connection: for its own loop, and for the home loop.
+	conn StreamConn
+	out  Conn
+	// reader, batch and deaf are the connection's loop's; deaf: nothing more is read. batch is nil but in Receive.
+	reader wsframe.Reader
+	batch  *inbound
+	deaf   bool
+	// session and gone are the home loop's; gone: the connection is, or will be, closed.
+	session *Session
+	gone    bool
+	// pending is what was posted home and not handled there, in bytes. Safe for concurrent use.
+	pending atomic.Int64
+}
+
+// wsCloseNormal is how we close a WebSocket that is not needed any more: as the reference does, without a status
+// code (1005 at the other end).
+var wsCloseNormal = wsframe.AppendClose(nil, 0, "")
+
+// becomeWebSocket answers the opening handshake and turns the connection into a WebSocket of a session at home.
+func (h *HTTPConn) becomeWebSocket(home *Shard, key []byte, extra []string) *wsConn {
+	h.phase = phaseHanded
+	h.last = false
+	h.home, h.cancel = nil, nil
+	h.shard.loop.Wheel().Cancel(&h.timer)
+	w := &wsConn{shard: h.shard, home: home, conn: h.conn, out: h.conn}
+	if home != h.shard {
+		w.out = h.engine.borrow(h.conn, home.loop.Index())
+	}
+	h.conn.Queue(wsframe.AppendUpgradeResponse(make([]byte, 0, responseHeadRoom), key, extra...))
+	h.conn.SetReceiver(w)
+	return w
+}
+
+// Receive implements Receiver.
+func (w *wsConn) Receive(data []byte) (n, need int) {
+	msg := &w.shard.msg
+	for n < len(data) && !w.deaf {
+		used, err := w.reader.Next(data[n:], &w.shard.engine.ws, msg)
+		if err != nil {
+			w.violation(err)
+			break
+		}
+		if used == 0 {
+			need = w.reader.Need()
+			break
+		}
+		n += used
+		w.handle(msg)
+	}
+	w.reader.Release()
+	w.postBatch()
+	if w.deaf {
+		return len(data), 0
+	}
+	return n, need
+}
+
+func (w *wsConn) handle(msg *wsframe.Message) {
+	switch msg.Kind {
+	case wsframe.Text, wsframe.Binary:
+		binary := msg.Kind == wsframe.Binary
+		if w.home == w.shard {
+			w.deliver(msg.Data, binary)
+			return
+		}
+		w.collect(msg.Data, binary)
+	case wsframe.Ping:
+		// A peer that pings and does not read its pongs gets no more of them than any other answer.
+		pong := wsframe.AppendFrame(nil, ws.OpPong, msg.Data)
+		if w.conn.QueuedBytes()+len(pong) > w.shard.engine.cfg.QueueBytes || !w.conn.Queue(pong) {
+			w.deaf = true
+			w.conn.Close()
+		}
+	case wsframe.Close:
+		code := msg.Code
+		if code == ws.StatusNoStatusRcvd {
+			code = 0
+		}
+		w.end(code, ReasonTransportClose)
+	}
+}
+
+// violation ends the connection of a client that broke the framing protocol, with the code for it.
+func (w *wsConn) violation(err error) {
+	code := ws.StatusProtocolError
+	var e *wsframe.Error
+	if errors.As(err, &e) {
+		code = e.Code
+	}
+	w.end(code, ReasonTransportError)
+}
+
+// end closes the connection, on its own loop's wish, after what was received and the answers to it: these are the
+// session's loop's to give, and so the end is too.
+func (w *wsConn) end(code ws.StatusCode, reason Reason) {
+	w.postBatch()
+	w.deaf = true
+	w.shard.on(w.home, func() {
+		w.out.Queue(wsframe.AppendClose(nil, code, ""))
+		w.out.CloseAfterFlush()
+		w.lost(reason)
+	})
+}
+
+// Closed implements Receiver.
+func (w *wsConn) Closed(error) {
+	w.deaf = true
+	w.reader.Reset()
+	w.lostLater(ReasonTransportClose)
+}
+
+func (w *wsConn) lostLater(reason Reason) {
+	w.shard.on(w.home, func() { w.lost(reason) })
+}
+
+// lost is the end of the connection as the home loop sees it; the first reason counts.
+func (w *wsConn) lost(reason Reason) {
+	if w.gone {
+		return
+	}
+	w.gone = true
+	s := w.session
+	switch {
+	case s == nil:
+	case s.ws == w:
+		s.abort(reason)
+	case s.upgrade != nil && s.upgrade.ws == w:
+		s.failUpgrade()
+	}
+}
+
+// deliver handles one message on the home loop.
+func (w *wsConn) deliver(data []byte, binary bool) {
+	s := w.session
+	if s == nil || w.gone {
+		return
+	}
+	p := eio.Packet{Type: eio.Message, Binary: true, Data: data}
+	if !binary {
+		var err error
+		if p, err = eio.ParseText(data); err != nil {
+			if s.ws == w {
+				s.abort(ReasonParseError)
+			} else if s.upgrade != nil && s.upgrade.ws == w {
+				s.failUpgrade()
+			}
+			return
+		}
+	}
+	if s.ws == w {
+		s.receive(p)
+	} else if s.upgrade != nil && s.upgrade.ws == w {
+		s.receiveProbe(p)
+	}
+}
+
+// closeGracefully ends the connection from the home loop, after what is queued.
+func (w *wsConn) closeGracefully(frame []byte) {
+	if w.gone {
+		return
+	}
+	w.gone = true
+	w.out.Queue(frame)
+	w.out.CloseAfterFlush()
+}
