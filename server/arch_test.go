@@ -1,0 +1,54 @@
+package server_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/seed58c87869/siren"
+
+// TestImports holds the packages to the table in ARCHITECTURE.md: who may enter whose room.
+func TestImports(t *testing.T) {
+	gnet := "github.com/panjf2000/gnet/v2"
+	for _, row := range []struct {
+		pkg   string
+		own   []string // packages of the project it may depend on
+		never []string // others it must not
+	}{
+		{"/codec/httpwire", nil, []string{gnet}},
+		{"/codec/wsframe", nil, []string{gnet}},
+		{"/codec/eio", nil, []string{gnet}},
+		{"/codec/sio", nil, []string{gnet}},
+		{"/poller/wheel", nil, []string{gnet}},
+		{"/poller/pollertest", []string{"/poller/wheel"}, []string{gnet}},
+		{"/poller", []string{"/poller/wheel"}, nil},
+		{"/room", nil, []string{gnet}},
+		{"/session", []string{"/codec/httpwire", "/codec/wsframe", "/codec/eio", "/poller/wheel"}, []string{gnet}},
+		{"/server", []string{
+			"/session", "/room", "/poller", "/poller/wheel", "/codec/httpwire", "/codec/wsframe", "/codec/eio", "/codec/sio",
+		}, nil},
+		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire"}, []string{gnet}},
+	} {
+		t.Run(strings.TrimPrefix(row.pkg, "/"), func(t *testing.T) {
+			out, err := exec.Command("go", "list", "-deps", module+row.pkg).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			allowed := map[string]bool{module + row.pkg: true}
+			for _, p := range row.own {
+				allowed[module+p] = true
+			}
+			for _, dep := range strings.Fields(string(out)) {
+				if strings.HasPrefix(dep, module) && !allowed[dep] {
+					t.Errorf("%s depends on %s", row.pkg, dep)
+				}
+				for _, n := range row.never {
+					if dep == n {
+						t.Errorf("%s depends on %s", row.pkg, dep)
+					}
+				}
+			}
+		})
+	}
+}

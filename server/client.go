@@ -1,0 +1,188 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/poller/wheel"
+	"github.com/seed58c87869/siren/session"
+)
+
+// client is the Socket.IO end of one session: it takes the packets apart and keeps the sockets, one per namespace.
+// Loop-owned.
+type client struct {
+	srv     *Server
+	sess    *session.Session
+	loop    eventLoop
+	asm     sio.Assembler
+	sockets []*Socket
+	timer   *connectTimer // nil once a namespace was joined
+}
+
+// connectTimer ends a session that joins no namespace. It is apart from the client so that connected ones do not pay.
+type connectTimer struct {
+	wheel.Timer
+	c *client
+}
+
+// Expire implements wheel.Expirer. Sockets whose handlers are still at work have not joined.
+func (t *connectTimer) Expire(int64) { t.c.end(session.ReasonForcedServerClose) }
+
+func newClient(srv *Server, sess *session.Session) *client {
+	c := &client{srv: srv, sess: sess, loop: srv.loops[sess.Shard().Loop().Index()]}
+	c.timer = &connectTimer{c: c}
+	c.timer.Init(c.timer)
+	c.loop.Wheel().Schedule(&c.timer.Timer, c.loop.Now()+int64(srv.cfg.ConnectTimeout))
+	return c
+}
+
+func (c *client) stopConnectTimer() {
+	if c.timer != nil {
+		c.loop.Wheel().Cancel(&c.timer.Timer)
+		c.timer = nil
+	}
+}
+
+// Message implements session.Client.
+func (c *client) Message(data []byte, binary bool) {
+	if binary {
+		c.attachment(data)
+		return
+	}
+	if c.asm.Pending() {
+		c.invalid(errTextBetween)
+		return
+	}
+	var p sio.Packet
+	if err := sio.Parse(data, &c.srv.limits, &p); err != nil {
+		c.invalid(err)
+		return
+	}
+	if p.Attachments > 0 {
+		c.asm.Begin(data, &p)
+		return
+	}
+	c.packet(&p, nil, false)
+}
+
+func (c *client) attachment(data []byte) {
+	done, err := c.asm.Add(data, &c.srv.limits)
+	if err != nil {
+		c.invalid(err)
+		return
+	}
+	if done {
+		p, attachments := c.asm.Take()
+		c.packet(&p, attachments, true)
+	}
+}
+
+var errTextBetween = errors.New("server: text between attachments")
+
+// invalid ends the connection of a client that broke the protocol.
+func (c *client) invalid(err error) {
+	if debugs(c.srv.sio) {
+		c.srv.sio.LogAttrs(context.Background(), slog.LevelDebug, "invalid packet",
+			slog.String("addr", c.sess.Handshake().Address()), slog.Any("err", err))
+	}
+	c.end(session.ReasonForcedClose)
+}
+
+// packet handles one whole packet. owned tells that its views need no copy.
+func (c *client) packet(p *sio.Packet, attachments [][]byte, owned bool) {
+	s := c.socket(p.Namespace)
+	switch {
+	case p.Type == sio.Connect && s == nil:
+		c.connect(p)
+	case s == nil || s.phase != phaseConnected || p.Type == sio.Connect || p.Type == sio.ConnectError:
+		// An event before CONNECT or after leaving, or a second CONNECT.
+		c.end(session.ReasonForcedServerClose)
+	case p.Type == sio.Disconnect:
+		s.leave(ClientLeft)
+	case p.Type == sio.Event || p.Type == sio.BinaryEvent:
+		s.receive(p, attachments, owned)
+	default:
+		s.acknowledged(p, attachments, owned)
+	}
+}
+
+// socket is the socket in that namespace. There are few: the list is searched.
+func (c *client) socket(ns []byte) *Socket {
+	for _, s := range c.sockets {
+		if s.ns.name == string(ns) {
+			return s
+		}
+	}
+	return nil
+}
+
+// connect begins a socket.
+func (c *client) connect(p *sio.Packet) {
+	ns := c.srv.namespace(p.Namespace)
+	if ns == nil {
+		c.sess.Send(connectError(string(p.Namespace), invalidNamespace), false)
+		return
+	}
+	if len(c.sockets) >= c.srv.cfg.MaxNamespaces {
+		c.sess.Send(connectError(ns.name, tooManyNamespaces), false)
+		return
+	}
+	s := &Socket{ns: ns, client: c, id: eio.NewSocketID(c.loop.Index())}
+	if len(p.Data) > 0 {
+		s.auth = append([]byte(nil), p.Data...)
+	}
+	s.member.Init(c.loop.Index(), s)
+	c.sockets = append(c.sockets, s)
+	if h := ns.hooks.Load(); len(h.use)+len(h.connect) > 0 {
+		s.inbox.PutAlways((*connection)(s), &c.srv.inbox)
+		return
+	}
+	s.passed, s.announced = true, true
+	ns.rooms.Retain(ns.rooms.Everyone(), c.loop.Index())
+	s.enter()
+	ns.sockets.add(s)
+	s.accept()
+}
+
+func (c *client) remove(s *Socket) {
+	for i := range c.sockets {
+		if c.sockets[i] == s {
+			last := len(c.sockets) - 1
+			c.sockets[i] = c.sockets[last]
+			c.sockets[last] = nil
+			c.sockets = c.sockets[:last]
+			return
+		}
+	}
+}
+
+// disconnect takes all sockets out and closes the connection, on the server's wish.
+func (c *client) disconnect() {
+	for len(c.sockets) > 0 {
+		s := c.sockets[len(c.sockets)-1]
+		s.leave(ServerLeft)
+		c.remove(s)
+	}
+	c.end(session.ReasonForcedServerClose)
+}
+
+// end closes the session; Closed follows from it.
+func (c *client) end(r session.Reason) { c.sess.Close(r) }
+
+// Closed implements session.Client.
+func (c *client) Closed(r session.Reason) {
+	c.stopConnectTimer()
+	c.asm.Reset()
+	sockets := c.sockets
+	c.sockets = nil
+	for _, s := range sockets {
+		s.close(r)
+	}
+	if debugs(c.srv.eio) {
+		c.srv.eio.LogAttrs(context.Background(), slog.LevelDebug, "closed",
+			slog.String("addr", c.sess.Handshake().Address()), slog.String("reason", r.String()))
+	}
+}

@@ -1,0 +1,264 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/session"
+)
+
+// These are the session package's types under the names users of this package write. All are immutable.
+type (
+	// Reason says why a socket ended; its String is the reference server's text.
+	Reason = session.Reason
+	// Transport is an Engine.IO transport.
+	Transport = session.Transport
+	// CORS says what pages of other origins may do.
+	CORS = session.CORS
+	// Cookie describes the session cookie.
+	Cookie = session.Cookie
+	// Overflow is what happens when a queue is full.
+	Overflow = session.Overflow
+	// Session is one Engine.IO connection, for programs that use Config.Engine.
+	Session = session.Session
+	// RequestInfo is the first request of a session, as AllowRequest and Handshake have it.
+	RequestInfo = session.Handshake
+	// EngineClient is the application's end of a plain Engine.IO session.
+	EngineClient = session.Client
+)
+
+// The transports, the overflow policies and the reasons for the end of a socket.
+const (
+	Polling   = session.Polling
+	WebSocket = session.WebSocket
+
+	Disconnect = session.Disconnect
+	DropNewest = session.DropNewest
+
+	ClientLeft        = session.ReasonClientLeft
+	ServerLeft        = session.ReasonServerLeft
+	TransportClose    = session.ReasonTransportClose
+	TransportError    = session.ReasonTransportError
+	PingTimeout       = session.ReasonPingTimeout
+	ParseError        = session.ReasonParseError
+	ForcedClose       = session.ReasonForcedClose
+	ForcedServerClose = session.ReasonForcedServerClose
+	ServerShutdown    = session.ReasonServerShutdown
+)
+
+// Queue bounds what waits for one client.
+type Queue struct {
+	// MaxBytes is the limit in bytes. Default 1 MiB: a burst of thousands of ordinary events fits, and a hundred
+	// clients that stopped reading cost 100 MiB at most.
+	MaxBytes int
+	// OnFull says what happens at the limit. Default Disconnect.
+	OnFull Overflow
+}
+
+// Inbox bounds the events of one socket that wait for their handlers.
+type Inbox struct {
+	// MaxEvents is the number of events behind the one whose handler runs. Default 4,096.
+	MaxEvents int
+	// MaxBytes is the sum of their payloads in bytes, that of the event whose handler runs included. Default 8 MiB. A
+	// socket that passes either is disconnected: an event loop cannot stop reading from one connection.
+	MaxBytes int
+}
+
+// Config holds the settings of a Server. The zero value is usable; New checks it, with errors that name the field.
+// Names and defaults are the reference server's where it has them. It is copied by New.
+type Config struct {
+	// Path is where Socket.IO is mounted, with or without a trailing slash. Default "/socket.io".
+	Path string
+	// Transports are those offered. Default both.
+	Transports []Transport
+	// NoUpgrades keeps polling clients on polling.
+	NoUpgrades bool
+	// PingInterval is the time between a pong and the next ping. Default 25 s.
+	PingInterval time.Duration
+	// PingTimeout is how long a pong may take. Default 20 s.
+	PingTimeout time.Duration
+	// UpgradeTimeout bounds an upgrade from polling to WebSocket. Default 10 s.
+	UpgradeTimeout time.Duration
+	// ConnectTimeout closes a connection that joined no namespace. Default 45 s.
+	ConnectTimeout time.Duration
+	// HeaderTimeout, BodyTimeout and IdleTimeout bound the parts of an HTTP request and the pause between two.
+	// Defaults 10 s, 60 s and 75 s.
+	HeaderTimeout, BodyTimeout, IdleTimeout time.Duration
+	// MaxPayload bounds one message and one polling body, in bytes. Default 1,000,000.
+	MaxPayload int
+	// MaxHeaderBytes bounds a request's head. Default 16 KiB.
+	MaxHeaderBytes int
+	// MaxRequestBody bounds the body of requests for Fallback. Default MaxPayload.
+	MaxRequestBody int
+	// MaxResponse bounds what Fallback may answer, in bytes: answers are not streamed. Default 16 MiB.
+	MaxResponse int
+	// MaxConns bounds the connections. Default: the descriptor limit less a reserve.
+	MaxConns int
+	// MaxNamespaces bounds the namespaces that one connection may join. Default 64.
+	MaxNamespaces int
+	// MaxRooms bounds the rooms of one socket. Default 10,000.
+	MaxRooms int
+	// MaxPendingAcks bounds the acknowledgements that one socket is owed. Default 4,096.
+	MaxPendingAcks int
+	// MaxAttachments bounds the binary attachments of one packet. Default: codec/sio's.
+	MaxAttachments int
+	// AckTimeout ends a Call, Request or EmitAck whose context has no deadline. Default 30 s.
+	AckTimeout time.Duration
+	// Queue bounds what waits for one client.
+	Queue Queue
+	// Inbox bounds the events that wait for one socket's handlers.
+	Inbox Inbox
+	// CORS is what pages of other origins may do.
+	CORS CORS
+	// Cookie, when it has a Name, is sent with the handshake.
+	Cookie Cookie
+	// EchoUnhandled answers an event that no handler takes, and that asks for an acknowledgement, with its own
+	// arguments. The default is the reference's: no answer.
+	EchoUnhandled bool
+	// AllowRequest, when set, is asked before a session is made, in a goroutine of its own. An error refuses the
+	// request with 403; one made by Refuse is told to the client.
+	AllowRequest func(ctx context.Context, h *RequestInfo) error
+	// Fallback answers requests for other paths. Default: 404. Handlers get a buffered request and response.
+	Fallback http.Handler
+	// Engine, when set, makes this a plain Engine.IO server (default path "/engine.io"): it is called on the event
+	// loop for each session, and no namespace is ever used.
+	Engine func(s *Session) EngineClient
+	// Loops is the number of event loops. Default GOMAXPROCS.
+	Loops int
+	// WriteTimeout closes a connection whose peer takes nothing for that long. Default: poller's.
+	WriteTimeout time.Duration
+	// Logger gets the life of the server at Info and of each connection at Debug, in the groups "node" (the server and
+	// its event loops), "eio" (Engine.IO) and "sio" (Socket.IO). Default: discards everything.
+	Logger *slog.Logger
+}
+
+// Defaults of Config that are this package's own.
+const (
+	defaultMaxResponse    = 16 << 20
+	defaultMaxNamespaces  = 64
+	defaultMaxRooms       = 10_000
+	defaultMaxPendingAcks = 4096
+	defaultQueueBytes     = 1 << 20
+	defaultInboxEvents    = 4096
+	defaultInboxBytes     = 8 << 20
+	defaultConnectTimeout = 45 * time.Second
+	defaultAckTimeout     = 30 * time.Second
+
+	loopsMax = 256 // a session id has one byte for its loop
+)
+
+// settle fills in the defaults and checks the result.
+func (c Config) settle() (Config, error) {
+	if c.Path == "" {
+		c.Path = "/socket.io"
+		if c.Engine != nil {
+			c.Path = session.DefaultPath
+		}
+	}
+	if err := errors.Join(c.settleNumbers(), c.settleTimes()); err != nil {
+		return c, err
+	}
+	for _, t := range c.Transports {
+		if t != Polling && t != WebSocket {
+			return c, fmt.Errorf("server: Config.Transports has %d, which is no transport", t)
+		}
+	}
+	if c.Queue.OnFull > DropNewest {
+		return c, fmt.Errorf("server: Config.Queue.OnFull = %d is no policy", c.Queue.OnFull)
+	}
+	if c.Loops == 0 {
+		c.Loops = min(runtime.GOMAXPROCS(0), loopsMax)
+	}
+	if c.Loops > loopsMax {
+		return c, fmt.Errorf("server: Config.Loops = %d: %d are possible", c.Loops, loopsMax)
+	}
+	if c.Inbox.MaxBytes < c.MaxPayload+messageOverhead {
+		return c, fmt.Errorf("server: Config.Inbox.MaxBytes = %d is too small for MaxPayload = %d: no such message could be handled",
+			c.Inbox.MaxBytes, c.MaxPayload)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.Transports = slices.Clone(c.Transports)
+	c.CORS.Origins, c.CORS.Methods, c.CORS.Headers = slices.Clone(c.CORS.Origins), slices.Clone(c.CORS.Methods), slices.Clone(c.CORS.Headers)
+	if err := session.Check(c.session()); err != nil {
+		return c, fmt.Errorf("server: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Config) settleNumbers() error {
+	for _, f := range []struct {
+		v    *int
+		def  int
+		name string
+	}{
+		{&c.MaxPayload, session.DefaultMaxPayload, "MaxPayload"}, {&c.MaxResponse, defaultMaxResponse, "MaxResponse"},
+		{&c.MaxNamespaces, defaultMaxNamespaces, "MaxNamespaces"}, {&c.MaxRooms, defaultMaxRooms, "MaxRooms"},
+		{&c.MaxPendingAcks, defaultMaxPendingAcks, "MaxPendingAcks"}, {&c.Queue.MaxBytes, defaultQueueBytes, "Queue.MaxBytes"},
+		{&c.Inbox.MaxEvents, defaultInboxEvents, "Inbox.MaxEvents"}, {&c.Inbox.MaxBytes, defaultInboxBytes, "Inbox.MaxBytes"},
+		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
+		{&c.MaxHeaderBytes, 0, "MaxHeaderBytes"}, {&c.MaxRequestBody, 0, "MaxRequestBody"},
+	} {
+		if *f.v == 0 {
+			*f.v = f.def
+		}
+		if *f.v < 0 {
+			return fmt.Errorf("server: Config.%s = %d is negative", f.name, *f.v)
+		}
+	}
+	return nil
+}
+
+func (c *Config) settleTimes() error {
+	for _, f := range []struct {
+		v    *time.Duration
+		def  time.Duration
+		name string
+	}{
+		{&c.ConnectTimeout, defaultConnectTimeout, "ConnectTimeout"}, {&c.AckTimeout, defaultAckTimeout, "AckTimeout"},
+		{&c.WriteTimeout, 0, "WriteTimeout"},
+	} {
+		if *f.v == 0 {
+			*f.v = f.def
+		}
+		if *f.v < 0 {
+			return fmt.Errorf("server: Config.%s = %v is negative", f.name, *f.v)
+		}
+	}
+	return nil
+}
+
+// session is the part of the configuration that the Engine.IO layer needs.
+func (c *Config) session() session.Config {
+	sc := session.Config{
+		Path: c.Path, Transports: c.Transports, NoUpgrades: c.NoUpgrades,
+		PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout,
+		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout,
+		MaxPayload: c.MaxPayload, MaxHeaderBytes: c.MaxHeaderBytes, MaxRequestBody: c.MaxRequestBody,
+		QueueBytes: c.Queue.MaxBytes, OnFull: c.Queue.OnFull, CORS: c.CORS, Cookie: c.Cookie,
+	}
+	if c.AllowRequest != nil {
+		sc.Allow = func(ctx context.Context, h *RequestInfo) error {
+			err := c.AllowRequest(ctx, h)
+			if r, ok := asRefusal(err); ok {
+				return session.Refusal(r.Message)
+			}
+			return err
+		}
+	}
+	return sc
+}
+
+// packets are the limits of one packet. Its attachments are messages of their own, of MaxPayload each; all of them
+// together have to fit the inbox.
+func (c *Config) packets() sio.Limits {
+	return sio.Limits{Attachments: c.MaxAttachments, AttachmentBytes: min(10*c.MaxPayload, c.Inbox.MaxBytes)}
+}

@@ -1,0 +1,289 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/seed58c87869/siren/server"
+)
+
+// S13: "/" is there even when only another namespace was made, and is the default.
+func TestS13DefaultNamespace(t *testing.T) {
+	srv := start(t, server.Config{}, func(srv *server.Server) { srv.Of("chat") })
+	c := dial(t, srv)
+	root, chat := c.join("/"), c.join("/chat")
+	if srv.Of("").Socket(root) == nil || srv.Of("/chat").Socket(chat) == nil {
+		t.Error("sockets are not found")
+	}
+	if srv.Of("/") != srv.Of("") || srv.Of("chat") != srv.Of("/chat") || srv.Of("chat").Name() != "/chat" {
+		t.Error("a namespace has two values")
+	}
+}
+
+// S14: one connection, two namespaces, two sockets, each with its own end.
+func TestS14SeveralNamespaces(t *testing.T) {
+	gone := make(chan string, 8)
+	srv := start(t, server.Config{}, func(srv *server.Server) {
+		withSync(srv, "/a", "/b")
+		for _, n := range []string{"/a", "/b"} {
+			srv.Of(n).OnDisconnect(func(s *server.Socket, r server.Reason) { gone <- s.Namespace().Name() + ": " + r.String() })
+		}
+	})
+	c := dial(t, srv)
+	a, b := c.join("/a"), c.join("/b")
+	if a == b {
+		t.Error("both have the same id")
+	}
+	c.send("1/a,")
+	if got := receive(t, gone); got != "/a: client namespace disconnect" {
+		t.Error(got)
+	}
+	c.send(`2/b,5["sync"]`)
+	c.expect("3/b,5[]")
+	if n := c.join("/a"); n == a {
+		t.Error("a socket id came twice")
+	}
+}
+
+// S15: an unknown namespace is refused and the connection goes on.
+func TestS15UnknownNamespace(t *testing.T) {
+	srv := start(t, server.Config{MaxNamespaces: 2}, func(srv *server.Server) {
+		srv.Of("/a")
+		srv.Of("/b")
+		srv.Of("/odd\x01name")
+	})
+	c := dial(t, srv)
+	c.send("0/nope,", "0/odd\x01name,", "0/nope?x=1,")
+	c.expect(`4/nope,{"message":"Invalid namespace"}`, "4/odd\x01name,"+`{"message":"Invalid namespace"}`,
+		`4/nope,{"message":"Invalid namespace"}`)
+	c.join("/")
+	c.join("/a")
+	c.send("0/b,")
+	c.expect(`4/b,{"message":"Too many namespaces"}`)
+	c.send("1/a,")
+	c.join("/b")
+}
+
+// S16: the middleware and the connect handler get the auth payload and say who comes in.
+func TestS16Refusal(t *testing.T) {
+	hooked := make(chan string, 16)
+	for _, where := range []string{"middleware", "handler"} {
+		t.Run(where, func(t *testing.T) {
+			srv := start(t, server.Config{}, func(srv *server.Server) {
+				ns := srv.Of("/x")
+				if where == "middleware" {
+					ns.Use(func(context.Context, *server.Socket) error { return nil })
+					ns.Use(refuse)
+				} else {
+					ns.OnConnect(refuse)
+				}
+				ns.OnDisconnect(func(s *server.Socket, _ server.Reason) {
+					if _, ok := passed.Get(s); !ok {
+						t.Error("a refused socket disconnects")
+					}
+				})
+				ns.OnError(func(s *server.Socket, event string, err error) { hooked <- event + ": " + err.Error() })
+			})
+			c := dial(t, srv)
+			for _, test := range []struct{ auth, want string }{
+				{`{"token":"no"}`, `{"message":"Not authorized"}`},
+				{``, `{"message":"Not authorized"}`},
+				{`{"token":5}`, `{"message":"Not authorized"}`},
+				{`{"token":"data"}`, `{"message":"bad token","data":{"code":7}}`},
+				{`{"token":"nodata"}`, `{"message":"go away"}`},
+				{`{"token":"unencodable"}`, `{"message":"odd"}`},
+				{`{"token":"binary"}`, `{"message":"odd"}`},
+				{`{"token":"explodes"}`, `{"message":"boom"}`},
+				{`{"token":"panic"}`, `{"message":"Not authorized"}`},
+			} {
+				c.send("0/x," + test.auth)
+				c.expect("4/x," + test.want)
+				if got := receive(t, hooked); got[:12] != "connection: " {
+					t.Errorf("the error hook got %q", got)
+				}
+			}
+			eventually(t, "refused sockets leave nothing", func() bool {
+				return srv.Of("/x").Count() == 0 && srv.Stats().Handlers == 0
+			})
+			c.send(`0/x,{"token":"secret"}`)
+			c.connected("/x,")
+			if n := srv.Of("/x").Count(); n != 1 {
+				t.Errorf("%d sockets", n)
+			}
+		})
+	}
+}
+
+var passed = server.NewKey[bool]("passed")
+
+// refuse is a middleware, or a connect handler, that does what the token says.
+func refuse(_ context.Context, s *server.Socket) error {
+	var a struct{ Token string }
+	if err := s.Handshake().Auth(&a); err != nil {
+		return err
+	}
+	switch a.Token {
+	case "secret":
+		passed.Set(s, true)
+		return nil
+	case "data":
+		return fmt.Errorf("wrapped: %w", server.Refuse("bad token", map[string]int{"code": 7}))
+	case "nodata":
+		return server.Refuse("go away", nil)
+	case "unencodable":
+		return server.Refuse("odd", math.Inf(1))
+	case "binary":
+		return server.Refuse("odd", []byte{1})
+	case "explodes":
+		return server.Refuse("boom", exploding{})
+	case "panic":
+		panic("oh")
+	}
+	return errors.New("nobody may read this")
+}
+
+type exploding struct{}
+
+func (exploding) MarshalJSON() ([]byte, error) { panic("no JSON of this") }
+
+// S17: what the connect handler emits, in any way, comes after CONNECT, in order.
+func TestS17EmitsBeforeConnect(t *testing.T) {
+	srv := start(t, server.Config{}, func(srv *server.Server) {
+		ns := srv.Of("/")
+		ns.Use(func(_ context.Context, s *server.Socket) error { return s.Emit("use") })
+		ns.OnConnect(func(_ context.Context, s *server.Socket) error {
+			_ = s.Emit("one", 1)
+			_ = s.EmitVolatile("never")
+			_ = s.Join("room")
+			if n, err := ns.To("room").Emit("two", []byte{2}); n != 1 || err != nil {
+				t.Error(n, err)
+			}
+			_ = s.Emit("three")
+			// The socket is in its namespace, and is known by its id, from here on.
+			if n, err := ns.Emit("four"); n != 1 || err != nil {
+				t.Error(n, err)
+			}
+			if n, err := ns.To(s.ID()).Emit("five"); n != 1 || err != nil {
+				t.Error(n, err)
+			}
+			_, _ = ns.Except(s.ID()).Emit("never")
+			_, _ = s.Broadcast().Emit("never")
+			_, _ = ns.Volatile().Emit("never")
+			if ns.Socket(s.ID()) != s {
+				t.Error("not found by its id")
+			}
+			return s.Send("six", 6)
+		})
+	})
+	c := dial(t, srv)
+	c.send("0")
+	c.connected("")
+	c.expect(`2["use"]`, `2["one",1]`, `51-["two",{"_placeholder":true,"num":0}]`, "binary 02", `2["three"]`, `2["four"]`,
+		`2["five"]`, `2["message","six",6]`)
+	if n := srv.Stats().EarlyDrops; n != 2 {
+		t.Errorf("%d early drops counted, want 2", n)
+	}
+}
+
+// What waits for CONNECT has the bounds of the outbound queue.
+func TestEmitsBeforeConnectAreBounded(t *testing.T) {
+	for _, policy := range []server.Overflow{server.Disconnect, server.DropNewest} {
+		t.Run(fmt.Sprint(policy), func(t *testing.T) {
+			over := make(chan struct{})
+			srv := start(t, server.Config{Queue: server.Queue{MaxBytes: 100, OnFull: policy}}, func(srv *server.Server) {
+				srv.Of("/").OnConnect(func(ctx context.Context, s *server.Socket) error {
+					for i := range 3 {
+						_ = s.Emit("x", fmt.Sprintf("%040d", i))
+					}
+					if policy == server.Disconnect {
+						<-ctx.Done()
+					}
+					close(over)
+					return nil
+				})
+			})
+			c := dial(t, srv)
+			c.send("0")
+			if policy == server.Disconnect {
+				c.expectClosed()
+			} else {
+				c.connected("")
+				c.expect(fmt.Sprintf(`2["x","%040d"]`, 0))
+			}
+			receive(t, closed(over))
+			if srv.Stats().EarlyDrops == 0 {
+				t.Error("the drops are not counted")
+			}
+		})
+	}
+}
+
+// closed turns the closing of a channel into a value.
+func closed(ch <-chan struct{}) <-chan bool {
+	out := make(chan bool, 1)
+	go func() { <-ch; out <- true }()
+	return out
+}
+
+// S30: a client that breaks the protocol loses its connection.
+func TestS30InvalidPackets(t *testing.T) {
+	for name, packets := range map[string][]string{
+		"type":                      {"9"},
+		"empty":                     {""},
+		"json":                      {`2["a"`},
+		"ack id":                    {`3x[]`},
+		"ack id too large":          {`399999999999999999999[]`},
+		"ack payload":               {`31{}`},
+		"reserved":                  {`2["connect"]`},
+		"second CONNECT":            {"0"},
+		"CONNECT_ERROR":             {`4{"message":"x"}`},
+		"event to another":          {`2/a,["x"]`},
+		"event after leaving":       {"1", `2["x"]`},
+		"too many attachments":      {`51000000-["x"]`},
+		"placeholder out of range":  {`51-["x",{"_placeholder":true,"num":1}]`},
+		"text between attachments":  {`51-["x",{"_placeholder":true,"num":0}]`, `2["x"]`},
+		"auth is no object":         {`0/a,[5]`},
+		"bad json in the namespace": {`2/,["x"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reasons := make(chan server.Reason, 8)
+			srv := start(t, server.Config{}, func(srv *server.Server) {
+				srv.Of("/a")
+				srv.Of("/").OnDisconnect(func(_ *server.Socket, r server.Reason) { reasons <- r })
+			})
+			c, _ := joined(t, srv, "/")
+			c.send(packets...)
+			c.expectClosed()
+			switch r := receive(t, reasons); r {
+			case server.ForcedClose, server.ForcedServerClose, server.ClientLeft:
+			default:
+				t.Errorf("reason %v", r)
+			}
+			if srv.Of("/").Count() != 0 {
+				t.Error("the socket is still there")
+			}
+		})
+	}
+	t.Run("event before CONNECT", func(t *testing.T) {
+		c := dial(t, start(t, server.Config{}, nil))
+		c.send(`2["x"]`)
+		c.expectClosed()
+	})
+	t.Run("attachment nobody announced", func(t *testing.T) {
+		c, _ := joined(t, start(t, server.Config{}, nil), "/")
+		c.sendBinary([]byte{1})
+		c.expectClosed()
+	})
+	t.Run("event while middleware runs", func(t *testing.T) {
+		stop := make(chan struct{})
+		defer close(stop)
+		c := dial(t, start(t, server.Config{}, func(srv *server.Server) {
+			srv.Of("/").Use(func(context.Context, *server.Socket) error { <-stop; return nil })
+		}))
+		c.send("0", `2["x"]`)
+		c.expectClosed()
+	})
+}

@@ -1,0 +1,61 @@
+package server
+
+import (
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/session"
+)
+
+// post sends a packet to the socket's loop.
+func (s *Socket) post(f *eio.Frame, volatile bool) error {
+	if !s.client.loop.TryPost(&delivery{s, f, volatile}) {
+		return s.ns.srv.refused()
+	}
+	return nil
+}
+
+// refused is why a loop took no task.
+func (srv *Server) refused() error {
+	if srv.state.Load() >= serverClosing {
+		return ErrClosed
+	}
+	srv.stats.queueFull.Add(1)
+	return ErrQueueFull
+}
+
+// delivery is a packet on its way to its socket's loop.
+type delivery struct {
+	s        *Socket
+	f        *eio.Frame
+	volatile bool
+}
+
+// Run implements task.
+func (d *delivery) Run(int) { d.s.deliver(d.f, d.volatile) }
+
+// deliver hands a packet to the session, which counts what it drops. Loop-only.
+func (s *Socket) deliver(f *eio.Frame, volatile bool) {
+	switch s.phase {
+	case phaseConnected:
+		s.client.sess.Send(f, volatile)
+	case phaseClosed:
+		s.ns.srv.stats.late.Add(1)
+	default:
+		s.hold(f, volatile)
+	}
+}
+
+// hold keeps a packet for the time after CONNECT, within the bounds of the outbound queue.
+func (s *Socket) hold(f *eio.Frame, volatile bool) {
+	size := f.Size()
+	full := s.pendingBytes+size > s.ns.srv.cfg.Queue.MaxBytes
+	switch {
+	case volatile, full && s.ns.srv.cfg.Queue.OnFull == DropNewest:
+		s.ns.srv.stats.early.Add(1)
+	case full:
+		s.ns.srv.stats.early.Add(1)
+		s.client.end(session.ReasonTransportError)
+	default:
+		s.pending = append(s.pending, f)
+		s.pendingBytes += size
+	}
+}

@@ -1,0 +1,73 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The errors of this package; compare with errors.Is.
+var (
+	// ErrClosed: the socket or the server is gone.
+	ErrClosed = errors.New("siren: closed")
+	// ErrQueueFull: an event loop is behind. Nothing was sent, to nobody; the call may be made again.
+	ErrQueueFull = errors.New("siren: queue full")
+	// ErrEncode: an argument cannot be encoded; the cause is wrapped.
+	ErrEncode = errors.New("siren: cannot encode")
+	// ErrDecode: an argument cannot be decoded into the handler's type; the cause is wrapped.
+	ErrDecode = errors.New("siren: cannot decode")
+	// ErrReserved: the event's name is one of Socket.IO's own.
+	ErrReserved = errors.New("siren: reserved event name")
+	// ErrNotConnected: Request was called before the socket's connect handlers had passed.
+	ErrNotConnected = errors.New("siren: not connected yet")
+	// ErrTooManyAcks: the socket is owed Config.MaxPendingAcks acknowledgements.
+	ErrTooManyAcks = errors.New("siren: too many pending acknowledgements")
+	// ErrTooManyRooms: the socket is in Config.MaxRooms rooms.
+	ErrTooManyRooms = errors.New("siren: too many rooms")
+	// ErrTimeout: an acknowledgement did not come in time.
+	ErrTimeout = errors.New("siren: acknowledgement timed out")
+	// ErrPanic: a handler panicked. It wraps what the handler panicked with, if that was an error.
+	ErrPanic = errors.New("siren: handler panicked")
+)
+
+// Refusal is an error whose text, and data, the client may see. Immutable.
+type Refusal struct {
+	// Message is told to the client.
+	Message string
+	// Data, when HasData, is told too, as JSON without attachments.
+	Data    any
+	HasData bool
+}
+
+// Error is the message.
+func (r *Refusal) Error() string { return r.Message }
+
+// Refuse makes an error that the client gets to see: as CONNECT_ERROR when a middleware or a connect handler returns
+// it, as the error of an acknowledgement when an event's handler does. A nil data is not sent. What other errors say
+// stays on the server; a client then reads "Not authorized", or "internal error".
+func Refuse(message string, data any) error {
+	return &Refusal{Message: message, Data: data, HasData: data != nil}
+}
+
+func asRefusal(err error) (*Refusal, bool) {
+	var r *Refusal
+	ok := errors.As(err, &r)
+	return r, ok
+}
+
+func reservedError(event string) error { return fmt.Errorf("%w: %q", ErrReserved, event) }
+
+// ackError is what an acknowledgement carries in place of a result.
+type ackError struct {
+	Error string `json:"error"`
+	Data  any    `json:"data,omitempty"`
+}
+
+func newAckError(err error) ackError {
+	if r, ok := asRefusal(err); ok {
+		return ackError{Error: r.Message, Data: r.Data}
+	}
+	if errors.Is(err, ErrDecode) {
+		return ackError{Error: "invalid arguments"}
+	}
+	return ackError{Error: "internal error"}
+}

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"fmt"
+	"runtime/debug"
+)
+
+// What error hooks get for an event where a handler has none.
+const (
+	eventConnection = "connection"
+	eventDisconnect = "disconnect"
+)
+
+// guard runs a handler: what it returns, or panics with, goes to the error hooks.
+func (s *Socket) guard(event string, fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.panicked(event, p)
+		}
+	}()
+	if err = fn(); err != nil {
+		s.ns.srv.stats.failures.Add(1)
+		s.failed(event, err)
+	}
+	return err
+}
+
+// panicked makes an error of what was recovered. An error that a handler panicked with stays one to errors.Is.
+func (s *Socket) panicked(event string, p any) error {
+	err := fmt.Errorf("%w: %v", ErrPanic, p)
+	if cause, ok := p.(error); ok {
+		err = fmt.Errorf("%w: %w", ErrPanic, cause)
+	}
+	s.logPanic(event, "handler panicked", p)
+	s.failed(event, err)
+	return err
+}
+
+func (s *Socket) logPanic(event, message string, p any) {
+	s.ns.srv.stats.panics.Add(1)
+	s.ns.srv.sio.Error(message, append(s.about(event), "panic", p, "stack", string(debug.Stack()))...)
+}
+
+// failed tells the error hooks; one that panics itself is only counted and logged.
+func (s *Socket) failed(event string, err error) {
+	defer s.contain(event, "error hook panicked")
+	for _, fn := range s.ns.hooks.Load().failed {
+		fn(s, event, err)
+	}
+}
+
+// listenOut tells the listeners for outgoing events. One that panics is only counted and logged: an error hook may
+// well emit, and would come back here.
+func (s *Socket) listenOut(event string, args []any) {
+	h := s.ns.hooks.Load()
+	if len(h.anyOutgoing) == 0 {
+		return
+	}
+	defer s.contain(event, "outgoing listener panicked")
+	for _, fn := range h.anyOutgoing {
+		fn(s, event, args)
+	}
+}
+
+// contain is deferred around hooks whose panics go no further.
+func (s *Socket) contain(event, message string) {
+	if p := recover(); p != nil {
+		s.logPanic(event, message, p)
+	}
+}

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"slices"
+	"sync"
+)
+
+// Key names a value of type T that handlers keep with a socket. Immutable, safe for concurrent use. Make one per
+// kind of value, as a package variable:
+//
+//	var user = server.NewKey[User]("user")
+type Key[T any] struct{ name string }
+
+// NewKey makes a key. The name is for people; two keys of the same name are different keys.
+func NewKey[T any](name string) *Key[T] { return &Key[T]{name} }
+
+// String is the key's name.
+func (k *Key[T]) String() string { return k.name }
+
+// Set keeps v with the socket, in place of what was there.
+func (k *Key[T]) Set(s *Socket, v T) { s.values.set(k, v) }
+
+// Get is the value kept with the socket; ok tells whether there is one.
+func (k *Key[T]) Get(s *Socket) (v T, ok bool) {
+	v, ok = s.values.get(k).(T)
+	return v, ok
+}
+
+// Delete forgets the value kept with the socket, if there is one.
+func (k *Key[T]) Delete(s *Socket) { s.values.remove(k) }
+
+// values are what keys keep. A socket has few, if any: a slice is enough.
+type values struct {
+	mu   sync.Mutex
+	list []keyed
+}
+
+type keyed struct{ key, value any }
+
+func (v *values) remove(key any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.list = slices.DeleteFunc(v.list, func(k keyed) bool { return k.key == key })
+}
+
+func (v *values) set(key, value any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for i := range v.list {
+		if v.list[i].key == key {
+			v.list[i].value = value
+			return
+		}
+	}
+	v.list = append(v.list, keyed{key, value})
+}
+
+func (v *values) get(key any) any {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, k := range v.list {
+		if k.key == key {
+			return k.value
+		}
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package server
+
+import (
+	"log/slog"
+	"slices"
+
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/room"
+)
+
+// phase is where a socket is in its life, as its loop sees it. It only goes up.
+type phase uint8
+
+const (
+	// phaseAsked: the middleware runs.
+	phaseAsked phase = iota
+	// phaseEntered: the connect handlers run; the socket is in its namespace, and what is sent to it waits for CONNECT.
+	phaseEntered
+	phaseConnected
+	phaseClosed
+)
+
+// What clients are told when they are refused without a reason of the application's.
+const (
+	notAuthorized     = "Not authorized"
+	invalidNamespace  = "Invalid namespace"
+	tooManyNamespaces = "Too many namespaces"
+)
+
+// connection is a socket as the work of connecting it, off the loop: middleware, then connect handlers.
+type connection Socket
+
+// Do implements session.Job.
+func (c *connection) Do() {
+	s := (*Socket)(c)
+	h := s.ns.hooks.Load()
+	for _, fn := range h.use {
+		if !s.ask(fn) {
+			return
+		}
+	}
+	if !s.announce() {
+		return
+	}
+	for _, fn := range h.connect {
+		if !s.ask(fn) {
+			return
+		}
+	}
+	s.passed = true
+	s.client.loop.Post(&verdict{s: s})
+}
+
+// ask asks a middleware or a connect handler. The refusal is encoded here: its data is the application's, and the
+// loop runs no code of that.
+func (s *Socket) ask(fn Middleware) bool {
+	err := s.guard(eventConnection, func() error { return fn(&s.ctx, s) })
+	if err != nil {
+		s.client.loop.Post(&verdict{s, s.refusal(err)})
+	}
+	return err == nil
+}
+
+// refusal is the CONNECT_ERROR for what a handler returned.
+func (s *Socket) refusal(err error) *eio.Frame {
+	r, ok := asRefusal(err)
+	if !ok {
+		return connectError(s.ns.name, notAuthorized)
+	}
+	var f *eio.Frame
+	err = s.guard(eventConnection, func() (err error) {
+		f, err = encode(func(dst []byte) ([]byte, [][]byte, error) {
+			out, err := sio.AppendConnectError(dst, s.ns.name, r.Message, r.Data, r.HasData)
+			return out, nil, err
+		})
+		return err
+	})
+	if err != nil {
+		return connectError(s.ns.name, r.Message)
+	}
+	return f
+}
+
+// connectError is a CONNECT_ERROR without data.
+func connectError(prefix, message string) *eio.Frame {
+	// Without data there is nothing that cannot be encoded.
+	out, _ := sio.AppendConnectError([]byte{byte(eio.Message)}, prefix, message, nil, false)
+	return eio.NewText(out)
+}
+
+// announce lets the world know a socket that passed the middleware: it counts in its namespace and can be found from
+// now on, so that what its connect handler sends next includes it. It is false when the socket has ended.
+func (s *Socket) announce() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed.Load() {
+		return false
+	}
+	s.ns.rooms.Retain(s.ns.rooms.Everyone(), s.shard())
+	s.announced = true
+	// Whoever finds the socket posts behind its entry.
+	s.client.loop.Post((*entry)(s))
+	s.ns.sockets.add(s)
+	return true
+}
+
+// entry is a socket on its way into its namespace.
+type entry Socket
+
+// Run implements task.
+func (e *entry) Run(int) { (*Socket)(e).enter() }
+
+// enter makes the socket a member of its namespace, for which it was counted: broadcasts are kept for it from now
+// on. Loop-only.
+func (s *Socket) enter() {
+	loop, everyone := s.shard(), s.ns.rooms.Everyone()
+	if s.phase != phaseAsked || !s.ns.shards[loop].Join(&s.member, everyone) {
+		s.ns.rooms.Release(everyone, loop)
+		return
+	}
+	s.phase = phaseEntered
+}
+
+// verdict is what middleware and connect handlers said: a refusal, or nothing.
+type verdict struct {
+	s       *Socket
+	refusal *eio.Frame
+}
+
+// Run implements task.
+func (v *verdict) Run(int) {
+	if v.refusal != nil {
+		v.s.refuse(v.refusal)
+		return
+	}
+	v.s.accept()
+}
+
+// accept sends CONNECT and what has waited for it. Loop-only.
+func (s *Socket) accept() {
+	if s.phase != phaseEntered {
+		return
+	}
+	s.phase = phaseConnected
+	s.connected.Store(true)
+	c := s.client
+	c.stopConnectTimer()
+	var buf [96]byte
+	c.sess.Send(eio.NewText(sio.AppendConnectSID(append(buf[:0], byte(eio.Message)), s.ns.name, s.id)), false)
+	pending := s.pending
+	s.pending, s.pendingBytes = nil, 0
+	for _, f := range pending {
+		c.sess.Send(f, false)
+	}
+	if debugs(s.ns.srv.sio) {
+		s.debugSocket("connected")
+	}
+}
+
+// refuse sends CONNECT_ERROR; the client's connection stays. Loop-only.
+func (s *Socket) refuse(f *eio.Frame) {
+	if !s.end(ServerLeft) {
+		return
+	}
+	s.client.remove(s)
+	s.client.sess.Send(f, false)
+	if debugs(s.ns.srv.sio) {
+		s.debugSocket("refused")
+	}
+}
+
+// departure is a Disconnect on its way to the loop.
+type departure struct {
+	s         *Socket
+	closeConn bool
+}
+
+// Run implements task.
+func (d *departure) Run(int) {
+	if d.closeConn {
+		d.s.client.disconnect()
+		return
+	}
+	d.s.leave(ServerLeft)
+}
+
+// leave takes the socket out of its namespace and tells the client, if that does not know. Loop-only.
+func (s *Socket) leave(r Reason) {
+	switch s.phase {
+	case phaseClosed:
+		return
+	case phaseAsked:
+		s.refuse(connectError(s.ns.name, notAuthorized))
+		return
+	case phaseEntered:
+		s.accept()
+	}
+	if r == ServerLeft {
+		s.client.sess.Send(eio.NewText(sio.AppendDisconnect([]byte{byte(eio.Message)}, s.ns.name)), false)
+	}
+	s.close(r)
+	s.client.remove(s)
+}
+
+// close is the end of a socket that is not refused. Loop-only.
+func (s *Socket) close(r Reason) {
+	if s.end(r) && debugs(s.ns.srv.sio) {
+		s.debugSocket("disconnected", slog.String("reason", r.String()))
+	}
+}
+
+// end is what the ends of all sockets have in common: it is out of its rooms at once, its context ends, and so do the
+// acknowledgements it is owed; its disconnect handlers are called if its connect handlers were, and passed. It is
+// false when that has happened before. Loop-only.
+func (s *Socket) end(r Reason) bool {
+	if s.phase == phaseClosed {
+		return false
+	}
+	s.phase = phaseClosed
+	s.ns.srv.stats.late.Add(uint64(len(s.pending)))
+	s.pending = nil
+	s.mu.Lock()
+	s.closed.Store(true)
+	acks := s.acks.take()
+	s.mu.Unlock()
+	loop := s.shard()
+	s.ns.sockets.remove(s)
+	s.ns.shards[loop].Detach(&s.member, func(r *room.Room) { s.ns.rooms.Release(r, loop) })
+	s.ctx.cancel(r)
+	for _, a := range acks {
+		a.settle(answer{err: ErrClosed})
+	}
+	// Nobody announces a closed socket.
+	if h := s.ns.hooks.Load(); s.announced && len(h.disconnect)+len(h.disconnecting) > 0 {
+		s.inbox.PutAlways(&goodbye{s, r}, &s.ns.srv.inbox)
+	}
+	return true
+}
+
+// goodbye is the end of a socket as its handlers see it.
+type goodbye struct {
+	s      *Socket
+	reason Reason
+}
+
+// Do implements session.Job. Behind the connect handlers in the inbox, it knows whether they passed.
+func (g *goodbye) Do() {
+	s := g.s
+	if !s.passed {
+		return
+	}
+	h := s.ns.hooks.Load()
+	for _, fn := range slices.Concat(h.disconnecting, h.disconnect) {
+		_ = s.guard(eventDisconnect, func() error { fn(s, g.reason); return nil })
+	}
+}

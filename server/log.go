@@ -1,0 +1,35 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/seed58c87869/siren/codec/eio"
+)
+
+// Version is the version of this package.
+const Version = "0.1.0"
+
+// socketIOProtocol is the revision of the Socket.IO protocol.
+const socketIOProtocol = 5
+
+// debugs reports whether a logger takes debug records. Whoever has something to say on a hot path asks first, so that
+// a line that nobody reads costs no more than this.
+func debugs(l *slog.Logger) bool { return l.Enabled(context.Background(), slog.LevelDebug) }
+
+// debugSocket logs something about a socket. Callers on hot paths ask debugs first.
+func (s *Socket) debugSocket(message string, attrs ...slog.Attr) {
+	s.ns.srv.sio.LogAttrs(context.Background(), slog.LevelDebug, message,
+		append([]slog.Attr{slog.String("ns", s.ns.name), slog.String("id", s.id)}, attrs...)...)
+}
+
+// about are the attributes of a record of a higher level about a socket.
+func (s *Socket) about(event string) []any {
+	return []any{slog.String("ns", s.ns.name), slog.String("id", s.id), slog.String("event", event)}
+}
+
+// logStart is the first line of a server's life. Called with life held.
+func (srv *Server) logStart() {
+	srv.log.Info("listening", "version", Version, "socketio", socketIOProtocol, "engineio", eio.Protocol,
+		"addr", srv.poller.Addr(), "path", srv.cfg.Path, "loops", srv.nloops)
+}

@@ -1,0 +1,165 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"github.com/gobwas/ws"
+
+	"github.com/seed58c87869/siren/poller/pollertest"
+	"github.com/seed58c87869/siren/session"
+)
+
+// rigLoop is a fake event loop that the test drives: what is posted waits until run. Post is safe for concurrent use,
+// all else is the test's goroutine's.
+type rigLoop struct {
+	*pollertest.Loop
+	mu    sync.Mutex
+	tasks []task // guarded by mu
+	batch []task
+	work  func()
+}
+
+func (l *rigLoop) Post(t task) { l.TryPost(t) }
+
+func (l *rigLoop) TryPost(t task) bool {
+	l.mu.Lock()
+	l.tasks = append(l.tasks, t)
+	l.mu.Unlock()
+	return true
+}
+
+func (l *rigLoop) PostFunc(fn func()) { l.Post(taskFunc(fn)) }
+
+type taskFunc func()
+
+func (f taskFunc) Run(int) { f() }
+
+func (l *rigLoop) take() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.batch, l.tasks = l.tasks, l.batch[:0]
+	return len(l.batch) > 0
+}
+
+// run works off what is posted.
+func (l *rigLoop) run() {
+	for l.take() {
+		l.Do(l.work)
+	}
+}
+
+// rig is a server of one loop without sockets and without goroutines but the handlers'.
+type rig struct {
+	srv  *Server
+	loop *rigLoop
+}
+
+func newRig(t testing.TB, cfg Config) *rig {
+	t.Helper()
+	cfg.Loops = 1
+	srv, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &rigLoop{Loop: pollertest.NewLoop(0)}
+	l.work = func() {
+		for i, t := range l.batch {
+			l.batch[i] = nil
+			t.Run(0)
+		}
+	}
+	srv.loops = []eventLoop{l}
+	if srv.engine, err = session.New(srv.cfg.session(), app{srv}, []session.Loop{l}, nil); err != nil {
+		t.Fatal(err)
+	}
+	srv.state.Store(serverOpen)
+	return &rig{srv, l}
+}
+
+// sink is a connection that takes everything, and takes nothing to do so.
+type sink struct{ recv session.Receiver }
+
+func (c *sink) Queue([]byte) bool              { return true }
+func (c *sink) QueuedBytes() int               { return 0 }
+func (c *sink) Idle() bool                     { return true }
+func (c *sink) CloseAfterFlush()               {}
+func (c *sink) Close()                         {}
+func (c *sink) Resume()                        {}
+func (c *sink) RemoteAddr() netip.AddrPort     { return netip.AddrPort{} }
+func (c *sink) SetReceiver(r session.Receiver) { c.recv = r }
+func (c *sink) feed(packets ...[]byte) {
+	for _, p := range packets {
+		c.recv.Receive(p)
+	}
+}
+
+// dial opens a WebSocket session.
+func (r *rig) dial() *pollertest.Conn {
+	c := pollertest.NewQuietConn(r.loop.Loop, nil)
+	c.SetReceiver(r.srv.engine.Accept(c, 0))
+	c.Feed(handshake)
+	return c
+}
+
+// dialSink opens one that leads nowhere.
+func (r *rig) dialSink() *sink {
+	c := new(sink)
+	c.recv = r.srv.engine.Accept(c, 0)
+	c.feed(bytes.Clone(handshake))
+	return c
+}
+
+var handshake = []byte("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+
+// packet is a Socket.IO packet as a client's frame.
+func packet(text string) []byte {
+	b, err := ws.CompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame([]byte("4" + text))))
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// join connects a client to "/" and returns its socket.
+func (r *rig) join(t testing.TB) (*pollertest.Conn, *Socket) {
+	t.Helper()
+	c := r.dial()
+	c.Feed(packet("0"))
+	return c, r.socket(t)
+}
+
+// socket is the one that there is.
+func (r *rig) socket(t testing.TB) *Socket {
+	t.Helper()
+	r.loop.run()
+	if all := r.srv.root.Sockets(); len(all) == 1 && all[0].connected.Load() {
+		return all[0]
+	}
+	t.Fatal("not connected")
+	return nil
+}
+
+// fill connects n sockets, all in the room.
+func (r *rig) fill(t testing.TB, n int, room string) []*Socket {
+	t.Helper()
+	for range n {
+		r.dialSink().feed(packet("0"))
+	}
+	r.loop.run()
+	all := r.srv.root.Sockets()
+	for _, s := range all {
+		if err := s.Join(room); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.loop.run()
+	if got := r.srv.root.RoomCount(room); got != n {
+		t.Fatal(fmt.Sprint(got, " sockets"))
+	}
+	return all
+}

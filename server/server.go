@@ -1,0 +1,301 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed58c87869/siren/codec/httpwire"
+	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/poller"
+	"github.com/seed58c87869/siren/session"
+)
+
+// task is what a loop's mailbox takes: Run gets the loop's index. It is an alias, so that the real loop and the one
+// of tests have the identical type.
+type task = interface{ Run(loop int) }
+
+// eventLoop is an event loop as this package sees it.
+type eventLoop interface {
+	session.Loop
+	// Post is FIFO and never refuses; TryPost refuses when the mailbox is full, which Full tells. Safe for concurrent use.
+	Post(t task)
+	TryPost(t task) bool
+	Full() bool
+}
+
+// serverState is where a server is in its life.
+const (
+	serverNew = iota
+	serverOpen
+	serverClosing
+	serverClosed
+)
+
+// Server is a Socket.IO server. Safe for concurrent use.
+type Server struct {
+	cfg    Config
+	limits sio.Limits
+	inbox  session.InboxLimits
+	nloops int
+	// log, eio and sio are the groups of Config.Logger: the server's life, Engine.IO, Socket.IO.
+	log, eio, sio *slog.Logger
+
+	stats counters
+	jobs  atomic.Int64
+
+	mu     sync.RWMutex // guards spaces
+	spaces map[string]*Namespace
+	root   *Namespace
+
+	state atomic.Int32
+	// life is held while Listen starts what follows, and guards it; loops are set before the first connection.
+	life   sync.RWMutex
+	loops  []eventLoop
+	engine *session.Engine
+	poller *poller.Engine
+
+	closing  sync.Once
+	closeErr error
+}
+
+// Option plugs something into a Server.
+type Option func(*Server)
+
+// New makes a server. It listens with Listen or ListenAndServe. Errors name the field of Config that is wrong.
+func New(cfg Config, opts ...Option) (*Server, error) {
+	cfg, err := cfg.settle()
+	if err != nil {
+		return nil, err
+	}
+	srv := &Server{
+		cfg: cfg, limits: cfg.packets(), nloops: cfg.Loops, spaces: map[string]*Namespace{},
+		log: cfg.Logger.WithGroup("node"), eio: cfg.Logger.WithGroup("eio"), sio: cfg.Logger.WithGroup("sio"),
+	}
+	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}
+	srv.root = srv.Of("/")
+	for _, o := range opts {
+		o(srv)
+	}
+	return srv, nil
+}
+
+// Of is the namespace of that name, which is made if there is none. The leading slash may be left out; "" is "/". A
+// name that no packet can carry (with a comma, a question mark or a control character) is logged: no client can join.
+func (srv *Server) Of(name string) *Namespace {
+	name = "/" + strings.TrimPrefix(name, "/")
+	srv.mu.RLock()
+	ns := srv.spaces[name]
+	srv.mu.RUnlock()
+	if ns != nil {
+		return ns
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if ns = srv.spaces[name]; ns == nil {
+		ns = newNamespace(srv, name)
+		srv.spaces[name] = ns
+		if ns.unreachable {
+			srv.sio.Error("no client can join a namespace of this name", "ns", name)
+		}
+	}
+	return ns
+}
+
+// namespace finds a namespace by the name in a packet; nil when there is none.
+func (srv *Server) namespace(name []byte) *Namespace {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	if ns := srv.spaces[string(name)]; ns != nil && !ns.unreachable {
+		return ns
+	}
+	return nil
+}
+
+// Emit broadcasts an event to all sockets of the namespace "/".
+func (srv *Server) Emit(event string, args ...any) (int, error) { return srv.root.Emit(event, args...) }
+
+// Listen opens the addresses, such as "tcp://:3000" or "unix:///run/siren.sock", and serves until Close. It returns
+// when the server accepts connections. A server listens once; after an error it may try again.
+func (srv *Server) Listen(addrs ...string) error {
+	srv.life.Lock()
+	defer srv.life.Unlock()
+	switch srv.state.Load() {
+	case serverNew:
+	case serverOpen:
+		return errors.New("server: Listen was called before")
+	default:
+		return ErrClosed
+	}
+	if err := srv.start(addrs); err != nil {
+		srv.loops, srv.engine, srv.poller = nil, nil, nil
+		return fmt.Errorf("server: cannot listen on %s: %w", strings.Join(addrs, ", "), err)
+	}
+	srv.state.Store(serverOpen)
+	srv.logStart()
+	return nil
+}
+
+func (srv *Server) start(addrs []string) error {
+	p, err := poller.New(srv.pollerConfig(addrs))
+	if err != nil {
+		return err
+	}
+	loops := make([]session.Loop, 0, srv.nloops)
+	for _, l := range p.Loops() {
+		loops = append(loops, l)
+		srv.loops = append(srv.loops, l)
+	}
+	borrow := func(c session.StreamConn, home int) session.Conn {
+		return c.(*poller.Conn).Borrow(p.Loops()[home])
+	}
+	if srv.engine, err = session.New(srv.sessionConfig(), app{srv}, loops, borrow); err != nil {
+		return err
+	}
+	srv.poller = p
+	return p.Start()
+}
+
+// sessionConfig has Close wait for AllowRequest as for other handlers.
+func (srv *Server) sessionConfig() session.Config {
+	sc := srv.cfg.session()
+	if allow := sc.Allow; allow != nil {
+		sc.Allow = func(ctx context.Context, h *session.Handshake) error {
+			srv.jobs.Add(1)
+			defer srv.jobs.Add(-1)
+			return allow(ctx, h)
+		}
+	}
+	return sc
+}
+
+func (srv *Server) pollerConfig(addrs []string) poller.Config {
+	sc := srv.cfg.session()
+	return poller.Config{
+		Addrs: addrs, Loops: srv.nloops, MaxConns: srv.cfg.MaxConns, WriteTimeout: srv.cfg.WriteTimeout,
+		QueueBytesMax:   max(srv.cfg.MaxResponse, srv.cfg.MaxPayload) + 64<<10,
+		RestBytesMax:    restBytes(&srv.cfg),
+		TimerResolution: sc.Resolution(), Logger: srv.log, Reject: tooMany,
+		Accept: func(c *poller.Conn) poller.Receiver { return srv.engine.Accept(c, c.Loop().Index()) },
+	}
+}
+
+// restBytes is the most that an honest connection may have in an unfinished request: a chunked body and its framing,
+// the head, and what is pipelined behind.
+func restBytes(c *Config) int {
+	return 2*max(c.MaxPayload, c.MaxRequestBody) + 4*max(c.MaxHeaderBytes, 16<<10) + 128<<10
+}
+
+// tooMany is what a connection above MaxConns gets.
+var tooMany = httpwire.AppendResponse(nil, &httpwire.Response{
+	Status: 503, ContentType: "text/plain; charset=UTF-8", Body: []byte("Too many connections"),
+	Header: []string{"Retry-After", "5"}, Close: true,
+})
+
+// Addr is the address the server listens on; nil before Listen.
+func (srv *Server) Addr() net.Addr {
+	p, _ := srv.running()
+	if p == nil {
+		return nil
+	}
+	return p.Addr()
+}
+
+// running is what Listen has started; nil before.
+func (srv *Server) running() (*poller.Engine, *session.Engine) {
+	srv.life.RLock()
+	defer srv.life.RUnlock()
+	return srv.poller, srv.engine
+}
+
+// ListenAndServe is Listen, then serves until ctx ends, when it closes the server, or until Close, or until the event
+// loops fail.
+func (srv *Server) ListenAndServe(ctx context.Context, addrs ...string) error {
+	if err := srv.Listen(addrs...); err != nil {
+		return err
+	}
+	p, _ := srv.running()
+	select {
+	case <-ctx.Done():
+		return srv.Close()
+	case <-p.Done():
+		return p.Err()
+	}
+}
+
+// Bounds of Close.
+const (
+	closeSessions = 5 * time.Second
+	closeHandlers = 5 * time.Second
+)
+
+// Close ends every connection with "server shutting down", after what is queued for them, waits for the handlers,
+// and stops listening. It takes some seconds at most. Every call returns when the server is closed.
+func (srv *Server) Close() error {
+	srv.closing.Do(func() { srv.closeErr = srv.close() })
+	return srv.closeErr
+}
+
+func (srv *Server) close() error {
+	srv.life.Lock()
+	srv.state.Store(serverClosing)
+	p, engine := srv.poller, srv.engine
+	srv.life.Unlock()
+	defer srv.state.Store(serverClosed)
+	if p == nil {
+		return nil
+	}
+	engine.Close(ServerShutdown)
+	waitUntil(closeSessions, func() bool { return engine.Sessions() == 0 })
+	ctx, cancel := context.WithTimeout(context.Background(), closeSessions)
+	defer cancel()
+	err := p.Stop(ctx)
+	waitUntil(closeHandlers, func() bool { return srv.jobs.Load() == 0 })
+	srv.log.Info("closed")
+	return err
+}
+
+// waitUntil polls: it is used once in a server's life.
+func waitUntil(limit time.Duration, done func() bool) {
+	for deadline := time.Now().Add(limit); !done() && time.Now().Before(deadline); {
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// app is what the session engine sees of the server.
+type app struct{ srv *Server }
+
+// Open implements session.App.
+func (a app) Open(s *session.Session) session.Client {
+	var c session.Client
+	if a.srv.cfg.Engine == nil {
+		c = newClient(a.srv, s)
+	} else if c = a.srv.cfg.Engine(s); c == nil {
+		// Nobody wants it. It cannot be closed before it has opened.
+		s.Shard().Loop().PostFunc(func() { s.Close(ForcedServerClose) })
+		c = nobody{}
+	}
+	if debugs(a.srv.eio) {
+		a.srv.eio.LogAttrs(context.Background(), slog.LevelDebug, "open", slog.String("addr", s.Handshake().Address()),
+			slog.String("transport", s.Transport().String()))
+	}
+	return c
+}
+
+// nobody is the client of a session that is about to be closed.
+type nobody struct{}
+
+// Message implements session.Client.
+func (nobody) Message([]byte, bool) {}
+
+// Closed implements session.Client.
+func (nobody) Closed(session.Reason) {}
+
+// Request implements session.App.
+func (a app) Request(x *session.HTTPConn, r *httpwire.Request) { a.srv.fallback(x, r) }

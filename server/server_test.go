@@ -1,0 +1,227 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/server"
+)
+
+func TestConfigErrors(t *testing.T) {
+	for field, cfg := range map[string]server.Config{
+		"Path":            {Path: "/"},
+		"Transports":      {Transports: []server.Transport{7}},
+		"PingInterval":    {PingInterval: -1},
+		"ConnectTimeout":  {ConnectTimeout: -1},
+		"AckTimeout":      {AckTimeout: -1},
+		"WriteTimeout":    {WriteTimeout: -1},
+		"MaxPayload":      {MaxPayload: -1},
+		"MaxResponse":     {MaxResponse: -1},
+		"MaxConns":        {MaxConns: -1},
+		"MaxNamespaces":   {MaxNamespaces: -1},
+		"MaxRooms":        {MaxRooms: -1},
+		"MaxPendingAcks":  {MaxPendingAcks: -1},
+		"MaxAttachments":  {MaxAttachments: -1},
+		"Queue.MaxBytes":  {Queue: server.Queue{MaxBytes: -1}},
+		"Queue.OnFull":    {Queue: server.Queue{OnFull: 9}},
+		"Inbox.MaxEvents": {Inbox: server.Inbox{MaxEvents: -1}},
+		"Inbox.MaxBytes":  {Inbox: server.Inbox{MaxBytes: 10}},
+		"CORS.Origins":    {CORS: server.CORS{Origins: []string{"*", "http://a"}}},
+		"Loops":           {Loops: 257},
+		"Cookie":          {Cookie: server.Cookie{Name: "a b"}},
+	} {
+		t.Run(field, func(t *testing.T) {
+			srv, err := server.New(cfg)
+			if err == nil || srv != nil || !strings.HasPrefix(err.Error(), "server: ") || !strings.Contains(err.Error(), "Config."+field) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	if _, err := server.New(server.Config{}); err != nil {
+		t.Error("the zero value is usable, but", err)
+	}
+}
+
+func TestListenAndClose(t *testing.T) {
+	busy := start(t, server.Config{}, nil)
+	srv, err := server.New(server.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if srv.Addr() != nil || srv.Stats().Handlers != 0 {
+		t.Error("something runs before Listen")
+	}
+	if n, err := srv.Emit("nobody"); n != 0 || err != nil {
+		t.Error(n, err)
+	}
+	for _, addr := range []string{"tcp://" + busy.Addr().String(), "what://ever", ""} {
+		if err := srv.Listen(addr); err == nil || !strings.Contains(err.Error(), addr) {
+			t.Errorf("%q: %v", addr, err)
+		}
+		if srv.Addr() != nil {
+			t.Error("has an address after an error")
+		}
+	}
+	if err := srv.Listen("tcp://127.0.0.1:0"); err != nil {
+		t.Fatal("not after an error either:", err)
+	}
+	if err := srv.Listen("tcp://127.0.0.1:0"); err == nil {
+		t.Error("listens twice")
+	}
+	joined(t, srv, "/")
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := srv.Close(); err != nil {
+				t.Error(err)
+			}
+			if _, err := net.Dial("tcp", srv.Addr().String()); err == nil {
+				t.Error("Close has returned and connections are accepted")
+			}
+		})
+	}
+	wg.Wait()
+	if err := srv.Listen("tcp://127.0.0.1:0"); !errors.Is(err, server.ErrClosed) {
+		t.Error(err)
+	}
+	unused, _ := server.New(server.Config{})
+	if err := unused.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := unused.ListenAndServe(context.Background(), "tcp://127.0.0.1:0"); !errors.Is(err, server.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+func TestListenAndServe(t *testing.T) {
+	for _, by := range []string{"context", "Close"} {
+		t.Run(by, func(t *testing.T) {
+			srv, err := server.New(server.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			ended := make(chan error, 1)
+			go func() { ended <- srv.ListenAndServe(ctx, "tcp://127.0.0.1:0") }()
+			eventually(t, "it listens", func() bool { return srv.Addr() != nil })
+			c, _ := joined(t, srv, "/")
+			if by == "context" {
+				cancel()
+			} else if err := srv.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := receive(t, ended); err != nil {
+				t.Error(err)
+			}
+			c.expectClosed()
+		})
+	}
+}
+
+// Close, called by a handler, does not wait for that handler for ever.
+func TestCloseInHandler(t *testing.T) {
+	t.Parallel()
+	done := make(chan error, 1)
+	srv := start(t, server.Config{}, func(srv *server.Server) {
+		server.Handle0(srv.Of("/"), "stop", func(_ context.Context, s *server.Socket) error {
+			done <- s.Server().Close()
+			return nil
+		})
+	})
+	c, _ := joined(t, srv, "/")
+	c.send(`2["stop"]`)
+	c.expectClosed()
+	if err := receive(t, done); err != nil {
+		t.Error(err)
+	}
+}
+
+// N14: plain Engine.IO.
+func TestEngine(t *testing.T) {
+	srv := start(t, server.Config{Engine: func(s *server.Session) server.EngineClient {
+		if s.Handshake().Header("X-Nobody") != "" {
+			return nil
+		}
+		return &echo{s}
+	}}, nil)
+	c := dialPath(t, srv, "/engine.io", nil)
+	c.raw("4hello")
+	c.expect("hello")
+	c = dialPath(t, srv, "/engine.io/", http.Header{"X-Nobody": {"1"}})
+	c.raw("4hello")
+	c.expectClosed()
+}
+
+type echo struct{ s *server.Session }
+
+func (e *echo) Message(data []byte, binary bool) { e.s.Send(eio.NewMessage(data), false) }
+func (e *echo) Closed(server.Reason)             {}
+
+// S33, S34: three groups; at Info the life of the server with its versions, at Debug that of connections; off costs
+// nothing (see TestAllocs).
+func TestS33Logs(t *testing.T) {
+	logs := &logBuffer{}
+	srv := start(t, server.Config{Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))},
+		func(srv *server.Server) {
+			withSync(srv)
+			srv.Of("a,b")
+			srv.Of("/").On("disconnect", func(context.Context, *server.Message) {})
+			server.Handle1(srv.Of("/"), "join", func(_ context.Context, s *server.Socket, room string) error { return s.Join(room) })
+			server.Handle0(srv.Of("/"), "panic", func(context.Context, *server.Socket) error { panic("oh no") })
+		})
+	c, _ := joined(t, srv, "/")
+	c.send(`21["join","lobby"]`)
+	c.expect(`31[]`)
+	c.send(`22["panic"]`)
+	c.expect(`32[{"error":"internal error"}]`)
+	c.sync()
+	c.send("x")
+	c.expectClosed()
+	_ = srv.Close()
+	text := logs.String()
+	for _, want := range []string{
+		`level=INFO msg=listening node.version=` + server.Version + ` node.socketio=5 node.engineio=4`,
+		`level=INFO msg=closed`,
+		`level=ERROR msg="no client can join a namespace of this name" sio.ns=/a,b`,
+		`level=WARN msg="a handler for a reserved event name never runs" sio.ns=/ sio.event=disconnect`,
+		`level=DEBUG msg=open eio.addr=127.0.0.1 eio.transport=websocket`,
+		`level=DEBUG msg=closed eio.addr=127.0.0.1 eio.reason="forced close"`,
+		`level=DEBUG msg=connected sio.ns=/ sio.id=`,
+		`level=DEBUG msg=disconnected sio.ns=/ sio.id=`,
+		`sio.event=join sio.bytes=7 sio.attachments=0 sio.ack=true sio.handled=true`,
+		`sio.room=lobby sio.joins=true`,
+		`sio.event=join sio.ack=1`,
+		`level=ERROR msg="handler panicked" sio.ns=/ sio.id=`,
+		`level=DEBUG msg="invalid packet" sio.addr=127.0.0.1`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s\nis not in\n%s", want, text)
+		}
+	}
+}
+
+// logBuffer is a strings.Builder for several goroutines.
+type logBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

@@ -1,0 +1,126 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/session"
+)
+
+// Socket is one client in one namespace. Safe for concurrent use, but for the fields marked otherwise.
+type Socket struct {
+	ns     *Namespace
+	client *client
+	id     string
+	auth   []byte // immutable once the socket is made
+	ctx    socketContext
+	values values
+	inbox  session.Inbox
+	// closed and connected are what anybody may ask of the phase.
+	closed, connected atomic.Bool
+
+	// Loop-owned.
+	member       room.Member
+	pending      []*eio.Frame
+	pendingBytes int
+	phase        phase
+
+	// passed tells that all connect handlers passed. The inbox's, once there is something in it.
+	passed bool
+
+	mu sync.Mutex // guards what follows, and the order of what is posted about it
+	// rooms are those the user put the socket into. They stay when the socket ends, for its disconnect handlers.
+	rooms room.Set
+	acks  ackTable
+	// announced tells that the connect handlers were called, or that there are none.
+	announced bool
+}
+
+// ID is the socket's id, which others may know. Immutable.
+func (s *Socket) ID() string { return s.id }
+
+// Namespace is the socket's namespace. Immutable.
+func (s *Socket) Namespace() *Namespace { return s.ns }
+
+// Server is the socket's server. Immutable.
+func (s *Socket) Server() *Server { return s.ns.srv }
+
+// Context ends with the socket; context.Cause tells the Reason. Handlers get it as their first argument.
+func (s *Socket) Context() context.Context { return &s.ctx }
+
+// Handshake is the session's first request and the auth payload of the socket's CONNECT packet. Immutable.
+func (s *Socket) Handshake() Handshake {
+	return Handshake{RequestInfo: s.client.sess.Handshake(), auth: s.auth}
+}
+
+// Handshake is what a client said when it connected. Immutable.
+type Handshake struct {
+	*RequestInfo
+	auth []byte
+}
+
+// RawAuth is the auth payload as JSON; nil when there was none.
+func (h Handshake) RawAuth() []byte { return h.auth }
+
+// Auth decodes the auth payload into dst, which stays as it is when there was none. Errors wrap ErrDecode.
+func (h Handshake) Auth(dst any) error {
+	if len(h.auth) == 0 {
+		return nil
+	}
+	return decodeArg(h.auth, nil, dst)
+}
+
+// Transport is the transport in use now.
+func (s *Socket) Transport() Transport { return s.client.sess.Transport() }
+
+// Connected reports whether the socket is still there: it is false once it has ended, or was refused.
+func (s *Socket) Connected() bool { return !s.closed.Load() }
+
+// Emit sends an event to the client. Inside a connect handler it reaches the client after its CONNECT packet.
+// Errors: ErrClosed, ErrReserved, ErrEncode, ErrQueueFull.
+func (s *Socket) Emit(event string, args ...any) error { return s.emit(event, args, false) }
+
+// EmitVolatile is Emit, but drops the event when the client cannot take it at once; the drop is counted.
+func (s *Socket) EmitVolatile(event string, args ...any) error { return s.emit(event, args, true) }
+
+// Send emits the event "message".
+func (s *Socket) Send(args ...any) error { return s.Emit("message", args...) }
+
+func (s *Socket) emit(event string, args []any, volatile bool) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	if sio.Reserved(event) {
+		return reservedError(event)
+	}
+	s.listenOut(event, args)
+	f, err := encodeEvent(s.ns.name, noAck, event, args)
+	if err != nil {
+		return err
+	}
+	return s.post(f, volatile)
+}
+
+func (s *Socket) shard() int { return s.client.loop.Index() }
+
+// Broadcast aims at all sockets of the namespace but this one.
+func (s *Socket) Broadcast() Operator { return Operator{ns: s.ns, from: s} }
+
+// To aims at the sockets in any of the rooms but this one.
+func (s *Socket) To(rooms ...string) Operator { return s.Broadcast().To(rooms...) }
+
+// In is To.
+func (s *Socket) In(rooms ...string) Operator { return s.To(rooms...) }
+
+// Except aims at all sockets of the namespace but this one and those in any of the rooms.
+func (s *Socket) Except(rooms ...string) Operator { return s.Broadcast().Except(rooms...) }
+
+// Disconnect takes the socket out of its namespace, after what was emitted before; with closeConn, the client's whole
+// connection, with its sockets in other namespaces.
+func (s *Socket) Disconnect(closeConn bool) {
+	s.client.loop.Post(&departure{s, closeConn})
+}

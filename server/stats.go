@@ -1,0 +1,43 @@
+package server
+
+import (
+	"sync/atomic"
+
+	"github.com/seed58c87869/siren/poller"
+	"github.com/seed58c87869/siren/session"
+)
+
+type counters struct {
+	panics, failures, unhandled, inboxFull, unknownAcks, queueFull, late, early atomic.Uint64
+}
+
+// Stats are the counters of a server since its start.
+type Stats struct {
+	// Poller counts connections, writes and bytes; Sessions the Engine.IO layer.
+	Poller   poller.Stats
+	Sessions session.Stats
+	// Panics and Failures count handlers that panicked or returned an error.
+	Panics, Failures uint64
+	// Unhandled counts events without a handler, InboxFull the clients disconnected because their events came
+	// faster than they were handled, UnknownAcks the acknowledgements nobody waited for.
+	Unhandled, InboxFull, UnknownAcks uint64
+	// QueueFull counts posts that a loop refused (ErrQueueFull). LateEmits counts packets for sockets that had ended
+	// when their loop came to them; EarlyDrops those dropped before CONNECT, volatile or over the queue's limit. What
+	// the sessions dropped is in Sessions.
+	QueueFull, LateEmits, EarlyDrops uint64
+	// Handlers is the number of goroutines that run handlers now.
+	Handlers int
+}
+
+// Stats reads the counters. Safe for concurrent use.
+func (srv *Server) Stats() Stats {
+	s := Stats{
+		Panics: srv.stats.panics.Load(), Failures: srv.stats.failures.Load(), Unhandled: srv.stats.unhandled.Load(),
+		InboxFull: srv.stats.inboxFull.Load(), UnknownAcks: srv.stats.unknownAcks.Load(),
+		QueueFull: srv.stats.queueFull.Load(), LateEmits: srv.stats.late.Load(), EarlyDrops: srv.stats.early.Load(), Handlers: int(srv.jobs.Load()),
+	}
+	if p, engine := srv.running(); p != nil {
+		s.Poller, s.Sessions = p.Stats(), engine.Stats()
+	}
+	return s
+}

@@ -1,0 +1,119 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/seed58c87869/siren/server"
+)
+
+// S6, S3: a client on polling gets broadcasts, emits and acknowledgements, in order, and its end is seen.
+func TestS6Polling(t *testing.T) {
+	gone := make(chan server.Reason, 8)
+	srv := start(t, server.Config{}, func(srv *server.Server) {
+		ns := srv.Of("/")
+		server.Handle1(ns, "join", func(_ context.Context, s *server.Socket, room string) error {
+			if s.Transport() != server.Polling {
+				t.Error(s.Transport())
+			}
+			return s.Join(room)
+		})
+		ns.OnDisconnect(func(_ *server.Socket, r server.Reason) { gone <- r })
+	})
+	p := dialPolling(t, srv)
+	p.post("40")
+	p.take(1)
+	p.post("421[\"join\",\"room\"]\x1e422[\"join\",\"room\"]")
+	if got := p.take(2); got[0] != "431[]" || got[1] != "432[]" {
+		t.Error(got)
+	}
+	for i := range 20 {
+		if n, err := srv.Of("/").To("room").Emit("m", i); n != 1 || err != nil {
+			t.Error(n, err)
+		}
+	}
+	for i, got := range p.take(20) {
+		if got != fmt.Sprintf(`42["m",%d]`, i) {
+			t.Errorf("%d: %s", i, got)
+		}
+	}
+	// Volatile is for a client that waits for it this moment (PROTOCOL 15).
+	_, _ = srv.Of("/").Volatile().Emit("never")
+	eventually(t, "it is dropped", func() bool { return srv.Stats().Sessions.DroppedVolatile == 1 })
+	_, _ = srv.Of("/").Emit("always")
+	if got := p.take(1); got[0] != `42["always"]` {
+		t.Error(got)
+	}
+	p.post("1")
+	if r := receive(t, gone); r != server.TransportClose {
+		t.Error(r)
+	}
+}
+
+// N2, N12: the hook for requests, and what a socket knows of its handshake.
+func TestAllowRequest(t *testing.T) {
+	srv := start(t, server.Config{AllowRequest: func(_ context.Context, h *server.RequestInfo) error {
+		switch h.Header("x-reject") {
+		case "":
+			return nil
+		case "told":
+			return server.Refuse("go away", nil)
+		}
+		return errors.New("nobody may read this")
+	}}, nil)
+	for header, want := range map[string]string{"told": `{"code":4,"message":"go away"}`, "x": `{"code":4,"message":"Forbidden"}`} {
+		resp, body := exchange(t, srv, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\nX-Reject: "+header+"\r\n\r\n")
+		if resp.StatusCode != http.StatusForbidden || body != want {
+			t.Errorf("%s: %d %s", header, resp.StatusCode, body)
+		}
+	}
+	c := dialPath(t, srv, "/socket.io/", http.Header{"X-Who": {"me"}})
+	c.send(`0{"a":[1]}`)
+	h := srv.Of("/").Socket(c.connected("")).Handshake()
+	var auth struct{ A []int }
+	if err := h.Auth(&auth); err != nil || len(auth.A) != 1 || string(h.RawAuth()) != `{"a":[1]}` {
+		t.Error(auth, err)
+	}
+	if h.Header("x-who") != "me" || h.Query().Get("EIO") != "4" || h.Address() != "127.0.0.1" || h.Headers().Get("X-Who") != "me" {
+		t.Errorf("%+v", h.Headers())
+	}
+	none := srv.Of("/").Socket(dial(t, srv).join("/")).Handshake()
+	if err := none.Auth(&auth); err != nil || none.RawAuth() != nil || len(auth.A) != 1 {
+		t.Error("auth without a payload")
+	}
+}
+
+// A slow client loses what the policy says, and nobody else.
+func TestSlowConsumer(t *testing.T) {
+	for _, policy := range []server.Overflow{server.Disconnect, server.DropNewest} {
+		t.Run(fmt.Sprint(policy), func(t *testing.T) {
+			gone := make(chan server.Reason, 8)
+			srv := start(t, server.Config{Queue: server.Queue{MaxBytes: 10_000, OnFull: policy}}, func(srv *server.Server) {
+				withSync(srv)
+				srv.Of("/").OnDisconnect(func(_ *server.Socket, r server.Reason) { gone <- r })
+			})
+			p := dialPolling(t, srv)
+			p.post("40")
+			p.take(1) // and then it does not ask any more
+			quick, _ := joined(t, srv, "/")
+			for i := range 20 {
+				_, _ = srv.Of("/").Emit("m", i, make([]int, 500))
+				quick.next()
+			}
+			quick.sync()
+			stats := srv.Stats().Sessions
+			if policy == server.Disconnect {
+				if r := receive(t, gone); r != server.TransportError || stats.SlowClosed != 1 {
+					t.Error(r, stats.SlowClosed)
+				}
+			} else if stats.DroppedFull == 0 || srv.Of("/").Count() != 2 {
+				t.Error(stats.DroppedFull, srv.Of("/").Count())
+			} else {
+				p.post("1")
+			}
+		})
+	}
+}
