@@ -137,6 +137,7 @@ func TestPendingAckLimit(t *testing.T) {
 		if err := s.EmitAck(s.Context(), "q", note, func() {}); !errors.Is(err, server.ErrTooManyAcks) {
 			t.Error(err)
 		}
+		_ = s.Emit("full")
 		for range 2 {
 			if err := receive(t, answers); err != nil {
 				t.Error(err)
@@ -159,7 +160,7 @@ func TestPendingAckLimit(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	c.expect(`20["q"]`, `21["q"]`)
+	c.expect(`20["q"]`, `21["q"]`, `2["full"]`)
 	c.send(`31[]`, `30[]`)
 	m := c.next()
 	var id int

@@ -18,6 +18,13 @@ func (srv *Server) refused() error {
 	if srv.state.Load() >= serverClosing {
 		return ErrClosed
 	}
+	if p, _ := srv.running(); p != nil {
+		select {
+		case <-p.Done(): // the event loops have failed
+			return ErrClosed
+		default:
+		}
+	}
 	srv.stats.queueFull.Add(1)
 	return ErrQueueFull
 }

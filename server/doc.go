@@ -24,7 +24,7 @@
 //
 // Handlers of one socket run one at a time, in the order of its events, on a goroutine that exists only while there is
 // work; they may block, and only their own socket waits. Inline runs a handler on the event loop instead: it must not
-// block then, and what it is given is valid only in the call.
+// block then, and what it is given is valid only in the call. Concurrent lets an event's handlers run beside each other.
 //
 // The life of a socket is: middleware (Use), connect handlers (OnConnect), the CONNECT packet, events, and, if its
 // connect handlers passed, disconnect handlers, once. Each handler gets the socket's context, which ends with the
@@ -38,7 +38,7 @@
 //  1. Messages of one goroutine to one socket arrive in the order of the calls: emits, broadcasts and acknowledgements.
 //  2. A broadcast behind a Join of the same goroutine includes the joiner, and Rooms shows the room at once.
 //  3. The receivers of a broadcast are fixed in one go on each loop; who joins later does not get it.
-//  4. Events of one socket reach its handlers in order, but for those of Inline handlers, which may overtake.
+//  4. Events of one socket reach its handlers in order, but for those of Inline and Concurrent handlers.
 //  5. A socket that ends is out of its rooms at once; its disconnect handlers run after the events before.
 //  6. What connect handlers emit reaches the client behind its CONNECT packet, whoever emits it and however.
 //  7. Emits return what is wrong, and each drop is counted (see Stats).

@@ -349,3 +349,43 @@ func TestListeners(t *testing.T) {
 		}
 	}
 }
+
+// API 1: Concurrent handlers run beside each other, capped over all sockets; an error is an answer as elsewhere.
+func TestConcurrent(t *testing.T) {
+	var running atomic.Int32
+	began, release := make(chan int, 16), make(chan struct{})
+	srv := start(t, server.Config{}, func(srv *server.Server) {
+		withSync(srv)
+		server.Handle(srv.Of("/"), "slow", func(_ context.Context, _ *server.Socket, n int) (int, error) {
+			if running.Add(1) > 3 {
+				t.Error("over the cap")
+			}
+			defer running.Add(-1)
+			began <- n
+			<-release
+			if n == 0 {
+				panic("oh")
+			}
+			return n, nil
+		}, server.Concurrent(3), server.Inline())
+	})
+	a, _ := joined(t, srv, "/")
+	b, _ := joined(t, srv, "/")
+	a.send(`20["slow",0]`, `21["slow",1]`)
+	b.send(`20["slow",2]`)
+	for range 3 {
+		receive(t, began)
+	}
+	b.sync() // a slot is waited for by the events behind only
+	b.send(`21["slow",3]`)
+	close(release)
+	receive(t, began)
+	got := map[string]bool{a.next().text: true, a.next().text: true}
+	if !got[`30[{"error":"internal error"}]`] || !got[`31[1]`] {
+		t.Error(got)
+	}
+	got = map[string]bool{b.next().text: true, b.next().text: true}
+	if !got[`30[2]`] || !got[`31[3]`] {
+		t.Error(got)
+	}
+}

@@ -259,7 +259,7 @@ func TestCloseUnderLoad(t *testing.T) {
 		})
 		ns.On("ask", func(ctx context.Context, m *server.Message) { _, _ = m.Socket().Request(ctx, "never") })
 	})
-	var wg sync.WaitGroup
+	var wg, closers sync.WaitGroup
 	stop := make(chan struct{})
 	for range 4 {
 		wg.Go(func() {
@@ -293,7 +293,6 @@ func TestCloseUnderLoad(t *testing.T) {
 		}
 	}
 	eventually(t, "some are connected", func() bool { return connects.Load() > 30 })
-	var closers sync.WaitGroup
 	for range 3 {
 		closers.Go(func() {
 			if err := srv.Close(); err != nil {

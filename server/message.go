@@ -112,8 +112,8 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	} else {
 		m.event = string(p.Event)
 	}
-	if hd != nil && hd.inline && !listened {
-		m.call(hd)
+	if hd != nil && hd.inline && hd.slots == nil && !listened {
+		m.run(hd)
 		return
 	}
 	size := len(p.Args) + messageOverhead
@@ -154,8 +154,24 @@ func (m *Message) Do() {
 	}
 }
 
-// call runs the handler; its error, or panic, answers a client that waits for an acknowledgement.
+// call runs the handler, or begins to.
 func (m *Message) call(hd *handler) {
+	if hd.slots == nil {
+		m.run(hd)
+		return
+	}
+	running := &m.s.ns.srv.jobs
+	running.Add(1)
+	hd.slots <- struct{}{}
+	go func() {
+		defer running.Add(-1)
+		defer func() { <-hd.slots }()
+		m.run(hd)
+	}()
+}
+
+// run runs the handler; its error, or panic, answers a client that waits for an acknowledgement.
+func (m *Message) run(hd *handler) {
 	if err := m.s.guard(m.event, func() error { return hd.call(&m.s.ctx, m) }); err != nil {
 		m.ackError(err)
 	}
@@ -177,6 +193,7 @@ func (m *Message) ackError(err error) {
 type handler struct {
 	event  string
 	inline bool
+	slots  chan struct{} // as many as may run at a time; nil for one that is ordered
 	call   func(ctx context.Context, m *Message) error
 }
 
@@ -187,6 +204,13 @@ type HandlerOption func(*handler)
 // is valid only in the call. It may overtake events of the same socket that wait for other handlers. A namespace
 // with OnAny or UsePacket runs its inline handlers like the others.
 func Inline() HandlerOption { return func(h *handler) { h.inline = true } }
+
+// Concurrent runs the handler on a goroutine of its own for each event, of any socket, but no more than n at a time:
+// an event over that waits, and so do the events of its socket. Its events are in no order with others, and may still
+// be handled when the socket's disconnect handlers run. It overrides Inline.
+func Concurrent(n int) HandlerOption {
+	return func(h *handler) { h.slots = make(chan struct{}, max(n, 1)) }
+}
 
 // On sets the handler of an event, in place of the one before. It gets the raw message, and acknowledges it itself,
 // now or later. Event names that Socket.IO uses itself never come; one is logged.

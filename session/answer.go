@@ -31,7 +31,7 @@ type asker struct {
 // asker is the request in progress.
 func (h *HTTPConn) asker() asker { return asker{h, h.turn} }
 
-// reply is what an answer says; name and value are one more header field.
+// reply is what an answer says; name and value are one more header field. Immutable.
 type reply struct {
 	contentType string
 	name, value string

@@ -289,10 +289,10 @@ func TestEngineClose(t *testing.T) {
 	}
 	waiting.want(200, "1")
 	w.wantFrames("close:1005")
-	probe.wantFrames("close:1005")
 	if r.engine.Sessions() != 2 { // lazy and probing have not fetched their close packet
 		t.Fatalf("%d sessions", r.engine.Sessions())
 	}
+	probe.text("5").wantFrames("close:1005")
 	r.get(1, lazy).want(200, "1")
 	r.get(1, lazy).want(400, errorBody(eio.SessionIDUnknown))
 	r.dial(0).write(request("GET", base+"polling", "")).want(503, "Server shutting down")

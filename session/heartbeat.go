@@ -15,6 +15,8 @@ func (s *Session) pong() { s.schedulePing() }
 // Expire is the session's one timer: a ping is due, its pong is overdue, or a closing session was not fetched.
 func (s *Session) Expire(now int64) {
 	switch {
+	case s.state == stateClosing && s.poll != nil && s.poll.left:
+		s.leave()
 	case s.state == stateClosing:
 		s.abort(ReasonForcedClose)
 	case s.state != stateOpen: // its end is posted

@@ -9,7 +9,7 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// opening is a handshake on its way.
+// opening is a handshake on its way. Immutable.
 type opening struct {
 	transport Transport
 	handshake *Handshake

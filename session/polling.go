@@ -1,6 +1,10 @@
 package session
 
-import "github.com/seed58c87869/siren/codec/eio"
+import (
+	"time"
+
+	"github.com/seed58c87869/siren/codec/eio"
+)
 
 // pollState is the polling transport of one session. Loop-owned (home loop).
 type pollState struct {
@@ -12,6 +16,8 @@ type pollState struct {
 	get, post asker
 	// flushing: the session is in its shard's flushable list.
 	flushing bool
+	// left: post carried a close packet, and waits for a GET that the client may have sent before it.
+	left bool
 }
 
 func (p *pollState) push(f *eio.Frame) {
@@ -33,12 +39,20 @@ func (s *Session) servePoll() {
 	if p.get.h == nil || s.state == stateClosed {
 		return
 	}
-	if s.upgrade != nil && s.upgrade.probed {
+	switch {
+	case s.upgrade != nil && s.upgrade.probed:
 		// From the probe on the queue waits for the WebSocket; the GET is only sent home.
 		s.answerGet(eio.NoopFrame)
 		return
-	}
-	if len(p.queue) == 0 {
+	case len(p.queue) > 0:
+	case p.left:
+		s.leave()
+		return
+	case s.state == stateClosing:
+		// The close packet is alone in its payload: a client that reads it does not handle what stands in front.
+		s.fetched()
+		return
+	default:
 		return
 	}
 	sh := s.shard
@@ -50,9 +64,6 @@ func (s *Session) servePoll() {
 	get.answer(sh, reply{status: 200, contentType: typeText, body: sh.scratch, data: true})
 	if cap(sh.scratch) > scratchKeep {
 		sh.scratch = nil
-	}
-	if s.state == stateClosing && len(p.queue) == 0 {
-		s.fetched()
 	}
 }
 
@@ -69,12 +80,47 @@ func (p *pollState) take(packets, bytes int) {
 	}
 }
 
-// fetched forgets a closing session whose client has fetched all.
-func (s *Session) fetched() {
+// fetched ends a closing session whose client has fetched all: its next GET, which waits, is told so.
+func (s *Session) fetched() { s.forget(eio.CloseFrame) }
+
+// forget ends a closing session, and answers what waits with f.
+func (s *Session) forget(f *eio.Frame) {
 	s.state = stateClosed
 	s.shard.loop.Wheel().Cancel(&s.timer)
 	s.shard.forget(s)
-	s.endPolls(eio.NoopFrame)
+	s.dropUpgrade()
+	s.endPolls(f)
+}
+
+// leaveGrace is how long a client's close packet waits for the GET that the client sent before it, on a connection of
+// another loop perhaps: that GET is to be told noop, not that there is no such session.
+const leaveGrace = 20 * time.Millisecond
+
+// leaving handles a close packet: the session is over for the application at once.
+func (s *Session) leaving(a asker) {
+	c := s.finish(ReasonTransportClose)
+	p := s.poll
+	p.queue, p.bytes, p.post, p.left = nil, 0, a, true
+	s.dropUpgrade()
+	if p.get.h != nil {
+		s.leave()
+	} else {
+		s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(leaveGrace))
+	}
+	if c != nil {
+		c.Closed(ReasonTransportClose)
+	}
+}
+
+// leave ends the session of a client that sent a close packet. A client that left by itself need not be told so: its
+// GET gets a noop.
+func (s *Session) leave() {
+	post := s.poll.post
+	s.poll.post = asker{}
+	if post.h != nil {
+		post.accept(s.shard)
+	}
+	s.forget(eio.NoopFrame)
 }
 
 // answerGet answers the waiting GET, if there is one, with one packet.
@@ -106,6 +152,11 @@ func (s *Session) onGet(a asker) {
 		return
 	}
 	s.poll.get = a
+	if u := s.upgrade; u != nil && u.probed {
+		// Packet "5" may be on its way on another loop: it makes this GET one too many.
+		u.holdGet()
+		return
+	}
 	s.servePoll()
 }
 
@@ -147,10 +198,7 @@ func (s *Session) onPost(a asker, body []byte) {
 		a.refuse(s.shard, eio.BadRequest, "")
 		s.abort(ReasonParseError)
 	case left:
-		a.accept(s.shard)
-		// A client that left by itself need not be told so: its GET gets a noop.
-		s.answerGet(eio.NoopFrame)
-		s.abort(ReasonTransportClose)
+		s.leaving(a)
 	case s.state != stateOpen:
 		// One of the packets made us close the session, most often because it was invalid. What was behind it is
 		// not handled.

@@ -46,8 +46,8 @@ func (s *Session) sendWebSocket(f *eio.Frame, volatile bool) SendStatus {
 	return s.queueWebSocket(f, size)
 }
 
-// queueWebSocket gives a packet of that size to the connection. That refuses only a packet longer than all it can hold,
-// or any when it is closing: then the session's end is on its way, behind what the client has sent before.
+// queueWebSocket gives a packet of that size to the connection, which refuses only one that is longer than all it can
+// hold, or any when it is closing.
 func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 	for ; f != nil; f = f.Next() {
 		if s.ws.out.Queue(f.WebSocket()) {
@@ -58,9 +58,19 @@ func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 			s.doom(ReasonTransportError)
 			return DroppedFull
 		}
+		s.endBehind()
 		return NotOpen
 	}
 	return Queued
+}
+
+// endBehind ends a session whose connection is closing, behind what is posted already: that may be messages that its
+// client has sent before.
+func (s *Session) endBehind() {
+	if w := s.ws; !w.refused {
+		w.refused = true
+		s.shard.loop.PostFunc(func() { s.abort(ReasonTransportClose) })
+	}
 }
 
 // sendPolling adds a packet to what the next GET fetches. Only a client that waits for it this moment is ready for a

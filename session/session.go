@@ -84,8 +84,9 @@ func (s *Session) Close(reason Reason) {
 		s.state = stateClosed
 		s.ws.closeGracefully(wsCloseNormal)
 	} else {
-		s.dropUpgrade()
-		s.poll.push(eio.CloseFrame)
+		if s.upgrade != nil && !s.upgrade.probed {
+			s.dropUpgrade() // after the probe the client has paused its polling, and gets the rest on the WebSocket
+		}
 		s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(s.shard.engine.cfg.CloseTimeout))
 		s.servePoll()
 	}

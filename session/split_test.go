@@ -48,6 +48,7 @@ func TestSplitInvariance(t *testing.T) {
 				}
 				r.loops[0].Do(func() { r.last().s.Send(message(3), false) })
 				r.run()
+				r.advance(2 * leaveGrace)
 				_, err := p.conn.Closed()
 				got := fmt.Sprintf("%q\nclosed %v %v, session closed %v, got %q", strings.ReplaceAll(string(p.pull()), sid, "SID"),
 					p.isClosed(), err, r.last().closed, r.last().got)

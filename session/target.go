@@ -6,7 +6,8 @@ import (
 	"github.com/seed58c87869/siren/codec/wsframe"
 )
 
-// target is where a request goes, as far as its head tells. It has views of the request.
+// target is where a request goes, as far as its head tells. Loop-owned; it has views of
+// the request.
 type target struct {
 	kind      targetKind
 	transport Transport

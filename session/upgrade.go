@@ -1,6 +1,8 @@
 package session
 
 import (
+	"time"
+
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/poller/wheel"
 )
@@ -12,8 +14,41 @@ type upgrade struct {
 	// ws is nil until the WebSocket is open.
 	ws    *wsConn
 	timer wheel.Timer
+	// held ends the wait of a GET that came after the probe.
+	held heldGet
 	// probed: the probe was answered. From then on the queue waits for the WebSocket.
 	probed bool
+}
+
+// heldGet is the timer of a GET that came after the probe.
+type heldGet struct {
+	wheel.Timer
+	u *upgrade
+}
+
+// getGrace is how long a GET that came after the probe waits for packet "5" before it is sent home with a noop. The
+// reference looks for such a GET ten times a second.
+const getGrace = 10 * time.Millisecond
+
+func (u *upgrade) holdGet() {
+	loop := u.session.shard.loop
+	u.held.u = u
+	u.held.Init(&u.held)
+	loop.Wheel().Schedule(&u.held.Timer, loop.Now()+int64(getGrace))
+}
+
+// Expire sends the GET home.
+func (g *heldGet) Expire(int64) {
+	if s := g.u.session; s.upgrade == g.u {
+		s.servePoll()
+	}
+}
+
+// stop takes the upgrade's timers off the wheel.
+func (u *upgrade) stop() {
+	w := u.session.shard.loop.Wheel()
+	w.Cancel(&u.timer)
+	w.Cancel(&u.held.Timer)
 }
 
 // Expire ends an upgrade that takes too long. The session goes on polling.
@@ -101,7 +136,7 @@ func (s *Session) receiveProbe(p eio.Packet) {
 	case p.Type == eio.Ping && string(p.Data) == "probe":
 		s.upgrade.probed = true
 		s.upgrade.ws.out.Queue(eio.PongProbe.WebSocket())
-		// A waiting GET, and each that comes until packet "5", is sent home at once.
+		// A waiting GET is sent home at once, so that the client can go on.
 		s.servePoll()
 	case p.Type == eio.Upgrade:
 		s.completeUpgrade()
@@ -114,12 +149,13 @@ func (s *Session) receiveProbe(p eio.Packet) {
 func (s *Session) completeUpgrade() {
 	u, p := s.upgrade, s.poll
 	s.upgrade = nil
-	s.shard.loop.Wheel().Cancel(&u.timer)
-	s.answerGet(eio.NoopFrame)
-	if post := p.post; post.h != nil {
-		// The client did not wait for it before it changed transports.
-		p.post = asker{}
-		post.refuse(s.shard, eio.BadRequest, "")
+	u.stop()
+	// What waits now did not wait for the end of polling: it came after the probe, or was not finished before "5".
+	for _, late := range []*asker{&p.get, &p.post} {
+		if a := *late; a.h != nil {
+			*late = asker{}
+			a.refuse(s.shard, eio.BadRequest, "")
+		}
 	}
 	s.kind.Store(uint32(WebSocket))
 	s.ws, s.poll = u.ws, nil
@@ -129,13 +165,19 @@ func (s *Session) completeUpgrade() {
 			return
 		}
 	}
+	if s.state == stateClosing {
+		s.state = stateClosed
+		s.shard.loop.Wheel().Cancel(&s.timer)
+		s.shard.forget(s)
+		s.ws.closeGracefully(wsCloseNormal)
+	}
 }
 
 // failUpgrade closes the WebSocket that probes; polling goes on, and a new upgrade may come.
 func (s *Session) failUpgrade() {
 	s.shard.stats.upgradeFailed.Add(1)
-	// No GET waits for what is queued: one that waited at the probe, or came since, was sent home.
 	s.dropUpgrade()
+	s.servePoll()
 }
 
 // dropUpgrade forgets an upgrade in progress.
@@ -145,7 +187,7 @@ func (s *Session) dropUpgrade() {
 		return
 	}
 	s.upgrade = nil
-	s.shard.loop.Wheel().Cancel(&u.timer)
+	u.stop()
 	if u.ws != nil {
 		u.ws.closeGracefully(wsCloseNormal)
 	}

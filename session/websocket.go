@@ -22,9 +22,11 @@ type wsConn struct {
 	reader wsframe.Reader
 	batch  *inbound
 	deaf   bool
-	// session and gone are the home loop's; gone: the connection is, or will be, closed.
+	// session, gone and refused are the home loop's; gone: the connection is, or will be, closed; refused: it has
+	// refused a frame, and the session's end is posted.
 	session *Session
 	gone    bool
+	refused bool
 	// pending is what was posted home and not handled there, in bytes. Safe for concurrent use.
 	pending atomic.Int64
 }
