@@ -55,11 +55,13 @@ const (
 
 // Queue bounds what waits for one client.
 type Queue struct {
-	// MaxBytes is the limit in bytes. Default 1 MiB: a burst of thousands of ordinary events fits, and a hundred
-	// clients that stopped reading cost 100 MiB at most.
+	// MaxBytes is the limit in bytes. Default 4 MiB: what a loop queues in one turn, before it writes, must fit, and a
+	// burst may queue megabytes; a hundred clients that stopped reading cost 400 MiB at most.
 	MaxBytes int
 	// OnFull says what happens at the limit. Default Disconnect.
 	OnFull Overflow
+	// VolatileBytes is how much may wait for a WebSocket client that still gets volatile events. Default 16 KiB.
+	VolatileBytes int
 }
 
 // Inbox bounds the events of one socket that wait for their handlers.
@@ -101,6 +103,8 @@ type Config struct {
 	MaxResponse int
 	// MaxConns bounds the connections. Default: the descriptor limit less a reserve.
 	MaxConns int
+	// MaxSessions bounds the sessions: a polling client holds one without a connection. Default 2,097,152.
+	MaxSessions int
 	// MaxNamespaces bounds the namespaces that one connection may join. Default 64.
 	MaxNamespaces int
 	// MaxRooms bounds the rooms of one socket. Default 10,000.
@@ -145,7 +149,7 @@ const (
 	defaultMaxNamespaces  = 64
 	defaultMaxRooms       = 10_000
 	defaultMaxPendingAcks = 4096
-	defaultQueueBytes     = 1 << 20
+	defaultQueueBytes     = 4 << 20
 	defaultInboxEvents    = 4096
 	defaultInboxBytes     = 8 << 20
 	defaultConnectTimeout = 45 * time.Second
@@ -205,6 +209,7 @@ func (c *Config) settleNumbers() error {
 		{&c.MaxPendingAcks, defaultMaxPendingAcks, "MaxPendingAcks"}, {&c.Queue.MaxBytes, defaultQueueBytes, "Queue.MaxBytes"},
 		{&c.Inbox.MaxEvents, defaultInboxEvents, "Inbox.MaxEvents"}, {&c.Inbox.MaxBytes, defaultInboxBytes, "Inbox.MaxBytes"},
 		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
+		{&c.MaxSessions, 0, "MaxSessions"}, {&c.Queue.VolatileBytes, 0, "Queue.VolatileBytes"},
 		{&c.MaxHeaderBytes, 0, "MaxHeaderBytes"}, {&c.MaxRequestBody, 0, "MaxRequestBody"},
 	} {
 		if *f.v == 0 {
@@ -243,7 +248,8 @@ func (c *Config) session() session.Config {
 		PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout,
 		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout,
 		MaxPayload: c.MaxPayload, MaxHeaderBytes: c.MaxHeaderBytes, MaxRequestBody: c.MaxRequestBody,
-		QueueBytes: c.Queue.MaxBytes, OnFull: c.Queue.OnFull, CORS: c.CORS, Cookie: c.Cookie,
+		QueueBytes: c.Queue.MaxBytes, OnFull: c.Queue.OnFull, VolatileBytes: c.Queue.VolatileBytes, MaxSessions: c.MaxSessions,
+		CORS: c.CORS, Cookie: c.Cookie,
 	}
 	if c.AllowRequest != nil {
 		sc.Allow = func(ctx context.Context, h *RequestInfo) error {

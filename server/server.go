@@ -179,7 +179,7 @@ func (srv *Server) pollerConfig(addrs []string) poller.Config {
 	sc := srv.cfg.session()
 	return poller.Config{
 		Addrs: addrs, Loops: srv.nloops, MaxConns: srv.cfg.MaxConns, WriteTimeout: srv.cfg.WriteTimeout,
-		QueueBytesMax:   max(srv.cfg.MaxResponse, srv.cfg.MaxPayload) + 64<<10,
+		QueueBytesMax:   max(srv.cfg.MaxResponse, srv.cfg.MaxPayload, srv.cfg.Queue.MaxBytes) + 64<<10,
 		RestBytesMax:    restBytes(&srv.cfg),
 		TimerResolution: sc.Resolution(), Logger: srv.log, Reject: tooMany,
 		Accept: func(c *poller.Conn) poller.Receiver { return srv.engine.Accept(c, c.Loop().Index()) },
@@ -231,7 +231,9 @@ func (srv *Server) ListenAndServe(ctx context.Context, addrs ...string) error {
 
 // Bounds of Close.
 const (
-	closeSessions = 5 * time.Second
+	// closeSessions is for clients to fetch what is queued: a polling client that is there asks again at once, and one
+	// that is gone is not waited for long.
+	closeSessions = 2 * time.Second
 	closeHandlers = 5 * time.Second
 )
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -20,6 +21,9 @@ type CORS struct {
 	// request without one is no browser's and passes. Without it an origin that is not allowed is only not told
 	// so, and its page cannot read the answers; a WebSocket is open to it.
 	Enforce bool
+	// SameHost lets pages of the server's own host pass Enforce, whatever their scheme: those whose Origin names the
+	// host and port of the request's Host field.
+	SameHost bool
 }
 
 func (c *CORS) validate() error {
@@ -44,14 +48,14 @@ func (c *CORS) validate() error {
 
 // corsTable is the CORS answer for each origin, made once. Immutable.
 type corsTable struct {
-	on, any, enforce bool
-	byOrigin         map[string][]string
-	others           []string
-	methods, headers string
+	on, any, enforce, sameHost bool
+	byOrigin                   map[string][]string
+	others                     []string
+	methods, headers           string
 }
 
 func (c *CORS) table() *corsTable {
-	t := &corsTable{on: len(c.Origins) > 0, enforce: c.Enforce, byOrigin: map[string][]string{}}
+	t := &corsTable{on: len(c.Origins) > 0, enforce: c.Enforce, sameHost: c.SameHost, byOrigin: map[string][]string{}}
 	t.methods = "GET,HEAD,PUT,PATCH,POST,DELETE"
 	if len(c.Methods) > 0 {
 		t.methods = strings.Join(c.Methods, ",")
@@ -83,13 +87,16 @@ func (t *corsTable) headersFor(origin []byte) []string {
 	return t.others
 }
 
-// allowed reports whether a request with that Origin header may go on.
-func (t *corsTable) allowed(origin []byte) bool {
+// allowed reports whether a request with that Origin header, to that host, may go on.
+func (t *corsTable) allowed(origin, host []byte) bool {
 	if !t.enforce || t.any || len(origin) == 0 {
 		return true
 	}
-	_, ok := t.byOrigin[string(origin)]
-	return ok
+	if _, ok := t.byOrigin[string(origin)]; ok {
+		return true
+	}
+	_, own, found := bytes.Cut(origin, []byte("://"))
+	return t.sameHost && found && len(own) > 0 && bytes.EqualFold(own, host)
 }
 
 // preflight are the headers of the answer to an OPTIONS request.

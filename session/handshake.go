@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/seed58c87869/siren/codec/httpwire"
@@ -45,10 +46,23 @@ func (h *Handshake) Headers() http.Header {
 	return out
 }
 
-// Query is the decoded query. Pairs that cannot be decoded are left out.
+// Query is the decoded query. What cannot be decoded stands for itself, as with the reference.
 func (h *Handshake) Query() url.Values {
-	v, _ := url.ParseQuery(string(h.request().RawQuery))
+	v := url.Values{}
+	for pair := range strings.SplitSeq(string(h.request().RawQuery), "&") {
+		if pair != "" {
+			name, value, _ := strings.Cut(pair, "=")
+			v.Add(unescape(name), unescape(value))
+		}
+	}
 	return v
+}
+
+func unescape(s string) string {
+	if decoded, err := url.QueryUnescape(s); err == nil {
+		return decoded
+	}
+	return strings.ReplaceAll(s, "+", " ")
 }
 
 // CrossDomain reports whether the request had an Origin header.

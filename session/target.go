@@ -52,7 +52,7 @@ func (h *HTTPConn) judge(r *httpwire.Request) target {
 			return target{kind: toPreflight}
 		}
 	}
-	if !e.cors.allowed(origin) {
+	if !e.cors.allowed(origin, r.Host) {
 		return refusal(eio.Forbidden, "Origin not allowed")
 	}
 	t := target{kind: toHandshake}
