@@ -16,7 +16,6 @@ import (
 type client struct {
 	srv     *Server
 	sess    *session.Session
-	loop    eventLoop
 	asm     sio.Assembler
 	sockets []*Socket
 	timer   *connectTimer // nil once a namespace was joined
@@ -32,16 +31,21 @@ type connectTimer struct {
 func (t *connectTimer) Expire(int64) { t.c.end(session.ReasonForcedServerClose) }
 
 func newClient(srv *Server, sess *session.Session) *client {
-	c := &client{srv: srv, sess: sess, loop: srv.loops[sess.Shard().Loop().Index()]}
+	c := &client{srv: srv, sess: sess}
 	c.timer = &connectTimer{c: c}
 	c.timer.Init(c.timer)
-	c.loop.Wheel().Schedule(&c.timer.Timer, c.loop.Now()+int64(srv.cfg.ConnectTimeout))
+	c.loop().Wheel().Schedule(&c.timer.Timer, c.loop().Now()+int64(srv.cfg.ConnectTimeout))
 	return c
 }
 
+// shard is the index of the session's loop. Safe for concurrent use, as is loop.
+func (c *client) shard() int { return c.sess.Shard().Index() }
+
+func (c *client) loop() eventLoop { return c.srv.loops[c.shard()] }
+
 func (c *client) stopConnectTimer() {
 	if c.timer != nil {
-		c.loop.Wheel().Cancel(&c.timer.Timer)
+		c.loop().Wheel().Cancel(&c.timer.Timer)
 		c.timer = nil
 	}
 }
@@ -130,18 +134,18 @@ func (c *client) connect(p *sio.Packet) {
 		c.sess.Send(connectError(ns.name, tooManyNamespaces), false)
 		return
 	}
-	s := &Socket{ns: ns, client: c, id: eio.NewSocketID(c.loop.Index())}
+	s := &Socket{ns: ns, client: c, id: eio.NewSocketID(c.shard())}
 	if len(p.Data) > 0 {
-		s.auth = append([]byte(nil), p.Data...)
+		s.auth = string(p.Data)
 	}
-	s.member.Init(c.loop.Index(), s)
+	s.member.Init(c.shard(), s)
 	c.sockets = append(c.sockets, s)
 	if h := ns.hooks.Load(); len(h.use)+len(h.connect) > 0 {
 		s.inbox.PutAlways((*connection)(s), &c.srv.inbox)
 		return
 	}
 	s.passed, s.announced = true, true
-	ns.rooms.Retain(ns.rooms.Everyone(), c.loop.Index())
+	ns.rooms.Retain(ns.rooms.Everyone(), c.shard())
 	s.enter()
 	ns.sockets.add(s)
 	s.accept()

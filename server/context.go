@@ -12,21 +12,26 @@ type socketContext struct {
 	mu sync.Mutex
 	// inner is the standard library's, made when somebody asks for what only that can do: wait, carry derived
 	// contexts, tell its cause. Most sockets never need it.
-	inner  context.Context
-	stop   context.CancelCauseFunc
+	inner  *standardContext
 	reason Reason // 0 while the socket is there
+}
+
+type standardContext struct {
+	context.Context
+	stop context.CancelCauseFunc
 }
 
 func (c *socketContext) standard() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.inner == nil {
-		c.inner, c.stop = context.WithCancelCause(context.Background())
+		c.inner = new(standardContext)
+		c.inner.Context, c.inner.stop = context.WithCancelCause(context.Background())
 		if c.reason != 0 {
-			c.stop(c.reason)
+			c.inner.stop(c.reason)
 		}
 	}
-	return c.inner
+	return c.inner.Context
 }
 
 // Deadline implements context.Context: there is none.
@@ -51,14 +56,14 @@ func (c *socketContext) Value(key any) any { return c.standard().Value(key) }
 
 func (c *socketContext) cancel(r Reason) {
 	c.mu.Lock()
-	stop := c.stop
+	inner := c.inner
 	if c.reason != 0 {
-		stop = nil
+		inner = nil
 	} else {
 		c.reason = r
 	}
 	c.mu.Unlock()
-	if stop != nil {
-		stop(r)
+	if inner != nil {
+		inner.stop(r)
 	}
 }

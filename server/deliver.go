@@ -7,7 +7,7 @@ import (
 
 // post sends a packet to the socket's loop.
 func (s *Socket) post(f *eio.Frame, volatile bool) error {
-	if !s.client.loop.TryPost(&delivery{s, f, volatile}) {
+	if !s.client.loop().TryPost(&delivery{s, f, volatile}) {
 		return s.ns.srv.refused()
 	}
 	return nil
@@ -51,10 +51,19 @@ func (s *Socket) deliver(f *eio.Frame, volatile bool) {
 	}
 }
 
+// pending are the packets that wait for CONNECT.
+type pending struct {
+	frames []*eio.Frame
+	bytes  int
+}
+
 // hold keeps a packet for the time after CONNECT, within the bounds of the outbound queue.
 func (s *Socket) hold(f *eio.Frame, volatile bool) {
+	if s.pending == nil {
+		s.pending = new(pending)
+	}
 	size := f.Size()
-	full := s.pendingBytes+size > s.ns.srv.cfg.Queue.MaxBytes
+	full := s.pending.bytes+size > s.ns.srv.cfg.Queue.MaxBytes
 	switch {
 	case volatile, full && s.ns.srv.cfg.Queue.OnFull == DropNewest:
 		s.ns.srv.stats.early.Add(1)
@@ -62,7 +71,17 @@ func (s *Socket) hold(f *eio.Frame, volatile bool) {
 		s.ns.srv.stats.early.Add(1)
 		s.client.end(session.ReasonTransportError)
 	default:
-		s.pending = append(s.pending, f)
-		s.pendingBytes += size
+		s.pending.frames = append(s.pending.frames, f)
+		s.pending.bytes += size
 	}
+}
+
+// release takes what was held; there may be nothing.
+func (s *Socket) release() []*eio.Frame {
+	p := s.pending
+	s.pending = nil
+	if p == nil {
+		return nil
+	}
+	return p.frames
 }

@@ -1,9 +1,6 @@
 package server
 
-import (
-	"slices"
-	"sync"
-)
+import "slices"
 
 // Key names a value of type T that handlers keep with a socket. Immutable, safe for concurrent use. Make one per
 // kind of value, as a package variable:
@@ -18,34 +15,41 @@ func NewKey[T any](name string) *Key[T] { return &Key[T]{name} }
 func (k *Key[T]) String() string { return k.name }
 
 // Set keeps v with the socket, in place of what was there.
-func (k *Key[T]) Set(s *Socket, v T) { s.values.set(k, v) }
+func (k *Key[T]) Set(s *Socket, v T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.values == nil {
+		s.values = new(values)
+	}
+	s.values.set(k, v)
+}
 
 // Get is the value kept with the socket; ok tells whether there is one.
 func (k *Key[T]) Get(s *Socket) (v T, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.values == nil {
+		return v, false
+	}
 	v, ok = s.values.get(k).(T)
 	return v, ok
 }
 
 // Delete forgets the value kept with the socket, if there is one.
-func (k *Key[T]) Delete(s *Socket) { s.values.remove(k) }
-
-// values are what keys keep. A socket has few, if any: a slice is enough.
-type values struct {
-	mu   sync.Mutex
-	list []keyed
+func (k *Key[T]) Delete(s *Socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.values != nil {
+		s.values.remove(k)
+	}
 }
+
+// values are what keys keep. A socket has few, if any: a slice is enough. Guarded by the socket's mutex.
+type values struct{ list []keyed }
 
 type keyed struct{ key, value any }
 
-func (v *values) remove(key any) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.list = slices.DeleteFunc(v.list, func(k keyed) bool { return k.key == key })
-}
-
 func (v *values) set(key, value any) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	for i := range v.list {
 		if v.list[i].key == key {
 			v.list[i].value = value
@@ -56,12 +60,14 @@ func (v *values) set(key, value any) {
 }
 
 func (v *values) get(key any) any {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	for _, k := range v.list {
 		if k.key == key {
 			return k.value
 		}
 	}
 	return nil
+}
+
+func (v *values) remove(key any) {
+	v.list = slices.DeleteFunc(v.list, func(k keyed) bool { return k.key == key })
 }

@@ -49,7 +49,7 @@ func (c *connection) Do() {
 		}
 	}
 	s.passed = true
-	s.client.loop.Post(&verdict{s: s})
+	s.client.loop().Post(&verdict{s: s})
 }
 
 // ask asks a middleware or a connect handler. The refusal is encoded here: its data is the application's, and the
@@ -57,7 +57,7 @@ func (c *connection) Do() {
 func (s *Socket) ask(fn Middleware) bool {
 	err := s.guard(eventConnection, func() error { return fn(&s.ctx, s) })
 	if err != nil {
-		s.client.loop.Post(&verdict{s, s.refusal(err)})
+		s.client.loop().Post(&verdict{s, s.refusal(err)})
 	}
 	return err == nil
 }
@@ -100,7 +100,7 @@ func (s *Socket) announce() bool {
 	s.ns.rooms.Retain(s.ns.rooms.Everyone(), s.shard())
 	s.announced = true
 	// Whoever finds the socket posts behind its entry.
-	s.client.loop.Post((*entry)(s))
+	s.client.loop().Post((*entry)(s))
 	s.ns.sockets.add(s)
 	return true
 }
@@ -148,8 +148,7 @@ func (s *Socket) accept() {
 	c.stopConnectTimer()
 	var buf [96]byte
 	c.sess.Send(eio.NewText(sio.AppendConnectSID(append(buf[:0], byte(eio.Message)), s.ns.name, s.id)), false)
-	pending := s.pending
-	s.pending, s.pendingBytes = nil, 0
+	pending := s.release()
 	for _, f := range pending {
 		c.sess.Send(f, false)
 	}
@@ -218,8 +217,7 @@ func (s *Socket) end(r Reason) bool {
 		return false
 	}
 	s.phase = phaseClosed
-	s.ns.srv.stats.late.Add(uint64(len(s.pending)))
-	s.pending = nil
+	s.ns.srv.stats.late.Add(uint64(len(s.release())))
 	s.mu.Lock()
 	s.closed.Store(true)
 	acks := s.acks.take()

@@ -23,7 +23,7 @@ func (s *Socket) Join(rooms ...string) error {
 		}
 		r, _ := s.ns.rooms.Acquire(name, s.shard())
 		s.rooms.Add(r)
-		s.client.loop.Post(&membership{s, r, true})
+		s.client.loop().Post(&membership{s, r, true})
 	}
 	return nil
 }
@@ -52,7 +52,7 @@ func (s *Socket) leaveRoom(name string) {
 		return
 	}
 	if r := s.rooms.Remove(name); r != nil {
-		s.client.loop.Post(&membership{s, r, false})
+		s.client.loop().Post(&membership{s, r, false})
 	}
 }
 

@@ -77,7 +77,7 @@ func Register[T any](srv *Server, namespace string, make func() *T) error {
 		c := make()
 		key.Set(s, c)
 		if h, ok := any(c).(Connector); ok {
-			return h.Connect(ctx, s, Raw{JSON: s.auth})
+			return h.Connect(ctx, s, Raw{JSON: s.Handshake().RawAuth()})
 		}
 		return nil
 	})

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/session"
@@ -16,28 +15,28 @@ type Socket struct {
 	ns     *Namespace
 	client *client
 	id     string
-	auth   []byte // immutable once the socket is made
+	auth   string // the payload of CONNECT, as JSON; immutable once the socket is made
 	ctx    socketContext
-	values values
 	inbox  session.Inbox
 	// closed and connected are what anybody may ask of the phase.
 	closed, connected atomic.Bool
 
 	// Loop-owned.
-	member       room.Member
-	pending      []*eio.Frame
-	pendingBytes int
-	phase        phase
+	member  room.Member
+	pending *pending // nil unless something was sent before CONNECT
+	phase   phase
 
 	// passed tells that all connect handlers passed. The inbox's, once there is something in it.
 	passed bool
+	// announced tells that the connect handlers were called, or that there are none. Guarded by mu.
+	announced bool
 
 	mu sync.Mutex // guards what follows, and the order of what is posted about it
 	// rooms are those the user put the socket into. They stay when the socket ends, for its disconnect handlers.
 	rooms room.Set
 	acks  ackTable
-	// announced tells that the connect handlers were called, or that there are none.
-	announced bool
+	// values are what keys keep; nil while there are none.
+	values *values
 }
 
 // ID is the socket's id, which others may know. Immutable.
@@ -60,18 +59,23 @@ func (s *Socket) Handshake() Handshake {
 // Handshake is what a client said when it connected. Immutable.
 type Handshake struct {
 	*RequestInfo
-	auth []byte
+	auth string
 }
 
-// RawAuth is the auth payload as JSON; nil when there was none.
-func (h Handshake) RawAuth() []byte { return h.auth }
+// RawAuth is a copy of the auth payload as JSON; nil when there was none.
+func (h Handshake) RawAuth() []byte {
+	if h.auth == "" {
+		return nil
+	}
+	return []byte(h.auth)
+}
 
 // Auth decodes the auth payload into dst, which stays as it is when there was none. Errors wrap ErrDecode.
 func (h Handshake) Auth(dst any) error {
 	if len(h.auth) == 0 {
 		return nil
 	}
-	return decodeArg(h.auth, nil, dst)
+	return decodeArg([]byte(h.auth), nil, dst)
 }
 
 // Transport is the transport in use now.
@@ -105,7 +109,7 @@ func (s *Socket) emit(event string, args []any, volatile bool) error {
 	return s.post(f, volatile)
 }
 
-func (s *Socket) shard() int { return s.client.loop.Index() }
+func (s *Socket) shard() int { return s.client.shard() }
 
 // Broadcast aims at all sockets of the namespace but this one.
 func (s *Socket) Broadcast() Operator { return Operator{ns: s.ns, from: s} }
@@ -122,5 +126,5 @@ func (s *Socket) Except(rooms ...string) Operator { return s.Broadcast().Except(
 // Disconnect takes the socket out of its namespace, after what was emitted before; with closeConn, the client's whole
 // connection, with its sockets in other namespaces.
 func (s *Socket) Disconnect(closeConn bool) {
-	s.client.loop.Post(&departure{s, closeConn})
+	s.client.loop().Post(&departure{s, closeConn})
 }

@@ -13,21 +13,32 @@ import (
 // Handshake is the first request of a session, kept as it was received and parsed when it is asked for. It stays the
 // same when the transport is upgraded. Immutable, safe for concurrent use.
 type Handshake struct {
-	head []byte
+	head string
 	// Addr is the peer's address.
 	Addr netip.AddrPort
 	// Time is when the request was handled.
 	Time time.Time
 }
 
-func newHandshake(head []byte, addr netip.AddrPort) *Handshake {
-	return &Handshake{head: append([]byte(nil), head...), Addr: addr, Time: time.Now()}
+// firstRequest is what a session keeps of it: a Handshake made when it is asked for. Immutable.
+type firstRequest struct {
+	head string
+	addr netip.AddrPort
+	nano int64
+}
+
+func newFirstRequest(head []byte, addr netip.AddrPort) firstRequest {
+	return firstRequest{head: string(head), addr: addr, nano: time.Now().UnixNano()}
+}
+
+func (f *firstRequest) handshake() *Handshake {
+	return &Handshake{head: f.head, Addr: f.addr, Time: time.Unix(0, f.nano)}
 }
 
 func (h *Handshake) request() *httpwire.Request {
 	r := new(httpwire.Request)
 	// The head was accepted once; it parses again.
-	_ = httpwire.ParseHead(h.head, r)
+	_ = httpwire.ParseHead([]byte(h.head), r)
 	return r
 }
 

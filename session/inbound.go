@@ -26,10 +26,11 @@ const inboundMessageBytes = 64
 
 // collect copies a message for the session's loop.
 func (w *wsConn) collect(data []byte, binary bool) {
-	if w.batch == nil {
-		w.batch = &inbound{ws: w}
+	f := w.foreign
+	if f.batch == nil {
+		f.batch = &inbound{ws: w}
 	}
-	b := w.batch
+	b := f.batch
 	b.data = append(b.data, data...)
 	b.messages = append(b.messages, extent{len(b.data), binary})
 }
@@ -38,12 +39,13 @@ func (b *inbound) size() int64 { return int64(len(b.data) + len(b.messages)*inbo
 
 // postBatch sends the messages of one read to the session's loop. A peer that is too far ahead of that loop is closed.
 func (w *wsConn) postBatch() {
-	b := w.batch
-	if b == nil {
+	f := w.foreign
+	if f == nil || f.batch == nil {
 		return
 	}
-	w.batch = nil
-	pending := w.pending.Add(b.size())
+	b := f.batch
+	f.batch = nil
+	pending := f.pending.Add(b.size())
 	if pending > b.size() && pending > int64(w.shard.engine.cfg.InboundBytes) {
 		w.shard.stats.flooded.Add(1)
 		w.deaf = true
@@ -58,7 +60,7 @@ func (w *wsConn) postBatch() {
 // run delivers the messages on the session's loop.
 func (b *inbound) run() {
 	w := b.ws
-	w.pending.Add(-b.size())
+	w.foreign.pending.Add(-b.size())
 	defer w.session.endOnPanic()
 	start := 0
 	for _, m := range b.messages {

@@ -12,13 +12,24 @@ type Job interface{ Do() }
 // while there is work. Safe for concurrent use. The zero value is ready.
 type Inbox struct {
 	mu sync.Mutex
-	// jobs are those that were put, from head on; the ones before have run, or run now. Guarded by mu, as all below.
+	// work is nil while there is none: an idle inbox is two words. Guarded by mu.
+	work *inboxWork
+}
+
+// inboxWork is what an inbox needs while its goroutine runs. Guarded by the inbox's mutex.
+type inboxWork struct {
+	// jobs are those that were put, from head on; the ones before have run, or run now.
 	jobs []sized
 	head int
 	// bytes are those of the jobs that wait, and of the one that runs.
-	bytes   int
-	running bool
+	bytes int
 }
+
+// inboxPool keeps what inboxes needed last, with the places for their jobs.
+var inboxPool = sync.Pool{New: func() any { return new(inboxWork) }}
+
+// inboxKeep bounds the places for jobs that are kept.
+const inboxKeep = 64
 
 type sized struct {
 	job   Job
@@ -36,12 +47,20 @@ type InboxLimits struct {
 // Put appends a job of that size. It is false, and the job is not taken, when the inbox is full.
 func (b *Inbox) Put(j Job, bytes int, lim *InboxLimits) bool {
 	b.mu.Lock()
-	if len(b.jobs)-b.head >= lim.Jobs || b.bytes+bytes > lim.Bytes {
+	if w := b.work; w != nil && len(w.jobs)-w.head >= lim.Jobs || bytes+b.waiting() > lim.Bytes {
 		b.mu.Unlock()
 		return false
 	}
 	b.add(j, bytes, lim)
 	return true
+}
+
+// waiting is the bytes that count. Called with the lock held.
+func (b *Inbox) waiting() int {
+	if b.work == nil {
+		return 0
+	}
+	return b.work.bytes
 }
 
 // PutAlways appends a job whatever waits: for the events of a socket's life, of which there are few.
@@ -52,16 +71,11 @@ func (b *Inbox) PutAlways(j Job, lim *InboxLimits) {
 
 // add is called with the lock held and releases it.
 func (b *Inbox) add(j Job, bytes int, lim *InboxLimits) {
-	if len(b.jobs) == cap(b.jobs) && b.head*2 >= len(b.jobs) {
-		// The places of jobs that have run are used again.
-		rest := copy(b.jobs, b.jobs[b.head:])
-		clear(b.jobs[rest:])
-		b.jobs, b.head = b.jobs[:rest], 0
+	start := b.work == nil
+	if start {
+		b.work = inboxPool.Get().(*inboxWork)
 	}
-	b.jobs = append(b.jobs, sized{j, bytes})
-	b.bytes += bytes
-	start := !b.running
-	b.running = true
+	b.work.push(sized{j, bytes})
 	b.mu.Unlock()
 	if start {
 		if lim.Running != nil {
@@ -69,6 +83,17 @@ func (b *Inbox) add(j Job, bytes int, lim *InboxLimits) {
 		}
 		go b.run(lim.Running)
 	}
+}
+
+func (w *inboxWork) push(j sized) {
+	if len(w.jobs) == cap(w.jobs) && w.head*2 >= len(w.jobs) {
+		// The places of jobs that have run are used again.
+		rest := copy(w.jobs, w.jobs[w.head:])
+		clear(w.jobs[rest:])
+		w.jobs, w.head = w.jobs[:rest], 0
+	}
+	w.jobs = append(w.jobs, j)
+	w.bytes += j.bytes
 }
 
 // run works off the jobs.
@@ -85,14 +110,19 @@ func (b *Inbox) run(running *atomic.Int64) {
 func (b *Inbox) next(ran int) (sized, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.bytes -= ran
-	if b.head == len(b.jobs) {
-		b.jobs, b.head, b.running = nil, 0, false
+	w := b.work
+	w.bytes -= ran
+	if w.head == len(w.jobs) {
+		b.work = nil
+		if cap(w.jobs) <= inboxKeep {
+			w.jobs, w.head = w.jobs[:0], 0
+			inboxPool.Put(w)
+		}
 		return sized{}, false
 	}
-	j := b.jobs[b.head]
-	b.jobs[b.head] = sized{}
-	b.head++
+	j := w.jobs[w.head]
+	w.jobs[w.head] = sized{}
+	w.head++
 	return j, true
 }
 
@@ -100,5 +130,8 @@ func (b *Inbox) next(ran int) (sized, bool) {
 func (b *Inbox) Len() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.jobs) - b.head
+	if b.work == nil {
+		return 0
+	}
+	return len(b.work.jobs) - b.work.head
 }

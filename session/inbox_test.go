@@ -64,8 +64,8 @@ func TestInboxOrder(t *testing.T) {
 			t.Errorf("sender %d: %d jobs", s, n)
 		}
 	}
-	if b.Len() != 0 || b.bytes != 0 || b.jobs != nil {
-		t.Errorf("an idle inbox holds %d jobs, %d bytes, %d places", b.Len(), b.bytes, cap(b.jobs))
+	if b.Len() != 0 || b.work != nil {
+		t.Errorf("an idle inbox holds %d jobs, %+v", b.Len(), b.work)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestInboxLimits(t *testing.T) {
 	put := func(bytes int, want bool) {
 		t.Helper()
 		if got := b.Put(slow, bytes, &lim); got != want {
-			t.Fatalf("Put of %d bytes: %v with %d jobs and %d bytes", bytes, got, b.Len(), b.bytes)
+			t.Fatalf("Put of %d bytes: %v with %d jobs and %d bytes", bytes, got, b.Len(), b.waiting())
 		}
 	}
 	put(10, true)
@@ -112,7 +112,7 @@ func TestInboxLimits(t *testing.T) {
 	<-started
 	step <- struct{}{}
 	waitIdle(t, &running)
-	if cap(b.jobs) != 0 {
+	if b.work != nil {
 		t.Error("memory is held")
 	}
 }
@@ -132,8 +132,8 @@ func TestInboxReusesMemory(t *testing.T) {
 		step <- struct{}{}
 	}
 	b.mu.Lock()
-	if cap(b.jobs) > 64 {
-		t.Errorf("%d places for 4 jobs", cap(b.jobs))
+	if cap(b.work.jobs) > 64 {
+		t.Errorf("%d places for 4 jobs", cap(b.work.jobs))
 	}
 	b.mu.Unlock()
 	for range 4 {

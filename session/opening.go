@@ -12,7 +12,7 @@ import (
 // opening is a handshake on its way. Immutable.
 type opening struct {
 	transport Transport
-	handshake *Handshake
+	first     firstRequest
 	key       []byte
 	supported bool
 }
@@ -32,7 +32,7 @@ func (h *HTTPConn) routeHandshake(r *httpwire.Request, t *target) {
 	}
 	version, _ := httpwire.QueryGet(r.RawQuery, "EIO")
 	o := opening{
-		transport: t.transport, handshake: newHandshake(r.Head, h.conn.RemoteAddr()),
+		transport: t.transport, first: newFirstRequest(r.Head, h.conn.RemoteAddr()),
 		key: r.Get("Sec-WebSocket-Key"), supported: string(version) == "4",
 	}
 	if h.engine.cfg.Allow == nil || h.engine.closing.Load() {
@@ -57,7 +57,7 @@ func (h *HTTPConn) ask(o opening) {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
 	go func() {
-		err := h.engine.allow(ctx, o.handshake)
+		err := h.engine.allow(ctx, o.first.handshake())
 		h.shard.loop.PostFunc(func() {
 			cancel()
 			h.cancel = nil
@@ -110,7 +110,7 @@ func (h *HTTPConn) open(o *opening) {
 		return
 	}
 	cfg := &h.engine.cfg
-	s := h.shard.open(o.transport, o.handshake)
+	s := h.shard.open(o.transport, o.first)
 	info := eio.OpenInfo{
 		SID: s.sid, PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, MaxPayload: cfg.MaxPayload,
 	}
@@ -144,6 +144,6 @@ func (h *HTTPConn) openWebSocket(s *Session, info *eio.OpenInfo, key []byte) {
 	w := h.becomeWebSocket(s.shard, key, extra)
 	w.session, s.ws = s, w
 	var packet [openRoom]byte
-	w.out.Queue(eio.NewText(eio.AppendOpen(packet[:0], info)).WebSocket())
+	w.out().Queue(eio.NewText(eio.AppendOpen(packet[:0], info)).WebSocket())
 	s.begin()
 }

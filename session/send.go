@@ -34,7 +34,7 @@ func (s *Session) Send(f *eio.Frame, volatile bool) SendStatus {
 
 func (s *Session) sendWebSocket(f *eio.Frame, volatile bool) SendStatus {
 	cfg := &s.shard.engine.cfg
-	waiting := s.ws.out.QueuedBytes()
+	waiting := s.ws.out().QueuedBytes()
 	if volatile && waiting > cfg.VolatileBytes {
 		s.shard.stats.volatile.Add(1)
 		return DroppedVolatile
@@ -50,7 +50,7 @@ func (s *Session) sendWebSocket(f *eio.Frame, volatile bool) SendStatus {
 // hold, or any when it is closing.
 func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 	for ; f != nil; f = f.Next() {
-		if s.ws.out.Queue(f.WebSocket()) {
+		if s.ws.out().Queue(f.WebSocket()) {
 			continue
 		}
 		if size > s.shard.engine.cfg.QueueBytes {

@@ -21,9 +21,9 @@ const (
 // Session is one Engine.IO connection, whatever carries it. Loop-owned by its home shard, but for SID, Handshake and
 // Shard, which are immutable.
 type Session struct {
-	shard     *Shard
-	sid       string
-	handshake *Handshake
+	shard *Shard
+	sid   string
+	first firstRequest
 	// client is nil before App.Open has returned, and from the end on.
 	client Client
 	// ws is the transport when it is a WebSocket, poll the state of the polling transport; one of them is nil.
@@ -43,7 +43,7 @@ type Session struct {
 func (s *Session) SID() string { return s.sid }
 
 // Handshake is the session's first request.
-func (s *Session) Handshake() *Handshake { return s.handshake }
+func (s *Session) Handshake() *Handshake { return s.first.handshake() }
 
 // Shard is the session's home.
 func (s *Session) Shard() *Shard { return s.shard }

@@ -12,6 +12,7 @@ import (
 type Shard struct {
 	engine   *Engine
 	loop     Loop
+	index    int
 	sessions map[string]*Session
 	// req and msg are scratch for the one request or message that is handled at a time.
 	req httpwire.Request
@@ -34,17 +35,20 @@ type Shard struct {
 const scratchKeep = 256 << 10
 
 func newShard(e *Engine, l Loop) *Shard {
-	sh := &Shard{engine: e, loop: l, sessions: make(map[string]*Session)}
+	sh := &Shard{engine: e, loop: l, index: l.Index(), sessions: make(map[string]*Session)}
 	sh.flushFn = sh.flushPolls
 	return sh
 }
+
+// Index is the number of the shard and of its loop. Immutable.
+func (sh *Shard) Index() int { return sh.index }
 
 // Loop is the shard's event loop. Immutable.
 func (sh *Shard) Loop() Loop { return sh.loop }
 
 // open makes a session. Its transport is the caller's to give it, and the application's Client.
-func (sh *Shard) open(t Transport, h *Handshake) *Session {
-	s := &Session{shard: sh, sid: eio.NewSID(sh.loop.Index()), handshake: h}
+func (sh *Shard) open(t Transport, first firstRequest) *Session {
+	s := &Session{shard: sh, sid: eio.NewSID(sh.loop.Index()), first: first}
 	s.kind.Store(uint32(t))
 	s.timer.Init(s)
 	sh.sessions[s.sid] = s

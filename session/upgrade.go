@@ -135,7 +135,7 @@ func (s *Session) receiveProbe(p eio.Packet) {
 	switch {
 	case p.Type == eio.Ping && string(p.Data) == "probe":
 		s.upgrade.probed = true
-		s.upgrade.ws.out.Queue(eio.PongProbe.WebSocket())
+		s.upgrade.ws.out().Queue(eio.PongProbe.WebSocket())
 		// A waiting GET is sent home at once, so that the client can go on.
 		s.servePoll()
 	case p.Type == eio.Upgrade:

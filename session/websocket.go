@@ -11,24 +11,40 @@ import (
 )
 
 // wsConn is one WebSocket of a session. Its connection may belong to another loop than the session: then what comes
-// in is posted home in batches, and out is a borrowed handle. Fields are owned by the loop their comment names.
+// in is posted home in batches, and what goes out takes a borrowed handle. Fields are owned by the loop their comment names.
 type wsConn struct {
 	// shard is the connection's, home the session's. Immutable.
 	shard, home *Shard
-	// conn and out are the same connection: for its own loop, and for the home loop.
+	// conn is the connection, for its own loop.
 	conn StreamConn
-	out  Conn
-	// reader, batch and deaf are the connection's loop's; deaf: nothing more is read. batch is nil but in Receive.
+	// foreign is what a connection of another loop needs besides; nil for one of the home loop. Immutable.
+	foreign *foreign
+	// reader and deaf are the connection's loop's; deaf: nothing more is read.
 	reader wsframe.Reader
-	batch  *inbound
 	deaf   bool
 	// session, gone and refused are the home loop's; gone: the connection is, or will be, closed; refused: it has
 	// refused a frame, and the session's end is posted.
-	session *Session
 	gone    bool
 	refused bool
+	session *Session
+}
+
+// foreign is the part of a WebSocket whose connection is another loop's than its session.
+type foreign struct {
+	// out is the connection, for the home loop. Immutable.
+	out Conn
+	// batch is what the read in progress has brought. The connection's loop's; nil but in Receive.
+	batch *inbound
 	// pending is what was posted home and not handled there, in bytes. Safe for concurrent use.
 	pending atomic.Int64
+}
+
+// out is the connection, for the home loop.
+func (w *wsConn) out() Conn {
+	if w.foreign != nil {
+		return w.foreign.out
+	}
+	return w.conn
 }
 
 // wsCloseNormal is how we close a WebSocket that is not needed any more: as the reference does, without a status
@@ -41,9 +57,9 @@ func (h *HTTPConn) becomeWebSocket(home *Shard, key []byte, extra []string) *wsC
 	h.last = false
 	h.home, h.cancel = nil, nil
 	h.shard.loop.Wheel().Cancel(&h.timer)
-	w := &wsConn{shard: h.shard, home: home, conn: h.conn, out: h.conn}
+	w := &wsConn{shard: h.shard, home: home, conn: h.conn}
 	if home != h.shard {
-		w.out = h.engine.borrow(h.conn, home.loop.Index())
+		w.foreign = &foreign{out: h.engine.borrow(h.conn, home.loop.Index())}
 	}
 	h.conn.Queue(wsframe.AppendUpgradeResponse(make([]byte, 0, responseHeadRoom), key, extra...))
 	h.conn.SetReceiver(w)
@@ -115,8 +131,8 @@ func (w *wsConn) end(code ws.StatusCode, reason Reason) {
 	w.postBatch()
 	w.deaf = true
 	w.shard.on(w.home, func() {
-		w.out.Queue(wsframe.AppendClose(nil, code, ""))
-		w.out.CloseAfterFlush()
+		w.out().Queue(wsframe.AppendClose(nil, code, ""))
+		w.out().CloseAfterFlush()
 		w.lost(reason)
 	})
 }
@@ -179,6 +195,6 @@ func (w *wsConn) closeGracefully(frame []byte) {
 		return
 	}
 	w.gone = true
-	w.out.Queue(frame)
-	w.out.CloseAfterFlush()
+	w.out().Queue(frame)
+	w.out().CloseAfterFlush()
 }

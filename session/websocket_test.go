@@ -113,7 +113,7 @@ func TestFragmentsAreReleased(t *testing.T) {
 			t.Errorf("%d bytes held", n)
 		}
 		p.cut()
-		if n := w.reader.Buffered(); n != 0 || w.batch != nil {
+		if n := w.reader.Buffered(); n != 0 || w.foreign != nil && w.foreign.batch != nil {
 			t.Errorf("%d bytes held", n)
 		}
 	})
