@@ -23,7 +23,7 @@ func newTestSubscriber(t testing.TB, cfg Config) (s *subscriber, c *conn, peer i
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := newWorker(cfg, target, newClock(), newTickPlan(cfg.Broadcasts, cfg.Size), func() {})
+	w, err := newWorker(cfg, duty{Join: true, Park: true}, target, newClock(), newTickPlan(cfg.Broadcasts, cfg.Size), func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func newTestSubscriber(t testing.TB, cfg Config) (s *subscriber, c *conn, peer i
 	})
 	s = &subscriber{w: w, phase: phaseReady, upgradeAt: noUpgrade}
 	w.subs = []*subscriber{s}
-	w.beginBurst()
+	w.beginWindow(windowTicks)
 	return s, c, pair[1]
 }
 

@@ -29,6 +29,9 @@ const (
 	DefaultTimeout     = 2 * time.Minute
 	DefaultStall       = 15 * time.Second
 	DefaultInFlight    = 128
+	DefaultDuration    = 5 * time.Second
+	DefaultSlowPercent = 1
+	DefaultMembers     = 1000
 )
 
 // Limits of Config.
@@ -39,6 +42,9 @@ const (
 	subscribersMax = 1_000_000
 	repeatMax      = 1000
 	workersMax     = 64
+	processesMax   = 256
+	rateMax        = 10_000_000
+	durationMax    = 24 * time.Hour
 	gapMax         = time.Hour
 )
 
@@ -47,8 +53,10 @@ var ErrConfig = errors.New("bench: invalid configuration")
 
 // Config describes one run. It is a plain value; Run does not change it.
 type Config struct {
+	// Kind is the scenario, KindFanout if empty.
+	Kind Kind
 	// URL of the server: http://host:port with an optional path, which is
-	// "/socket.io/" when absent.
+	// "/socket.io/" when absent. KindFloor needs none.
 	URL string
 	// Subscribers is the number of receiving sessions, DefaultSubscribers if 0.
 	Subscribers int
@@ -86,6 +94,35 @@ type Config struct {
 	// Stall is how long a burst may stand still before what has not arrived
 	// counts as missing, DefaultStall if 0. Gap is added to it.
 	Stall time.Duration
+	// Warmup is how many rounds are made before those that count.
+	Warmup int
+	// Duration of one round of KindEcho and of the holding of KindIdle,
+	// DefaultDuration if 0.
+	Duration time.Duration
+	// Concurrency is how many echoes are in flight at a time, one for each
+	// session if 0. It is not used when there is a Rate.
+	Concurrency int
+	// Rate is how many echoes per second are sent no matter how many are in
+	// flight (an open loop); 0 sends the next when one came back.
+	Rate int
+	// SlowPercent is how many of the subscribers of KindSlow stop reading,
+	// DefaultSlowPercent if 0. It is at least one.
+	SlowPercent float64
+	// Members is the smallest room of KindRooms, DefaultMembers if 0.
+	Members int
+	// Processes is the number of client processes; as many as the limit of
+	// file descriptors calls for if 0.
+	Processes int
+	// Floor has every round made against a bare epoll loop as well, so that
+	// its figures can be compared with what the kernel costs. It needs
+	// Command and a server on this machine.
+	Floor bool
+	// Command starts a process that calls Child. Without it there is neither a
+	// floor nor more than one client process.
+	Command []string `json:"-"`
+	// Progress is told how far the present phase is; nil for nobody. It is
+	// called from the goroutine of Run.
+	Progress func(phase string, done, total int) `json:"-"`
 }
 
 // withDefaults returns the configuration with its zero fields filled in.
@@ -99,6 +136,11 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Timeout, DefaultTimeout)
 	setDefault(&c.Stall, DefaultStall)
 	setDefault(&c.Transport, TransportWebSocket)
+	setDefault(&c.Kind, KindFanout)
+	setDefault(&c.Duration, DefaultDuration)
+	setDefault(&c.Concurrency, c.Subscribers)
+	setDefault(&c.SlowPercent, DefaultSlowPercent)
+	setDefault(&c.Members, min(DefaultMembers, c.Subscribers))
 	if c.Transport == TransportUpgrade {
 		setDefault(&c.Upgrade, c.Subscribers)
 	}
@@ -123,7 +165,7 @@ func (c Config) Validate() error {
 			wrong = append(wrong, fmt.Sprintf("%s must be %d to %d, not %d", name, low, high, value))
 		}
 	}
-	if _, err := parseTarget(c.URL); err != nil {
+	if _, err := parseTarget(c.URL); err != nil && c.Kind != KindFloor {
 		wrong = append(wrong, err.Error())
 	}
 	within("subscribers", c.Subscribers, 1, subscribersMax)
@@ -139,6 +181,12 @@ func (c Config) Validate() error {
 	if c.Timeout < 0 || c.Stall < 0 {
 		wrong = append(wrong, "timeout and stall must not be negative")
 	}
+	within("warmup", c.Warmup, 0, repeatMax)
+	within("concurrency", c.Concurrency, 1, subscribersMax)
+	within("rate", c.Rate, 0, rateMax)
+	within("members", c.Members, 1, c.Subscribers)
+	within("processes", c.Processes, 0, processesMax)
+	wrong = append(wrong, c.kindFaults()...)
 	for _, pid := range c.PIDs {
 		within("pid", pid, 1, 1<<22)
 	}
@@ -165,11 +213,4 @@ func (c Config) transportFaults() []string {
 			TransportWebSocket, TransportPolling, TransportUpgrade, c.Transport)}
 	}
 	return nil
-}
-
-// descriptors is how many file descriptors the run needs at its peak: one
-// connection each, a second one while upgrading, and the client's own.
-func (c Config) descriptors() int {
-	const own = 32
-	return c.Subscribers + c.Upgrade + 1 + 2*c.Workers + own
 }

@@ -41,6 +41,22 @@ func TestConfigValidate(t *testing.T) {
 		{func(c *Config) { c.InFlight = -1 }, "in-flight"},
 		{func(c *Config) { c.Timeout = -1 }, "timeout"},
 		{func(c *Config) { c.Stall = -1 }, "stall"},
+		{func(c *Config) { c.Kind = "jitter" }, "scenario must be one of fanout, connect"},
+		{func(c *Config) { c.Kind, c.URL = KindFloor, "" }, ""},
+		{func(c *Config) { c.Kind, c.Transport = KindEcho, TransportUpgrade }, "transport"},
+		{func(c *Config) { c.Kind, c.Transport = KindStorm, TransportPolling }, "websocket alone"},
+		{func(c *Config) { c.Kind, c.Transport, c.Concurrency = KindEcho, TransportPolling, 11 }, "concurrency"},
+		{func(c *Config) { c.Kind, c.Concurrency = KindEcho, 11 }, ""},
+		{func(c *Config) { c.Duration = -1 }, "duration"},
+		{func(c *Config) { c.Duration = durationMax + 1 }, "duration"},
+		{func(c *Config) { c.SlowPercent = 100 }, "slow"},
+		{func(c *Config) { c.SlowPercent = -1 }, "slow"},
+		{func(c *Config) { c.Members = 11 }, "members"},
+		{func(c *Config) { c.Warmup = -1 }, "warmup"},
+		{func(c *Config) { c.Rate = -1 }, "rate"},
+		{func(c *Config) { c.Processes = 2 }, "command"},
+		{func(c *Config) { c.Processes, c.Command = 2, []string{"x"} }, ""},
+		{func(c *Config) { c.Processes = processesMax + 1 }, "processes"},
 	}
 	for i, tt := range tests {
 		c := Config{URL: "http://127.0.0.1:1", Subscribers: 10}

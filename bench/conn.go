@@ -32,11 +32,12 @@ type conn struct {
 	armed      bool // EPOLLOUT is registered
 }
 
-// dial starts a connection to the target for owner. The descriptor comes from
-// the next source address; one that is out of ports is skipped.
-func (w *worker) dial(owner endpoint) (*conn, error) {
+// dial starts a connection to the target for owner, with a small receive
+// buffer if it is going to be a slow one. The descriptor comes from the next
+// source address; one that is out of ports is skipped.
+func (w *worker) dial(owner endpoint, slow bool) (*conn, error) {
 	for {
-		fd, err := w.startConnect()
+		fd, err := w.startConnect(slow)
 		if errors.Is(err, unix.EADDRNOTAVAIL) && w.sources.exhausted() {
 			continue
 		}
@@ -54,7 +55,7 @@ func (w *worker) dial(owner endpoint) (*conn, error) {
 }
 
 // startConnect opens a socket and begins its connect.
-func (w *worker) startConnect() (fd int, err error) {
+func (w *worker) startConnect(slow bool) (fd int, err error) {
 	remote, family := sockaddr(w.target.addr)
 	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	if err != nil {
@@ -67,6 +68,11 @@ func (w *worker) startConnect() (fd int, err error) {
 	}()
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return -1, fmt.Errorf("TCP_NODELAY: %w", err)
+	}
+	if slow {
+		if err := shrink(fd); err != nil {
+			return -1, fmt.Errorf("SO_RCVBUF: %w", err)
+		}
 	}
 	if addr, ok := w.sources.next(); ok {
 		// Without this option bind takes a port for itself alone, no matter

@@ -16,7 +16,7 @@ type dialQueue struct {
 func newDialQueue(cfg Config, subs []*subscriber, now int64) dialQueue {
 	q := dialQueue{queue: subs, inFlight: cfg.InFlight, next: now}
 	if cfg.ConnectRate > 0 {
-		q.interval = time.Second * time.Duration(cfg.Workers) / time.Duration(cfg.ConnectRate)
+		q.interval = time.Second * time.Duration(cfg.loops()) / time.Duration(cfg.ConnectRate)
 	}
 	return q
 }

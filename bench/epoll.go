@@ -12,6 +12,9 @@ import (
 // eventsMax is how many ready connections one wait returns at most.
 const eventsMax = 512
 
+// fineWait is the length of a wait below which milliseconds are too coarse.
+const fineWait = 20 * time.Millisecond
+
 // wakeID marks the eventfd among the events; connections have ids above it.
 const wakeID = 0
 
@@ -21,6 +24,7 @@ const wakeID = 0
 type epoll struct {
 	fd     int
 	wakeFD int
+	self   [1]unix.PollFd
 	events [eventsMax]unix.EpollEvent
 }
 
@@ -69,9 +73,28 @@ func (p *epoll) wait(c clock, limit time.Duration) (ready []unix.EpollEvent, blo
 		return p.events[:n], 0, err
 	}
 	start := c.now()
+	if limit < fineWait {
+		if err := p.pause(limit); err != nil {
+			return nil, 0, err
+		}
+		blocked = time.Duration(c.now() - start)
+		n, err = p.poll(0)
+		return p.events[:n], blocked, err
+	}
 	// Round up: waking a little late is better than spinning up to the time.
 	n, err = p.poll(int((limit + time.Millisecond - 1) / time.Millisecond))
 	return p.events[:n], time.Duration(c.now() - start), err
+}
+
+// pause waits until something is ready, with a limit finer than the
+// milliseconds of epoll_wait: an epoll descriptor can itself be polled.
+func (p *epoll) pause(limit time.Duration) error {
+	ts := unix.NsecToTimespec(int64(limit))
+	p.self[0] = unix.PollFd{Fd: int32(p.fd), Events: unix.POLLIN}
+	if _, err := unix.Ppoll(p.self[:], &ts, nil); err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("bench: ppoll: %w", err)
+	}
+	return nil
 }
 
 // poll is epoll_wait; an interrupted one is empty.

@@ -36,6 +36,10 @@ type fakeServer struct {
 	silent bool
 	// early sends a tick right after the join.
 	early bool
+	// echo turns the acknowledgement of the n-th echo into what is sent.
+	echo func(n int, answer string) []string
+	// admit decides about the n-th connection; one that it refuses is closed.
+	admit func(n int) bool
 	// trickle sends WebSocket bytes one at a time.
 	trickle bool
 
@@ -47,6 +51,8 @@ type fakeServer struct {
 	conns    map[net.Conn]struct{}
 	sessions map[string]*fakeSession
 	joined   []*fakeSession
+	accepted int
+	echoes   int
 	closed   bool
 }
 
@@ -107,7 +113,8 @@ func (f *fakeServer) accept() {
 			return
 		}
 		f.mu.Lock()
-		if f.closed {
+		f.accepted++
+		if f.closed || f.admit != nil && !f.admit(f.accepted-1) {
 			c.Close()
 		} else {
 			f.conns[c] = struct{}{}
@@ -288,6 +295,21 @@ func (f *fakeServer) serveWebSocket(c net.Conn, in *bufio.Reader, head []byte, s
 func (s *fakeSession) packet(p string) {
 	f := s.server
 	switch {
+	case p == packetClose:
+		s.end()
+	case strings.HasPrefix(p, "42") && strings.Contains(p, `["echo",`):
+		id, rest, _ := strings.Cut(p[2:], `["echo",`)
+		f.mu.Lock()
+		n := f.echoes
+		f.echoes++
+		f.mu.Unlock()
+		answers := []string{"43" + id + "[" + rest}
+		if f.echo != nil {
+			answers = f.echo(n, answers[0])
+		}
+		for _, answer := range answers {
+			s.send(answer)
+		}
 	case p == packetConnect:
 		s.send(`40{"sid":"x` + s.sid + `"}`)
 	case p == packetJoin && !f.silent:

@@ -299,26 +299,28 @@ func TestClientBottleneck(t *testing.T) {
 		idle  time.Duration
 		bound bool
 	}{{50 * time.Millisecond, true}, {500 * time.Millisecond, false}} {
-		r := &run{cfg: cfg, target: target, clock: newClock(), result: newResult(cfg, target), notify: make(chan struct{}, 1)}
-		if err := r.startWorkers(); err != nil {
+		s, err := openStage(cfg, duty{}, target, nil, newResult(cfg, target))
+		if err != nil {
 			t.Fatal(err)
 		}
 		const published = 1_000
-		r.workers[0].call(func() {
-			tally := &r.workers[0].tally
-			tally.begin(0)
-			tally.deliver(published, published+int64(time.Second))
-			tally.blockedAfter, tally.settledAt = tt.idle, tally.delivered
+		w := s.crews[0].(*agent).workers[0]
+		w.call(func() {
+			w.tally.begin(windowTicks, 0)
+			w.tally.deliver(published, published+int64(time.Second))
+			w.tally.blockedAfter, w.tally.settledAt = tt.idle, w.tally.delivered
 		})
 		var b Burst
-		r.collect(&b, published, false)
-		r.stopWorkers()
+		if err := errors.Join(s.fill(&b, published, false), s.close()); err != nil {
+			t.Fatal(err)
+		}
 		if b.Client.Bottleneck != tt.bound || (b.Rate == nil) != tt.bound || (b.ClientBoundRate != nil) != tt.bound {
 			t.Errorf("idle %v: %+v", tt.idle, b)
 		}
-		r.result.Bursts = []Burst{b}
-		r.result.finish()
-		if got := strings.Contains(show(r.result), "THE CLIENT IS THE BOTTLENECK"); got != tt.bound {
+		r := s.result
+		r.Bursts = []Burst{b}
+		r.finish()
+		if got := strings.Contains(show(r), "THE CLIENT IS THE BOTTLENECK"); got != tt.bound {
 			t.Errorf("idle %v: table says %v", tt.idle, got)
 		}
 	}

@@ -40,7 +40,9 @@ type pollLink struct {
 	getLine []byte   // the GET request of the session, once its sid is known
 	queue   []string // packets to POST
 	waiting request
-	pausing bool // make no further request and tell the subscriber
+	// handling is set while a response is: next follows then.
+	handling bool
+	pausing  bool // make no further request and tell the subscriber
 }
 
 // dialPolling starts a long-polling session for a subscriber.
@@ -56,7 +58,7 @@ func dialPolling(s *subscriber) (*pollLink, error) {
 
 // connect opens the connection of the session.
 func (l *pollLink) connect() (err error) {
-	l.conn, err = l.sub.w.dial(l)
+	l.conn, err = l.sub.w.dial(l, false)
 	return err
 }
 
@@ -69,12 +71,45 @@ func (l *pollLink) getRequest(sid string) []byte {
 // identified takes the session id of the open packet.
 func (l *pollLink) identified(sid string) { l.getLine = l.getRequest(sid) }
 
-// send queues a packet for the next POST. Every call comes while a response is
-// being handled, so that next follows.
-func (l *pollLink) send(packet string) { l.queue = append(l.queue, packet) }
+// send queues a packet for the next POST. It goes out at once when no request
+// is in flight; a call that comes while a response is handled is followed by
+// next anyway.
+func (l *pollLink) send(packet string) {
+	l.queue = append(l.queue, packet)
+	if l.waiting == requestNone && !l.handling && !l.pausing {
+		l.next()
+	}
+}
+
+// sendBytes is send for a packet that may be overwritten.
+func (l *pollLink) sendBytes(packet []byte) { l.send(string(packet)) }
+
+// leave ends the session. A server notices at once when a parked GET is cut
+// off; a session without one says so with a POST.
+func (l *pollLink) leave() {
+	if l.waiting != requestNone {
+		l.close()
+		l.sub.left()
+		return
+	}
+	l.send(packetClose)
+}
+
+// rests reports whether the session makes no request for now: it is not to
+// have a GET parked, and waits for nothing.
+func (l *pollLink) rests() bool {
+	s := l.sub
+	return !s.w.duty.Park && s.phase == phaseReady && len(l.queue) == 0 && len(s.asked) == 0
+}
 
 // next makes the next request: a POST of what is queued, else a GET.
 func (l *pollLink) next() {
+	if l.conn.fd < 0 { // closed by the server while the session rested
+		if err := l.connect(); err != nil {
+			l.sub.fail(err)
+			return
+		}
+	}
 	if len(l.queue) == 0 {
 		l.waiting = requestGet
 		l.conn.send(l.getLine)
@@ -121,6 +156,8 @@ func (l *pollLink) response(resp *response, now int64) error {
 	if resp.Status != 200 {
 		return fmt.Errorf("%w: status %d", errPollStatus, resp.Status)
 	}
+	l.handling = true
+	defer func() { l.handling = false }()
 	reopen := resp.Close // resp may be overwritten by the next response
 	if l.waiting == requestPost {
 		if string(resp.Body) != "ok" {
@@ -133,6 +170,11 @@ func (l *pollLink) response(resp *response, now int64) error {
 		return nil
 	}
 	l.waiting = requestNone
+	if l.sub.phase == phaseLeaving {
+		l.close()
+		l.sub.left()
+		return nil
+	}
 	if l.pausing {
 		l.sub.paused()
 		return nil
@@ -143,7 +185,9 @@ func (l *pollLink) response(resp *response, now int64) error {
 			return err
 		}
 	}
-	l.next()
+	if !l.rests() {
+		l.next()
+	}
 	return nil
 }
 
@@ -167,8 +211,13 @@ func (l *pollLink) pause() { l.pausing = true }
 // resume takes a pause back that has not taken effect yet.
 func (l *pollLink) resume() { l.pausing = false }
 
-// closed passes the end of the connection on as the end of the session.
+// closed passes the end of the connection on as the end of the session. One
+// that rests lives on: a server may close idle connections.
 func (l *pollLink) closed(err error) {
+	if l.rests() && l.waiting == requestNone && !l.pausing {
+		l.reader = responseReader{}
+		return
+	}
 	if errors.Is(err, io.EOF) {
 		err = errTruncated
 	}

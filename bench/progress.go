@@ -13,6 +13,11 @@ type counts struct {
 	lostReceivers int // receivers that ended before they were complete
 	upgraded      int
 	upgradeFailed int
+	pings         int    // heartbeats answered
+	slowCaughtUp  int    // slow sessions that got the last tick in the end
+	slowLost      int    // slow sessions that ended
+	slowTicks     uint64 // ticks that slow sessions got
+	retried       int    // attempts that failed and were made again
 	stray         uint64 // messages outside of a burst
 	failures      map[string]int
 }
@@ -26,36 +31,54 @@ func (c *counts) failure(err error) {
 	c.failures[reason]++
 }
 
-// progress is a snapshot of a worker for the coordinator; a plain value.
+// progress is a snapshot of a worker for the coordinator; a plain value that
+// also travels between processes.
 type progress struct {
-	subscribers   int
-	ready         int
-	connectFailed int
-	receivers     int
-	complete      int
-	lostReceivers int
-	upgraded      int
-	upgradeFailed int
-	delivered     uint64
+	Subscribers   int    `json:"subscribers"`
+	Ready         int    `json:"ready"`
+	ConnectFailed int    `json:"connect_failed"`
+	Lost          int    `json:"lost"`
+	Receivers     int    `json:"receivers"`
+	Complete      int    `json:"complete"`
+	LostReceivers int    `json:"lost_receivers"`
+	Upgraded      int    `json:"upgraded"`
+	UpgradeFailed int    `json:"upgrade_failed"`
+	Echoing       int    `json:"echoing"` // loops that still send, and requests without an answer
+	Leaving       int    `json:"leaving"` // sessions that say good-bye
+	Pings         int    `json:"pings"`
+	SlowCaughtUp  int    `json:"slow_caught_up"`
+	SlowLost      int    `json:"slow_lost"`
+	SlowTicks     uint64 `json:"slow_ticks"`
+	Delivered     uint64 `json:"delivered"`
 }
 
 // connected reports whether every subscriber is ready or failed.
-func (p progress) connected() bool { return p.ready+p.connectFailed >= p.subscribers }
+func (p progress) connected() bool { return p.Ready+p.ConnectFailed >= p.Subscribers }
 
 // delivering reports whether somebody still waits for a tick.
-func (p progress) delivering() bool { return p.complete+p.lostReceivers < p.receivers }
+func (p progress) delivering() bool { return p.Complete+p.LostReceivers < p.Receivers }
+
+// upgradesSettled is how many upgrades came to an end.
+func (p progress) upgradesSettled() int { return p.Upgraded + p.UpgradeFailed }
 
 // add sums the progress of several workers.
 func (p progress) add(q progress) progress {
-	p.subscribers += q.subscribers
-	p.ready += q.ready
-	p.connectFailed += q.connectFailed
-	p.receivers += q.receivers
-	p.complete += q.complete
-	p.lostReceivers += q.lostReceivers
-	p.upgraded += q.upgraded
-	p.upgradeFailed += q.upgradeFailed
-	p.delivered += q.delivered
+	p.Subscribers += q.Subscribers
+	p.Ready += q.Ready
+	p.ConnectFailed += q.ConnectFailed
+	p.Lost += q.Lost
+	p.Receivers += q.Receivers
+	p.Complete += q.Complete
+	p.LostReceivers += q.LostReceivers
+	p.Upgraded += q.Upgraded
+	p.UpgradeFailed += q.UpgradeFailed
+	p.Echoing += q.Echoing
+	p.Leaving += q.Leaving
+	p.Pings += q.Pings
+	p.SlowCaughtUp += q.SlowCaughtUp
+	p.SlowLost += q.SlowLost
+	p.SlowTicks += q.SlowTicks
+	p.Delivered += q.Delivered
 	return p
 }
 
@@ -66,23 +89,22 @@ func (w *worker) publishProgress(begin int64) {
 	if w.tally.active {
 		w.tally.round(w.clock.now()-begin, w.blocked)
 	}
+	c := &w.counts
 	p := progress{
-		subscribers:   len(w.subs),
-		ready:         w.counts.ready,
-		connectFailed: w.counts.connectFailed,
-		receivers:     w.counts.receivers,
-		complete:      w.counts.complete,
-		lostReceivers: w.counts.lostReceivers,
-		upgraded:      w.counts.upgraded,
-		upgradeFailed: w.counts.upgradeFailed,
-		delivered:     w.tally.delivered,
+		Subscribers: len(w.subs), Ready: c.ready, ConnectFailed: c.connectFailed, Lost: c.lost,
+		Receivers: c.receivers, Complete: c.complete, LostReceivers: c.lostReceivers,
+		Upgraded: c.upgraded, UpgradeFailed: c.upgradeFailed,
+		Echoing: w.echo.unfinished(), Leaving: w.leaving, Pings: c.pings,
+		SlowCaughtUp: c.slowCaughtUp, SlowLost: c.slowLost, SlowTicks: c.slowTicks,
+		Delivered: w.tally.delivered,
 	}
 	w.shared.Lock()
 	old := w.shared.progress
 	w.shared.progress = p
 	w.shared.Unlock()
-	settled := old.connected() != p.connected() || old.delivering() != p.delivering()
-	if settled || old.upgraded+old.upgradeFailed != p.upgraded+p.upgradeFailed {
+	settled := old.connected() != p.connected() || old.delivering() != p.delivering() ||
+		old.upgradesSettled() != p.upgradesSettled()
+	if settled || (p.Echoing == 0) != (old.Echoing == 0) || (p.Leaving == 0) != (old.Leaving == 0) {
 		w.notify()
 	}
 }

@@ -1,9 +1,12 @@
 package bench
 
 import (
+	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,12 +27,20 @@ type Result struct {
 	Bursts   []Burst   `json:"bursts"`
 	// Summary is nil without a burst.
 	Summary *Summary `json:"summary,omitempty"`
+	// Metrics and Curves are the figures of every scenario in one form.
+	Metrics []Metric `json:"metrics"`
+	Curves  []Curve  `json:"curves"`
+	// Problems are what went wrong beyond what the counts say.
+	Problems []string `json:"problems,omitempty"`
 	// Notes are remarks that the figures must be read with.
 	Notes []string `json:"notes,omitempty"`
+
+	rounds int // that were completed, without warm-up
 }
 
 // Scenario repeats the configuration of the run.
 type Scenario struct {
+	Name        Kind      `json:"name"`
 	URL         string    `json:"url"`
 	Transport   Transport `json:"transport"`
 	Upgrade     int       `json:"upgrade,omitempty"`
@@ -41,6 +52,15 @@ type Scenario struct {
 	ConnectRate int       `json:"connect_rate,omitempty"`
 	Repeat      int       `json:"repeat"`
 	Workers     int       `json:"workers"`
+	Processes   int       `json:"processes,omitempty"`
+	Warmup      int       `json:"warmup,omitempty"`
+	// Seconds, Concurrency and Rate belong to KindEcho, the first to KindIdle
+	// too, SlowPercent to KindSlow and Members to KindRooms.
+	Seconds     float64 `json:"seconds,omitempty"`
+	Concurrency int     `json:"concurrency,omitempty"`
+	Rate        int     `json:"rate_per_second,omitempty"`
+	SlowPercent float64 `json:"slow_percent,omitempty"`
+	Members     int     `json:"members_from,omitempty"`
 }
 
 // Machine is where the load generator ran.
@@ -106,6 +126,13 @@ type Burst struct {
 	Others float64 `json:"others_cpu_share"`
 	// Upgrades is nil unless the transport is TransportUpgrade.
 	Upgrades *Upgrades `json:"upgrades,omitempty"`
+
+	latencies       *hdrhistogram.Histogram
+	latencyMax      int64
+	overPolling     uint64
+	upgradesDone    int
+	upgradesFailed  int
+	upgradesInBurst int
 }
 
 // Latency is from just before the emission in the server to the return of the
@@ -158,13 +185,13 @@ func newResult(cfg Config, t target) *Result {
 	if cfg.All {
 		scope = "namespace"
 	}
-	return &Result{
+	r := &Result{
 		Started: time.Now(),
 		Scenario: Scenario{
-			URL: cfg.URL, Transport: cfg.Transport, Upgrade: cfg.Upgrade, Target: scope,
+			Name: cfg.Kind, URL: cfg.URL, Transport: cfg.Transport, Upgrade: cfg.Upgrade, Target: scope,
 			Subscribers: cfg.Subscribers, Broadcasts: cfg.Broadcasts, Size: cfg.Size,
 			GapMicros: cfg.Gap.Microseconds(), ConnectRate: cfg.ConnectRate,
-			Repeat: cfg.Repeat, Workers: cfg.Workers,
+			Repeat: cfg.Repeat, Workers: cfg.Workers, Processes: cfg.Processes, Warmup: cfg.Warmup,
 		},
 		Machine: Machine{
 			CPUs: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0), Arch: runtime.GOARCH,
@@ -172,7 +199,21 @@ func newResult(cfg Config, t target) *Result {
 		},
 		Connects: []Connect{},
 		Bursts:   []Burst{},
+		Metrics:  []Metric{},
+		Curves:   []Curve{},
 	}
+	s := &r.Scenario
+	switch cfg.Kind {
+	case KindEcho, KindPolling, KindFloor:
+		s.Seconds, s.Concurrency, s.Rate = cfg.Duration.Seconds(), cfg.Concurrency, cfg.Rate
+	case KindIdle:
+		s.Seconds = cfg.Duration.Seconds()
+	case KindSlow:
+		s.SlowPercent = cfg.SlowPercent
+	case KindRooms:
+		s.Members = cfg.Members
+	}
+	return r
 }
 
 // kernel is the release of the running kernel.
@@ -194,9 +235,32 @@ func (r *Result) note(text string) {
 	r.Notes = append(r.Notes, text)
 }
 
+// problem notes something that spoils the result, once.
+func (r *Result) problem(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(r.Problems, text) {
+		r.Problems = append(r.Problems, text)
+	}
+}
+
+// faults makes problems out of what a window counted.
+func (r *Result) faults(what string, b *Burst) {
+	if n := b.Missing + b.Duplicated + b.Reordered + b.Malformed; n > 0 {
+		r.problem("%s: %d missing, %d duplicated, %d reordered, %d malformed of %d expected",
+			what, b.Missing, b.Duplicated, b.Reordered, b.Malformed, b.Expected)
+	}
+	if b.MalformedExample != "" {
+		r.problem("%s: malformed packet %q", what, b.MalformedExample)
+	}
+}
+
 // finish computes what follows from the measurements.
 func (r *Result) finish() {
-	r.OK = r.Partial == "" && len(r.Bursts) == r.Scenario.Repeat
+	rounds := r.rounds
+	if r.Scenario.Name == KindFanout || r.Scenario.Name == "" {
+		rounds = len(r.Bursts)
+	}
+	r.OK = r.Partial == "" && rounds == r.Scenario.Repeat && len(r.Problems) == 0
 	for _, c := range r.Connects {
 		r.OK = r.OK && c.Failed == 0 && c.Lost == 0 && c.Stray == 0
 	}

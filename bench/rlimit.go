@@ -14,19 +14,29 @@ var ErrDescriptors = errors.New("bench: not enough file descriptors")
 // raiseDescriptors lifts the soft limit of open files to the hard one and
 // checks that it is enough.
 func raiseDescriptors(need int) error {
+	limit, err := descriptorLimit()
+	if err != nil {
+		return err
+	}
+	if uint64(need) > limit {
+		return fmt.Errorf("%w: the run needs %d, the limit is %d; raise it, or divide the subscribers among processes",
+			ErrDescriptors, need, limit)
+	}
+	return nil
+}
+
+// descriptorLimit lifts the soft limit of open files to the hard one and
+// returns it.
+func descriptorLimit() (uint64, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("bench: getrlimit: %w", err)
+		return 0, fmt.Errorf("bench: getrlimit: %w", err)
 	}
 	if limit.Cur < limit.Max {
 		limit.Cur = limit.Max
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			return fmt.Errorf("bench: setrlimit: %w", err)
+			return 0, fmt.Errorf("bench: setrlimit: %w", err)
 		}
 	}
-	if uint64(need) > limit.Cur {
-		return fmt.Errorf("%w: the run needs %d, the limit is %d; raise it, or divide the subscribers among processes",
-			ErrDescriptors, need, limit.Cur)
-	}
-	return nil
+	return limit.Cur, nil
 }

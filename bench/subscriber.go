@@ -13,6 +13,7 @@ const (
 	packetPong    = "3"
 	packetUpgrade = "5"
 	packetConnect = "40"
+	packetClose   = "1"
 	packetJoin    = `420["join"]`
 	packetJoined  = "30[]" // the acknowledgement of packetJoin, without the Engine.IO type
 	probePing     = "2probe"
@@ -35,13 +36,19 @@ const (
 	phaseConnecting              // CONNECT of the namespace
 	phaseJoining                 // the acknowledgement of join
 	phaseReady                   // ticks
+	phaseLeaving                 // the end of what is in flight
 	phaseEnded
 )
 
 // link is the transport that a session uses at the moment.
 type link interface {
 	send(packet string)
+	sendBytes(packet []byte) // which is not retained
 	close()
+	// reset cuts the connection off, as a failing network does.
+	reset()
+	// leave ends the session in a way that the server notices at once.
+	leave()
 }
 
 // subscriber is one Socket.IO session; loop-owned. The publisher is one too.
@@ -52,8 +59,11 @@ type subscriber struct {
 	probe     *wsLink   // while an upgrade is under way
 	sid       string
 	seq       sequence
-	upgradeAt int // tick number that starts the upgrade, noUpgrade for never
+	asked     []echoRequest // echoes without an answer, oldest first
+	started   int64         // clock time of the dial, or of the upgrade's
+	upgradeAt int           // tick number that starts the upgrade, noUpgrade for never
 	phase     phase
+	slow      bool // stops reading when told to
 	publisher bool
 	receives  bool // takes part in the present burst
 	complete  bool // has every tick of the present burst
@@ -64,7 +74,11 @@ const noUpgrade = -1
 
 // start opens the session's connection.
 func (s *subscriber) start() {
-	s.w.pending[s] = s.w.clock.now() + int64(handshakeTimeout)
+	now := s.w.clock.now()
+	s.w.pending[s] = now + int64(handshakeTimeout)
+	if s.started == 0 {
+		s.started = now
+	}
 	var err error
 	if s.publisher || s.w.cfg.Transport == TransportWebSocket {
 		var l *wsLink
@@ -91,6 +105,7 @@ func (s *subscriber) packet(p []byte, now int64) error {
 	case '4':
 		return s.message(p[1:], now)
 	case '2':
+		s.w.counts.pings++
 		s.link.send(packetPong)
 	case '6': // noop: it released a GET
 	case '1':
@@ -127,12 +142,15 @@ func (s *subscriber) open(p []byte) error {
 // message handles one Socket.IO packet.
 func (s *subscriber) message(p []byte, now int64) error {
 	switch {
+	case s.phase == phaseReady && len(p) > 0 && p[0] == '3' && len(s.asked) > 0:
+		s.answered(p, now)
+		return nil
 	case s.phase == phaseReady:
 		s.tick(p, now)
 		return nil
 	case s.phase == phaseConnecting && bytes.HasPrefix(p, []byte("0{")):
-		if s.publisher || s.w.cfg.All {
-			s.ready()
+		if s.publisher || !s.w.duty.Join {
+			s.ready(now)
 			return nil
 		}
 		s.phase = phaseJoining
@@ -141,7 +159,7 @@ func (s *subscriber) message(p []byte, now int64) error {
 	case s.phase == phaseConnecting && len(p) > 0 && p[0] == '4':
 		return errRefused
 	case s.phase == phaseJoining && string(p) == packetJoined:
-		s.ready()
+		s.ready(now)
 		return nil
 	default:
 		return errPacket
@@ -149,16 +167,23 @@ func (s *subscriber) message(p []byte, now int64) error {
 }
 
 // ready ends the handshake.
-func (s *subscriber) ready() {
+func (s *subscriber) ready(now int64) {
 	s.phase = phaseReady
 	s.w.counts.ready++
+	if s.w.tally.counts(windowHandshakes) {
+		s.w.tally.deliver(s.started, now)
+	}
 	delete(s.w.pending, s)
 }
 
 // tick checks one message of the burst.
 func (s *subscriber) tick(p []byte, now int64) {
 	w := s.w
-	if !w.tally.active {
+	if s.slow {
+		s.lateTick(p)
+		return
+	}
+	if !w.tally.counts(windowTicks) {
 		w.counts.stray++
 		return
 	}
@@ -175,6 +200,9 @@ func (s *subscriber) tick(p []byte, now int64) {
 		w.tally.reordered++
 	}
 	w.tally.deliver(sent, now)
+	if s.polling != nil {
+		w.tally.overPolling++
+	}
 	if s.seq.complete(w.cfg.Broadcasts) {
 		s.complete = true
 		w.counts.complete++
@@ -209,7 +237,7 @@ func (s *subscriber) publish() {
 func (s *subscriber) beginBurst() bool {
 	s.seq = sequence{}
 	s.complete = false
-	s.receives = s.phase == phaseReady && (!s.publisher || s.w.cfg.All)
+	s.receives = s.phase == phaseReady && (!s.publisher || s.w.cfg.All) && !s.slow
 	return s.receives
 }
 
@@ -219,20 +247,66 @@ func (s *subscriber) fail(err error) {
 		return
 	}
 	counts := &s.w.counts
-	if s.phase == phaseReady {
+	s.w.echo.abandon(s)
+	switch {
+	case s.phase == phaseLeaving:
+		s.w.leaving--
+		s.end()
+		return
+	case s.phase == phaseReady && s.slow:
+		counts.slowLost++
+	case s.phase == phaseReady:
 		counts.lost++
 		if s.receives && !s.complete {
 			counts.lostReceivers++
 		}
-	} else {
-		counts.connectFailed++
+	default:
 		delete(s.w.pending, s)
+		if s.w.retry(s, err) {
+			return
+		}
+		counts.connectFailed++
 	}
 	if s.upgradePending() {
 		counts.upgradeFailed++
+		s.w.upgrades.finished(s)
 		s.upgradeAt = noUpgrade
 	}
 	counts.failure(err)
+	s.end()
+}
+
+// leave ends the session in good order.
+func (s *subscriber) leave() {
+	if s.phase == phaseEnded || s.phase == phaseLeaving {
+		return
+	}
+	delete(s.w.pending, s)
+	s.phase = phaseLeaving
+	s.w.leaving++
+	if s.link == nil {
+		s.left()
+		return
+	}
+	s.link.leave()
+}
+
+// left completes a leave.
+func (s *subscriber) left() {
+	if s.phase == phaseLeaving {
+		s.w.leaving--
+		s.end()
+	}
+}
+
+// reset makes an ended session ready to be opened again.
+func (s *subscriber) reset() {
+	s.end()
+	*s = subscriber{w: s.w, upgradeAt: noUpgrade, started: s.started, publisher: s.publisher}
+}
+
+// end closes what the session has open.
+func (s *subscriber) end() {
 	s.phase = phaseEnded
 	if s.probe != nil {
 		s.probe.close()

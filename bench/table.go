@@ -3,6 +3,10 @@ package bench
 import (
 	"fmt"
 	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -17,6 +21,10 @@ func (r *Result) WriteTable(out io.Writer) error {
 		t.deliveries(s, r.Bursts)
 		t.speed(s, r)
 		t.load(s)
+	}
+	t.metrics(r)
+	for _, problem := range r.Problems {
+		t.row("PROBLEM", "%s", problem)
 	}
 	for _, note := range r.Notes {
 		t.row("note", "%s", note)
@@ -54,19 +62,51 @@ func (t table) spread(name, verb, unit string, s *Spread) {
 
 func (t table) scenario(r *Result) {
 	s := &r.Scenario
+	if s.Name != "" && s.Name != KindFanout {
+		t.row("scenario", "%s", s.Name)
+	}
 	transport := string(s.Transport)
 	if s.Upgrade > 0 {
 		transport += fmt.Sprintf(" (%d of them)", s.Upgrade)
 	}
-	t.row("server", "%s", s.URL)
-	t.row("subscribers", "%d over %s, %d client loop(s)", s.Subscribers, transport, s.Workers)
-	t.row("burst", "%d broadcasts to the %s, %d bytes, gap %d us, %d time(s)",
-		s.Broadcasts, s.Target, s.Size, s.GapMicros, s.Repeat)
-	where := "on another machine"
-	if r.Machine.Shared {
-		where = "on the same machine"
+	processes := ""
+	if s.Processes > 1 {
+		processes = fmt.Sprintf(" in each of %d processes", s.Processes)
 	}
-	t.row("client", "%d CPUs, Linux %s, %s, server %s", r.Machine.CPUs, r.Machine.Kernel, r.Machine.Go, where)
+	if s.Name != KindFloor {
+		t.row("server", "%s", s.URL)
+	}
+	switch s.Name {
+	case KindPolling:
+		transport = string(TransportPolling)
+	case KindUpgrade:
+		transport = string(TransportPolling) + ", later " + string(TransportWebSocket)
+	}
+	t.row("subscribers", "%d over %s, %d client loop(s)%s", s.Subscribers, transport, s.Workers, processes)
+	switch s.Name {
+	case "", KindFanout, KindPolling, KindUpgrade, KindSlow, KindRooms, KindFloor:
+		t.row("burst", "%d broadcasts to the %s, %d bytes, gap %d us, %d time(s)",
+			s.Broadcasts, s.Target, s.Size, s.GapMicros, s.Repeat)
+	default:
+		t.row("rounds", "%d", s.Repeat)
+	}
+	if s.Seconds > 0 {
+		t.row("duration", "%g s", s.Seconds)
+	}
+	switch {
+	case s.Rate > 0:
+		t.row("load", "%d per second, open loop", s.Rate)
+	case s.Concurrency > 0:
+		t.row("load", "%d in flight, closed loop", s.Concurrency)
+	}
+	where := "server on another machine"
+	switch {
+	case s.Name == KindFloor:
+		where = "no server"
+	case r.Machine.Shared:
+		where = "server on the same machine"
+	}
+	t.row("client", "%d CPUs, Linux %s, %s, %s", r.Machine.CPUs, r.Machine.Kernel, r.Machine.Go, where)
 }
 
 func (t table) connects(r *Result) {
@@ -132,4 +172,49 @@ func (t table) load(s *Summary) {
 	t.spread("client loop busy", "%.2f", "", s.ClientBusy)
 	t.spread("client loop lag max", "%.0f", " us", s.ClientLagMax)
 	t.spread("machine used by others", "%.2f", "", s.Others)
+}
+
+// metrics writes the figures that the other rows do not have: of a fan-out
+// those with a floor, of other scenarios all.
+func (t table) metrics(r *Result) {
+	whole := r.Scenario.Name != "" && r.Scenario.Name != KindFanout
+	bound := false
+	for _, m := range r.Metrics {
+		bound = bound || strings.HasSuffix(m.Name, clientBound)
+		if !whole && m.Floor == 0 {
+			continue
+		}
+		name, value := m.Name, number(m.Value)
+		if m.Unit != "" {
+			value += " " + m.Unit
+		}
+		if len(m.Samples) > 1 {
+			s := spread(slices.Clone(m.Samples))
+			value += "  (" + number(s.Min) + " to " + number(s.Max) + ")"
+		}
+		if m.Floor > 0 {
+			value += fmt.Sprintf("  floor %s, ratio %.2f", number(m.Floor), m.Ratio())
+		}
+		if !whole {
+			name = "with floor: " + name
+		}
+		t.row(name, "%s", value)
+	}
+	if whole && bound {
+		t.row("THE CLIENT IS THE BOTTLENECK", "no rate of the server where it says what this client took")
+	}
+}
+
+// number writes a figure with the digits that mean something.
+func number(v float64) string {
+	switch size := math.Abs(v); {
+	case v == math.Trunc(v) && size < 1e15:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case size >= 1000:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case size >= 10:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	default:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
 }

@@ -15,10 +15,24 @@ const (
 	sampleBytes = 96
 )
 
+// windowKind says what a tally counts: the deliveries of a measuring window.
+type windowKind string
+
+const (
+	windowTicks      windowKind = "ticks"
+	windowHandshakes windowKind = "handshakes"
+	windowEchoes     windowKind = "echoes"
+	windowUpgrades   windowKind = "upgrades"
+	windowIdle       windowKind = "idle"
+)
+
 // tally is what one worker saw in one burst; loop-owned, times are clock
 // times in ns.
 type tally struct {
+	kind            windowKind
+	expected        uint64 // what shall be delivered, where it is counted here
 	delivered       uint64 // ticks that came, each counted once
+	overPolling     uint64 // those of them that came by long-polling
 	duplicated      uint64
 	reordered       uint64
 	malformed       uint64
@@ -47,14 +61,17 @@ func newHistogram() *hdrhistogram.Histogram {
 }
 
 // begin empties the tally for a burst that starts now.
-func (t *tally) begin(blocked time.Duration) {
+func (t *tally) begin(kind windowKind, blocked time.Duration) {
 	latency, lag := t.latency, t.lag
 	latency.Reset()
 	lag.Reset()
-	*t = tally{latency: latency, lag: lag, blockedBefore: blocked, blockedAfter: blocked, active: true}
+	*t = tally{kind: kind, latency: latency, lag: lag, blockedBefore: blocked, blockedAfter: blocked, active: true}
 }
 
-// deliver notes one tick.
+// counts reports whether deliveries of that kind belong to the window.
+func (t *tally) counts(kind windowKind) bool { return t.active && t.kind == kind }
+
+// deliver notes one tick, or whatever else the window counts.
 func (t *tally) deliver(sent, now int64) {
 	t.delivered++
 	t.lastReceived = now

@@ -108,7 +108,7 @@ func TestSequenceRandom(t *testing.T) {
 
 func TestTallyKeepsAnExample(t *testing.T) {
 	tally := newTally()
-	tally.begin(0)
+	tally.begin(windowTicks, 0)
 	tally.malformedPacket([]byte(strings.Repeat("a", 2*sampleBytes)))
 	tally.malformedPacket([]byte("b"))
 	if tally.malformed != 2 || tally.example != strings.Repeat("a", sampleBytes) {
@@ -118,7 +118,7 @@ func TestTallyKeepsAnExample(t *testing.T) {
 
 func TestTallyTakesLatenciesBeyondItsRange(t *testing.T) {
 	tally := newTally()
-	tally.begin(0)
+	tally.begin(windowTicks, 0)
 	tally.deliver(0, 2*latencyCeiling)
 	tally.deliver(10, 5) // from the future
 	if tally.latency.TotalCount() != 2 || tally.latencyMax != 2*latencyCeiling || tally.skewed != 1 {

@@ -50,6 +50,10 @@ func (s *subscriber) paused() {
 	}
 	s.upgradeAt = noUpgrade
 	s.w.counts.upgraded++
+	s.w.upgrades.finished(s)
+	if s.w.tally.counts(windowUpgrades) {
+		s.w.tally.deliver(s.started, s.w.clock.now())
+	}
 	if !s.complete {
 		s.w.tally.upgradedInBurst++
 	}
@@ -63,6 +67,48 @@ func (s *subscriber) probeFailed(err error) {
 	s.probe = nil
 	s.upgradeAt = noUpgrade
 	s.polling.resume()
+	s.w.upgrades.finished(s)
 	s.w.counts.upgradeFailed++
 	s.w.counts.failure(fmt.Errorf("upgrade: %w", err))
+}
+
+// upgradeQueue starts the upgrades that are asked for at once, a bounded number
+// at a time; loop-owned, the zero value has nothing to do.
+type upgradeQueue struct {
+	queue    []*subscriber
+	inFlight int
+	bound    int
+}
+
+// ask queues all sessions that poll.
+func (q *upgradeQueue) ask(subs []*subscriber, bound int) (n int) {
+	q.bound = bound
+	for _, s := range subs {
+		if s.phase == phaseReady && s.polling != nil {
+			q.queue = append(q.queue, s)
+			n++
+		}
+	}
+	return n
+}
+
+// start begins those upgrades that the bound allows.
+func (q *upgradeQueue) start(now int64) {
+	for len(q.queue) > 0 && q.inFlight < q.bound {
+		s := q.queue[0]
+		q.queue = q.queue[1:]
+		if s.phase != phaseReady {
+			continue // lost meanwhile, which is counted
+		}
+		q.inFlight++
+		s.started = now
+		s.startUpgrade()
+	}
+}
+
+// finished tells that an upgrade came to its end, good or bad.
+func (q *upgradeQueue) finished(*subscriber) {
+	if q.inFlight > 0 {
+		q.inFlight--
+	}
 }

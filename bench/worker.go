@@ -30,6 +30,7 @@ type worker struct {
 	target  target
 	clock   clock
 	plan    *tickPlan
+	duty    duty
 	notify  func() // tells the coordinator that a phase settled; must not block
 	done    chan struct{}
 	poll    *epoll
@@ -48,6 +49,10 @@ type worker struct {
 	dials    dialQueue
 	pending  map[*subscriber]int64 // unfinished handshakes and their deadline
 	expiryAt int64
+	echo     echoLoad
+	upgrades upgradeQueue
+	retries  retryQueue
+	leaving  int // sessions that say good-bye
 	counts   counts
 	tally    tally
 	blocked  time.Duration // in epoll_wait with nothing ready, since the start
@@ -65,17 +70,17 @@ type worker struct {
 }
 
 // newWorker creates a worker; start runs it.
-func newWorker(cfg Config, t target, c clock, plan *tickPlan, notify func()) (*worker, error) {
+func newWorker(cfg Config, d duty, t target, c clock, plan *tickPlan, notify func()) (*worker, error) {
 	poll, err := newEpoll()
 	if err != nil {
 		return nil, err
 	}
 	return &worker{
-		cfg: cfg, target: t, clock: c, plan: plan, notify: notify,
+		cfg: cfg, duty: d, target: t, clock: c, plan: plan, notify: notify,
 		done:    make(chan struct{}),
 		poll:    poll,
 		random:  rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
-		sources: newSources(t, cfg.Workers),
+		sources: newSources(t, cfg.loops()),
 		buffer:  make([]byte, readBufferSize),
 		pending: make(map[*subscriber]int64),
 		counts:  counts{failures: make(map[string]int)},
@@ -105,7 +110,11 @@ func (w *worker) run() {
 			w.dispatch(&events[i])
 		}
 		w.runMail()
+		now := w.clock.now()
+		w.retries.release(&w.dials, now)
 		w.startDials()
+		w.upgrades.start(now)
+		w.echo.pace(now)
 		w.expire()
 		w.publishProgress(begin)
 	}
@@ -212,6 +221,12 @@ func (w *worker) waitLimit() time.Duration {
 		limit = min(limit, expiryEvery)
 	}
 	if due, ok := w.dials.due(now, len(w.pending)); ok {
+		limit = min(limit, due)
+	}
+	if due, ok := w.echo.due(now); ok {
+		limit = min(limit, due)
+	}
+	if due, ok := w.retries.due(now); ok {
 		limit = min(limit, due)
 	}
 	return limit

@@ -49,7 +49,7 @@ func dialWebSocket(s *subscriber, sid string) (*wsLink, error) {
 		key: base64.StdEncoding.EncodeToString(nonce[:]),
 	}
 	var err error
-	if l.conn, err = s.w.dial(l); err != nil {
+	if l.conn, err = s.w.dial(l, s.slow); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -102,7 +102,8 @@ func (l *wsLink) accept(resp *response) error {
 	if resp.Status != 101 {
 		return fmt.Errorf("%w: status %d", errUpgradeRefused, resp.Status)
 	}
-	if resp.Accept != string(wsframe.AcceptKey(nil, []byte(l.key))) {
+	// A floor knows no keys.
+	if !l.sub.w.duty.Raw && resp.Accept != string(wsframe.AcceptKey(nil, []byte(l.key))) {
 		return errAcceptKey
 	}
 	l.open = true
@@ -171,6 +172,15 @@ func (l *wsLink) send(packet string) {
 	w := l.sub.w
 	w.packet = append(w.packet[:0], packet...)
 	l.frame(ws.OpText, w.packet)
+}
+
+// sendBytes is send for a packet that may be overwritten, by masking too.
+func (l *wsLink) sendBytes(packet []byte) { l.frame(ws.OpText, packet) }
+
+// leave ends the session: a closed connection is enough.
+func (l *wsLink) leave() {
+	l.close()
+	l.sub.left()
 }
 
 // frame writes one masked frame.

@@ -61,14 +61,93 @@ func TestFanoutFlagsReachTheConfiguration(t *testing.T) {
 	}
 	got, err := flags.finish()
 	want := bench.Config{
+		Kind: bench.KindFanout, Floor: true,
 		URL: "http://127.0.0.1:1", Subscribers: 7, Broadcasts: 8, Size: 99, Gap: 10 * time.Microsecond,
 		Transport: bench.TransportUpgrade, Upgrade: 3, All: true, PIDs: []int{5, 6}, ConnectRate: 11, InFlight: 12,
 		Repeat: 13, Workers: 14, Timeout: 15 * time.Second, Stall: 16 * time.Second,
 	}
 	gotText, _ := json.Marshal(got)
+	want.Kind, want.Floor = bench.KindFanout, true
 	wantText, _ := json.Marshal(want)
+	if len(got.Command) != 3 || got.Command[2] != childCommandName {
+		t.Errorf("command %q", got.Command)
+	}
 	if err != nil || !bytes.Equal(gotText, wantText) {
 		t.Errorf("%s, %v\nwant %s", gotText, err, wantText)
+	}
+}
+
+// Every scenario has its command, and its defaults are a valid configuration.
+func TestScenarioCommands(t *testing.T) {
+	for _, s := range append(scenarios(), fanoutScenario) {
+		cmd, flags := s.command()
+		args := []string{"--repeat=2", "--floor=false"}
+		if s.kind != bench.KindFloor {
+			args = append(args, "--url=http://127.0.0.1:1")
+		}
+		if err := cmd.ParseFlags(args); err != nil {
+			t.Errorf("%s: %v", s.kind, err)
+			continue
+		}
+		config, err := flags.finish()
+		if err != nil || config.Kind != s.kind || config.Repeat != 2 || config.Floor {
+			t.Errorf("%s: %+v, %v", s.kind, config, err)
+		}
+		if code, out, _ := command(t, "bench", string(s.kind), "--help"); code != 0 || !strings.Contains(out, s.short[:10]) && !strings.Contains(out, "Usage:") {
+			t.Errorf("%s: help %q", s.kind, out)
+		}
+	}
+}
+
+func TestScenariosRefuseBadFlags(t *testing.T) {
+	const url = "--url=http://127.0.0.1:1"
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"echo"}, `"url" not set`},
+		{[]string{"echo", url, "--concurrency=-1"}, "--concurrency"},
+		{[]string{"echo", url, "--rate=-1"}, "rate"},
+		{[]string{"echo", url, "--duration=0s"}, "--duration"},
+		{[]string{"echo", url, "--gap-us=5"}, "unknown flag"},
+		{[]string{"storm", url, "--transport=polling"}, "unknown flag"},
+		{[]string{"slow", url, "--slow=100"}, "slow"},
+		{[]string{"rooms", url, "--members=0"}, "--members"},
+		{[]string{"rooms", url, "--members=9000"}, "members"},
+		{[]string{"connect", url, "--transport=upgrade"}, "transport"},
+		{[]string{"connect", url, "--processes=-1"}, "processes"},
+		{[]string{"connect", url, "--warmup=-1"}, "warmup"},
+		{[]string{"floor", url}, "unknown flag"},
+	} {
+		code, out, errs := command(t, append([]string{"bench"}, tt.args...)...)
+		if code != 1 || out != "" || !strings.Contains(errs, tt.want) {
+			t.Errorf("%v: code %d, output %q, errors %q", tt.args, code, out, errs)
+		}
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Unix(0, 0)
+	p := newProgressLine(&out)
+	p.now = func() time.Time { return now }
+	p.update("connecting", 0, 10)
+	p.update("connecting", 5, 10) // too soon for another line
+	now = now.Add(plainEvery)
+	p.update("connecting", 10, 10)
+	p.update("messages", 0, 0)
+	p.end()
+	if want := "connecting: 0 of 10\nconnecting: 10 of 10\nmessages: 0 of 0\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+	out.Reset()
+	p.terminal = true
+	now = now.Add(barEvery)
+	p.update("messages", 1, 2)
+	p.end()
+	want := "\r[" + strings.Repeat("=", barWidth/2) + strings.Repeat(" ", barWidth/2) + "] messages\x1b[K\r\x1b[K"
+	if out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
 	}
 }
 

@@ -39,6 +39,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
+	if status := exitStatus(0); errors.As(err, &status) {
+		return int(status)
+	}
 	if !errors.Is(err, errReported) {
 		fmt.Fprintln(stderr, "siren:", err)
 	}
@@ -53,7 +56,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newVersionCommand(), newBenchCommand())
+	root.AddCommand(newServeCommand(), newVersionCommand(), newBenchCommand())
 	return root
 }
 

@@ -1,0 +1,153 @@
+package bench
+
+import (
+	"strconv"
+
+	"github.com/gobwas/ws"
+
+	"github.com/seed58c87869/siren/codec/wsframe"
+)
+
+// floorSession is the session id that a floor gives everybody.
+const floorSession = "AAAAAAAAAAAAAAAAAAAA"
+
+// floorScript is what a floor does with each connection; a plain value that
+// travels to its process. The floor understands nothing: it answers the n-th
+// read with the n-th reply, as long as a server's answer would be.
+type floorScript struct {
+	// Replies answer the first reads of a connection, one each.
+	Replies [][]byte `json:"replies"`
+	// Cycle answers the reads after those, over and over. It is empty when
+	// reads ask for nothing but to be sent a tick.
+	Cycle [][]byte `json:"cycle"`
+	// Request is the size of what the Cycle answers when several requests may
+	// come with one read; 0 when each comes with a read of its own.
+	Request int `json:"request"`
+	// Lockstep has every tick wait for a read: it answers a parked GET.
+	Lockstep bool `json:"lockstep"`
+}
+
+// newFloorScript returns the script that stands in for a server which is used
+// like that. echoSize is the size of an echo's text.
+func newFloorScript(transport Transport, d duty, echoSize int) floorScript {
+	const (
+		open     = `0{"sid":"` + floorSession + `","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
+		accepted = packetConnect + `{"sid":"` + floorSession + `"}`
+		joined   = "4" + packetJoined
+	)
+	answer := string(floorEchoAnswer(echoSize))
+	if transport == TransportPolling {
+		s := floorScript{Lockstep: d.Park}
+		s.Replies = [][]byte{floorHTTP(open), floorHTTP("ok"), floorHTTP(accepted)}
+		if d.Join {
+			s.Replies = append(s.Replies, floorHTTP("ok"), floorHTTP(joined))
+		}
+		if !d.Park {
+			s.Cycle = [][]byte{floorHTTP("ok"), floorHTTP(answer)}
+		}
+		return s
+	}
+	head := []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n")
+	s := floorScript{Replies: [][]byte{append(head, floorFrame(open)...), floorFrame(accepted)}}
+	if d.Join {
+		s.Replies = append(s.Replies, floorFrame(joined))
+	}
+	s.Cycle = [][]byte{floorFrame(answer)}
+	s.Request = floorRequestSize(echoSize)
+	return s
+}
+
+// floorEchoAnswer is the answer to the first echo.
+func floorEchoAnswer(size int) []byte {
+	p := strconv.AppendInt([]byte("43"), echoIDBase, 10)
+	p = append(p, echoAnswerBody...)
+	for range size {
+		p = append(p, 'x')
+	}
+	return append(p, echoEnd...)
+}
+
+// floorRequestSize is the size of a client's frame with an echo.
+func floorRequestSize(size int) int {
+	const mask, id = 4, 9
+	payload := len(echoRequestHead) + id + len(echoRequestBody) + size + len(echoEnd)
+	return wsframe.HeaderSize(payload) + mask + payload
+}
+
+// floorFrame is a packet as a server's frame.
+func floorFrame(packet string) []byte {
+	return wsframe.AppendFrame(nil, ws.OpText, []byte(packet))
+}
+
+// floorHTTP is a payload as an answer to a polling request.
+func floorHTTP(payload string) []byte {
+	return append(appendFloorHead(nil, len(payload)), payload...)
+}
+
+// appendFloorHead appends the head of an answer to a polling request.
+func appendFloorHead(dst []byte, length int) []byte {
+	dst = append(dst, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\nCache-Control: no-store\r\nContent-Length: "...)
+	dst = strconv.AppendInt(dst, int64(length), 10)
+	return append(dst, "\r\n\r\n"...)
+}
+
+// floorTicks builds the bytes of consecutive ticks in a buffer that it keeps;
+// it belongs to one goroutine.
+type floorTicks struct {
+	out  []byte
+	pad  []byte
+	http bool
+}
+
+// newFloorTicks returns a builder of ticks with texts of that size, as answers
+// to GETs or as frames.
+func newFloorTicks(size int, http bool) *floorTicks {
+	f := &floorTicks{http: http}
+	for range size - tickPadAt {
+		f.pad = append(f.pad, 'x')
+	}
+	return f
+}
+
+// batch is what to send for the ticks first to last-1 at that time; valid
+// until the next call.
+func (f *floorTicks) batch(first, last int, now int64) []byte {
+	packet := 1 + len(tickPrefix) + tickPadAt + len(f.pad) + len(tickSuffix)
+	f.out = f.out[:0]
+	if f.http {
+		n := last - first
+		f.out = appendFloorHead(f.out, n*packet+(n-1)*len(packetSeparator))
+	}
+	for i := first; i < last; i++ {
+		switch {
+		case !f.http:
+			f.out = wsframe.AppendHeader(f.out, ws.OpText, true, packet)
+		case i > first:
+			f.out = append(f.out, packetSeparator...)
+		}
+		f.out = append(f.out, '4')
+		f.out = append(f.out, tickPrefix...)
+		f.out = append(f.out, '#')
+		f.out = appendPadded(f.out, int64(i), tickTimeAt-1-tickNumberAt)
+		f.out = append(f.out, ':')
+		f.out = appendPadded(f.out, now, tickPadAt-1-tickTimeAt)
+		f.out = append(f.out, ':')
+		f.out = append(f.out, f.pad...)
+		f.out = append(f.out, tickSuffix...)
+	}
+	return f.out
+}
+
+// appendPadded appends a number with zeros in front.
+func appendPadded(dst []byte, n int64, width int) []byte {
+	at := len(dst)
+	for range width {
+		dst = append(dst, '0')
+	}
+	for i := at + width - 1; i >= at && n > 0; i-- {
+		dst[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return dst
+}

@@ -1,0 +1,74 @@
+package bench
+
+// unit is what a scenario counts, for the names of its figures.
+type unit struct {
+	prefix    string // of all names, with its own end
+	one, many string
+}
+
+var (
+	unitMessage   = unit{one: "message", many: "messages"}
+	unitHandshake = unit{one: "handshake", many: "handshakes"}
+	unitTrip      = unit{one: "round trip", many: "round trips"}
+	unitUpgrade   = unit{one: "upgrade", many: "upgrades"}
+	unitReturn    = unit{one: "return", many: "returns"}
+)
+
+// clientBound marks a rate that says nothing about the server.
+const clientBound = " per second that this client took"
+
+// at puts a phase in front of the names.
+func (u unit) at(phase string) unit {
+	u.prefix = phase + ": "
+	return u
+}
+
+// server is the name of the CPU figure.
+func (u unit) server() string { return u.prefix + "server CPU per " + u.one }
+
+// window takes the figures of one window. A paced one has a rate that somebody
+// asked for, which is neither good nor bad.
+func (g *gauges) window(u unit, b *Burst, paced bool) {
+	rate := BetterHigher
+	if paced {
+		rate = ""
+	}
+	if b.Rate != nil {
+		g.of(u.prefix+u.many+" per second", "1/s", rate).add(*b.Rate)
+	}
+	if b.ClientBoundRate != nil {
+		g.of(u.prefix+u.many+clientBound, "1/s", "").add(*b.ClientBoundRate)
+	}
+	if l := b.Latency; l != nil {
+		g.of(u.prefix+"latency p50", "us", BetterLower).add(l.P50)
+		g.of(u.prefix+"latency p90", "us", BetterLower).add(l.P90)
+		g.of(u.prefix+"latency p99", "us", BetterLower).add(l.P99)
+		g.of(u.prefix+"latency p99.9", "us", BetterLower).add(l.P999)
+		g.of(u.prefix+"latency max", "us", BetterLower).add(l.Max)
+	}
+	if b.Delivered == 0 {
+		return
+	}
+	if b.Server != nil {
+		g.of(u.server(), "us", BetterLower).add(b.Server.PerMessage)
+	}
+	client := (b.Client.User + b.Client.System) * 1e6 / float64(b.Delivered)
+	g.of(u.prefix+"client CPU per "+u.one, "us", "").add(client)
+	g.of(u.prefix+"client loop busy", "", "").add(b.Client.Busy)
+}
+
+// floorWindow takes those figures of a floor that a server's can be compared
+// with.
+func (g *gauges) floorWindow(u unit, b *Burst, paced bool) {
+	if b.Server == nil || b.Delivered == 0 {
+		return
+	}
+	g.of(u.server(), "us", BetterLower).addFloor(b.Server.PerMessage)
+	if l := b.Latency; l != nil && paced {
+		g.of(u.prefix+"latency p50", "us", BetterLower).addFloor(l.P50)
+		g.of(u.prefix+"latency p99", "us", BetterLower).addFloor(l.P99)
+	}
+	if b.Rate != nil && !paced {
+		g.of(u.prefix+u.many+" per second", "1/s", BetterHigher).addFloor(*b.Rate)
+	}
+}

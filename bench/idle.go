@@ -1,0 +1,118 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// idleSamples is how often the memory is looked at while sessions are held.
+const idleSamples = 20
+
+// idle holds sessions that do nothing but answer heartbeats.
+func (r *run) idle(ctx context.Context) error {
+	for i := range r.rounds() {
+		main, err := r.open(r.cfg, duty{Park: true})
+		if err != nil {
+			return err
+		}
+		err = r.hold(ctx, main, r.cfg.Duration, r.counts(i))
+		main.noteFailures()
+		r.closeStages(main)
+		if err != nil {
+			return err
+		}
+		if r.counts(i) {
+			r.result.rounds++
+		}
+		if !r.cfg.Floor || ctx.Err() != nil {
+			continue
+		}
+		floor, err := r.openFloor(r.cfg, duty{Park: true})
+		if err != nil {
+			r.result.note("no floor: " + err.Error())
+			continue
+		}
+		// A floor has no heartbeats, so that there is nothing to wait for.
+		r.closeStages(r.alongside(ctx, floor, func(s *stage) error { return r.hold(ctx, s, time.Second, r.counts(i)) }))
+	}
+	return nil
+}
+
+// hold opens sessions, leaves them alone for a while, and ends them.
+func (r *run) hold(ctx context.Context, s *stage, d time.Duration, counted bool) error {
+	if err := s.prime(ctx); err != nil {
+		return err
+	}
+	before := s.resident()
+	n, err := s.connect(ctx, s.cfg.Subscribers, 0)
+	if err != nil {
+		return err
+	}
+	pause(ctx, settleAfter)
+	after := s.resident()
+	if s.floor == nil {
+		r.noteMemory(s, before, n)
+	}
+	memory := Curve{Name: "server memory while idle", X: "time", XUnit: "s", Y: "RSS", YUnit: "bytes"}
+	held := Curve{Name: "sessions while idle", X: "time", XUnit: "s", Y: "sessions", YUnit: ""}
+	begin, next := time.Now(), time.Duration(0)
+	pings, lost := 0, 0
+	b, stop := s.measure(ctx, measurement{
+		kind: windowIdle, phase: "holding", start: func(int) error { return nil },
+		done: func(p progress) (have, want int) {
+			pings, lost = p.Pings, p.Lost
+			past := time.Since(begin)
+			if past >= next {
+				next += max(d/idleSamples, pollEvery)
+				memory.Points = append(memory.Points, [2]float64{past.Seconds(), float64(s.resident())})
+				held.Points = append(held.Points, [2]float64{past.Seconds(), float64(p.Ready - p.Lost)})
+			}
+			return int(past / time.Millisecond), int(d / time.Millisecond)
+		},
+	})
+	seconds := time.Since(begin).Seconds()
+	if counted && b.latencies != nil {
+		r.idleFigures(s, &b, idleCounts{sessions: n, pings: pings, lost: lost, before: before, after: after, seconds: seconds})
+		if s.floor == nil {
+			r.curve(memory)
+			r.curve(held)
+		}
+	}
+	return errors.Join(stop, s.leave(ctx))
+}
+
+// idleCounts is what a hold counted beyond its window.
+type idleCounts struct {
+	sessions, pings, lost int
+	before, after         int64 // RSS without and with the sessions
+	seconds               float64
+}
+
+// idleFigures reports a hold, or the floor's.
+func (r *run) idleFigures(s *stage, b *Burst, c idleCounts) {
+	figure := func(name, unit, better string, value float64) {
+		if s.floor == nil {
+			r.gauges.of(name, unit, better).add(value)
+		} else {
+			r.gauges.of(name, unit, better).addFloor(value)
+		}
+	}
+	if c.before > 0 && c.after > 0 {
+		figure("server RSS per connection", "bytes", BetterLower, float64(c.after-c.before)/float64(c.sessions))
+	}
+	if s.floor != nil {
+		return // and needs nothing while nothing happens
+	}
+	figure("server RSS", "bytes", BetterLower, float64(c.after))
+	if b.Server != nil {
+		cpu := (b.Server.User + b.Server.System) * 1e6 / c.seconds
+		figure("server CPU per second", "us", BetterLower, cpu)
+		figure("server CPU per second and 1000 connections", "us", BetterLower, cpu*1000/float64(c.sessions))
+	}
+	figure("heartbeats answered", "", "", float64(c.pings))
+	figure("sessions lost", "", BetterLower, float64(c.lost))
+	if c.pings == 0 && c.seconds < 30 {
+		r.result.note("no heartbeat fell into the time: hold for longer than the server's ping interval")
+	}
+}

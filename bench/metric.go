@@ -1,0 +1,93 @@
+package bench
+
+// The values of Metric.Better.
+const (
+	BetterLower  = "lower"
+	BetterHigher = "higher"
+)
+
+// Metric is one figure of a run; a plain value. Which figures there are
+// depends on the scenario.
+type Metric struct {
+	Name string `json:"name"`
+	Unit string `json:"unit"`
+	// Value is the median of the samples.
+	Value float64 `json:"value"`
+	// Samples has one value for each repeat that has the figure.
+	Samples []float64 `json:"samples,omitempty"`
+	// Better is BetterLower, BetterHigher, or "" when neither is.
+	Better string `json:"better"`
+	// Floor is what a bare epoll loop needs for the same thing on the same
+	// machine at the same time, 0 when that was not measured.
+	Floor float64 `json:"floor,omitempty"`
+}
+
+// Ratio is the figure divided by its floor, 0 without a floor.
+func (m Metric) Ratio() float64 {
+	if m.Floor == 0 {
+		return 0
+	}
+	return m.Value / m.Floor
+}
+
+// Curve is a series of points; a plain value.
+type Curve struct {
+	Name   string       `json:"name"`
+	X      string       `json:"x"`
+	XUnit  string       `json:"x_unit"`
+	Y      string       `json:"y"`
+	YUnit  string       `json:"y_unit"`
+	Points [][2]float64 `json:"points"`
+}
+
+// gauge collects the samples of one figure while a run goes on.
+type gauge struct {
+	name, unit, better string
+	samples, floor     []float64
+}
+
+// gauges keeps figures in the order of their first sample.
+type gauges struct{ list []*gauge }
+
+// of returns the figure with that name.
+func (g *gauges) of(name, unit, better string) *gauge {
+	for _, have := range g.list {
+		if have.name == name {
+			return have
+		}
+	}
+	fresh := &gauge{name: name, unit: unit, better: better}
+	g.list = append(g.list, fresh)
+	return fresh
+}
+
+// add appends one sample.
+func (g *gauge) add(value float64) { g.samples = append(g.samples, value) }
+
+// addFloor appends one sample of the floor.
+func (g *gauge) addFloor(value float64) { g.floor = append(g.floor, value) }
+
+// metrics condenses the figures. Those that only the floor has are left out.
+func (g *gauges) metrics() []Metric {
+	var out []Metric
+	for _, have := range g.list {
+		if len(have.samples) == 0 {
+			continue
+		}
+		m := Metric{Name: have.name, Unit: have.unit, Better: have.better, Value: median(have.samples), Samples: have.samples}
+		if len(have.floor) > 0 {
+			m.Floor = median(have.floor)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// median is the middle of some values, 0 of none.
+func median(values []float64) float64 {
+	s := spread(append([]float64(nil), values...))
+	if s == nil {
+		return 0
+	}
+	return s.Median
+}

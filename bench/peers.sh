@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Runs the scenarios against Siren and against socket.io for Node side by side
+# and prints a table. The servers take turns, each round with fresh processes,
+# so that what else the machine does meets both.
+#
+#   bench/peers.sh [SCENARIO...]     default: all but floor
+#
+# ROUNDS=3      rounds of each scenario
+# SCALE=1       factor of the numbers of sessions
+# OUT=DIR       keep the results, as JSON, in this directory
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+rounds=${ROUNDS:-3}
+scale=${SCALE:-1}
+work=$(mktemp -d)
+out=${OUT:-$work/results}
+mkdir -p "$out"
+server=
+
+stop_server() {
+	[ -n "$server" ] || return 0
+	kill "$server" 2>/dev/null || true
+	wait "$server" 2>/dev/null || true
+	server=
+}
+trap 'stop_server; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+echo "building Siren" >&2
+(cd "$root" && go build -o "$work/siren" ./cmd/siren && go build -o "$work/fixture" ./cmd/fixture)
+echo "installing socket.io" >&2
+cp "$here"/peers/node/package.json "$here"/peers/node/server.mjs "$work/"
+(cd "$work" && npm install --no-package-lock --no-audit --no-fund --loglevel=error >&2)
+
+free_port() {
+	node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'
+}
+
+# start_server NAME PORT waits until the server says that it listens.
+start_server() {
+	case $1 in
+	siren) "$work/fixture" -load -port "$2" >"$work/server.log" 2>&1 & ;;
+	node) node "$work/server.mjs" "$2" >"$work/server.log" 2>&1 & ;;
+	esac
+	server=$!
+	for _ in $(seq 100); do
+		grep -q '^ready' "$work/server.log" && return 0
+		kill -0 "$server" 2>/dev/null || break
+		sleep 0.1
+	done
+	echo "$1 does not start:" >&2
+	cat "$work/server.log" >&2
+	return 1
+}
+
+sessions() { echo $(($1 * scale)); }
+
+# options SCENARIO prints its flags.
+options() {
+	case $1 in
+	paced) echo "fanout --subscribers $(sessions 500) --broadcasts 100 --gap-us 20000 --repeat 3 --warmup 1" ;;
+	burst) echo "fanout --subscribers $(sessions 500) --broadcasts 200 --repeat 3 --warmup 1" ;;
+	connect) echo "connect --subscribers $(sessions 1000) --repeat 3 --warmup 1" ;;
+	idle) echo "idle --subscribers $(sessions 2000) --duration 30s" ;;
+	echo) echo "echo --subscribers $(sessions 100) --duration 2s --repeat 3 --warmup 1" ;;
+	rate) echo "echo --subscribers $(sessions 100) --rate $(sessions 2000) --duration 2s --repeat 3 --warmup 1" ;;
+	polling) echo "polling --subscribers $(sessions 200) --duration 2s --repeat 3 --warmup 1" ;;
+	upgrade) echo "upgrade --subscribers $(sessions 200) --repeat 2 --warmup 1" ;;
+	storm) echo "storm --subscribers $(sessions 1000) --repeat 3" ;;
+	slow) echo "slow --subscribers $(sessions 100) --repeat 1" ;;
+	rooms) echo "rooms --members $(sessions 500) --subscribers $(sessions 4000) --broadcasts 20 --gap-us 200000 --repeat 2 --warmup 1" ;;
+	*) return 1 ;;
+	esac
+}
+
+names=("$@")
+if [ ${#names[@]} -eq 0 ]; then
+	names=(paced burst connect idle echo rate polling upgrade storm slow rooms)
+fi
+for name in "${names[@]}"; do
+	options "$name" >/dev/null || { echo "no scenario $name" >&2; exit 2; }
+done
+for name in "${names[@]}"; do
+	read -r -a flags <<<"$(options "$name")"
+	for round in $(seq "$rounds"); do
+		for peer in node siren; do
+			echo "$name, round $round: $peer" >&2
+			port=$(free_port)
+			start_server "$peer" "$port"
+			# A run with faults is reported in the table.
+			"$work/siren" bench "${flags[@]}" --url "http://127.0.0.1:$port" --timeout 5m \
+				--json "$out/$name.$peer.$round.json" >"$work/run.log" 2>&1 || cat "$work/run.log" >&2
+			stop_server
+		done
+	done
+done
+node "$here/peers/table.mjs" "$out" node siren

@@ -1,0 +1,141 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrConnect is wrapped by the error of Run when the publisher or every
+// subscriber failed to connect.
+var ErrConnect = errors.New("bench: cannot connect")
+
+// run is one run under way; only the goroutine of Run touches it.
+type run struct {
+	cfg    Config
+	target target
+	server *processes // nil when not known
+	gauges gauges
+	result *Result
+}
+
+// scenarios are what the kinds do. Each makes all rounds and fills the gauges
+// and curves. An error ends the run early.
+var scenarios = map[Kind]func(*run, context.Context) error{
+	KindFanout:  (*run).fanout,
+	KindConnect: (*run).connect,
+	KindIdle:    (*run).idle,
+	KindEcho:    (*run).echo,
+	KindPolling: (*run).polling,
+	KindUpgrade: (*run).upgrade,
+	KindStorm:   (*run).storm,
+	KindSlow:    (*run).slow,
+	KindRooms:   (*run).rooms,
+	KindFloor:   (*run).bareFloor,
+}
+
+// Run makes the measurement that cfg describes and returns what it found. When
+// ctx ends or the timeout passes, the result says so in Partial. An error
+// means that there is nothing to report; a run with lost or faulty messages is
+// not an error, see Result.OK.
+func Run(ctx context.Context, cfg Config) (*Result, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	r, err := newRun(cfg.withDefaults())
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.Timeout, errTimeout)
+	defer cancel()
+	if err := scenarios[r.cfg.Kind](r, ctx); err != nil {
+		if ctx.Err() == nil && !r.measured() {
+			return nil, err
+		}
+		r.cutShort(ctx, err)
+	}
+	r.result.Metrics = append(r.result.Metrics, r.gauges.metrics()...)
+	r.result.finish()
+	return r.result, nil
+}
+
+// newRun finds the server and checks that there are descriptors enough.
+func newRun(cfg Config) (*run, error) {
+	t := target{}
+	if cfg.Kind != KindFloor {
+		var err error
+		if t, err = parseTarget(cfg.URL); err != nil {
+			return nil, err
+		}
+		if t, err = t.resolve(); err != nil {
+			return nil, err
+		}
+		if cfg.Floor && !t.local() {
+			cfg.Floor = false
+		}
+	}
+	limit, err := descriptorLimit()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Floor = cfg.Floor && len(cfg.Command) > 0
+	cfg = cfg.withProcesses(limit)
+	if err := raiseDescriptors(cfg.descriptors()); err != nil {
+		return nil, err
+	}
+	r := &run{cfg: cfg, target: t, result: newResult(cfg, t)}
+	if cfg.Kind == KindFloor {
+		return r, nil
+	}
+	return r, r.findServer()
+}
+
+// measured reports whether anything was found that is worth reporting.
+func (r *run) measured() bool { return len(r.result.Bursts) > 0 || len(r.gauges.list) > 0 }
+
+// findServer looks for the server's processes. Only processes that the
+// configuration names have to be there.
+func (r *run) findServer() error {
+	if len(r.cfg.PIDs) > 0 {
+		r.server = &processes{root: procRoot, pids: r.cfg.PIDs}
+		_, err := r.server.cpu()
+		return err
+	}
+	if !r.target.local() {
+		r.result.note("the server is on another machine: no CPU, memory and latency figures")
+		return nil
+	}
+	pids, err := listenerOwners(procRoot, r.target.addr)
+	if err != nil {
+		r.result.note("no CPU and memory figures: " + err.Error())
+		return nil
+	}
+	r.server = &processes{root: procRoot, pids: pids}
+	return nil
+}
+
+// cutShort marks the result as partial, with the reason.
+func (r *run) cutShort(ctx context.Context, err error) {
+	if r.result.Partial != "" {
+		return
+	}
+	switch {
+	case ctx.Err() == nil:
+		r.result.Partial = err.Error()
+	case errors.Is(context.Cause(ctx), errTimeout):
+		r.result.Partial = fmt.Sprintf("timeout of %v", r.cfg.Timeout)
+	default:
+		r.result.Partial = "interrupted"
+	}
+}
+
+// open starts a stage for the server under test.
+func (r *run) open(cfg Config, d duty) (*stage, error) {
+	return openStage(cfg, d, r.target, r.server, r.result)
+}
+
+// rounds is how many rounds are made, the unmeasured ones first.
+func (r *run) rounds() int { return r.cfg.Warmup + r.cfg.Repeat }
+
+// counts reports whether the i-th round is no warm-up.
+func (r *run) counts(i int) bool { return i >= r.cfg.Warmup }

@@ -1,0 +1,20 @@
+package main
+
+import "testing"
+
+// S40
+func TestOriginsAllowed(t *testing.T) {
+	for _, c := range []struct {
+		origins []string
+		listed  bool
+	}{
+		{nil, false},
+		{[]string{"*"}, false},
+		{[]string{"https://app.example"}, true},
+	} {
+		cors := originsAllowed(c.origins)
+		if len(cors.Origins) != len(c.origins) || cors.Enforce != c.listed || cors.SameHost != c.listed || cors.Credentials != c.listed {
+			t.Errorf("%v: %+v", c.origins, cors)
+		}
+	}
+}

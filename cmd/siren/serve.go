@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed58c87869/siren/server"
+)
+
+// The protocol revisions that the server speaks, for the start-up log line.
+const (
+	engineProtocol = 4
+	socketProtocol = 5
+)
+
+// Defaults of the flags of serve; those of the protocol are the reference server's.
+const (
+	defaultAddr         = "tcp://:3000"
+	defaultPath         = "/socket.io"
+	defaultPingInterval = 25 * time.Second
+	defaultPingTimeout  = 20 * time.Second
+	defaultMaxPayload   = 1_000_000
+)
+
+// Upper bounds of flags.
+const (
+	loopsMax = 256
+	// payloadMax keeps the buffers that follow from --max-payload within what the server counts with.
+	payloadMax = 256 << 20
+)
+
+const serveHelp = `Runs a Socket.IO server that relays events between its clients, in memory. It
+needs no configuration: official Socket.IO clients connect to port 3000, and a
+browser that opens http://localhost:3000/ gets a small chat to try it with.
+
+In the namespace "/" a client may send these events. Each is acknowledged, if
+the client asks for it, with an object: {"status":"ok"}, or {"error":"why not"}.
+
+  join     "room" or ["room","room"]
+           From now on the client gets what is published to the room.
+  leave    "room" or ["room","room"]
+           The opposite. A room it is not in is no error.
+  publish  {"event":"name","data":any,"room":"room"}
+           Sends the event with the data, which may hold binary values, to
+           everybody in the room, the sender too if it is in it; without a room
+           to everybody. The acknowledgement has the number of sockets that it
+           was sent to: {"status":"ok","count":2}. A socket's id is a room that
+           holds this socket.
+
+and gets, besides what is published:
+
+  count    number of sockets that are connected; once at the start, and when it
+           has changed, at most five times a second
+
+Names of rooms and events have 1 to 128 bytes without control characters. The
+names of Socket.IO's own events, such as "connect", and "count" cannot be
+published. A socket may be in 1,000 rooms.
+
+Other paths: /healthz answers 200 "ok", or 503 while the server stops; / is the
+demo page.
+
+SIGTERM or SIGINT ends the server: clients are told, and the exit code is 0.
+A second signal ends it at once.`
+
+// serveFlags is what the command line says. Immutable once parsed.
+type serveFlags struct {
+	addrs        []string
+	path         string
+	origins      []string
+	pingInterval time.Duration
+	pingTimeout  time.Duration
+	maxPayload   int
+	maxConns     int
+	loops        int
+	logLevel     string
+	logFormat    string
+	noDemo       bool
+}
+
+// newServeCommand is the broadcast node.
+func newServeCommand() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run a Socket.IO broadcast server",
+		Long:  serveHelp,
+		Example: `  siren serve
+  siren serve --addr :8080 --cors-origin https://app.example
+  siren serve --addr unix:///run/siren.sock --no-demo --log-format json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), cmd.ErrOrStderr()) },
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.addrs, "addr", []string{defaultAddr}, "address: tcp://host:port, host:port, :port or unix://path; may be repeated")
+	flags.StringVar(&f.path, "path", defaultPath, "path of Socket.IO, with or without a trailing slash")
+	flags.StringArrayVar(&f.origins, "cors-origin", nil, "origin whose pages may connect, or *; may be repeated. With a list, pages of other origins are refused")
+	flags.DurationVar(&f.pingInterval, "ping-interval", defaultPingInterval, "time between two heartbeats")
+	flags.DurationVar(&f.pingTimeout, "ping-timeout", defaultPingTimeout, "how long a client may take to answer one")
+	flags.IntVar(&f.maxPayload, "max-payload", defaultMaxPayload, "bytes of one message")
+	flags.IntVar(&f.maxConns, "max-conns", 0, "connections at once (default: what the limit of open files allows)")
+	flags.IntVar(&f.loops, "loops", 0, "event loops, up to 256 (default: one for each CPU the process may use)")
+	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	flags.BoolVar(&f.noDemo, "no-demo", false, "no demo page")
+	return cmd
+}
+
+// check refuses what is wrong on the command line before anything is started.
+func (f *serveFlags) check() error {
+	for _, d := range []struct {
+		name  string
+		value int64
+	}{
+		{"ping-interval", int64(f.pingInterval)}, {"ping-timeout", int64(f.pingTimeout)}, {"max-payload", int64(f.maxPayload)},
+	} {
+		// Zero would silently mean the default to the server.
+		if d.value <= 0 {
+			return fmt.Errorf("--%s must be greater than zero", d.name)
+		}
+	}
+	if f.maxPayload > payloadMax {
+		return fmt.Errorf("--max-payload must be at most %d", payloadMax)
+	}
+	if f.maxConns < 0 {
+		return errors.New("--max-conns must not be negative")
+	}
+	if f.loops < 0 || f.loops > loopsMax {
+		return fmt.Errorf("--loops must be between 0 and %d", loopsMax)
+	}
+	if !strings.HasPrefix(f.path, "/") || strings.Trim(f.path, "/") == "" {
+		return errors.New("--path must begin with a slash and be more than that")
+	}
+	for _, a := range f.addrs {
+		if a == "" {
+			return errors.New("--addr must not be empty")
+		}
+	}
+	return nil
+}
+
+// listenAddrs gives addresses without a scheme that of TCP.
+func listenAddrs(addrs []string) []string {
+	out := make([]string, len(addrs))
+	for i, a := range addrs {
+		if !strings.Contains(a, "://") {
+			a = "tcp://" + a
+		}
+		out[i] = a
+	}
+	return out
+}
+
+// logger writes to out in the format and from the level of the flags.
+func (f *serveFlags) logger(out io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	switch f.logLevel {
+	case "debug":
+		level = slog.LevelDebug
+	case "info":
+		level = slog.LevelInfo
+	case "warn":
+		level = slog.LevelWarn
+	case "error":
+		level = slog.LevelError
+	default:
+		return nil, fmt.Errorf("--log-level %q is none of debug, info, warn and error", f.logLevel)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch f.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(out, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(out, options)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q is neither text nor json", f.logFormat)
+}
+
+// run serves until ctx ends. What it returns is for the user to read.
+func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	log, err := f.logger(logs)
+	if err != nil {
+		return err
+	}
+	descriptors, err := raiseDescriptors()
+	if err != nil {
+		log.Warn("the limit of open files stays as it is", "err", err)
+	}
+	loops := f.loops
+	if loops == 0 {
+		loops = min(runtime.GOMAXPROCS(0), loopsMax)
+	}
+	cfg := server.Config{
+		Path: f.path, PingInterval: f.pingInterval, PingTimeout: f.pingTimeout, MaxPayload: f.maxPayload,
+		// The inbox must take the largest message, several times.
+		Inbox:    server.Inbox{MaxBytes: max(8<<20, 4*f.maxPayload)},
+		Queue:    server.Queue{MaxBytes: max(1<<20, 2*f.maxPayload)},
+		MaxConns: f.maxConns, MaxRooms: roomsMax, Loops: loops, Logger: log,
+		Fallback: newPages(ctx, f.path, !f.noDemo),
+	}
+	cfg.CORS = originsAllowed(f.origins)
+	srv, err := server.New(cfg)
+	if err != nil {
+		return err
+	}
+	serveBroadcast(srv.Of("/"))
+	addrs := listenAddrs(f.addrs)
+	log.Info("siren starting", "version", buildVersion(), "go", runtime.Version(),
+		"engine.io", engineProtocol, "socket.io", socketProtocol,
+		"addr", strings.Join(addrs, ","), "loops", loops, "descriptors", descriptors, "demo", !f.noDemo)
+	stopLogging := context.AfterFunc(ctx, func() { log.Info("siren stopping", "cause", context.Cause(ctx)) })
+	defer stopLogging()
+	if err := srv.ListenAndServe(ctx, addrs...); err != nil {
+		return listenError(err, addrs)
+	}
+	if ctx.Err() == nil {
+		return errors.New("the event loops ended by themselves")
+	}
+	log.Info("siren stopped")
+	return nil
+}
+
+// listenError says in plain words what most often keeps a server from listening.
+func listenError(err error, addrs []string) error {
+	where := strings.Join(addrs, ", ")
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("cannot listen on %s: the address is in use; stop who uses it, or choose another with --addr", where)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("cannot listen on %s: permission denied", where)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("cannot listen on %s: this machine does not have that address", where)
+	case errors.As(err, &dns):
+		return fmt.Errorf("cannot listen on %s: unknown host %q", where, dns.Name)
+	}
+	return err
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestServeRefusesFlags(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"--ping-interval 0s", "--ping-interval must be greater than zero"},
+		{"--ping-timeout -1s", "--ping-timeout must be greater than zero"},
+		{"--max-payload 0", "--max-payload must be greater than zero"},
+		{"--max-payload 268435457", "--max-payload must be at most 268435456"},
+		{"--max-conns -1", "--max-conns must not be negative"},
+		{"--max-conns 2000000000", "MaxConns"},
+		{"--loops 257", "--loops must be between 0 and 256"},
+		{"--loops -1", "--loops must be between 0 and 256"},
+		{"--path socket.io", "--path must begin with a slash"},
+		{"--path /", "--path must begin with a slash and be more"},
+		{"--log-level loud", `--log-level "loud"`},
+		{"--log-format xml", `--log-format "xml"`},
+		{"--addr=", "--addr must not be empty"},
+		{"--addr 3000", "missing port"},
+		{"--addr http://x:1", "neither tcp"},
+		{"--cors-origin * --cors-origin http://x", "stands alone"},
+		{"--unknown", "unknown flag"},
+		{"argument", "unknown command"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			var out logBuffer
+			args := append([]string{"serve"}, strings.Fields(c.args)...)
+			if !strings.Contains(c.args, "--addr") {
+				args = append(args, "--addr", "127.0.0.1:0")
+			}
+			code := execute(context.Background(), args, io.Discard, &out)
+			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+			last := lines[len(lines)-1]
+			if code != 1 || !strings.HasPrefix(last, "siren: ") || !strings.Contains(last, c.want) {
+				t.Errorf("exit code %d, output:\n%s", code, &out)
+			}
+		})
+	}
+}
+
+func TestServeAddressInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	var out logBuffer
+	code := execute(context.Background(), []string{"serve", "--addr", taken.Addr().String(), "--log-level", "error"}, io.Discard, &out)
+	text := out.String()
+	if code != 1 || strings.Count(text, "\n") != 1 || !strings.Contains(text, "siren: cannot listen on tcp://"+taken.Addr().String()) || !strings.Contains(text, "in use") {
+		t.Errorf("exit code %d, output %q", code, text)
+	}
+}
+
+func TestListenAddrs(t *testing.T) {
+	got := listenAddrs([]string{":3000", "localhost:1", "[::1]:2", "tcp4://x:3", "unix:///run/x"})
+	want := []string{"tcp://:3000", "tcp://localhost:1", "tcp://[::1]:2", "tcp4://x:3", "unix:///run/x"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// Every flag of the command is there with the default that the help names.
+func TestServeDefaults(t *testing.T) {
+	flags := newServeCommand().Flags()
+	for name, want := range map[string]string{
+		"addr": "[tcp://:3000]", "path": "/socket.io", "cors-origin": "[]", "ping-interval": "25s", "ping-timeout": "20s",
+		"max-payload": "1000000", "max-conns": "0", "loops": "0", "log-level": "info", "log-format": "text", "no-demo": "false",
+	} {
+		if f := flags.Lookup(name); f == nil || f.DefValue != want || f.Usage == "" {
+			t.Errorf("--%s: %+v, want the default %s", name, f, want)
+		}
+	}
+}
+
+// S34, and a clean end that clients are told of.
+func TestServeStartAndStop(t *testing.T) {
+	n := startNode(t, "--loops", "1")
+	for _, part := range []string{
+		"siren starting", "version=" + buildVersion(), "go=" + runtime.Version(), "engine.io=4", "socket.io=5",
+		"loops=1", "descriptors=", "addr=",
+	} {
+		if !strings.Contains(n.logs.String(), part) {
+			t.Errorf("the log has no %q:\n%s", part, n.logs)
+		}
+	}
+	c := n.dial(t)
+	if code := n.end(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if !strings.Contains(n.logs.String(), "siren stopping") || !strings.Contains(n.logs.String(), "siren stopped") {
+		t.Errorf("the log does not tell of the end:\n%s", n.logs)
+	}
+	// The connection is closed, not left hanging.
+	if _, err := io.Copy(io.Discard, c.conn); err != nil {
+		t.Logf("read at the end: %v", err)
+	}
+	if _, err := net.Dial("tcp", n.addr); err == nil {
+		t.Error("it listens still")
+	}
+}
+
+func TestServePages(t *testing.T) {
+	t.Parallel() // sessions that never come back hold up the end of each node
+	for _, c := range []struct {
+		args   []string
+		path   string
+		status int
+		has    string
+	}{
+		{nil, "/", 200, `name="socket-path" content="/socket.io/"`},
+		{[]string{"--path", "/live/"}, "/", 200, `content="/live/"`},
+		{[]string{"--path", "/live"}, "/live/?EIO=4&transport=polling", 200, `0{"sid"`},
+		{[]string{"--path", "/live/"}, "/live?EIO=4&transport=polling", 200, `"maxPayload":1000000`},
+		{[]string{"--path", "/live"}, "/socket.io/?EIO=4&transport=polling", 404, ""},
+		{[]string{"--ping-interval", "7s", "--ping-timeout", "3s", "--max-payload", "9000000"}, "/socket.io/?EIO=4&transport=polling", 200, `"pingInterval":7000,"pingTimeout":3000,"maxPayload":9000000`},
+		{[]string{"--no-demo"}, "/", 404, ""},
+		{[]string{"--no-demo"}, "/healthz", 200, "ok"},
+	} {
+		t.Run(strings.Join(append(c.args, c.path), " "), func(t *testing.T) {
+			t.Parallel()
+			n := startNode(t, c.args...)
+			r, err := http.Get("http://" + n.addr + c.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(r.Body)
+			_ = r.Body.Close()
+			if err != nil || r.StatusCode != c.status || !strings.Contains(string(body), c.has) {
+				t.Errorf("status %d, %v, body %.300s", r.StatusCode, err, body)
+			}
+		})
+	}
+}
+
+// S40: with a list of origins other pages are refused, on both transports; the
+// node's own page, and clients that are no pages, are not.
+func TestServeOrigins(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, "--cors-origin", "https://app.example")
+	for origin, ok := range map[string]bool{
+		"": true, "https://app.example": true, "http://" + n.addr: true, "https://evil.example": false, "null": false,
+	} {
+		c, err := n.tryDial(origin)
+		if (err == nil) != ok {
+			t.Errorf("WebSocket from %q: %v", origin, err)
+		}
+		if c != nil {
+			_ = c.conn.Close()
+		}
+		request, err := http.NewRequest("GET", "http://"+n.addr+"/socket.io/?EIO=4&transport=polling", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if origin != "" {
+			request.Header.Set("Origin", origin)
+		}
+		r, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Body.Close()
+		if (r.StatusCode == 200) != ok || (!ok && r.StatusCode != 403) {
+			t.Errorf("polling from %q: status %d", origin, r.StatusCode)
+		}
+	}
+}
+
+func TestServeUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	n := startNode(t, "--addr", "unix://"+path)
+	c := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		},
+	}}
+	r, err := c.Get("http://node/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Body.Close()
+	if r.StatusCode != 200 {
+		t.Errorf("status %d", r.StatusCode)
+	}
+	if code := n.end(t); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, n.logs)
+	}
+}
+
+func TestRaiseDescriptors(t *testing.T) {
+	got, err := raiseDescriptors()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if limit.Cur != limit.Max || got != limit.Cur {
+		t.Errorf("raised to %d, the limits are %d and %d", got, limit.Cur, limit.Max)
+	}
+}
