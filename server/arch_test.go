@@ -29,6 +29,7 @@ func TestImports(t *testing.T) {
 			"/session", "/room", "/poller", "/poller/wheel", "/codec/httpwire", "/codec/wsframe", "/codec/eio", "/codec/sio",
 		}, nil},
 		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire"}, []string{gnet}},
+		{"/bench/report", []string{"/bench", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire"}, []string{gnet}},
 	} {
 		t.Run(strings.TrimPrefix(row.pkg, "/"), func(t *testing.T) {
 			out, err := exec.Command("go", "list", "-deps", module+row.pkg).Output()
