@@ -150,7 +150,7 @@ const (
 	defaultMaxRooms       = 10_000
 	defaultMaxPendingAcks = 4096
 	defaultQueueBytes     = 4 << 20
-	defaultInboxEvents    = 4096
+	defaultInboxEvents    = 16 << 10
 	defaultInboxBytes     = 8 << 20
 	defaultConnectTimeout = 45 * time.Second
 	defaultAckTimeout     = 30 * time.Second
