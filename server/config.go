@@ -66,7 +66,8 @@ type Queue struct {
 
 // Inbox bounds the events of one socket that wait for their handlers.
 type Inbox struct {
-	// MaxEvents is the number of events behind the one whose handler runs. Default 4,096.
+	// MaxEvents is the number of events behind the one whose handler runs. Default 16,384: as many as one polling
+	// request may carry.
 	MaxEvents int
 	// MaxBytes is the sum of their payloads in bytes, that of the event whose handler runs included. Default 8 MiB. A
 	// socket that passes either is disconnected: an event loop cannot stop reading from one connection.
