@@ -396,9 +396,3 @@ func (s *fakeSession) end() {
 	}
 	s.changed.Broadcast()
 }
-
-// tickPacket is a Socket.IO packet as the load profile wants it.
-func tickPacket(n, size int, now int64) string {
-	text := fmt.Sprintf("#%010d:%019d:", n, now)
-	return tickPrefix + text + strings.Repeat("x", size-len(text)) + tickSuffix
-}

@@ -34,7 +34,7 @@ func (r *run) idle(ctx context.Context) error {
 			continue
 		}
 		// A floor has no heartbeats, so that there is nothing to wait for.
-		r.closeStages(r.alongside(ctx, floor, func(s *stage) error { return r.hold(ctx, s, time.Second, r.counts(i)) }))
+		r.closeStages(r.alongside(ctx, floor, func(s *stage) error { return r.hold(ctx, s, min(r.cfg.Duration, time.Second), r.counts(i)) }))
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ options() {
 	upgrade) echo "upgrade --subscribers $(sessions 200) --repeat 2 --warmup 1" ;;
 	storm) echo "storm --subscribers $(sessions 1000) --repeat 3" ;;
 	slow) echo "slow --subscribers $(sessions 100) --repeat 1" ;;
-	rooms) echo "rooms --members $(sessions 500) --subscribers $(sessions 4000) --broadcasts 20 --gap-us 200000 --repeat 2 --warmup 1" ;;
+	rooms) echo "rooms --members $(sessions 500) --subscribers $(sessions 4000) --broadcasts 20 --gap-us 100000 --repeat 2 --warmup 1" ;;
 	*) return 1 ;;
 	esac
 }

@@ -4,6 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+)
+
+// How the server's processes are looked for.
+const (
+	lookups     = 4
+	lookupEvery = 100 * time.Millisecond
 )
 
 // ErrConnect is wrapped by the error of Run when the publisher or every
@@ -106,6 +113,15 @@ func (r *run) findServer() error {
 		return nil
 	}
 	pids, err := listenerOwners(procRoot, r.target.addr)
+	// The table of sockets is not read at one moment: on a machine with many
+	// of them a line may be skipped while others come and go.
+	for range lookups - 1 {
+		if err == nil {
+			break
+		}
+		time.Sleep(lookupEvery)
+		pids, err = listenerOwners(procRoot, r.target.addr)
+	}
 	if err != nil {
 		r.result.note("no CPU and memory figures: " + err.Error())
 		return nil

@@ -114,6 +114,7 @@ func TestScenarios(t *testing.T) {
 }
 
 func TestFloorAlone(t *testing.T) {
+	t.Parallel()
 	cfg := quick("", KindFloor)
 	cfg.Command, cfg.Repeat, cfg.Gap = childCommand(t), 1, time.Millisecond
 	result := measure(t, cfg)
@@ -133,6 +134,7 @@ func TestFloorAlone(t *testing.T) {
 }
 
 func TestSeveralProcesses(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []Kind{KindFanout, KindEcho, KindStorm} {
 		cfg := quick((&fakeServer{}).start(t), kind)
 		cfg.Processes, cfg.Command, cfg.Repeat = 3, childCommand(t), 1
@@ -147,6 +149,7 @@ func TestSeveralProcesses(t *testing.T) {
 }
 
 func TestSeveralProcessesOnFaultyServer(t *testing.T) {
+	t.Parallel()
 	f := &fakeServer{alter: func(sub, n int, packet string) []string {
 		if sub == 4 && n == 3 {
 			return nil
@@ -194,6 +197,7 @@ func TestEchoFaults(t *testing.T) {
 }
 
 func TestStormRetries(t *testing.T) {
+	t.Parallel()
 	var refuse atomic.Int32
 	f := &fakeServer{admit: func(n int) bool { return n < 8 || refuse.Add(1) > 3 }}
 	cfg := quick(f.start(t), KindStorm)
@@ -205,6 +209,7 @@ func TestStormRetries(t *testing.T) {
 }
 
 func TestSlowSessionsThatTheServerEnds(t *testing.T) {
+	t.Parallel()
 	var burst atomic.Int32
 	f := &fakeServer{onTick: func(s *fakeSession, sub, n int) {
 		if sub == 0 && n == 10 && burst.Add(1) == 2 {
@@ -225,6 +230,7 @@ func TestSlowSessionsThatTheServerEnds(t *testing.T) {
 }
 
 func TestUpgradeScenarioRefused(t *testing.T) {
+	t.Parallel()
 	cfg := quick((&fakeServer{refuse: true}).start(t), KindUpgrade)
 	cfg.Repeat = 1
 	result := measure(t, cfg)
@@ -234,6 +240,7 @@ func TestUpgradeScenarioRefused(t *testing.T) {
 }
 
 func TestScenariosWithoutServer(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -250,6 +257,7 @@ func TestScenariosWithoutServer(t *testing.T) {
 }
 
 func TestScenarioEndsEarly(t *testing.T) {
+	t.Parallel()
 	cfg := quick((&fakeServer{}).start(t), KindIdle)
 	cfg.Duration, cfg.Timeout = time.Hour, 700*time.Millisecond
 	result := measure(t, cfg)
@@ -259,6 +267,7 @@ func TestScenarioEndsEarly(t *testing.T) {
 }
 
 func TestProgressIsTold(t *testing.T) {
+	t.Parallel()
 	cfg := quick((&fakeServer{}).start(t), KindFanout)
 	var phases []string
 	cfg.Progress = func(phase string, done, total int) {

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"errors"
+	"time"
 
 	gneterrors "github.com/panjf2000/gnet/v2/pkg/errors"
 	"golang.org/x/sys/unix"
@@ -22,10 +23,18 @@ func (acceptError) Error() string { return "poller: accept failed" }
 
 func init() { gneterrors.ErrAcceptSocket = acceptError{} }
 
+// acceptPause is how long a loop with a table of its own waits when accept has failed. There is no other brake: the loop
+// is told of the waiting connection again and again.
+const acceptPause = 10 * time.Millisecond
+
 // acceptFailed is called on gnet's acceptor when accept(2) has failed.
 func (e *Engine) acceptFailed(err error) {
 	if !fatalAccept(err) {
-		e.gate.starve()
+		if e.config.PrivateFiles {
+			time.Sleep(acceptPause)
+		} else {
+			e.gate.starve()
+		}
 		return
 	}
 	if e.failed.Swap(true) {

@@ -49,7 +49,7 @@ type Config struct {
 	Loops int
 
 	// MaxConns is how many connections are served at once; more get Reject. Default: the limit of open files
-	// (RLIMIT_NOFILE) minus FDReserve. It is an error when both together exceed that limit.
+	// (RLIMIT_NOFILE) minus FDReserve. It is an error when both together exceed that limit. See PrivateFiles.
 	MaxConns int
 	// FDReserve is how many file descriptors are kept for all else: what sits in the listen queues when the cap is
 	// reached, rejected connections that linger, the process's own files. Default: Backlog per address + 384.
@@ -95,6 +95,16 @@ type Config struct {
 	// ReusePort gives each loop a listening socket of its own (SO_REUSEPORT) in place of one acceptor. Several
 	// processes may share the port then. Backlog applies to the first loop's socket only. Ignored with a unix address.
 	ReusePort bool
+	// PrivateFiles is an experiment, for tests with more connections than one process may have open files: each loop gets
+	// a listener of its own (as with ReusePort), an operating system thread of its own, and before Start returns that thread
+	// gets a table of file descriptors of its own. RLIMIT_NOFILE, which counts per table, then holds for each loop:
+	// FDReserve is what each loop keeps, and MaxConns is by default Loops times the rest. Backlog applies to each loop.
+	//
+	// It needs Linux with /proc, only tcp addresses, and no other engine that starts in this process later (ErrPrivateFiles).
+	// Code on the loops must not touch descriptors of its own: a number that was opened after Start means something
+	// else there, such as a connection, and sockets opened before are closed there. Other files opened before, such as
+	// standard error, are the same on all loops, and stay open there until the engine ends.
+	PrivateFiles bool
 
 	// Logger gets what the engine and gnet have to say. Default: slog.Default().
 	Logger *slog.Logger
@@ -109,6 +119,10 @@ const rejectBytesMax = 16 << 10
 func (c Config) withDefaults() Config {
 	fill(&c.Loops, min(runtime.GOMAXPROCS(0), loopsMax))
 	fill(&c.Backlog, DefaultBacklog)
+	if c.PrivateFiles {
+		c.ReusePort = true
+		fill(&c.FDReserve, DefaultFDReserveBase+filesPerLoop*c.Loops)
+	}
 	fill(&c.FDReserve, len(c.Addrs)*c.Backlog+DefaultFDReserveBase)
 	fill(&c.QueueBytesMax, DefaultQueueBytesMax)
 	fill(&c.ReadBufferBytes, DefaultReadBufferBytes)
@@ -170,9 +184,12 @@ func (c *Config) validate(filesMax int) error {
 }
 
 func (c *Config) validateConns(filesMax int) error {
-	room := filesMax - c.FDReserve
+	room := c.tableConns(filesMax)
 	if room < 1 {
 		return &ConfigError{"FDReserve", fmt.Sprintf("%d leaves nothing of %d open files (RLIMIT_NOFILE) for connections; lower Backlog or FDReserve, or raise the limit", c.FDReserve, filesMax)}
+	}
+	if c.PrivateFiles {
+		room = min(room, math.MaxInt32/c.Loops) * c.Loops
 	}
 	if c.MaxConns > room {
 		return &ConfigError{"MaxConns", fmt.Sprintf("%d with an FDReserve of %d exceeds the limit of %d open files (RLIMIT_NOFILE)", c.MaxConns, c.FDReserve, filesMax)}
@@ -180,6 +197,9 @@ func (c *Config) validateConns(filesMax int) error {
 	fill(&c.MaxConns, room)
 	return nil
 }
+
+// tableConns is how many connections have room in one table of descriptors.
+func (c *Config) tableConns(filesMax int) int { return filesMax - c.FDReserve }
 
 // openFilesMax returns the process's soft limit of open files, which Go raises to the hard limit at start.
 func openFilesMax() (int, error) {

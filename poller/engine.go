@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -34,12 +35,16 @@ type Engine struct {
 	admitted   atomic.Int64 // connections counted against MaxConns
 	rejecting  atomic.Int64 // rejected ones that still have a descriptor
 	rejectsMax int64        // how many of these may linger
+	loopConns  int64        // how many connections one loop may have
 	refusing   atomic.Bool
 
 	started  atomic.Bool
 	stopping atomic.Bool
 	failed   atomic.Bool // accept failed for good
+	claimed  bool        // it has claimed privateRunning
 	booted   chan struct{}
+	looping  chan struct{} // with PrivateFiles: closed when gnet has made its loops
+	ticked   sync.Once     // closes looping
 	done     chan struct{}
 
 	mu       sync.Mutex
@@ -66,19 +71,31 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.validate(filesMax); err != nil {
 		return nil, err
 	}
+	if err := cfg.validatePrivate(addrs); err != nil {
+		return nil, err
+	}
 	for _, a := range addrs {
 		cfg.ReusePort = cfg.ReusePort && a.network != "unix"
 	}
 	e := &Engine{
 		config: cfg, addrs: addrs, kicker: newKicker(cfg.Loops), logger: &gnetLogger{log: cfg.Logger},
-		booted: make(chan struct{}), done: make(chan struct{}),
+		booted: make(chan struct{}), looping: make(chan struct{}), done: make(chan struct{}),
 	}
 	e.logger.onAccept = e.acceptFailed
 	e.gate.nudge = e.nudge
 	backlogs := min(len(addrs)*cfg.Backlog, cfg.FDReserve)
+	if cfg.PrivateFiles {
+		backlogs = 0
+	}
 	spare := cfg.FDReserve - backlogs
 	e.rejectsMax = int64(spare / lingerShare)
 	e.gate.danger = filesMax - backlogs - spare/2
+	e.loopConns = math.MaxInt64
+	if cfg.PrivateFiles {
+		// A loop refuses right after it has accepted, so the cap is enough, and the gate is of the wrong table.
+		e.gate.danger = math.MaxInt
+		e.loopConns = int64(cfg.tableConns(filesMax))
+	}
 	e.shown.Store(&map[gnet.EventLoop]*Loop{})
 	for i := range cfg.Loops {
 		e.loops = append(e.loops, newLoop(e, i))
@@ -95,9 +112,14 @@ func (e *Engine) Start() error {
 		}
 		return ErrStarted
 	}
-	holds, err := e.probe()
+	var holds []net.Listener
+	err := e.claimFiles()
+	if err == nil {
+		holds, err = e.probe()
+	}
 	if err != nil {
 		closeAll(holds)
+		e.releaseFiles()
 		e.mu.Lock()
 		e.err = err
 		e.mu.Unlock()
@@ -113,13 +135,22 @@ func (e *Engine) Start() error {
 	select {
 	case <-e.booted:
 		closeAll(holds)
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		return e.bootErr
+		return e.ready()
 	case err := <-ended:
 		closeAll(holds)
 		return err
 	}
+}
+
+// ready returns what went wrong at boot, and gives the loops their own descriptors, if they are to have them.
+func (e *Engine) ready() error {
+	e.mu.Lock()
+	err := e.bootErr
+	e.mu.Unlock()
+	if err != nil || !e.config.PrivateFiles {
+		return err
+	}
+	return e.isolate()
 }
 
 func (e *Engine) probe() (holds []net.Listener, err error) {
@@ -157,7 +188,7 @@ func (e *Engine) run() error {
 		gnet.WithReadBufferCap(e.config.ReadBufferBytes),
 		gnet.WithWriteBufferCap(writeBytesMax),
 		gnet.WithSocketSendBuffer(e.config.SendBufferBytes),
-		gnet.WithTicker(false),
+		gnet.WithTicker(e.config.PrivateFiles),
 		gnet.WithLockOSThread(false),
 		gnet.WithLogger(e.logger),
 	)
@@ -245,6 +276,8 @@ func (e *Engine) finish(err error) {
 	e.kicker.stop()
 	e.gate.close()
 	e.runLast()
+	e.awaitThreads()
+	e.releaseFiles()
 
 	e.mu.Lock()
 	e.err = e.endCause(err)

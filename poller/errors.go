@@ -23,6 +23,9 @@ var (
 	ErrStarted = errors.New("poller: engine already started")
 	// ErrEnded: gnet ended without Stop, for example because a listening socket broke. See Engine.Err.
 	ErrEnded = errors.New("poller: engine ended by itself")
+	// ErrPrivateFiles: an engine with Config.PrivateFiles runs in this process. Its loops could not wake those of an
+	// engine that starts later: their descriptors mean something else there.
+	ErrPrivateFiles = errors.New("poller: an engine with PrivateFiles runs, no other can start")
 )
 
 // ConfigError names the Config field that cannot be used as it is. It is immutable.

@@ -30,20 +30,29 @@ func (h *handler) OnShutdown(gnet.Engine) {
 	e.gate.close()
 }
 
-// OnTick is not used: timers are the loops' own.
-func (h *handler) OnTick() (time.Duration, gnet.Action) { return time.Hour, gnet.None }
+// OnTick tells that gnet has made all its loops; it ticks only with PrivateFiles. Timers are the loops' own.
+func (h *handler) OnTick() (time.Duration, gnet.Action) {
+	h.engine().ticked.Do(func() { close(h.looping) })
+	return time.Hour, gnet.None
+}
 
 // OnOpen admits a connection or turns it away.
 func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	e := h.engine()
 	l := e.loopOf(gc.EventLoop())
+	if e.config.PrivateFiles && l.thread == 0 {
+		e.isolated(l.isolate(gc.Fd()))
+	}
+	if _, ok := gc.Context().(envoy); ok {
+		return nil, gnet.Close
+	}
 	l.enter()
 	defer l.leave()
 	l.chain.sawRead = true
 	e.gate.see(gc.Fd())
 
 	c := &Conn{loop: l, gc: gc}
-	if !e.admit() {
+	if !e.admit(l) {
 		l.reject(c)
 		return nil, gnet.None
 	}
@@ -55,9 +64,9 @@ func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	return nil, gnet.None
 }
 
-// admit counts one connection against MaxConns; forget takes it off again.
-func (e *Engine) admit() bool {
-	if e.refusing.Load() {
+// admit counts one connection against MaxConns, and what the loop's table has room for; forget takes it off again.
+func (e *Engine) admit(l *Loop) bool {
+	if e.refusing.Load() || l.counters.conns.Load() >= e.loopConns {
 		return false
 	}
 	if e.admitted.Add(1) > int64(e.config.MaxConns) {

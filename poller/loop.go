@@ -26,6 +26,7 @@ type Loop struct {
 	dead   bool           // guarded by wakeMu: gnet closes its event file, nobody may touch it any more
 	kicked atomic.Bool    // waits in the kicker's channel
 	driver atomic.Int64   // goroutine id, for OnLoop
+	thread int            // with PrivateFiles: the thread that is the loop's own; 0: not yet. Written on the loop
 
 	mailbox  mailbox
 	counters counters
@@ -144,7 +145,7 @@ func (l *Loop) arm() {
 	l.alarmAt = when
 	delay := time.Duration(max(when-l.now, 0))
 	if l.alarm == nil {
-		l.alarm = time.AfterFunc(delay, l.schedule)
+		l.alarm = time.AfterFunc(delay, l.ring)
 	} else {
 		l.alarm.Reset(delay)
 	}

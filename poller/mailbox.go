@@ -1,6 +1,9 @@
 package poller
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // mailboxKeep is the largest capacity of a task slice that is kept when the mailbox is empty.
 const mailboxKeep = 1 << 13
@@ -26,6 +29,10 @@ type mailbox struct {
 	scheduled bool   // guarded by mu: a turn is on its way or running, nobody needs to wake the loop
 	closed    bool   // guarded by mu: the engine has ended
 	taken     int    // guarded by mu: tasks in run that are not run yet, as of the end of the latest turn
+
+	// rung is set when a deadline has come that no turn has looked at yet. What comes in the middle of a turn, after
+	// that has looked, makes settle report true.
+	rung atomic.Bool
 
 	run  []Task // loop-owned: the batch taken out last
 	head int    // loop-owned: the next of run
@@ -108,7 +115,7 @@ func (m *mailbox) settle(busy bool) (more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.taken = len(m.run) - m.head
-	if m.taken > 0 || len(m.in) > 0 || busy {
+	if m.taken > 0 || len(m.in) > 0 || busy || m.rung.Load() {
 		return true
 	}
 	m.scheduled = false
@@ -160,6 +167,12 @@ func (l *Loop) post(t Task, limit int) bool {
 		return false
 	}
 	return true
+}
+
+// ring asks for a turn that looks at the timers. Safe for concurrent use.
+func (l *Loop) ring() {
+	l.mailbox.rung.Store(true)
+	l.schedule()
 }
 
 // schedule asks for a turn of this loop. Safe for concurrent use.

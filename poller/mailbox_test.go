@@ -150,12 +150,27 @@ func TestFloodOfPostsDoesNotStarveSockets(t *testing.T) {
 	}
 }
 
+// A deadline may come in the middle of a turn that has looked at its timers already.
+func TestTimerDueDuringATurnIsNotLost(t *testing.T) {
+	e := start(t, Config{Accept: newHub().accept, Loops: 1, TimerResolution: time.Millisecond})
+	l := e.Loops()[0]
+	fired := make(chan struct{})
+	late := &funcTimer{fn: func() { close(fired) }}
+	long := &funcTimer{fn: func() { time.Sleep(60 * time.Millisecond) }}
+	on(t, l, func() { late.set(l, l.Now()+int64(20*time.Millisecond)) })
+	on(t, l, func() {
+		long.set(l, l.Now()+int64(time.Millisecond))
+		time.Sleep(4 * time.Millisecond) // so that it is due in this turn, and late is not
+	})
+	recv(t, fired, "timer")
+}
+
 type panicTask struct {
 	loop *Loop
 	told chan any
 }
 
-func (p *panicTask) Run(int)               { panic("task") }
+func (p *panicTask) Run(int)                 { panic("task") }
 func (p *panicTask) Panicked(l *Loop, v any) { p.told <- v; panic("again") }
 func (p *panicTask) Expire(int64)            { panic("timer") }
 

@@ -15,10 +15,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(stormEnv) != "" {
-		os.Exit(stormChild())
+	if mode := os.Getenv(stormEnv); mode != "" {
+		os.Exit(stormChild(mode))
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(),
+		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*goWorker).run.func1")) // gnet keeps its pool a while
 }
 
 // deadline bounds every wait of the tests; nothing asserts how long something takes.

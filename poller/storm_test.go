@@ -23,8 +23,14 @@ const stormEnv = "POLLER_TEST_STORM"
 
 const stormFiles = 256
 
+// children are other programs that the test binary can be.
+var children = map[string]func() int{}
+
 // stormChild serves until its standard input ends and reports how it went.
-func stormChild() int {
+func stormChild(mode string) int {
+	if child := children[mode]; child != nil {
+		return child()
+	}
 	limit := unix.Rlimit{Cur: stormFiles, Max: stormFiles}
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		fmt.Println("error", err)
@@ -33,12 +39,12 @@ func stormChild() int {
 	h := newHub()
 	h.opened = make(chan *peer, 1<<20)
 	h.receive = echo
-	if os.Getenv(stormEnv) == "slow" {
+	if mode == "slow" {
 		h.onOpen = func(*peer) { time.Sleep(2 * time.Millisecond) } // the loops are far behind the acceptor
 	}
 	cfg := Config{Addrs: []string{"tcp://127.0.0.1:0"}, Backlog: 32, FDReserve: 128, Loops: 2, Accept: h.accept,
 		Reject: []byte("busy\n"), Logger: quiet()}
-	if os.Getenv(stormEnv) == "unguarded" {
+	if mode == "unguarded" {
 		cfg.FDReserve = 1 // MaxConns is above what the process can have: accept fails
 	}
 	e, err := New(cfg)

@@ -118,6 +118,7 @@ func (l *Loop) clock() int64 {
 
 // expire fires the timers that are due.
 func (l *Loop) expire() {
+	l.mailbox.rung.Store(false) // what rings from here on may be too late for this look
 	l.clock()
 	if l.alarmAt != 0 && l.alarmAt <= l.now {
 		l.alarmAt = 0 // it has fired, or fires for nothing

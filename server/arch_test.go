@@ -29,6 +29,11 @@ func TestImports(t *testing.T) {
 			"/session", "/room", "/poller", "/poller/wheel", "/codec/httpwire", "/codec/wsframe", "/codec/eio", "/codec/sio",
 		}, nil},
 		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire"}, []string{gnet}},
+		// The simulation runs the server on fake loops; poller and gnet come in through server.
+		{"/bench/sim", []string{
+			"/bench", "/server", "/session", "/room", "/poller", "/poller/wheel", "/poller/pollertest",
+			"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire",
+		}, nil},
 		{"/bench/report", []string{"/bench", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire"}, []string{gnet}},
 	} {
 		t.Run(strings.TrimPrefix(row.pkg, "/"), func(t *testing.T) {

@@ -41,7 +41,7 @@ func newClient(srv *Server, sess *session.Session) *client {
 // shard is the index of the session's loop. Safe for concurrent use, as is loop.
 func (c *client) shard() int { return c.sess.Shard().Index() }
 
-func (c *client) loop() eventLoop { return c.srv.loops[c.shard()] }
+func (c *client) loop() EventLoop { return c.srv.loops[c.shard()] }
 
 func (c *client) stopConnectTimer() {
 	if c.timer != nil {

@@ -72,11 +72,9 @@ func newRig(t testing.TB, cfg Config) *rig {
 			t.Run(0)
 		}
 	}
-	srv.loops = []eventLoop{l}
-	if srv.engine, err = session.New(srv.cfg.session(), app{srv}, []session.Loop{l}, nil); err != nil {
+	if _, err = srv.Attach([]EventLoop{l}, nil); err != nil {
 		t.Fatal(err)
 	}
-	srv.state.Store(serverOpen)
 	return &rig{srv, l}
 }
 

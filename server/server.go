@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -21,15 +20,6 @@ import (
 // of tests have the identical type.
 type task = interface{ Run(loop int) }
 
-// eventLoop is an event loop as this package sees it.
-type eventLoop interface {
-	session.Loop
-	// Post is FIFO and never refuses; TryPost refuses when the mailbox is full, which Full tells. Safe for concurrent use.
-	Post(t task)
-	TryPost(t task) bool
-	Full() bool
-}
-
 // serverState is where a server is in its life.
 const (
 	serverNew = iota
@@ -44,6 +34,8 @@ type Server struct {
 	limits sio.Limits
 	inbox  session.InboxLimits
 	nloops int
+	// privateFiles is poller.Config's.
+	privateFiles bool
 	// log, eio and sio are the groups of Config.Logger: the server's life, Engine.IO, Socket.IO.
 	log, eio, sio *slog.Logger
 
@@ -55,9 +47,10 @@ type Server struct {
 	root   *Namespace
 
 	state atomic.Int32
-	// life is held while Listen starts what follows, and guards it; loops are set before the first connection.
+	// life is held while Listen or Attach starts what follows, and guards it; loops are set before the first
+	// connection. poller stays nil when the loops are somebody else's.
 	life   sync.RWMutex
-	loops  []eventLoop
+	loops  []EventLoop
 	engine *session.Engine
 	poller *poller.Engine
 
@@ -129,7 +122,7 @@ func (srv *Server) Listen(addrs ...string) error {
 	switch srv.state.Load() {
 	case serverNew:
 	case serverOpen:
-		return errors.New("server: Listen was called before")
+		return errBegun
 	default:
 		return ErrClosed
 	}
@@ -147,15 +140,14 @@ func (srv *Server) start(addrs []string) error {
 	if err != nil {
 		return err
 	}
-	loops := make([]session.Loop, 0, srv.nloops)
+	loops := make([]EventLoop, 0, srv.nloops)
 	for _, l := range p.Loops() {
 		loops = append(loops, l)
-		srv.loops = append(srv.loops, l)
 	}
 	borrow := func(c session.StreamConn, home int) session.Conn {
 		return c.(*poller.Conn).Borrow(p.Loops()[home])
 	}
-	if srv.engine, err = session.New(srv.sessionConfig(), app{srv}, loops, borrow); err != nil {
+	if err := srv.attach(loops, borrow); err != nil {
 		return err
 	}
 	srv.poller = p
@@ -181,7 +173,7 @@ func (srv *Server) pollerConfig(addrs []string) poller.Config {
 		Addrs: addrs, Loops: srv.nloops, MaxConns: srv.cfg.MaxConns, WriteTimeout: srv.cfg.WriteTimeout,
 		QueueBytesMax:   max(srv.cfg.MaxResponse, srv.cfg.MaxPayload, srv.cfg.Queue.MaxBytes) + 64<<10,
 		RestBytesMax:    restBytes(&srv.cfg),
-		TimerResolution: sc.Resolution(), Logger: srv.log, Reject: tooMany,
+		TimerResolution: sc.Resolution(), Logger: srv.log, Reject: tooMany, PrivateFiles: srv.privateFiles,
 		Accept: func(c *poller.Conn) poller.Receiver { return srv.engine.Accept(c, c.Loop().Index()) },
 	}
 }
@@ -198,7 +190,7 @@ var tooMany = httpwire.AppendResponse(nil, &httpwire.Response{
 	Header: []string{"Retry-After", "5"}, Close: true,
 })
 
-// Addr is the address the server listens on; nil before Listen.
+// Addr is the address the server listens on; nil before Listen, and for an attached server.
 func (srv *Server) Addr() net.Addr {
 	p, _ := srv.running()
 	if p == nil {
@@ -207,7 +199,7 @@ func (srv *Server) Addr() net.Addr {
 	return p.Addr()
 }
 
-// running is what Listen has started; nil before.
+// running is what Listen has started; nil before. An attached server has no poller.
 func (srv *Server) running() (*poller.Engine, *session.Engine) {
 	srv.life.RLock()
 	defer srv.life.RUnlock()
@@ -250,14 +242,17 @@ func (srv *Server) close() error {
 	p, engine := srv.poller, srv.engine
 	srv.life.Unlock()
 	defer srv.state.Store(serverClosed)
-	if p == nil {
+	if engine == nil {
 		return nil
 	}
 	engine.Close(ServerShutdown)
 	waitUntil(closeSessions, func() bool { return engine.Sessions() == 0 })
-	ctx, cancel := context.WithTimeout(context.Background(), closeSessions)
-	defer cancel()
-	err := p.Stop(ctx)
+	var err error
+	if p != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeSessions)
+		defer cancel()
+		err = p.Stop(ctx)
+	}
 	waitUntil(closeHandlers, func() bool { return srv.jobs.Load() == 0 })
 	srv.log.Info("closed")
 	return err

@@ -13,7 +13,7 @@ type counters struct {
 
 // Stats are the counters of a server since its start.
 type Stats struct {
-	// Poller counts connections, writes and bytes; Sessions the Engine.IO layer.
+	// Poller counts connections, writes and bytes, on loops of the server's own; Sessions the Engine.IO layer.
 	Poller   poller.Stats
 	Sessions session.Stats
 	// Panics and Failures count handlers that panicked or returned an error.
@@ -36,8 +36,12 @@ func (srv *Server) Stats() Stats {
 		InboxFull: srv.stats.inboxFull.Load(), UnknownAcks: srv.stats.unknownAcks.Load(),
 		QueueFull: srv.stats.queueFull.Load(), LateEmits: srv.stats.late.Load(), EarlyDrops: srv.stats.early.Load(), Handlers: int(srv.jobs.Load()),
 	}
-	if p, engine := srv.running(); p != nil {
-		s.Poller, s.Sessions = p.Stats(), engine.Stats()
+	p, engine := srv.running()
+	if p != nil {
+		s.Poller = p.Stats()
+	}
+	if engine != nil {
+		s.Sessions = engine.Stats()
 	}
 	return s
 }

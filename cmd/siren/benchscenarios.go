@@ -24,9 +24,14 @@ type scenario struct {
 	groups   []flagGroup
 }
 
+// exampleURL is the server of the examples.
+const exampleURL = " --url http://127.0.0.1:3000"
+
 // scenarios are all commands but the fan-out, in the order of the help text.
-func scenarios() []scenario {
-	const url = " --url http://127.0.0.1:3000"
+func scenarios() []scenario { return append(sessionScenarios(), messageScenarios()...) }
+
+// sessionScenarios are those about sessions that come and go.
+func sessionScenarios() []scenario {
 	return []scenario{
 		{
 			kind: bench.KindConnect, short: "Open sessions and end them: rate, latency and cost of a handshake",
@@ -34,7 +39,7 @@ func scenarios() []scenario {
 that were accepted in the main namespace, and ends all of them. Over WebSocket
 a handshake is GET, 101, the open packet and CONNECT; over polling GET, POST,
 GET.`,
-			example:  "  siren bench connect" + url + " --subscribers 5000\n  siren bench connect" + url + " --transport polling",
+			example:  "  siren bench connect" + exampleURL + " --subscribers 5000\n  siren bench connect" + exampleURL + " --transport polling",
 			defaults: scenarioDefaults{subscribers: 2000, repeat: 5, warmup: 1, transport: bench.TransportWebSocket},
 			groups:   []flagGroup{serverFlags, transportFlag},
 		},
@@ -42,33 +47,15 @@ GET.`,
 			kind: bench.KindIdle, short: "Hold sessions that do nothing: memory and cost of being there",
 			long: `Opens sessions and holds them while their heartbeats go on. Only a freshly
 started server gives a useful figure of its memory.`,
-			example:  "  siren bench idle" + url + " --subscribers 10000 --duration 60s",
+			example:  "  siren bench idle" + exampleURL + " --subscribers 10000 --duration 60s",
 			defaults: scenarioDefaults{subscribers: 5000, repeat: 1, transport: bench.TransportWebSocket, duration: 30 * time.Second},
 			groups:   []flagGroup{serverFlags, transportFlag, durationFlag},
-		},
-		{
-			kind: bench.KindEcho, short: "Events with an acknowledgement: latency and cost of a round trip",
-			long: `Sends events that the server acknowledges with what they carry, and checks
-every answer. A closed loop keeps a number of them in flight. An open loop
-sends them at a rate whatever the server does, and times each from the moment
-at which it was to be sent, so that no delay is left out.`,
-			example:  "  siren bench echo" + url + " --concurrency 64\n  siren bench echo" + url + " --rate 5000",
-			defaults: scenarioDefaults{subscribers: 100, size: bench.DefaultSize, repeat: 5, warmup: 1, transport: bench.TransportWebSocket, duration: bench.DefaultDuration},
-			groups:   []flagGroup{serverFlags, transportFlag, sizeFlag, durationFlag, echoFlags},
-		},
-		{
-			kind: bench.KindPolling, short: "Sessions without a WebSocket: cost of a handshake, a broadcast and a POST",
-			long: `Measures long-polling alone: handshakes, a paced broadcast in which each
-message has a response of its own, and events with an acknowledgement.`,
-			example:  "  siren bench polling" + url,
-			defaults: scenarioDefaults{subscribers: 500, broadcasts: 100, size: bench.DefaultSize, repeat: 3, warmup: 1, gapMicros: 20000, duration: bench.DefaultDuration},
-			groups:   []flagGroup{serverFlags, sizeFlag, burstFlags, durationFlag, echoFlags},
 		},
 		{
 			kind: bench.KindUpgrade, short: "Move sessions from polling to WebSocket: rate and cost, with and without messages",
 			long: `Upgrades sessions that are at rest, and sessions that get messages meanwhile.
 The messages are checked as in a fan-out: none may be lost on the way.`,
-			example:  "  siren bench upgrade" + url + " --subscribers 1000",
+			example:  "  siren bench upgrade" + exampleURL + " --subscribers 1000",
 			defaults: scenarioDefaults{subscribers: 500, broadcasts: 100, size: bench.DefaultSize, repeat: 3, warmup: 1, gapMicros: 20000},
 			groups:   []flagGroup{serverFlags, sizeFlag, burstFlags},
 		},
@@ -76,16 +63,40 @@ The messages are checked as in a fan-out: none may be lost on the way.`,
 			kind: bench.KindStorm, short: "Cut all sessions at once and have them come back at once",
 			long: `Resets all connections, connects all of them again without waiting, and
 counts until everybody is back and has had an echo answered.`,
-			example:  "  siren bench storm" + url + " --subscribers 5000",
+			example:  "  siren bench storm" + exampleURL + " --subscribers 5000",
 			defaults: scenarioDefaults{subscribers: 2000, size: bench.DefaultSize, repeat: 3},
 			groups:   []flagGroup{serverFlags, sizeFlag},
+		},
+	}
+}
+
+// messageScenarios are those about what goes over the sessions, and the floor.
+func messageScenarios() []scenario {
+	return []scenario{
+		{
+			kind: bench.KindEcho, short: "Events with an acknowledgement: latency and cost of a round trip",
+			long: `Sends events that the server acknowledges with what they carry, and checks
+every answer. A closed loop keeps a number of them in flight. An open loop
+sends them at a rate whatever the server does, and times each from the moment
+at which it was to be sent, so that no delay is left out.`,
+			example:  "  siren bench echo" + exampleURL + " --concurrency 64\n  siren bench echo" + exampleURL + " --rate 5000",
+			defaults: scenarioDefaults{subscribers: 100, size: bench.DefaultSize, repeat: 5, warmup: 1, transport: bench.TransportWebSocket, duration: bench.DefaultDuration},
+			groups:   []flagGroup{serverFlags, transportFlag, sizeFlag, durationFlag, echoFlags},
+		},
+		{
+			kind: bench.KindPolling, short: "Sessions without a WebSocket: cost of a handshake, a broadcast and a POST",
+			long: `Measures long-polling alone: handshakes, a paced broadcast in which each
+message has a response of its own, and events with an acknowledgement.`,
+			example:  "  siren bench polling" + exampleURL,
+			defaults: scenarioDefaults{subscribers: 500, broadcasts: 100, size: bench.DefaultSize, repeat: 3, warmup: 1, gapMicros: 20000, duration: bench.DefaultDuration},
+			groups:   []flagGroup{serverFlags, sizeFlag, burstFlags, durationFlag, echoFlags},
 		},
 		{
 			kind: bench.KindSlow, short: "Some subscribers stop reading: what it does to the others and to the memory",
 			long: `Makes the same paced fan-out twice: while everybody reads, and while some
 sessions do not. Compares the latency of the others, and tells what the server
 did with the slow ones.`,
-			example:  "  siren bench slow" + url + " --slow 1",
+			example:  "  siren bench slow" + exampleURL + " --slow 1",
 			defaults: scenarioDefaults{subscribers: 200, broadcasts: 2000, size: 4096, repeat: 3, gapMicros: 5000},
 			groups:   []flagGroup{serverFlags, sizeFlag, burstFlags, slowFlag},
 		},
@@ -94,7 +105,7 @@ did with the slow ones.`,
 			long: `Publishes to a room that grows from --members to --subscribers by doubling.
 Only the number of members is varied: in how many rooms a member is would need
 an event that the load profile does not have.`,
-			example:  "  siren bench rooms" + url + " --members 1000 --subscribers 16000",
+			example:  "  siren bench rooms" + exampleURL + " --members 1000 --subscribers 16000",
 			defaults: scenarioDefaults{subscribers: 8000, broadcasts: 50, size: bench.DefaultSize, repeat: 3, warmup: 1, gapMicros: 100000, transport: bench.TransportWebSocket},
 			groups:   []flagGroup{serverFlags, transportFlag, sizeFlag, burstFlags, membersFlag},
 		},

@@ -125,7 +125,7 @@ func (c *Conn) enqueue(frame []byte) {
 		c.flags |= flagDirty
 		c.loop.dirty = append(c.loop.dirty, c)
 	}
-	c.loop.Do(func() {}) // outside of an entry the flush is now
+	c.loop.entered() // outside of an entry the flush is now
 }
 
 func (c *Conn) queueMax() int {
@@ -172,7 +172,7 @@ func (c *Conn) afterwards() {
 		c.flags |= flagAfter
 		c.loop.after = append(c.loop.after, c)
 	}
-	c.loop.Do(func() {})
+	c.loop.entered()
 }
 
 // settle is the connection's part between two entries.

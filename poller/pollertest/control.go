@@ -18,6 +18,19 @@ func (c *Conn) Feed(data []byte) {
 	})
 }
 
+// FeedInPlace is Feed without the copy, for simulations: the receiver gets data itself, and may change it.
+func (c *Conn) FeedInPlace(data []byte) {
+	if len(c.rest) > 0 {
+		c.Feed(data)
+		return
+	}
+	c.loop.Do(func() {
+		if c.flags&flagsEnding == 0 {
+			c.feed(data)
+		}
+	})
+}
+
 // FeedSplit feeds data in pieces of size bytes.
 func (c *Conn) FeedSplit(data []byte, size int) {
 	for len(data) > 0 {

@@ -14,9 +14,20 @@ const (
 	start = int64(time.Hour)
 	// roundsMax bounds RunUntilIdle, for tasks that post themselves for ever.
 	roundsMax = 1_000_000
+	// batchKeep bounds the places for tasks that are kept.
+	batchKeep = 1 << 16
 )
 
-// Loop is a fake event loop. It is loop-owned by the test's goroutine except for PostFunc.
+// task is what is posted. It is an alias, so that package poller and its users have the identical type.
+type task = interface{ Run(loop int) }
+
+// plainFunc is a posted function; as it is one word, it is posted without an allocation.
+type plainFunc func()
+
+// Run implements task.
+func (f plainFunc) Run(int) { f() }
+
+// Loop is a fake event loop. It is loop-owned by the test's goroutine except for the posts.
 type Loop struct {
 	index int
 	now   int64
@@ -24,10 +35,14 @@ type Loop struct {
 	depth int
 
 	mu     sync.Mutex
-	posted []func() // guarded by mu
+	posted []task // guarded by mu
+	// batch is the emptied list that posted is swapped with; nil while its tasks run.
+	batch []task
 
-	after   []*Conn
-	dirty   []*Conn
+	after []*Conn
+	dirty []*Conn
+	// flushed is the emptied list that dirty is swapped with.
+	flushed []*Conn
 	remotes []*Remote
 	writes  int
 }
@@ -49,15 +64,15 @@ func (l *Loop) Wheel() *wheel.Wheel { return l.wheel }
 // OnLoop is always true: there is one goroutine.
 func (l *Loop) OnLoop() bool { return true }
 
-// PostFunc queues fn for RunUntilIdle or Advance. Safe for concurrent use.
-func (l *Loop) PostFunc(fn func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.posted = append(l.posted, fn)
-}
+// PostFunc queues fn for RunUntilIdle, RunTurn or Advance. Safe for concurrent use.
+func (l *Loop) PostFunc(fn func()) { l.Post(plainFunc(fn)) }
 
 // Post queues a task, as PostFunc does. Safe for concurrent use.
-func (l *Loop) Post(t interface{ Run(loop int) }) { l.PostFunc(func() { t.Run(l.index) }) }
+func (l *Loop) Post(t interface{ Run(loop int) }) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.posted = append(l.posted, t)
+}
 
 // TryPost is Post: a fake mailbox is never full. Safe for concurrent use.
 func (l *Loop) TryPost(t interface{ Run(loop int) }) bool {
@@ -68,7 +83,7 @@ func (l *Loop) TryPost(t interface{ Run(loop int) }) bool {
 // Full is always false. Safe for concurrent use.
 func (l *Loop) Full() bool { return false }
 
-// Posted returns how many functions wait. Safe for concurrent use.
+// Posted returns how many tasks wait. Safe for concurrent use.
 func (l *Loop) Posted() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,23 +104,60 @@ func (l *Loop) Do(fn func()) {
 	fn()
 }
 
-// RunUntilIdle runs posted functions, also those that they post, and returns how many it ran. Time stands still.
+// entered makes an entry of a call that came from outside of one.
+func (l *Loop) entered() {
+	if l.depth == 0 {
+		l.Do(func() {})
+	}
+}
+
+// RunUntilIdle runs posted tasks, also those that they post, each as an entry of its own, and returns how many it ran.
+// Time stands still.
 func (l *Loop) RunUntilIdle() (ran int) {
 	l.Do(func() {})
 	for range roundsMax {
-		l.mu.Lock()
-		batch := l.posted
-		l.posted = nil
-		l.mu.Unlock()
+		batch := l.take()
 		if len(batch) == 0 {
 			return ran
 		}
-		for _, fn := range batch {
-			l.Do(fn)
-			ran++
+		for _, t := range batch {
+			l.Do(func() { t.Run(l.index) })
 		}
+		ran += len(batch)
+		l.giveBack(batch)
 	}
 	return ran
+}
+
+// RunTurn runs what is posted now as one entry, as an event loop does in one turn of its mailbox: what it sends leaves
+// together at the end. What it posts waits for the next turn. It returns how many tasks it ran. Time stands still.
+func (l *Loop) RunTurn() (ran int) {
+	batch := l.take()
+	l.Do(func() {
+		for _, t := range batch {
+			t.Run(l.index)
+		}
+	})
+	l.giveBack(batch)
+	return len(batch)
+}
+
+// take takes out all that is posted. It is to be given back when it was run: simulations post millions.
+func (l *Loop) take() []task {
+	empty := l.batch
+	l.batch = nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	batch := l.posted
+	l.posted = empty
+	return batch
+}
+
+func (l *Loop) giveBack(batch []task) {
+	if cap(batch) <= batchKeep {
+		clear(batch)
+		l.batch = batch[:0]
+	}
 }
 
 // Advance moves the clock by d. It stops at each deadline on the way to fire its timers and to run what they post.
@@ -142,10 +194,12 @@ func (l *Loop) settle() {
 		}
 		l.remotes = l.remotes[:0]
 		dirty := l.dirty
-		l.dirty = nil
+		l.dirty, l.flushed = l.flushed, nil
 		for _, c := range dirty {
 			c.flags &^= flagDirty
 			c.flush()
 		}
+		clear(dirty)
+		l.flushed = dirty[:0]
 	}
 }

@@ -246,3 +246,78 @@ var (
 		Close()
 	} = (*pollertest.Conn)(nil)
 )
+
+// noted is a task that notes its run.
+type noted struct {
+	log *[]string
+	say string
+}
+
+func (n *noted) Run(loop int) { *n.log = append(*n.log, n.say+string(rune('0'+loop))) }
+
+func TestRunTurn(t *testing.T) {
+	l := pollertest.NewLoop(2)
+	c := pollertest.NewQuietConn(l, nil)
+	var log []string
+	l.Post(&noted{&log, "a"})
+	l.PostFunc(func() {
+		c.Queue([]byte("x"))
+		l.Post(&noted{&log, "c"})
+	})
+	l.TryPost(&noted{&log, "b"})
+	l.PostFunc(func() { c.Queue([]byte("y")) })
+	if l.Posted() != 4 || l.RunTurn() != 4 || strings.Join(log, " ") != "a2 b2" {
+		t.Fatalf("the turn ran %q", log)
+	}
+	if l.Writes() != 1 || c.FrameCount() != 2 || l.Posted() != 1 {
+		t.Errorf("%d writes of %d frames, %d posted", l.Writes(), c.FrameCount(), l.Posted())
+	}
+	if l.RunTurn() != 1 || l.RunTurn() != 0 || strings.Join(log, " ") != "a2 b2 c2" {
+		t.Errorf("the second turn ran %q", log)
+	}
+	task := &noted{new([]string), ""}
+	*task.log = make([]string, 0, 1000)
+	if n := testing.AllocsPerRun(100, func() { l.Post(task); l.RunTurn(); *task.log = (*task.log)[:0] }); n > 1 {
+		t.Errorf("%v allocations for a post", n) // one is the text of noted
+	}
+}
+
+func TestFeedInPlace(t *testing.T) {
+	l := pollertest.NewLoop(0)
+	s := &script{}
+	c := pollertest.NewQuietConn(l, s)
+	data := []byte("ab")
+	s.receive = func(got []byte) (int, int) { got[0] = 'X'; return 1, 0 }
+	c.FeedInPlace(data)
+	if rest, _ := c.Rest(); string(data) != "Xb" || string(rest) != "b" {
+		t.Fatalf("%q, rest %q", data, rest)
+	}
+	s.receive = nil
+	c.FeedInPlace([]byte("c"))
+	c.Close()
+	c.FeedInPlace([]byte("d"))
+	if got := strings.Join(s.log, " "); got != "ab bc closed" {
+		t.Errorf("Receive got %q", got)
+	}
+}
+
+// A broadcast to many quiet connections reuses the loop's lists.
+func TestFlushAllocates(t *testing.T) {
+	l := pollertest.NewLoop(0)
+	conns := make([]*pollertest.Conn, 100)
+	for i := range conns {
+		conns[i] = pollertest.NewQuietConn(l, nil)
+	}
+	frame := []byte("frame")
+	all := func() {
+		l.Do(func() {
+			for _, c := range conns {
+				c.Queue(frame)
+			}
+		})
+	}
+	all()
+	if n := testing.AllocsPerRun(10, all); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

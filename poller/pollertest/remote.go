@@ -77,7 +77,7 @@ func (r *Remote) link() {
 		r.linked = true
 		r.home.remotes = append(r.home.remotes, r)
 	}
-	r.home.Do(func() {})
+	r.home.entered()
 }
 
 // send posts the batch to the connection's loop.

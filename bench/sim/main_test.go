@@ -1,0 +1,10 @@
+package sim
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain fails the run when a driver is left. Goroutines that packages start when they are loaded do not count.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }

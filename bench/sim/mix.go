@@ -1,0 +1,64 @@
+package sim
+
+import (
+	"context"
+
+	"github.com/seed58c87869/siren/bench"
+)
+
+// shuffled is a room whose members came in random order.
+const shuffled = "shuffled"
+
+// mix has all sockets leave their room and join another one in random order, so that a broadcast finds their memory in
+// random order too: as it is after many clients came and went.
+func (r *run) mix(ctx context.Context, w *world) error {
+	leave := sweep{name: "leave", to: w.size, op: func(d *driver, i int) { d.sockets[d.order[i]].Leave(everyone) }}
+	join := sweep{name: "join in random order", to: w.size, op: func(d *driver, i int) { _ = d.sockets[d.order[i]].Join(shuffled) }}
+	for _, s := range []sweep{leave, join} {
+		err := r.profile(s.name, func() error {
+			took, err := w.sweep(ctx, r.progress, s)
+			if err == nil {
+				r.book.sweep(s.name, took)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := check("sockets in the room they left", int64(w.srv.Of("/").RoomCount(everyone)), 0); err != nil {
+		return err
+	}
+	return r.profile("broadcast random", func() error {
+		a := toRoom(w, shuffled, "broadcast to one room, members in random order")
+		took, err := r.broadcast(ctx, w, a)
+		if err != nil {
+			return err
+		}
+		r.book.metric(a.name+": CPU per member", unitNanos, bench.BetterLower, took.each...)
+		r.book.metric(a.name+": time", unitMillis, bench.BetterLower, took.millis...)
+		return nil
+	})
+}
+
+// end has all clients go, in random order, and looks at what is left.
+func (r *run) end(ctx context.Context, w *world) error {
+	n := w.size
+	s := sweep{name: "disconnect", to: n, op: func(d *driver, i int) { d.hang(int(d.order[i])) }}
+	err := r.profile(s.name, func() error {
+		took, err := w.sweep(ctx, r.progress, s)
+		if err == nil {
+			r.book.sweep(s.name, took)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	w.size = 0
+	r.book.metric("disconnect: heap kept per connection that was", unitBytes, bench.BetterLower, (liveHeap().bytes-r.base.bytes)/float64(n))
+	if err := check("sockets at the end", int64(w.srv.Of("/").Count()), 0); err != nil {
+		return err
+	}
+	return check("sessions at the end", int64(w.srv.Stats().Sessions.Open), 0)
+}

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package poller
+
+import "errors"
+
+// Only Linux has tables of descriptors that threads of a process do not share; New refuses PrivateFiles elsewhere.
+const privatePossible = false
+
+func (l *Loop) isolate(int) error { return errors.ErrUnsupported }
+
+func threadLives(int) bool { return false }
