@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/session"
 )
@@ -9,6 +11,32 @@ import (
 func (s *Socket) post(f *eio.Frame, volatile bool) error {
 	if !s.client.loop().TryPost(&delivery{s, f, volatile}) {
 		return s.ns.srv.refused()
+	}
+	return nil
+}
+
+// answerPatience is how long an acknowledgement waits for room in the mailbox of a loop that is behind.
+const answerPatience = time.Second
+
+// answer sends an acknowledgement to the socket's loop. A client waits for it, and its handler cannot do it again: so
+// when the mailbox is full the handler's goroutine waits, which holds up its own socket alone. That also slows down
+// whoever fills the mailbox with answers. A handler on the loop cannot wait, and there it is one for each event read.
+func (s *Socket) answer(f *eio.Frame, onLoop bool) error {
+	d := &delivery{s, f, false}
+	if onLoop {
+		s.client.loop().Post(d)
+		return nil
+	}
+	pause := 50 * time.Microsecond
+	for waited := time.Duration(0); !s.client.loop().TryPost(d); waited += pause {
+		if s.closed.Load() {
+			return ErrClosed
+		}
+		if waited >= answerPatience {
+			return s.ns.srv.refused()
+		}
+		pause = min(2*pause, 5*time.Millisecond)
+		time.Sleep(pause)
 	}
 	return nil
 }

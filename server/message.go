@@ -19,6 +19,8 @@ type Message struct {
 	id    uint64
 	hasID bool
 	acked atomic.Bool
+	// onLoop: the handler that has it runs on the event loop.
+	onLoop bool
 }
 
 // messageOverhead is what a waiting event counts for besides its payload.
@@ -65,7 +67,7 @@ func (m *Message) Ack(args ...any) error {
 		return sio.AppendAck(dst, m.s.ns.name, m.id, args)
 	})
 	if err == nil {
-		err = m.s.post(f, false)
+		err = m.s.answer(f, m.onLoop)
 	}
 	if err != nil {
 		return err
@@ -113,6 +115,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 		m.event = string(p.Event)
 	}
 	if hd != nil && hd.inline && hd.slots == nil && !listened {
+		m.onLoop = true
 		m.run(hd)
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gobwas/ws"
@@ -21,14 +22,22 @@ type rigLoop struct {
 	tasks []task // guarded by mu
 	batch []task
 	work  func()
+	// full is how many calls of TryPost are refused still.
+	full atomic.Int64
 }
 
-func (l *rigLoop) Post(t task) { l.TryPost(t) }
-
-func (l *rigLoop) TryPost(t task) bool {
+func (l *rigLoop) Post(t task) {
 	l.mu.Lock()
 	l.tasks = append(l.tasks, t)
 	l.mu.Unlock()
+}
+
+func (l *rigLoop) TryPost(t task) bool {
+	if l.full.Load() > 0 {
+		l.full.Add(-1)
+		return false
+	}
+	l.Post(t)
 	return true
 }
 
