@@ -226,6 +226,8 @@ const (
 	// closeSessions is for clients to fetch what is queued: a polling client that is there asks again at once, and one
 	// that is gone is not waited for long.
 	closeSessions = 2 * time.Second
+	// closeLoops is for the event loops to close what connections are left: many take a while.
+	closeLoops    = 15 * time.Second
 	closeHandlers = 5 * time.Second
 )
 
@@ -249,7 +251,7 @@ func (srv *Server) close() error {
 	waitUntil(closeSessions, func() bool { return engine.Sessions() == 0 })
 	var err error
 	if p != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), closeSessions)
+		ctx, cancel := context.WithTimeout(context.Background(), closeLoops)
 		defer cancel()
 		err = p.Stop(ctx)
 	}
