@@ -106,8 +106,11 @@ describe("demo page", { skip }, () => {
     if (profile) await rm(profile, { recursive: true, force: true });
   });
 
-  /** Opens the page in a context of its own. What the page reports as an error fails the test. */
-  async function open({ hash = "", prepare = async () => {}, name, ...options } = {}) {
+  /**
+   * Opens the page in a context of its own. What the page reports as an error fails the test. With `away` the server will
+   * go: requests of a session that it has ended, or that it does not take any more, are refused.
+   */
+  async function open({ hash = "", prepare = async () => {}, name, away = false, ...options } = {}) {
     const context = await browser.newContext({ viewport: { width: 1024, height: 720 }, ...options });
     contexts.push(context);
     context.setDefaultTimeout(PATIENCE);
@@ -115,7 +118,8 @@ describe("demo page", { skip }, () => {
     page.on("pageerror", (error) => faults.push(String(error)));
     page.on("console", (message) => {
       // The browser itself reports connections that fail while the server is away.
-      if (message.type() === "error" && !/ERR_|WebSocket connection to/.test(message.text())) faults.push(message.text());
+      const expected = away ? /ERR_|WebSocket connection to|status of (400|503)/ : /ERR_|WebSocket connection to/;
+      if (message.type() === "error" && !expected.test(message.text())) faults.push(message.text());
     });
     await prepare(page);
     await page.goto(server.url + hash);
@@ -237,7 +241,7 @@ describe("demo page", { skip }, () => {
     ["long-polling", (page) => page.addInitScript(() => delete window.WebSocket)],
   ]) {
     test(`the page comes back when the server does, over ${transport}`, async () => {
-      const page = await open({ prepare, hash: "#back" });
+      const page = await open({ prepare, hash: "#back", away: true });
       await say(page, "before");
       await message(page, "before").waitFor();
       assert.deepEqual(await server.stop(), { code: 0, signal: null });
