@@ -97,7 +97,19 @@ func (h *handler) OnTraffic(gc gnet.Conn) gnet.Action {
 	l.settle()
 	l.current = nil
 	l.flushConn(c)
+	l.catchUp()
 	return gnet.None
+}
+
+// catchUpTurns bounds the turns that a loop takes between two sockets when its mailbox is long.
+const catchUpTurns = 4
+
+// catchUp works a long mailbox off before the next socket is read. gnet reads all that are ready in one pass, up to 64 KiB
+// each, and gives posts one turn: clients that flood it with events would post answers faster than they leave.
+func (l *Loop) catchUp() {
+	for n := 0; n < catchUpTurns && l.mailbox.waiting() >= l.engine.config.DrainItems; n++ {
+		l.turn(false)
+	}
 }
 
 // OnClose runs when gnet has given up a connection, also from inside of our writes.
