@@ -17,7 +17,7 @@ type client struct {
 	srv     *Server
 	sess    *session.Session
 	asm     sio.Assembler
-	sockets []*Socket
+	sockets socketList
 	timer   *connectTimer // nil once a namespace was joined
 }
 
@@ -115,7 +115,7 @@ func (c *client) packet(p *sio.Packet, attachments [][]byte, owned bool) {
 
 // socket is the socket in that namespace. There are few: the list is searched.
 func (c *client) socket(ns []byte) *Socket {
-	for _, s := range c.sockets {
+	for s := range c.sockets.all {
 		if s.ns.name == string(ns) {
 			return s
 		}
@@ -130,7 +130,7 @@ func (c *client) connect(p *sio.Packet) {
 		c.sess.Send(connectError(string(p.Namespace), invalidNamespace), false)
 		return
 	}
-	if len(c.sockets) >= c.srv.cfg.MaxNamespaces {
+	if c.sockets.len() >= c.srv.cfg.MaxNamespaces {
 		c.sess.Send(connectError(ns.name, tooManyNamespaces), false)
 		return
 	}
@@ -139,7 +139,7 @@ func (c *client) connect(p *sio.Packet) {
 		s.auth = string(p.Data)
 	}
 	s.member.Init(c.shard(), s)
-	c.sockets = append(c.sockets, s)
+	c.sockets.add(s)
 	if h := ns.hooks.Load(); len(h.use)+len(h.connect) > 0 {
 		s.inbox.PutAlways((*connection)(s), &c.srv.inbox)
 		return
@@ -151,24 +151,11 @@ func (c *client) connect(p *sio.Packet) {
 	s.accept()
 }
 
-func (c *client) remove(s *Socket) {
-	for i := range c.sockets {
-		if c.sockets[i] == s {
-			last := len(c.sockets) - 1
-			c.sockets[i] = c.sockets[last]
-			c.sockets[last] = nil
-			c.sockets = c.sockets[:last]
-			return
-		}
-	}
-}
-
 // disconnect takes all sockets out and closes the connection, on the server's wish.
 func (c *client) disconnect() {
-	for len(c.sockets) > 0 {
-		s := c.sockets[len(c.sockets)-1]
+	for s := c.sockets.last(); s != nil; s = c.sockets.last() {
 		s.leave(ServerLeft)
-		c.remove(s)
+		c.sockets.remove(s)
 	}
 	c.end(session.ReasonForcedServerClose)
 }
@@ -181,8 +168,8 @@ func (c *client) Closed(r session.Reason) {
 	c.stopConnectTimer()
 	c.asm.Reset()
 	sockets := c.sockets
-	c.sockets = nil
-	for _, s := range sockets {
+	c.sockets = socketList{}
+	for s := range sockets.all {
 		s.close(r)
 	}
 	if debugs(c.srv.eio) {

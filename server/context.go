@@ -2,36 +2,53 @@ package server
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/seed58c87869/siren/session"
 )
 
 // socketContext is a socket's own context: it ends when the socket does, with the Reason as its cause. It is part of
 // the socket, so that handing it to a handler allocates nothing. Safe for concurrent use.
 type socketContext struct {
-	mu sync.Mutex
-	// inner is the standard library's, made when somebody asks for what only that can do: wait, carry derived
-	// contexts, tell its cause. Most sockets never need it.
-	inner  *standardContext
-	reason Reason // 0 while the socket is there
+	// state is nil as long as the socket is there and nobody has asked for what only a context of the standard library
+	// can do: wait, carry derived contexts, tell its cause. Most sockets never need one.
+	state atomic.Pointer[standardContext]
 }
 
 type standardContext struct {
 	context.Context
-	stop context.CancelCauseFunc
+	stop   context.CancelCauseFunc
+	reason atomic.Uint32 // a Reason; 0 while the socket is there
 }
 
-func (c *socketContext) standard() context.Context {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.inner == nil {
-		c.inner = new(standardContext)
-		c.inner.Context, c.inner.stop = context.WithCancelCause(context.Background())
-		if c.reason != 0 {
-			c.inner.stop(c.reason)
-		}
+func newStandardContext() *standardContext {
+	c := new(standardContext)
+	c.Context, c.stop = context.WithCancelCause(context.Background())
+	return c
+}
+
+func (c *standardContext) cancel(r Reason) {
+	if c.reason.CompareAndSwap(0, uint32(r)) {
+		c.stop(r)
 	}
-	return c.inner.Context
+}
+
+// ended are the contexts of sockets that nobody had asked for one before they ended, by their reason.
+var endedContexts = func() (ended [session.ReasonCount]*standardContext) {
+	for r := range ended {
+		ended[r] = newStandardContext()
+		ended[r].cancel(Reason(r))
+	}
+	return ended
+}()
+
+func (c *socketContext) standard() *standardContext {
+	if s := c.state.Load(); s != nil {
+		return s
+	}
+	c.state.CompareAndSwap(nil, newStandardContext())
+	return c.state.Load()
 }
 
 // Deadline implements context.Context: there is none.
@@ -42,9 +59,7 @@ func (c *socketContext) Done() <-chan struct{} { return c.standard().Done() }
 
 // Err implements context.Context.
 func (c *socketContext) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.reason != 0 {
+	if s := c.state.Load(); s != nil && s.reason.Load() != 0 {
 		return context.Canceled
 	}
 	return nil
@@ -54,16 +69,9 @@ func (c *socketContext) Err() error {
 // contexts, find the standard context inside.
 func (c *socketContext) Value(key any) any { return c.standard().Value(key) }
 
+// cancel ends the context. r is a reason, not 0.
 func (c *socketContext) cancel(r Reason) {
-	c.mu.Lock()
-	inner := c.inner
-	if c.reason != 0 {
-		inner = nil
-	} else {
-		c.reason = r
-	}
-	c.mu.Unlock()
-	if inner != nil {
-		inner.stop(r)
+	if !c.state.CompareAndSwap(nil, endedContexts[r]) {
+		c.state.Load().cancel(r)
 	}
 }

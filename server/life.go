@@ -162,7 +162,7 @@ func (s *Socket) refuse(f *eio.Frame) {
 	if !s.end(ServerLeft) {
 		return
 	}
-	s.client.remove(s)
+	s.client.sockets.remove(s)
 	s.client.sess.Send(f, false)
 	if debugs(s.ns.srv.sio) {
 		s.debugSocket("refused")
@@ -199,7 +199,7 @@ func (s *Socket) leave(r Reason) {
 		s.client.sess.Send(eio.NewText(sio.AppendDisconnect([]byte{byte(eio.Message)}, s.ns.name)), false)
 	}
 	s.close(r)
-	s.client.remove(s)
+	s.client.sockets.remove(s)
 }
 
 // close is the end of a socket that is not refused. Loop-only.

@@ -25,7 +25,6 @@ type Socket struct {
 	member  room.Member
 	pending *pending // nil unless something was sent before CONNECT
 	phase   phase
-
 	// passed tells that all connect handlers passed. The inbox's, once there is something in it.
 	passed bool
 	// announced tells that the connect handlers were called, or that there are none. Guarded by mu.

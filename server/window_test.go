@@ -71,7 +71,7 @@ func TestTasksBehindTheEnd(t *testing.T) {
 func TestContextIsLazy(t *testing.T) {
 	r := newRig(t, Config{})
 	_, s := r.join(t)
-	if err := s.Context().Err(); err != nil || s.ctx.inner != nil {
+	if err := s.Context().Err(); err != nil || s.ctx.state.Load() != nil {
 		t.Error(err)
 	}
 	if _, ok := s.Context().Deadline(); ok {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/binary"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -20,19 +21,35 @@ type Handshake struct {
 	Time time.Time
 }
 
-// firstRequest is what a session keeps of it: a Handshake made when it is asked for. Immutable.
-type firstRequest struct {
-	head string
-	addr netip.AddrPort
-	nano int64
-}
+// firstRequest is what a session keeps of it, packed into one string: the length of the peer's address in one byte, the
+// address, the time, the packed head. There are very many, and hardly anybody asks. Immutable.
+type firstRequest string
+
+// firstRoom is what packing needs besides the head.
+const firstRoom = 64
 
 func newFirstRequest(head []byte, addr netip.AddrPort) firstRequest {
-	return firstRequest{head: string(head), addr: addr, nano: time.Now().UnixNano()}
+	var room [1024]byte
+	b, err := addr.AppendBinary(append(room[:0], 0))
+	if err != nil || len(b) > 1+firstRoom/2 {
+		b = b[:1] // no address of ours is that long
+	}
+	b[0] = byte(len(b) - 1)
+	b = binary.LittleEndian.AppendUint64(b, uint64(time.Now().UnixNano()))
+	return firstRequest(httpwire.AppendPacked(b, head))
 }
 
-func (f *firstRequest) handshake() *Handshake {
-	return &Handshake{head: f.head, Addr: f.addr, Time: time.Unix(0, f.nano)}
+func (f firstRequest) handshake() *Handshake {
+	h := new(Handshake)
+	if f == "" {
+		return h
+	}
+	end := 1 + int(f[0])
+	// What was packed here unpacks; an address that is none leaves the zero value.
+	_ = h.Addr.UnmarshalBinary([]byte(f[1:end]))
+	h.Time = time.Unix(0, int64(binary.LittleEndian.Uint64([]byte(f[end:end+8]))))
+	h.head = string(httpwire.AppendUnpacked(nil, string(f[end+8:])))
+	return h
 }
 
 func (h *Handshake) request() *httpwire.Request {

@@ -46,15 +46,15 @@ func (w *wsConn) postBatch() {
 	b := f.batch
 	f.batch = nil
 	pending := f.pending.Add(b.size())
-	if pending > b.size() && pending > int64(w.shard.engine.cfg.InboundBytes) {
-		w.shard.stats.flooded.Add(1)
+	if pending > b.size() && pending > int64(f.shard.engine.cfg.InboundBytes) {
+		f.shard.stats.flooded.Add(1)
 		w.deaf = true
 		w.conn.Queue(wsframe.AppendClose(nil, ws.StatusPolicyViolation, ""))
 		w.conn.CloseAfterFlush()
 		w.lostLater(ReasonTransportError)
 		return
 	}
-	w.home.loop.PostFunc(b.run)
+	f.home.loop.PostFunc(b.run)
 }
 
 // run delivers the messages on the session's loop.

@@ -141,8 +141,8 @@ func (h *HTTPConn) openWebSocket(s *Session, info *eio.OpenInfo, key []byte) {
 	if c := &h.engine.cfg.Cookie; c.Name != "" {
 		extra = append([]string{"Set-Cookie", c.header(s.sid)}, extra...)
 	}
-	w := h.becomeWebSocket(s.shard, key, extra)
-	w.session, s.ws = s, w
+	w := h.becomeWebSocket(s.shard, s, key, extra)
+	s.ws = w
 	var packet [openRoom]byte
 	w.out().Queue(eio.NewText(eio.AppendOpen(packet[:0], info)).WebSocket())
 	s.begin()

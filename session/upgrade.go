@@ -113,7 +113,11 @@ func (h *HTTPConn) finishUpgrade(home *Shard, u *upgrade, v verdict, key []byte)
 		h.refuseUpgrade()
 		return
 	}
-	w := h.becomeWebSocket(home, key, h.cors)
+	var local *Session
+	if u != nil && home == h.shard {
+		local = u.session
+	}
+	w := h.becomeWebSocket(home, local, key, h.cors)
 	if u == nil {
 		w.deaf = true
 		w.conn.Queue(wsCloseNormal)

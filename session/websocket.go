@@ -13,30 +13,46 @@ import (
 // wsConn is one WebSocket of a session. Its connection may belong to another loop than the session: then what comes
 // in is posted home in batches, and what goes out takes a borrowed handle. Fields are owned by the loop their comment names.
 type wsConn struct {
-	// shard is the connection's, home the session's. Immutable.
-	shard, home *Shard
+	// session is the home loop's. That of a connection of the home loop is set from the beginning, unless foreign is.
+	session *Session
 	// conn is the connection, for its own loop.
 	conn StreamConn
-	// foreign is what a connection of another loop needs besides; nil for one of the home loop. Immutable.
+	// foreign is what a connection of another loop needs besides, or one without a session; else nil. Immutable.
 	foreign *foreign
 	// reader and deaf are the connection's loop's; deaf: nothing more is read.
 	reader wsframe.Reader
 	deaf   bool
-	// session, gone and refused are the home loop's; gone: the connection is, or will be, closed; refused: it has
-	// refused a frame, and the session's end is posted.
-	gone    bool
-	refused bool
-	session *Session
+	// gone and refused are the home loop's; gone: the connection is, or will be, closed; refused: it has refused a
+	// frame, and the session's end is posted.
+	gone, refused bool
 }
 
 // foreign is the part of a WebSocket whose connection is another loop's than its session.
 type foreign struct {
+	// shard is the connection's, home the session's. Immutable.
+	shard, home *Shard
 	// out is the connection, for the home loop. Immutable.
 	out Conn
 	// batch is what the read in progress has brought. The connection's loop's; nil but in Receive.
 	batch *inbound
 	// pending is what was posted home and not handled there, in bytes. Safe for concurrent use.
 	pending atomic.Int64
+}
+
+// shard is the connection's shard. Immutable.
+func (w *wsConn) shard() *Shard {
+	if w.foreign != nil {
+		return w.foreign.shard
+	}
+	return w.session.shard
+}
+
+// home is the session's shard. Immutable.
+func (w *wsConn) home() *Shard {
+	if w.foreign != nil {
+		return w.foreign.home
+	}
+	return w.session.shard
 }
 
 // out is the connection, for the home loop.
@@ -51,15 +67,19 @@ func (w *wsConn) out() Conn {
 // code (1005 at the other end).
 var wsCloseNormal = wsframe.AppendClose(nil, 0, "")
 
-// becomeWebSocket answers the opening handshake and turns the connection into a WebSocket of a session at home.
-func (h *HTTPConn) becomeWebSocket(home *Shard, key []byte, extra []string) *wsConn {
+// becomeWebSocket answers the opening handshake and turns the connection into a WebSocket of a session at home. A session
+// of the connection's own loop is given; one of another loop is known there alone.
+func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, key []byte, extra []string) *wsConn {
 	h.phase = phaseHanded
 	h.last = false
 	h.home, h.cancel = nil, nil
 	h.shard.loop.Wheel().Cancel(&h.timer)
-	w := &wsConn{shard: h.shard, home: home, conn: h.conn}
-	if home != h.shard {
-		w.foreign = &foreign{out: h.engine.borrow(h.conn, home.loop.Index())}
+	w := &wsConn{session: s, conn: h.conn}
+	switch {
+	case home != h.shard:
+		w.foreign = &foreign{shard: h.shard, home: home, out: h.engine.borrow(h.conn, home.loop.Index())}
+	case s == nil:
+		w.foreign = &foreign{shard: h.shard, home: home, out: h.conn}
 	}
 	h.conn.Queue(wsframe.AppendUpgradeResponse(make([]byte, 0, responseHeadRoom), key, extra...))
 	h.conn.SetReceiver(w)
@@ -68,9 +88,10 @@ func (h *HTTPConn) becomeWebSocket(home *Shard, key []byte, extra []string) *wsC
 
 // Receive implements Receiver.
 func (w *wsConn) Receive(data []byte) (n, need int) {
-	msg := &w.shard.msg
+	shard := w.shard()
+	msg := &shard.msg
 	for n < len(data) && !w.deaf {
-		used, err := w.reader.Next(data[n:], &w.shard.engine.ws, msg)
+		used, err := w.reader.Next(data[n:], &shard.engine.ws, msg)
 		if err != nil {
 			w.violation(err)
 			break
@@ -94,7 +115,7 @@ func (w *wsConn) handle(msg *wsframe.Message) {
 	switch msg.Kind {
 	case wsframe.Text, wsframe.Binary:
 		binary := msg.Kind == wsframe.Binary
-		if w.home == w.shard {
+		if w.foreign == nil {
 			w.deliver(msg.Data, binary)
 			return
 		}
@@ -102,7 +123,7 @@ func (w *wsConn) handle(msg *wsframe.Message) {
 	case wsframe.Ping:
 		// A peer that pings and does not read its pongs gets no more of them than any other answer.
 		pong := wsframe.AppendFrame(nil, ws.OpPong, msg.Data)
-		if w.conn.QueuedBytes()+len(pong) > w.shard.engine.cfg.QueueBytes || !w.conn.Queue(pong) {
+		if w.conn.QueuedBytes()+len(pong) > w.shard().engine.cfg.QueueBytes || !w.conn.Queue(pong) {
 			w.deaf = true
 			w.conn.Close()
 		}
@@ -130,7 +151,7 @@ func (w *wsConn) violation(err error) {
 func (w *wsConn) end(code ws.StatusCode, reason Reason) {
 	w.postBatch()
 	w.deaf = true
-	w.shard.on(w.home, func() {
+	w.shard().on(w.home(), func() {
 		w.out().Queue(wsframe.AppendClose(nil, code, ""))
 		w.out().CloseAfterFlush()
 		w.lost(reason)
@@ -145,7 +166,7 @@ func (w *wsConn) Closed(error) {
 }
 
 func (w *wsConn) lostLater(reason Reason) {
-	w.shard.on(w.home, func() { w.lost(reason) })
+	w.shard().on(w.home(), func() { w.lost(reason) })
 }
 
 // lost is the end of the connection as the home loop sees it; the first reason counts.
