@@ -79,13 +79,13 @@ func TestStuckPeerGetsOnePiece(t *testing.T) {
 		c.Queue(make([]byte, 100_000))
 		turns(l)
 	}
-	if stub.held != writeBytesMax || c.QueuedBytes() != 3_000_000 || l.dirty.len() != 0 {
+	if stub.held != writeBytesMax || c.QueuedBytes() != 3_000_000+29*frameOverhead || l.dirty.len() != 0 {
 		t.Fatalf("gnet holds %d, %d queued, %d dirty", stub.held, c.QueuedBytes(), l.dirty.len())
 	}
 	stub.stuck, stub.written, stub.held = false, stub.held, 0
 	(*watcher)(l).Expire(l.now)
 	turns(l)
-	if stub.written != 3_000_000 || c.QueuedBytes() != 0 || c.watch != nil || l.counters.blocked.Load() != 0 {
+	if stub.written != 3_000_000 || c.QueuedBytes() != 0 || c.watch() != nil || l.counters.blocked.Load() != 0 {
 		t.Fatalf("%d written, %d queued", stub.written, c.QueuedBytes())
 	}
 }
@@ -136,8 +136,9 @@ func checkQueue(t *testing.T, seed uint64, steps int) {
 				model = model[n:]
 			}
 		}
-		if q.bytes != len(model) || q.empty() != (len(model) == 0) || (q.len() == 0) != q.empty() {
-			t.Fatalf("%d bytes in %d frames, want %d", q.bytes, q.len(), len(model))
+		want := len(model) + max(0, q.len()-1)*frameOverhead
+		if q.bytes() != want || q.empty() != (len(model) == 0) || (q.len() == 0) != q.empty() {
+			t.Fatalf("%d bytes in %d frames, want %d", q.bytes(), q.len(), want)
 		}
 	}
 	q.drop(&lists)
@@ -147,5 +148,18 @@ func checkQueue(t *testing.T, seed uint64, steps int) {
 				t.Fatal("a free list keeps a frame alive")
 			}
 		}
+	}
+}
+
+// Tiny frames are refused long before their list takes many times the limit.
+func TestTinyFramesCountForMore(t *testing.T) {
+	var lists listPool
+	var q frameQueue
+	n := 0
+	for ; q.bytes() < 1<<20; n++ {
+		q.push([]byte{1}, &lists)
+	}
+	if n > 1<<20/frameOverhead {
+		t.Errorf("%d frames of a byte count for a MiB", n)
 	}
 }

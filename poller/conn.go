@@ -46,23 +46,81 @@ const (
 // Conn is one connection. It is loop-owned: all methods are to be called on its loop, in an entry. It is small, because
 // there are many: what only a busy connection needs hangs off it and is nil while it is idle.
 type Conn struct {
-	loop    *Loop
-	gc      gnet.Conn // nil once closed: the descriptor may be somebody else's by then
-	recv    Receiver
-	queue   frameQueue
-	rest    *restBuffer // unconsumed input
+	loop  *Loop
+	gc    gnet.Conn // nil once closed: the descriptor may be somebody else's by then
+	recv  Receiver
+	queue frameQueue
+	rest  *restBuffer // unconsumed input
+	rare  *rareState
+	// addr and port are the peer's, an IPv4 address mapped into an IPv6 one; both are zero when it has none. Immutable.
+	addr  [16]byte
+	port  uint16
+	flags uint16
+}
+
+// rareState is what few connections need. It is loop-owned.
+type rareState struct {
 	watch   *watchState // while blocked, leaving or lingering
 	remotes *Remote     // handles of other loops
-	remote  netip.AddrPort
-	flags   uint16
 }
 
 // Loop returns the loop that owns the connection. Safe for concurrent use.
 func (c *Conn) Loop() *Loop { return c.loop }
 
-// RemoteAddr returns the peer's address (IPv4 is never IPv6-mapped); the zero AddrPort for a unix socket. It is valid also
-// after the connection has closed. Safe for concurrent use.
-func (c *Conn) RemoteAddr() netip.AddrPort { return c.remote }
+// RemoteAddr returns the peer's address: IPv4 is never IPv6-mapped, and IPv6 is without a zone. It is the zero AddrPort for
+// a unix socket. It is valid also after the connection has closed. Safe for concurrent use.
+func (c *Conn) RemoteAddr() netip.AddrPort {
+	if c.addr == ([16]byte{}) {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(netip.AddrFrom16(c.addr).Unmap(), c.port)
+}
+
+// setRemote notes the peer's address, before anybody else knows the connection.
+func (c *Conn) setRemote(a netip.AddrPort) {
+	if a.IsValid() {
+		c.addr, c.port = a.Addr().As16(), a.Port()
+	}
+}
+
+// rarely is the rareState, made if there is none.
+func (c *Conn) rarely() *rareState {
+	if c.rare == nil {
+		c.rare = new(rareState)
+	}
+	return c.rare
+}
+
+// watch is how the connection is watched; nil when it is not.
+func (c *Conn) watch() *watchState {
+	if c.rare == nil {
+		return nil
+	}
+	return c.rare.watch
+}
+
+// unwatch ends the watch.
+func (c *Conn) unwatch() {
+	if c.rare != nil {
+		c.rare.watch = nil
+		c.dropRare()
+	}
+}
+
+// dropRare gives the rareState back when nothing is in it.
+func (c *Conn) dropRare() {
+	if *c.rare == (rareState{}) {
+		c.rare = nil
+	}
+}
+
+// remotes are the handles of other loops.
+func (c *Conn) remotes() *Remote {
+	if c.rare == nil {
+		return nil
+	}
+	return c.rare.remotes
+}
 
 // LocalAddr asks the system for the local address; the zero AddrPort for a unix socket and after the connection has closed.
 func (c *Conn) LocalAddr() netip.AddrPort {
@@ -122,12 +180,13 @@ func (l *Loop) markDirty(c *Conn) {
 	}
 }
 
-// QueuedBytes returns what waits to be sent: our queue and what gnet holds. Data in the kernel does not count.
+// QueuedBytes returns what waits to be sent: our queue, in which each frame behind the first counts for 64 bytes more
+// than it has, and what gnet holds. Data in the kernel does not count.
 func (c *Conn) QueuedBytes() int {
 	if c.flags&flagBlocked != 0 && c.gc != nil {
-		return c.queue.bytes + c.gc.OutboundBuffered()
+		return c.queue.bytes() + c.gc.OutboundBuffered()
 	}
-	return c.queue.bytes
+	return c.queue.bytes()
 }
 
 // Idle reports whether nothing waits to be sent and more can be queued: the time for volatile messages.
@@ -211,8 +270,8 @@ func (l *Loop) forget(c *Conn, err error) {
 	if c.flags&flagReceiving == 0 {
 		c.dropRest()
 	}
-	c.watch = nil
-	for r := c.remotes; r != nil; r = r.next {
+	c.unwatch()
+	for r := c.remotes(); r != nil; r = r.next {
 		r.closed.Store(true)
 	}
 	if recv := c.recv; recv != nil {

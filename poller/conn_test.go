@@ -34,7 +34,7 @@ func TestFramesOfATurnLeaveInOneWrite(t *testing.T) {
 					}
 				}
 			}
-			if members[0].Idle() || members[0].QueuedBytes() != frames {
+			if members[0].Idle() || members[0].QueuedBytes() != frames+(frames-1)*frameOverhead {
 				t.Errorf("%d bytes queued", members[0].QueuedBytes())
 			}
 		})

@@ -15,11 +15,10 @@ import (
 	"unsafe"
 )
 
+// An idle connection is to fit the allocator's class of 112 bytes.
 func TestConnIsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(Conn{}); size > 160 {
-		t.Fatalf("Conn has %d bytes, the limit is 160", size)
-	} else {
-		t.Logf("Conn has %d bytes", size)
+	if size := unsafe.Sizeof(Conn{}); size > 112 {
+		t.Errorf("a Conn has %d bytes", size)
 	}
 }
 

@@ -57,7 +57,7 @@ func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.None
 	}
 	c.flags |= flagAdmitted
-	c.remote = addrPortFrom(gc.RemoteAddr())
+	c.setRemote(addrPortFrom(gc.RemoteAddr()))
 	gc.SetContext(c)
 	l.counters.conns.Add(1)
 	l.accept(c)

@@ -9,25 +9,30 @@ const (
 	listMin = 8
 )
 
+// frameOverhead is what a frame that waits behind another counts for besides its bytes: its place in the list, and the
+// memory around it when it is small and this connection's own. Without it a flood of tiny frames would take many times
+// what the limits allow.
+const frameOverhead = 64
+
 // frameQueue holds the outbound frames of one connection in order. It is loop-owned. The first frame has its place in
 // the connection itself, so a broadcast that finds empty queues takes no memory; a list is borrowed from the loop for more.
 type frameQueue struct {
-	first []byte // what is left of the oldest frame; empty when the queue is
-	more  *frameList
-	bytes int
+	first []byte     // what is left of the oldest frame; empty when the queue is
+	more  *frameList // nil when there are no others
 }
 
 type frameList struct {
 	frames [][]byte
 	head   int
+	bytes  int // of the frames from head on
 }
 
-func (q *frameQueue) empty() bool { return q.bytes == 0 }
+func (q *frameQueue) empty() bool { return len(q.first) == 0 }
 
 // len counts the frames.
 func (q *frameQueue) len() int {
 	switch {
-	case q.bytes == 0:
+	case q.empty():
 		return 0
 	case q.more == nil:
 		return 1
@@ -35,17 +40,24 @@ func (q *frameQueue) len() int {
 	return 1 + len(q.more.frames) - q.more.head
 }
 
+// bytes is what waits, as limits count it.
+func (q *frameQueue) bytes() int {
+	if q.more == nil {
+		return len(q.first)
+	}
+	return len(q.first) + q.more.bytes + (len(q.more.frames)-q.more.head)*frameOverhead
+}
+
 // push appends a frame, which must not be empty.
 func (q *frameQueue) push(frame []byte, lists *listPool) {
-	if q.bytes == 0 {
+	if q.empty() {
 		q.first = frame
-	} else {
-		if q.more == nil {
-			q.more = lists.get()
-		}
-		q.more.push(frame)
+		return
 	}
-	q.bytes += len(frame)
+	if q.more == nil {
+		q.more = lists.get()
+	}
+	q.more.push(frame)
 }
 
 func (f *frameList) push(frame []byte) {
@@ -56,11 +68,11 @@ func (f *frameList) push(frame []byte) {
 		f.frames, f.head = f.frames[:n], 0
 	}
 	f.frames = append(f.frames, frame)
+	f.bytes += len(frame)
 }
 
 // skip takes n bytes off the front and forgets the frames that are gone.
 func (q *frameQueue) skip(n int, lists *listPool) {
-	q.bytes -= n
 	for n >= len(q.first) {
 		n -= len(q.first)
 		if !q.advance(lists) {
@@ -78,6 +90,7 @@ func (q *frameQueue) advance(lists *listPool) bool {
 	}
 	f := q.more
 	q.first = f.frames[f.head]
+	f.bytes -= len(q.first)
 	f.frames[f.head] = nil
 	if f.head++; f.head == len(f.frames) {
 		q.more = nil
@@ -149,7 +162,7 @@ func (p *listPool) put(f *frameList) {
 	if size > listMax || p.slots+size > listKeep {
 		return
 	}
-	f.frames, f.head = f.frames[:0], 0
+	f.frames, f.head, f.bytes = f.frames[:0], 0, 0
 	p.slots += size
 	p.free = append(p.free, f)
 }

@@ -47,14 +47,14 @@ var batchPool = sync.Pool{New: func() any { return new(remoteBatch) }}
 // connection's loop.
 func (c *Conn) Borrow(home *Loop) *Remote {
 	c.loop.mustOwn("Conn.Borrow")
-	for r := c.remotes; r != nil; r = r.next {
+	for r := c.remotes(); r != nil; r = r.next {
 		if r.home == home {
 			return r
 		}
 	}
-	r := &Remote{home: home, conn: c, next: c.remotes, addr: c.remote}
+	r := &Remote{home: home, conn: c, next: c.remotes(), addr: c.RemoteAddr()}
 	r.closed.Store(c.flags&flagClosed != 0)
-	c.remotes = r
+	c.rarely().remotes = r
 	return r
 }
 
@@ -83,8 +83,8 @@ func (r *Remote) Queue(frame []byte) bool {
 	}
 	b := r.open()
 	b.frames = append(b.frames, frame)
-	b.bytes += len(frame)
-	r.posted += int64(len(frame))
+	b.bytes += len(frame) + frameOverhead
+	r.posted += int64(len(frame) + frameOverhead)
 	return true
 }
 
@@ -168,12 +168,12 @@ func (b *remoteBatch) Run(int) {
 
 // tellRemotes lets the homes know how much has left.
 func (c *Conn) tellRemotes() {
-	if c.remotes == nil {
+	if c.remotes() == nil {
 		return
 	}
 	waiting := int64(c.QueuedBytes())
 	ending := c.flags&flagsEnding != 0
-	for r := c.remotes; r != nil; r = r.next {
+	for r := c.remotes(); r != nil; r = r.next {
 		r.gone.Store(r.taken - min(waiting, r.taken))
 		if ending {
 			r.closed.Store(true)

@@ -34,7 +34,7 @@ func (w *watcher) Expire(now int64) {
 	for i := 0; i < len(l.watched); i++ { // grows meanwhile
 		c := l.watched[i]
 		l.look(c, now)
-		if c.watch == nil { // closed, or not blocked any more
+		if c.watch() == nil { // closed, or not blocked any more
 			c.flags &^= flagWatched
 			continue
 		}
@@ -50,8 +50,9 @@ func (w *watcher) Expire(now int64) {
 
 // watched returns the state of c, which is looked at from now on.
 func (l *Loop) watchConn(c *Conn) *watchState {
-	if c.watch == nil {
-		c.watch = &watchState{}
+	r := c.rarely()
+	if r.watch == nil {
+		r.watch = &watchState{}
 	}
 	if c.flags&flagWatched == 0 {
 		c.flags |= flagWatched
@@ -60,7 +61,7 @@ func (l *Loop) watchConn(c *Conn) *watchState {
 			l.wheel.Schedule(&l.watch, l.now+watchInterval)
 		}
 	}
-	return c.watch
+	return r.watch
 }
 
 // watchUntil gives a leaving or lingering connection a deadline.
@@ -76,9 +77,9 @@ func (l *Loop) block(c *Conn) {
 
 // look moves a watched connection on.
 func (l *Loop) look(c *Conn, now int64) {
-	w := c.watch
+	w := c.watch()
 	if w == nil || c.flags&flagClosed != 0 {
-		c.watch = nil
+		c.unwatch()
 		return
 	}
 	if c.flags&flagBlocked != 0 {
@@ -90,7 +91,7 @@ func (l *Loop) look(c *Conn, now int64) {
 	switch {
 	case c.flags&(flagLeaving|flagLingering|flagRejected) == 0:
 		if c.flags&flagBlocked == 0 {
-			c.watch = nil
+			c.unwatch()
 		}
 	case now < w.deadline:
 	case c.flags&flagLingering != 0:

@@ -51,7 +51,8 @@ type Config struct {
 	PingTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade may take from the WebSocket's opening to packet "5". Default 10 s.
 	UpgradeTimeout time.Duration
-	// CloseTimeout is how long a closing polling session waits for the GET that fetches its last packets. Default 30 s.
+	// CloseTimeout is how long a closing polling session waits for the GET that fetches its last packets, but no longer
+	// than PingInterval and PingTimeout together. Default 30 s.
 	CloseTimeout time.Duration
 	// HeaderTimeout bounds the time from a connection's opening, or a request's first byte, to the end of the
 	// request's head; it is what a client that drips its head costs. Default 10 s.
@@ -75,7 +76,8 @@ type Config struct {
 	MaxHeaderBytes int
 	// MaxRequestBody bounds the body of a request outside of Path. Default MaxPayload.
 	MaxRequestBody int
-	// MaxPipeline bounds the bytes a client may send behind a request that is not answered yet. Default 64 KiB.
+	// MaxPipeline bounds the bytes a client may send behind a request that is not answered yet, and with MaxPayload
+	// the bytes of answers that it may leave unread while it sends further requests. Default 64 KiB.
 	MaxPipeline int
 	// QueueBytes bounds what waits for one session, in bytes, on either transport. One packet may always wait, however
 	// long it is. Default 4 MiB: what a handler sends in one go waits for the end of the loop's turn even when the

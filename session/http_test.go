@@ -152,6 +152,32 @@ func TestPipelineBound(t *testing.T) {
 	})
 }
 
+// A client that asks on and reads no answers gets no more than some.
+func TestUnreadAnswersBound(t *testing.T) {
+	r := newRig(t, 1, Config{MaxPipeline: 1000, MaxPayload: 1000})
+	r.onRequest = func(x *HTTPConn, _ *httpwire.Request) {
+		x.Respond(&httpwire.Response{Status: 200, Body: make([]byte, 100)})
+	}
+	p := r.dial(0)
+	p.conn.Stall(true)
+	for range 100 {
+		p.write(request("GET", "/other", "") + request("GET", base+"polling&sid=none", ""))
+	}
+	if n := p.conn.QueuedBytes(); n < 2000 || n > 3000 {
+		t.Errorf("%d bytes wait", n)
+	}
+	p.conn.Stall(false)
+	r.run()
+	if p.want(200, string(make([]byte, 100))); !p.isClosed() {
+		t.Error("the connection stays")
+	}
+	// One that reads goes on.
+	p = r.dial(0)
+	for range 100 {
+		p.write(request("GET", "/other", "")).want(200, string(make([]byte, 100)))
+	}
+}
+
 // S12: other paths are the application's, which may answer later, or never because the client has left.
 func TestAppRequest(t *testing.T) {
 	r := newRig(t, 1, Config{})

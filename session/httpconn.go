@@ -90,6 +90,12 @@ func (h *HTTPConn) Receive(data []byte) (n, need int) {
 				return len(data), 0
 			}
 			return n, 0
+		case h.conn.QueuedBytes() > h.engine.unreadMax():
+			// It asks on and does not read what it was answered. It gets that, and no more.
+			h.phase, h.last = phaseHanded, true
+			h.shard.loop.Wheel().Cancel(&h.timer)
+			h.conn.CloseAfterFlush()
+			return len(data), 0
 		}
 		req := &h.shard.req
 		used, err := h.parser.Parse(data[n:], &h.engine.limits, req)
@@ -111,6 +117,10 @@ func (h *HTTPConn) Receive(data []byte) (n, need int) {
 	}
 	return n, 0
 }
+
+// unreadMax is how many bytes of answers may wait for a client that sends further requests: the longest payload, and as
+// much as it may pipeline.
+func (e *Engine) unreadMax() int { return e.cfg.MaxPayload + e.cfg.MaxPipeline }
 
 // handed leaves the rest to whoever the connection was handed to; bytes behind a last answer are nobody's.
 func (h *HTTPConn) handed(n, all int) (int, int) {

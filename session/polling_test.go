@@ -338,9 +338,15 @@ func TestClosePolling(t *testing.T) {
 	})
 }
 
-// A client that never fetches its close packet is forgotten after CloseTimeout.
+// A client that never fetches its close packet is forgotten after CloseTimeout, or with its heartbeat.
 func TestCloseTimeout(t *testing.T) {
-	r := newRig(t, 1, Config{CloseTimeout: 100 * 1e6})
+	for _, cfg := range []Config{{CloseTimeout: 100 * 1e6}, {PingInterval: 70 * 1e6, PingTimeout: 30 * 1e6}} {
+		testCloseTimeout(t, cfg)
+	}
+}
+
+func testCloseTimeout(t *testing.T, cfg Config) {
+	r := newRig(t, 1, cfg)
 	r.poll(0)
 	r.loops[0].Do(func() { r.last().s.Close(ReasonForcedClose) })
 	r.advance(99 * 1e6)

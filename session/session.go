@@ -87,7 +87,9 @@ func (s *Session) Close(reason Reason) {
 		if s.upgrade != nil && !s.upgrade.probed {
 			s.dropUpgrade() // after the probe the client has paused its polling, and gets the rest on the WebSocket
 		}
-		s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(s.shard.engine.cfg.CloseTimeout))
+		// A client that is there asks again at once; one that is gone would not be missed later than by its heartbeat.
+		cfg := &s.shard.engine.cfg
+		s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(min(cfg.CloseTimeout, cfg.PingInterval+cfg.PingTimeout)))
 		s.servePoll()
 	}
 	if c != nil {
