@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the scenarios against Siren and against socket.io for Node side by side
-# and prints a table. The servers take turns, each round with fresh processes,
+# Runs the scenarios against Siren and against socket.io for Node side by side,
+# those without a broadcast against a bare gnet server too, and prints a table. The servers take turns, each round with fresh processes,
 # so that what else the machine does meets both.
 #
 #   bench/peers.sh [SCENARIO...]     default: all but floor
@@ -29,6 +29,7 @@ trap 'exit 130' INT TERM
 
 echo "building Siren" >&2
 (cd "$root" && go build -o "$work/siren" ./cmd/siren && go build -o "$work/fixture" ./cmd/fixture)
+(cd "$here/peers/gnet" && go build -o "$work/gnet" .)
 echo "installing socket.io" >&2
 cp "$here"/peers/node/package.json "$here"/peers/node/server.mjs "$work/"
 (cd "$work" && npm install --no-package-lock --no-audit --no-fund --loglevel=error >&2)
@@ -40,7 +41,9 @@ free_port() {
 # start_server NAME PORT waits until the server says that it listens.
 start_server() {
 	case $1 in
-	siren) "$work/fixture" -load -port "$2" >"$work/server.log" 2>&1 & ;;
+	siren) "$work/fixture" -load -off-loop -port "$2" >"$work/server.log" 2>&1 & ;;
+	inline) "$work/fixture" -load -port "$2" >"$work/server.log" 2>&1 & ;;
+	gnet) "$work/gnet" "$2" >"$work/server.log" 2>&1 & ;;
 	node) node "$work/server.mjs" "$2" >"$work/server.log" 2>&1 & ;;
 	esac
 	server=$!
@@ -74,6 +77,16 @@ options() {
 	esac
 }
 
+# peers SCENARIO prints the servers it is run against. "siren" runs its handlers
+# off the event loops, as users' handlers do by default, "inline" on them.
+peers() {
+	case $1 in
+	echo | rate) echo "node siren inline gnet" ;;
+	connect) echo "node siren gnet" ;;
+	*) echo "node siren" ;;
+	esac
+}
+
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
 	names=(paced burst connect idle echo rate polling upgrade storm slow rooms)
@@ -84,7 +97,7 @@ done
 for name in "${names[@]}"; do
 	read -r -a flags <<<"$(options "$name")"
 	for round in $(seq "$rounds"); do
-		for peer in node siren; do
+		for peer in $(peers "$name"); do
 			echo "$name, round $round: $peer" >&2
 			port=$(free_port)
 			start_server "$peer" "$port"
@@ -95,4 +108,4 @@ for name in "${names[@]}"; do
 		done
 	done
 done
-node "$here/peers/table.mjs" "$out" node siren
+node "$here/peers/table.mjs" "$out" node siren inline gnet

@@ -41,7 +41,8 @@ for (const file of readdirSync(dir).sort()) {
 
 for (const [scenario, figures] of scenarios) {
   console.log(`\n${scenario}`);
-  const rows = [["", ...names.map((n) => `${n} (min-max)`), "floor", ...names.map((n) => `${n}/floor`)]];
+  const there = names.filter((n) => [...figures.values()].some(({ servers }) => servers[n]));
+  const rows = [["", ...there.map((n) => `${n} (min-max)`), "floor", ...there.map((n) => `${n}/floor`)]];
   for (const [figure, { unit, servers, floor }] of figures) {
     const base = floor.length ? median(floor) : undefined;
     const cell = (n) => {
@@ -50,7 +51,7 @@ for (const [scenario, figures] of scenarios) {
       return `${number(median(v))} (${number(Math.min(...v))}-${number(Math.max(...v))})`;
     };
     const ratio = (n) => (base && servers[n]?.length ? (median(servers[n]) / base).toFixed(2) : "-");
-    rows.push([unit ? `${figure} [${unit}]` : figure, ...names.map(cell), number(base), ...names.map(ratio)]);
+    rows.push([unit ? `${figure} [${unit}]` : figure, ...there.map(cell), number(base), ...there.map(ratio)]);
   }
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   for (const row of rows) {
