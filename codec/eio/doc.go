@@ -1,4 +1,4 @@
-// Package eio is the Engine.IO protocol 4 codec: packets, polling payloads, the frames that a
+// Package eio is the codec of Engine.IO protocols 4 and 3: packets, polling payloads, the frames that a
 // server sends, the open packet, error bodies and session ids. It takes slices and gives slices; it
 // knows no connection, no clock and no HTTP.
 //
@@ -39,4 +39,8 @@
 //
 // Names without a number are protocol 4. Ping goes from the server to the client, a payload is
 // separated by [Separator], and binary data is base64 in a payload and bare in a WebSocket message.
+//
+// Names with a 3 are protocol 3. Ping goes from the client to the server, the packets of a payload
+// have their lengths in front, and a type byte stands in front of binary data everywhere. JSONP,
+// a way to carry the payloads of either, is in [AppendJSONP] and [ParseJSONP].
 package eio

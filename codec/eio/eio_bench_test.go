@@ -45,6 +45,18 @@ func TestAllocations(t *testing.T) {
 		{"AppendPacket", 0, func() { dst = AppendPacket(dst[:0], Message, message) }},
 		{"AppendBinary", 0, func() { dst = AppendBinary(dst[:0], message) }},
 		{"AppendPayload", 0, func() { dst, sinkInt = AppendPayload(dst[:0], frames, 1<<12) }},
+		{"AppendPayload3", 0, func() { dst, sinkInt = AppendPayload3(dst[:0], frames, 1<<12, false) }},
+		{"AppendPayload3 binary", 0, func() { dst, sinkInt = AppendPayload3(dst[:0], frames, 1<<12, true) }},
+		{"WebSocket3", 0, func() { sinkBytes = frames[2].Next().WebSocket3() }},
+		{"Payload3", 0, func() {
+			p := NewPayload3(append(scratch[:0], "6:4hello10:b4AQIDBA=="...), false, 8)
+			for {
+				if _, ok, err := p.Next(); !ok || err != nil {
+					break
+				}
+			}
+		}},
+		{"AppendJSONP", 0, func() { dst = AppendJSONP(dst[:0], 1, message) }},
 		{"AppendOpen", 0, func() { dst = AppendOpen(dst[:0], open) }},
 		{"AppendError", 0, func() { dst = AppendError(dst[:0], SessionIDUnknown, "") }},
 		{"ShardOf", 0, func() { sinkInt, _ = ShardOf(id) }},

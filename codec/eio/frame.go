@@ -33,17 +33,18 @@ const (
 // Immutable, safe for concurrent use, shared by reference; the garbage collector frees it.
 //
 // Its bytes are one slice of exact size: the WebSocket header, then the payload. The polling form of
-// a text packet is the part behind the header. The polling form of a binary packet is base64: it is
-// made when the first polling client needs it, and kept.
+// a text packet is the part behind the header. All other forms (the base64 of a binary message, those
+// of protocol 3, the deflated one) are made when the first recipient needs them, and kept.
 //
 // A frame may have attachments linked behind it, see [Link]: then it stands for a whole Socket.IO
 // packet. The methods of a frame are about that frame alone, except [Frame.Size].
 type Frame struct {
-	wire   []byte // header and payload; never written after construction
-	next   *Frame // nil at the end of the chain; never written after Link
-	base64 atomic.Pointer[[]byte]
-	head   uint8 // length of the header
+	wire   []byte                // header and payload; never written after construction
+	next   *Frame                // nil at the end of the chain; never written after Link
+	more   atomic.Pointer[forms] // nil until a form besides wire was asked for
+	head   uint8                 // length of the header
 	binary bool
+	plain  bool // never written after Plain
 }
 
 type smallFrame struct {
@@ -62,9 +63,10 @@ type largeFrame struct {
 }
 
 // Control packets that are the same for every recipient. Shared and immutable: never pass them to
-// Link as a head or an attachment.
+// Plain, nor to Link as a head or an attachment.
 var (
 	PingFrame  = NewText([]byte{byte(Ping)})  // "2", the heartbeat
+	PongFrame  = NewText([]byte{byte(Pong)})  // "3", the heartbeat's answer in protocol 3
 	PongProbe  = NewText([]byte("3probe"))    // answer to "2probe"
 	NoopFrame  = NewText([]byte{byte(Noop)})  // "6", releases a waiting poll
 	CloseFrame = NewText([]byte{byte(Close)}) // "1"
@@ -152,6 +154,18 @@ func Link(head *Frame, attachments ...*Frame) *Frame {
 	return head
 }
 
+// Plain marks f and the frames linked behind it as not to be compressed, and returns f. Like Link it
+// is part of the construction: no frame of the chain may have been shared before.
+func Plain(f *Frame) *Frame {
+	for a := f; a != nil; a = a.next {
+		a.plain = true
+	}
+	return f
+}
+
+// IsPlain reports whether f was marked by Plain.
+func (f *Frame) IsPlain() bool { return f.plain }
+
 // Next returns the attachment behind f, or nil. The rest of a chain is a chain itself.
 func (f *Frame) Next() *Frame { return f.next }
 
@@ -191,15 +205,4 @@ func (f *Frame) AppendPolling(dst []byte) []byte {
 		return append(dst, f.encoded()...)
 	}
 	return append(dst, f.wire[f.head:]...)
-}
-
-// encoded returns the polling form of a binary frame, made on first use. Callers that race make
-// equal results, and any of them may stay.
-func (f *Frame) encoded() []byte {
-	if p := f.base64.Load(); p != nil {
-		return *p
-	}
-	b := AppendBinary(make([]byte, 0, f.PollingLen()), f.Payload())
-	f.base64.Store(&b)
-	return b
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 )
 
-// Protocol is the protocol revision this package speaks: the value of the EIO query parameter.
-const Protocol = 4
+// The protocol revisions this package speaks: the values of the EIO query parameter.
+const (
+	Protocol  = 4
+	Protocol3 = 3
+)
 
 // Errors of the decoders. Each of them means that the peer broke the protocol: the reference server
 // ends the session with the reason "parse error".
@@ -19,6 +22,10 @@ var (
 	ErrUTF8 = errors.New("eio: payload is not valid UTF-8")
 	// ErrTooManyPackets reports a polling body with more packets than the receiver allows.
 	ErrTooManyPackets = errors.New("eio: too many packets in one payload")
+	// ErrLength reports a protocol 3 payload with a length that is malformed or passes its end.
+	ErrLength = errors.New("eio: malformed length in a payload")
+	// ErrForm reports a JSONP body without the field that carries the payload.
+	ErrForm = errors.New("eio: no payload in a form body")
 )
 
 // PacketType is the first character of an encoded packet (protocol section "Protocol"). Immutable.

@@ -28,7 +28,8 @@ type Payload struct {
 	rest []byte // not yet parsed; a separator that ended the last packet is gone
 	left int    // packets that may still come
 	done bool   // the last packet has been yielded
-	err  error  // sticky
+	form form
+	err  error // sticky
 }
 
 // NewPayload returns an iterator over body, which holds at most maxPackets packets; a limit below 1
@@ -55,6 +56,9 @@ func (p *Payload) Next() (pkt Packet, ok bool, err error) {
 		return Packet{}, false, p.err
 	}
 	p.left--
+	if p.form != separated {
+		return p.next3()
+	}
 
 	text := p.rest
 	if end := bytes.IndexByte(text, Separator); end >= 0 {
