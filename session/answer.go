@@ -39,6 +39,8 @@ type reply struct {
 	status      int
 	// data: the answer is made for this request alone and must not be stored by a cache.
 	data bool
+	// old: the browser is an Internet Explorer, which takes data for an attack (see oldBrowser).
+	old bool
 }
 
 // answer sends the answer to the request, from the shard that the caller runs on. The body is copied.
@@ -62,11 +64,6 @@ func (a asker) refuse(from *Shard, code eio.ErrorCode, message string) {
 	a.answer(from, reply{status: code.Status(), contentType: typeJSON, body: eio.AppendError(nil, code, message)})
 }
 
-// accept answers a POST.
-func (a asker) accept(from *Shard) {
-	a.answer(from, reply{status: 200, contentType: typeHTML, body: okBody, data: true})
-}
-
 // reply writes an answer to the request in progress, with the CORS headers that it needs, on the connection's loop.
 func (h *HTTPConn) reply(turn uint32, r reply) {
 	if h.gone || h.phase == phaseHanded || turn != h.turn {
@@ -83,6 +80,9 @@ func (h *HTTPConn) reply(turn uint32, r reply) {
 	}
 	if r.data {
 		sh.fields = append(sh.fields, "Cache-Control", "no-store")
+	}
+	if r.old {
+		sh.fields = append(sh.fields, "X-XSS-Protection", "0")
 	}
 	sh.fields = append(sh.fields, h.cors...)
 	h.send(httpwire.AppendResponse(make([]byte, 0, len(r.body)+responseHeadRoom), &httpwire.Response{

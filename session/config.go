@@ -43,11 +43,15 @@ type Config struct {
 	Path string
 	// Transports are the transports offered. Default both.
 	Transports []Transport
+	// AllowEIO3 also opens sessions of protocol 3, which clients of Socket.IO 1 and 2 speak. Off by default: the
+	// protocol is superseded since 2020, and nobody should offer it who has no such clients.
+	AllowEIO3 bool
 	// NoUpgrades keeps a polling session on polling.
 	NoUpgrades bool
 	// PingInterval is the time between a pong and the next ping. Default 25 s.
 	PingInterval time.Duration
-	// PingTimeout is how long the pong may take before the session is over. Default 20 s.
+	// PingTimeout is how long the pong may take before the session is over. Default 20 s. In protocol 3 the client
+	// pings, and the session is over after PingInterval and PingTimeout without one.
 	PingTimeout time.Duration
 	// UpgradeTimeout is how long an upgrade may take from the WebSocket's opening to packet "5". Default 10 s.
 	UpgradeTimeout time.Duration

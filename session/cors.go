@@ -19,7 +19,8 @@ type CORS struct {
 	Headers []string
 	// Enforce refuses requests with an Origin header that is not in Origins, on both transports, with 403. A
 	// request without one is no browser's and passes. Without it an origin that is not allowed is only not told
-	// so, and its page cannot read the answers; a WebSocket is open to it.
+	// so, and its page cannot read the answers; a WebSocket is open to it, and so is JSONP. Enforce shuts both: a JSONP
+	// handshake, which browsers send without an Origin header, is refused.
 	Enforce bool
 	// SameHost lets pages of the server's own host pass Enforce, whatever their scheme: those whose Origin names the
 	// host and port of the request's Host field.
@@ -98,6 +99,10 @@ func (t *corsTable) allowed(origin, host []byte) bool {
 	_, own, found := bytes.Cut(origin, []byte("://"))
 	return t.sameHost && found && len(own) > 0 && bytes.EqualFold(own, host)
 }
+
+// scripts reports whether a JSONP handshake with that Origin header may go on. Browsers load scripts without one, for
+// pages of any origin, and so where origins are enforced a request without one is nobody's.
+func (t *corsTable) scripts(origin []byte) bool { return !t.enforce || t.any || len(origin) > 0 }
 
 // preflight are the headers of the answer to an OPTIONS request.
 func (t *corsTable) preflight(origin, askedHeaders []byte) []string {

@@ -1,4 +1,4 @@
-// Package session implements Engine.IO protocol 4: the handshake, the HTTP long-polling and WebSocket transports,
+// Package session implements Engine.IO protocols 4 and 3: the handshake, the HTTP long-polling and WebSocket transports,
 // the upgrade from one to the other, the heartbeat, and the rules by which a session ends.
 //
 // # Concurrency

@@ -41,7 +41,8 @@ type storm struct {
 	sids   []string
 }
 
-var stormPackets = []string{"4hello", "4", "2", "2probe", "3", "5", "1", "6", "0", "bAQID", "b!", "x", "", "4a\x1e4b", "4a\x1e1\x1e4b", "\xff"}
+var stormPackets = []string{"4hello", "4", "2", "2probe", "3", "5", "1", "6", "0", "bAQID", "b!", "x", "", "4a\x1e4b", "4a\x1e1\x1e4b", "\xff",
+	"6:4hello", "1:2", "2:4€1:1", "b4AQID", "\x04abc", "\x00\x01\xff2\x01\x02\xff\x04a", "d=6:4hello", "d=4a\\n%1e2"}
 
 func (s *storm) sid() string {
 	if len(s.sids) == 0 || s.script.next(8) == 0 {
@@ -52,21 +53,23 @@ func (s *storm) sid() string {
 
 func (s *storm) text() string {
 	packet := stormPackets[s.script.next(len(stormPackets))]
-	switch s.script.next(13) {
+	switch s.script.next(14) {
 	case 0, 1:
 		return getRequest(s.sid())
 	case 2, 3:
 		return postRequest(s.sid(), packet)
 	case 4:
 		return request("POST", base+"polling&sid="+s.sid(), packet, "Expect: 100-continue")
+	case 12:
+		return request("POST", base+"polling&sid="+s.sid(), packet, "Content-Type: application/octet-stream")
 	case 5:
 		return upgradeRequest(s.sid())
 	case 6:
 		return upgradeRequest(s.sid()) + textFrame("2probe") + textFrame("5")
 	case 7:
-		return upgradeRequest("")
+		return s.revised(upgradeRequest(""))
 	case 8:
-		return request("GET", base+"polling", "")
+		return s.revised(request("GET", base+"polling", ""))
 	case 9:
 		return textFrame(packet)
 	case 10:
@@ -75,6 +78,12 @@ func (s *storm) text() string {
 		return request([]string{"PUT", "OPTIONS", "DELETE"}[s.script.next(3)], base+"polling&sid="+s.sid(), packet)
 	}
 	return request("GET", "/other", packet)
+}
+
+// revised makes a handshake one of protocol 3 or of JSONP, sometimes.
+func (s *storm) revised(handshake string) string {
+	as := []string{"EIO=4", "EIO=3", "EIO=3&b64=1", "EIO=3&j=0&b64=1", "EIO=4&j=7", "EIO=2"}[s.script.next(6)]
+	return strings.Replace(handshake, "EIO=4", as, 1)
 }
 
 func (s *storm) step() {
@@ -176,7 +185,7 @@ func runStorm(t testing.TB, data []byte) {
 	cfg := Config{
 		PingInterval: 300 * ms, PingTimeout: 200 * ms, UpgradeTimeout: 150 * ms, CloseTimeout: time.Second,
 		HeaderTimeout: 200 * ms, BodyTimeout: 300 * ms, IdleTimeout: 400 * ms,
-		MaxPayload: 500, QueueBytes: 1000, QueueFrames: 20, MaxPipeline: 2000, InboundBytes: 2000,
+		MaxPayload: 500, QueueBytes: 1000, QueueFrames: 20, MaxPipeline: 2000, InboundBytes: 2000, AllowEIO3: true,
 	}
 	s := &storm{rig: newRig(t, 2, cfg), script: script{data}}
 	s.echo()

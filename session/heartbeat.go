@@ -2,17 +2,43 @@ package session
 
 import "github.com/seed58c87869/siren/codec/eio"
 
-// schedulePing waits for the time of the next ping.
+// schedulePing waits for the time of the next ping. In protocol 3 it is the client's, and overdue from then on.
 func (s *Session) schedulePing() {
-	s.awaitPong = false
-	s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(s.shard.engine.cfg.PingInterval))
+	cfg := &s.shard.engine.cfg
+	wait := cfg.PingInterval
+	if s.awaitPong = s.dialect.is(revision3); s.awaitPong {
+		wait += cfg.PingTimeout
+	}
+	s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(wait))
 }
 
-// pong is the only thing that refreshes the heartbeat: neither messages nor requests nor WebSocket pongs do
-// (Engine.IO protocol 4, section "Heartbeat").
-func (s *Session) pong() { s.schedulePing() }
+// heartbeat handles a ping or a pong. The one that the client owes is the only thing that refreshes the heartbeat:
+// neither messages nor requests nor WebSocket pongs do (Engine.IO protocol 4, section "Heartbeat").
+func (s *Session) heartbeat(p eio.Packet) {
+	switch three := s.dialect.is(revision3); {
+	case three != (p.Type == eio.Ping):
+		// Only the server pings in protocol 4, only the client in protocol 3.
+		s.abort(ReasonTransportError)
+	case three:
+		s.schedulePing()
+		s.answerPing(p.Data)
+	default:
+		s.schedulePing()
+	}
+}
 
-// Expire is the session's one timer: a ping is due, its pong is overdue, or a closing session was not fetched.
+// answerPing sends the pong of protocol 3, with the data of the ping. It has to fit into the queue like any message: a
+// client may ping and not read.
+func (s *Session) answerPing(data []byte) {
+	f := eio.PongFrame
+	if len(data) > 0 {
+		f = eio.NewText(eio.AppendPacket(nil, eio.Pong, data))
+	}
+	s.Send(f, false)
+}
+
+// Expire is the session's one timer: a ping is due, its pong (in protocol 3, the ping) is overdue, or a closing session
+// was not fetched.
 func (s *Session) Expire(now int64) {
 	switch {
 	case s.state == stateClosing && s.poll != nil && s.poll.left:

@@ -15,6 +15,8 @@ type opening struct {
 	first     firstRequest
 	key       []byte
 	supported bool
+	dialect   dialect
+	jsonp     jsonp
 }
 
 // routeHandshake handles a request without a sid.
@@ -30,10 +32,12 @@ func (h *HTTPConn) routeHandshake(r *httpwire.Request, t *target) {
 		h.asker().refuse(h.shard, eio.BadRequest, "")
 		return
 	}
-	version, _ := httpwire.QueryGet(r.RawQuery, "EIO")
 	o := opening{
-		transport: t.transport, first: newFirstRequest(r.Head, h.conn.RemoteAddr()),
-		key: r.Get("Sec-WebSocket-Key"), supported: string(version) == "4",
+		transport: t.transport, first: newFirstRequest(r.Head, h.conn.RemoteAddr()), key: r.Get("Sec-WebSocket-Key"),
+	}
+	if h.negotiate(r, &o); o.jsonp != 0 && !h.engine.cors.scripts(r.Get("Origin")) {
+		h.asker().refuse(h.shard, eio.Forbidden, "Origin not allowed")
+		return
 	}
 	if h.engine.cfg.Allow == nil || h.engine.closing.Load() {
 		h.open(&o)
@@ -110,23 +114,23 @@ func (h *HTTPConn) open(o *opening) {
 		return
 	}
 	cfg := &h.engine.cfg
-	s := h.shard.open(o.transport, o.first)
+	s := h.shard.open(o.transport, o.first, o.dialect)
 	info := eio.OpenInfo{
 		SID: s.sid, PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, MaxPayload: cfg.MaxPayload,
 	}
 	if o.transport == Polling {
-		h.openPolling(s, &info)
+		h.openPolling(s, &info, o.jsonp)
 	} else {
 		h.openWebSocket(s, &info, o.key)
 	}
 }
 
-func (h *HTTPConn) openPolling(s *Session, info *eio.OpenInfo) {
+func (h *HTTPConn) openPolling(s *Session, info *eio.OpenInfo, j jsonp) {
 	info.Upgrades = h.engine.upgrade
-	s.poll = new(pollState)
+	s.poll = &pollState{jsonp: j}
 	s.begin()
 	var packet [openRoom]byte
-	r := reply{status: 200, contentType: typeText, body: eio.AppendOpen(packet[:0], info), data: true}
+	r := s.openReply(eio.AppendOpen(packet[:0], info))
 	if c := &h.engine.cfg.Cookie; c.Name != "" {
 		r.name, r.value = "Set-Cookie", c.header(s.sid)
 	}
@@ -144,6 +148,11 @@ func (h *HTTPConn) openWebSocket(s *Session, info *eio.OpenInfo, key []byte) {
 	w := h.becomeWebSocket(s.shard, s, key, extra)
 	s.ws = w
 	var packet [openRoom]byte
-	w.out().Queue(eio.NewText(eio.AppendOpen(packet[:0], info)).WebSocket())
+	open := eio.NewText(eio.AppendOpen(packet[:0], info)).WebSocket()
+	if s.dialect.is(revision3) {
+		h.beginLater(s, open)
+		return
+	}
+	w.out().Queue(open)
 	s.begin()
 }

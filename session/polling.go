@@ -17,7 +17,8 @@ type pollState struct {
 	// flushing: the session is in its shard's flushable list.
 	flushing bool
 	// left: post carried a close packet, and waits for a GET that the client may have sent before it.
-	left bool
+	left  bool
+	jsonp jsonp
 }
 
 func (p *pollState) push(f *eio.Frame) {
@@ -56,12 +57,10 @@ func (s *Session) servePoll() {
 		return
 	}
 	sh := s.shard
-	var taken int
-	sh.scratch, taken = eio.AppendPayload(sh.scratch[:0], p.queue, sh.engine.cfg.MaxPayload)
-	p.take(taken, len(sh.scratch)+1)
+	p.take(s.nextPayload())
 	get := p.get
 	p.get = asker{}
-	get.answer(sh, reply{status: 200, contentType: typeText, body: sh.scratch, data: true})
+	get.answer(sh, s.payloadReply(sh.scratch))
 	if cap(sh.scratch) > scratchKeep {
 		sh.scratch = nil
 	}
@@ -118,7 +117,7 @@ func (s *Session) leave() {
 	post := s.poll.post
 	s.poll.post = asker{}
 	if post.h != nil {
-		post.accept(s.shard)
+		s.accept(post)
 	}
 	s.forget(eio.NoopFrame)
 }
@@ -130,7 +129,7 @@ func (s *Session) answerGet(f *eio.Frame) {
 		return
 	}
 	s.poll.get = asker{}
-	get.answer(s.shard, reply{status: 200, contentType: typeText, body: f.Payload(), data: true})
+	get.answer(s.shard, s.payloadReply(s.payloadOf(f)))
 }
 
 // endPolls answers what waits when the session ends. What is queued is lost with it.
@@ -185,11 +184,12 @@ func (s *Session) releasePost(h *HTTPConn) bool {
 }
 
 // onPost is a whole POST. body is the session's to change.
-func (s *Session) onPost(a asker, body []byte) {
+// binary tells that its content type says so.
+func (s *Session) onPost(a asker, body []byte, binary bool) {
 	if !s.onPostBegun(a) {
 		return
 	}
-	left, err := s.receivePayload(body)
+	left, err := s.receivePayload(body, binary)
 	if !s.releasePost(a.h) {
 		return // the session ended in one of its packets, and answered it
 	}
@@ -204,13 +204,16 @@ func (s *Session) onPost(a asker, body []byte) {
 		// not handled.
 		a.refuse(s.shard, eio.BadRequest, "")
 	default:
-		a.accept(s.shard)
+		s.accept(a)
 	}
 }
 
 // receivePayload handles the packets of a body in order; left tells that a close packet was among them, which ends it.
-func (s *Session) receivePayload(body []byte) (left bool, err error) {
-	payload := eio.NewPayload(body, s.shard.engine.cfg.MaxPackets)
+func (s *Session) receivePayload(body []byte, binary bool) (left bool, err error) {
+	payload, err := s.openPayload(body, binary)
+	if err != nil {
+		return false, err
+	}
 	for s.state == stateOpen {
 		p, ok, err := payload.Next()
 		if err != nil || !ok {

@@ -65,7 +65,7 @@ func (h *HTTPConn) waitFor(t *target) {
 // routeSession handles a request with a sid.
 func (h *HTTPConn) routeSession(r *httpwire.Request, t *target) {
 	if t.upgrade {
-		h.requestUpgrade(t, bytes.Clone(r.Get("Sec-WebSocket-Key")))
+		h.requestUpgrade(r, t, bytes.Clone(r.Get("Sec-WebSocket-Key")))
 		return
 	}
 	kind := kindOf(r)
@@ -76,7 +76,7 @@ func (h *HTTPConn) routeSession(r *httpwire.Request, t *target) {
 		return
 	}
 	var body []byte
-	if kind == kindPost {
+	if kind == kindPost || kind == kindBinaryPost {
 		body = append(body, r.Body...)
 	}
 	sid, transport := h.sid, t.transport
@@ -119,16 +119,16 @@ func (sh *Shard) serve(a asker, s *Session, t Transport, kind requestKind, body 
 		a.refuse(sh, eio.BadRequest, "")
 	case kind == kindGet:
 		s.onGet(a)
-	case kind == kindPost && s.state != stateOpen:
-		// What the client still has to say comes too late, and is no error.
-		s.releasePost(a.h)
-		a.accept(sh)
-	case kind == kindPost:
-		s.onPost(a, body)
-	case kind == kindBinaryPost:
+	case kind == kindBinaryPost && !s.dialect.is(revision3):
 		s.releasePost(a.h)
 		s.abort(ReasonTransportError)
 		a.refuse(sh, eio.BadRequest, "")
+	case kind != kindOther && s.state != stateOpen:
+		// What the client still has to say comes too late, and is no error.
+		s.releasePost(a.h)
+		s.accept(a)
+	case kind != kindOther:
+		s.onPost(a, body, kind == kindBinaryPost)
 	default:
 		a.answer(sh, reply{
 			status: 405, contentType: typeText, name: "Allow", value: "GET, POST", body: []byte("Method not allowed"),

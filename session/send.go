@@ -50,7 +50,11 @@ func (s *Session) sendWebSocket(f *eio.Frame, volatile bool) SendStatus {
 // hold, or any when it is closing.
 func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 	for ; f != nil; f = f.Next() {
-		if s.ws.out().Queue(f.WebSocket()) {
+		wire := f.WebSocket()
+		if s.dialect != 0 {
+			wire = s.dialect.frame(f)
+		}
+		if s.ws.out().Queue(wire) {
 			continue
 		}
 		if size > s.shard.engine.cfg.QueueBytes {

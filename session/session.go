@@ -33,10 +33,11 @@ type Session struct {
 	upgrade *upgrade
 	// timer is the only one: for the next ping, its pong, or the end of a closing session.
 	timer     wheel.Timer
-	kind      atomic.Uint32 // a Transport; written by the home loop
+	kind      atomic.Uint32 // a Transport, and kind3 in protocol 3; written by the home loop
 	state     state
 	reason    Reason // of the end
 	awaitPong bool
+	dialect   dialect
 }
 
 // SID is the session's id, a secret of the client and the server.
@@ -49,7 +50,19 @@ func (s *Session) Handshake() *Handshake { return s.first.handshake() }
 func (s *Session) Shard() *Shard { return s.shard }
 
 // Transport is the transport in use now. Safe for concurrent use.
-func (s *Session) Transport() Transport { return Transport(s.kind.Load()) }
+func (s *Session) Transport() Transport { return Transport(s.kind.Load() &^ kind3) }
+
+// kind3 marks protocol 3 in Session.kind, which anybody may read.
+const kind3 = 1 << 8
+
+// setTransport notes the transport in use.
+func (s *Session) setTransport(t Transport) {
+	kind := uint32(t)
+	if s.dialect.is(revision3) {
+		kind |= kind3
+	}
+	s.kind.Store(kind)
+}
 
 // begin lets the application know the session. It may end it at once, or panic; then no session stays behind.
 func (s *Session) begin() {
@@ -142,11 +155,8 @@ func (s *Session) receive(p eio.Packet) {
 	switch p.Type {
 	case eio.Message:
 		s.client.Message(p.Data, p.Binary)
-	case eio.Pong:
-		s.pong()
-	case eio.Ping:
-		// Only the server pings in protocol 4.
-		s.abort(ReasonTransportError)
+	case eio.Pong, eio.Ping:
+		s.heartbeat(p)
 	case eio.Close:
 		s.abort(ReasonTransportClose)
 	default:

@@ -47,9 +47,9 @@ func (sh *Shard) Index() int { return sh.index }
 func (sh *Shard) Loop() Loop { return sh.loop }
 
 // open makes a session. Its transport is the caller's to give it, and the application's Client.
-func (sh *Shard) open(t Transport, first firstRequest) *Session {
-	s := &Session{shard: sh, sid: eio.NewSID(sh.loop.Index()), first: first}
-	s.kind.Store(uint32(t))
+func (sh *Shard) open(t Transport, first firstRequest, d dialect) *Session {
+	s := &Session{shard: sh, sid: eio.NewSID(sh.loop.Index()), first: first, dialect: d}
+	s.setTransport(t)
 	s.timer.Init(s)
 	sh.sessions[s.sid] = s
 	sh.count.Add(1)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
@@ -18,6 +19,8 @@ type upgrade struct {
 	held heldGet
 	// probed: the probe was answered. From then on the queue waits for the WebSocket.
 	probed bool
+	// base64: the WebSocket takes no binary messages. It counts in protocol 3.
+	base64 bool
 }
 
 // heldGet is the timer of a GET that came after the probe.
@@ -72,10 +75,14 @@ const (
 )
 
 // requestUpgrade asks the session's home whether a WebSocket may probe, and answers with what it says.
-func (h *HTTPConn) requestUpgrade(t *target, key []byte) {
+func (h *HTTPConn) requestUpgrade(r *httpwire.Request, t *target, key []byte) {
 	home, sid, valid := t.home, string(t.sid), t.valid
+	base64 := wantsBase64(r)
 	h.shard.on(home, func() {
 		u, v := home.admitUpgrade(sid, valid)
+		if u != nil {
+			u.base64 = base64
+		}
 		home.on(h.shard, func() { h.finishUpgrade(home, u, v, key) })
 	})
 }
@@ -161,7 +168,8 @@ func (s *Session) completeUpgrade() {
 			a.refuse(s.shard, eio.BadRequest, "")
 		}
 	}
-	s.kind.Store(uint32(WebSocket))
+	s.setTransport(WebSocket)
+	s.dialect = s.dialect.carriedBy(u)
 	s.ws, s.poll = u.ws, nil
 	s.shard.stats.upgraded.Add(1)
 	for _, f := range p.queue {

@@ -81,7 +81,9 @@ func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, key []byte, extra []
 	case s == nil:
 		w.foreign = &foreign{shard: h.shard, home: home, out: h.conn}
 	}
-	h.conn.Queue(wsframe.AppendUpgradeResponse(make([]byte, 0, responseHeadRoom), key, extra...))
+	if !h.conn.Queue(wsframe.AppendUpgradeResponse(make([]byte, 0, responseHeadRoom), key, extra...)) {
+		h.conn.Close() // no frame may come without it
+	}
 	h.conn.SetReceiver(w)
 	return w
 }
@@ -192,9 +194,9 @@ func (w *wsConn) deliver(data []byte, binary bool) {
 		return
 	}
 	p := eio.Packet{Type: eio.Message, Binary: true, Data: data}
-	if !binary {
+	if !binary || s.dialect != 0 {
 		var err error
-		if p, err = eio.ParseText(data); err != nil {
+		if p, err = s.dialect.parse(data, binary); err != nil {
 			if s.ws == w {
 				s.abort(ReasonParseError)
 			} else if s.upgrade != nil && s.upgrade.ws == w {

@@ -1,0 +1,223 @@
+package session
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/httpwire"
+)
+
+// dialect is what a session's client speaks, as far as it is not plain protocol 4, which is zero. An immutable value; an
+// upgrade may replace it.
+type dialect uint8
+
+const (
+	// revision3: Engine.IO protocol 3.
+	revision3 dialect = 1 << iota
+	// base64Only: the transport in use takes no binary data. Of protocol 3 alone; in protocol 4 polling is always so.
+	base64Only
+	// oldBrowser: an Internet Explorer, which has to be told that what looks like a script is no attack. Noted for
+	// protocol 3 and JSONP alone, whose clients still are for it.
+	oldBrowser
+)
+
+// jsonp is the number of a JSONP client's callback, plus one; zero is no JSONP. Immutable.
+type jsonp uint32
+
+// jsonpDigits bounds the digits of that number: clients count their transports.
+const jsonpDigits = 9
+
+// Content types that plain protocol 4 has no use for.
+const (
+	typeBinary = "application/octet-stream"
+	typeScript = "text/javascript; charset=UTF-8"
+)
+
+// is reports whether all of bits hold.
+func (d dialect) is(bits dialect) bool { return d&bits == bits }
+
+// Protocol is the session's Engine.IO protocol revision: 4, or 3 with Config.AllowEIO3. Immutable, safe for concurrent
+// use.
+func (s *Session) Protocol() int {
+	if s.kind.Load()&kind3 != 0 {
+		return eio.Protocol3
+	}
+	return eio.Protocol
+}
+
+// negotiate finds out what the client of a handshake speaks.
+func (h *HTTPConn) negotiate(r *httpwire.Request, o *opening) {
+	version, _ := httpwire.QueryGet(r.RawQuery, "EIO")
+	switch {
+	case string(version) == "4":
+		o.supported = true
+	case string(version) == "3" && h.engine.cfg.AllowEIO3:
+		o.supported = true
+		o.dialect = revision3
+		if wantsBase64(r) {
+			o.dialect |= base64Only
+		}
+	}
+	if o.transport == Polling {
+		o.jsonp = jsonpOf(r)
+	}
+	if o.jsonp != 0 && o.dialect.is(revision3) {
+		o.dialect |= base64Only // a script is text
+	}
+	if (o.dialect != 0 || o.jsonp != 0) && isOldBrowser(r.Get("User-Agent")) {
+		o.dialect |= oldBrowser
+	}
+}
+
+// wantsBase64 reports whether a client of protocol 3 takes no binary data on the transport of this request.
+func wantsBase64(r *httpwire.Request) bool {
+	v, _ := httpwire.QueryGet(r.RawQuery, "b64")
+	return len(v) > 0
+}
+
+// jsonpOf is what the query parameter "j" asks for; anything but a number asks for nothing.
+func jsonpOf(r *httpwire.Request) jsonp {
+	v, ok := httpwire.QueryGet(r.RawQuery, "j")
+	if !ok || len(v) > jsonpDigits {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(v), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return jsonp(n) + 1
+}
+
+// isOldBrowser looks for the versions of Internet Explorer that the reference server looks for.
+func isOldBrowser(agent []byte) bool {
+	return bytes.Contains(agent, []byte(";MSIE")) || bytes.Contains(agent, []byte("Trident/"))
+}
+
+// frame is a packet as a WebSocket frame.
+func (d dialect) frame(f *eio.Frame) []byte {
+	switch {
+	case !d.is(revision3):
+		return f.WebSocket()
+	case d.is(base64Only):
+		return f.WebSocketText3()
+	}
+	return f.WebSocket3()
+}
+
+// parse takes a WebSocket message as a packet.
+func (d dialect) parse(data []byte, binary bool) (eio.Packet, error) {
+	switch {
+	case !d.is(revision3) && binary:
+		return eio.Packet{Type: eio.Message, Binary: true, Data: data}, nil
+	case !d.is(revision3):
+		return eio.ParseText(data)
+	case binary:
+		return eio.ParseBinary3(data)
+	}
+	return eio.ParseText3(data)
+}
+
+// carriedBy is the dialect on the WebSocket of an upgrade, which may take binary data where polling did not.
+func (d dialect) carriedBy(u *upgrade) dialect {
+	d &^= base64Only
+	if u.base64 && d.is(revision3) {
+		d |= base64Only
+	}
+	return d
+}
+
+// nextPayload puts what the next GET fetches into the shard's scratch. It returns how many packets of the queue are
+// done with, and their bytes in the queue's measure.
+func (s *Session) nextPayload() (packets, bytes int) {
+	sh, p := s.shard, s.poll
+	if !s.dialect.is(revision3) {
+		sh.scratch, packets = eio.AppendPayload(sh.scratch[:0], p.queue, sh.engine.cfg.MaxPayload)
+		return packets, len(sh.scratch) + 1
+	}
+	// What part of a packet is done with tells the difference between before and after.
+	before := append([]*eio.Frame(nil), p.queue...)
+	sh.scratch, packets = eio.AppendPayload3(sh.scratch[:0], p.queue, sh.engine.cfg.MaxPayload, !s.dialect.is(base64Only))
+	for _, f := range before[:packets] {
+		bytes += pollingBytes(f)
+	}
+	if packets < len(before) {
+		bytes += pollingBytes(before[packets]) - pollingBytes(p.queue[packets])
+	}
+	return packets, bytes
+}
+
+// payloadOf is a payload of one text packet.
+func (s *Session) payloadOf(f *eio.Frame) []byte {
+	if !s.dialect.is(revision3) {
+		return f.Payload()
+	}
+	out, _ := eio.AppendPayload3(nil, []*eio.Frame{f}, f.Size(), false)
+	return out
+}
+
+// openReply is the answer to a polling handshake.
+func (s *Session) openReply(packet []byte) reply {
+	if s.dialect.is(revision3) {
+		packet = s.payloadOf(eio.NewText(packet))
+	}
+	return s.payloadReply(packet)
+}
+
+// payloadReply is the answer to a GET.
+func (s *Session) payloadReply(payload []byte) reply {
+	r := reply{status: 200, contentType: typeText, body: payload, data: true}
+	if s.dialect == 0 && s.poll.jsonp == 0 {
+		return r
+	}
+	r.old = s.dialect.is(oldBrowser)
+	switch j := s.poll.jsonp; {
+	case j != 0:
+		r.contentType = typeScript
+		r.body = eio.AppendJSONP(nil, int(j-1), payload)
+	case s.dialect.is(revision3) && eio.IsBinaryPayload3(payload):
+		r.contentType = typeBinary
+	}
+	return r
+}
+
+// accept answers a POST.
+func (s *Session) accept(a asker) {
+	a.answer(s.shard, reply{status: 200, contentType: typeHTML, body: okBody, data: true, old: s.dialect.is(oldBrowser)})
+}
+
+// openPayload begins to read the body of a POST.
+func (s *Session) openPayload(body []byte, binary bool) (p eio.Payload, err error) {
+	limit := s.shard.engine.cfg.MaxPackets
+	if s.poll.jsonp != 0 {
+		if body, err = eio.ParseJSONP(body); err != nil {
+			return p, err
+		}
+		binary = false
+	}
+	if s.dialect.is(revision3) {
+		return eio.NewPayload3(body, binary, limit), nil
+	}
+	return eio.NewPayload(body, limit), nil
+}
+
+// beginLater sends the open packet of protocol 3 behind the answer to the opening handshake, not together with it: old
+// clients have never seen both in one segment, and some lose what comes with the answer. What the client sends
+// meanwhile stays with the connection.
+func (h *HTTPConn) beginLater(s *Session, open []byte) {
+	w := s.ws
+	h.conn.SetReceiver(h)
+	h.shard.loop.PostFunc(func() {
+		if h.gone {
+			w.lost(ReasonTransportClose)
+			return
+		}
+		h.conn.SetReceiver(w)
+		if s.state != stateOpen {
+			return
+		}
+		w.out().Queue(open)
+		s.begin()
+		h.conn.Resume()
+	})
+}
