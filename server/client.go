@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 
-	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/poller/wheel"
 	"github.com/seed58c87869/siren/session"
@@ -32,6 +31,10 @@ func (t *connectTimer) Expire(int64) { t.c.end(session.ReasonForcedServerClose) 
 
 func newClient(srv *Server, sess *session.Session) *client {
 	c := &client{srv: srv, sess: sess}
+	if c.old() {
+		c.connectRoot()
+		return c
+	}
 	c.timer = &connectTimer{c: c}
 	c.timer.Init(c.timer)
 	c.loop().Wheel().Schedule(&c.timer.Timer, c.loop().Now()+int64(srv.cfg.ConnectTimeout))
@@ -131,13 +134,10 @@ func (c *client) connect(p *sio.Packet) {
 		return
 	}
 	if c.sockets.len() >= c.srv.cfg.MaxNamespaces {
-		c.sess.Send(connectError(ns.name, tooManyNamespaces), false)
+		c.sess.Send(c.refusal(ns, tooManyNamespaces), false)
 		return
 	}
-	s := &Socket{ns: ns, client: c, id: eio.NewSocketID(c.shard())}
-	if len(p.Data) > 0 {
-		s.auth = string(p.Data)
-	}
+	s := &Socket{ns: ns, client: c, id: c.socketID(ns), auth: c.authOf(p)}
 	s.member.Init(c.shard(), s)
 	c.sockets.add(s)
 	if h := ns.hooks.Load(); len(h.use)+len(h.connect) > 0 {

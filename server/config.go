@@ -81,6 +81,11 @@ type Config struct {
 	Path string
 	// Transports are those offered. Default both.
 	Transports []Transport
+	// AllowEIO3 also serves clients of Socket.IO 2 (Engine.IO protocol 3), as the reference server's option of that
+	// name. Off by default. They are in "/" without asking, so ConnectTimeout does not hold for them. The ids of their
+	// sockets are made of the session's id, because the clients make them so: an application that tells others such an
+	// id gives the session away.
+	AllowEIO3 bool
 	// NoUpgrades keeps polling clients on polling.
 	NoUpgrades bool
 	// PingInterval is the time between a pong and the next ping. Default 25 s.
@@ -245,7 +250,7 @@ func (c *Config) settleTimes() error {
 // session is the part of the configuration that the Engine.IO layer needs.
 func (c *Config) session() session.Config {
 	sc := session.Config{
-		Path: c.Path, Transports: c.Transports, NoUpgrades: c.NoUpgrades,
+		Path: c.Path, Transports: c.Transports, AllowEIO3: c.AllowEIO3, NoUpgrades: c.NoUpgrades,
 		PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout,
 		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout,
 		MaxPayload: c.MaxPayload, MaxHeaderBytes: c.MaxHeaderBytes, MaxRequestBody: c.MaxRequestBody,
@@ -267,5 +272,13 @@ func (c *Config) session() session.Config {
 // packets are the limits of one packet. Its attachments are messages of their own, of MaxPayload each; all of them
 // together have to fit the inbox.
 func (c *Config) packets() sio.Limits {
-	return sio.Limits{Attachments: c.MaxAttachments, AttachmentBytes: min(10*c.MaxPayload, c.Inbox.MaxBytes)}
+	l := sio.Limits{Attachments: c.MaxAttachments, AttachmentBytes: min(10*c.MaxPayload, c.Inbox.MaxBytes)}
+	if c.AllowEIO3 {
+		l.Namespace = queryNamespaceBytes
+	}
+	return l
 }
+
+// queryNamespaceBytes is room for a namespace and the query that clients of protocol 3 put behind it: tokens are in
+// there, and as long as they may be in a request line.
+const queryNamespaceBytes = 8 << 10

@@ -86,6 +86,7 @@ type client struct {
 	t    testing.TB
 	conn net.Conn
 	in   chan message // closed with the connection
+	open string       // the open packet; to be read behind a message
 	wmu  sync.Mutex
 	done chan struct{}
 }
@@ -98,10 +99,15 @@ func dial(t testing.TB, srv *server.Server) *client {
 
 func dialPath(t testing.TB, srv *server.Server, path string, header http.Header) *client {
 	t.Helper()
+	return dialTarget(t, srv, path+"?EIO=4&transport=websocket", header)
+}
+
+func dialTarget(t testing.TB, srv *server.Server, target string, header http.Header) *client {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(header)}
-	conn, br, _, err := d.Dial(ctx, "ws://"+srv.Addr().String()+path+"?EIO=4&transport=websocket")
+	conn, br, _, err := d.Dial(ctx, "ws://"+srv.Addr().String()+target)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +143,8 @@ func (c *client) read(rw io.ReadWriter) {
 		switch {
 		case op == ws.OpBinary:
 			c.in <- message{binary: append([]byte{}, data...)}
+		case len(data) > 0 && data[0] == '0':
+			c.open = string(data)
 		case len(data) > 0 && data[0] == '4':
 			c.in <- message{text: string(data[1:])}
 		case string(data) == "2":

@@ -66,18 +66,18 @@ func (s *Socket) ask(fn Middleware) bool {
 func (s *Socket) refusal(err error) *eio.Frame {
 	r, ok := asRefusal(err)
 	if !ok {
-		return connectError(s.ns.name, notAuthorized)
+		return s.client.refusal(s.ns, notAuthorized)
 	}
 	var f *eio.Frame
 	err = s.guard(eventConnection, func() (err error) {
 		f, err = encode(func(dst []byte) ([]byte, [][]byte, error) {
-			out, err := sio.AppendConnectError(dst, s.ns.name, r.Message, r.Data, r.HasData)
+			out, err := s.client.appendRefusal(dst, s.ns, r)
 			return out, nil, err
 		})
 		return err
 	})
 	if err != nil {
-		return connectError(s.ns.name, r.Message)
+		return s.client.refusal(s.ns, r.Message)
 	}
 	return f
 }
@@ -147,7 +147,7 @@ func (s *Socket) accept() {
 	c := s.client
 	c.stopConnectTimer()
 	var buf [96]byte
-	c.sess.Send(eio.NewText(sio.AppendConnectSID(append(buf[:0], byte(eio.Message)), s.ns.name, s.id)), false)
+	c.sess.Send(eio.NewText(c.appendConnected(append(buf[:0], byte(eio.Message)), s)), false)
 	pending := s.release()
 	for _, f := range pending {
 		c.sess.Send(f, false)
@@ -190,7 +190,7 @@ func (s *Socket) leave(r Reason) {
 	case phaseClosed:
 		return
 	case phaseAsked:
-		s.refuse(connectError(s.ns.name, notAuthorized))
+		s.refuse(s.client.refusal(s.ns, notAuthorized))
 		return
 	case phaseEntered:
 		s.accept()

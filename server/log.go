@@ -30,6 +30,6 @@ func (s *Socket) about(event string) []any {
 
 // logStart is the first line of a server's life. Called with life held.
 func (srv *Server) logStart() {
-	srv.log.Info("listening", "version", Version, "socketio", socketIOProtocol, "engineio", eio.Protocol,
+	srv.log.Info("listening", "version", Version, "socketio", socketIOProtocol, "engineio", eio.Protocol, "eio3", srv.cfg.AllowEIO3,
 		"addr", srv.poller.Addr(), "path", srv.cfg.Path, "loops", srv.nloops)
 }

@@ -282,7 +282,7 @@ func (a app) Open(s *session.Session) session.Client {
 	}
 	if debugs(a.srv.eio) {
 		a.srv.eio.LogAttrs(context.Background(), slog.LevelDebug, "open", slog.String("addr", s.Handshake().Address()),
-			slog.String("transport", s.Transport().String()))
+			slog.String("transport", s.Transport().String()), slog.Int("protocol", s.Protocol()))
 	}
 	return c
 }

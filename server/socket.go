@@ -15,7 +15,7 @@ type Socket struct {
 	ns     *Namespace
 	client *client
 	id     string
-	auth   string // the payload of CONNECT, as JSON; immutable once the socket is made
+	auth   string // the payload of CONNECT, or the query of protocol 3, as JSON; immutable once the socket is made
 	ctx    socketContext
 	inbox  session.Inbox
 	// closed and connected are what anybody may ask of the phase.
@@ -38,7 +38,7 @@ type Socket struct {
 	values *values
 }
 
-// ID is the socket's id, which others may know. Immutable.
+// ID is the socket's id, which others may know, unless Protocol is 3: see Config.AllowEIO3. Immutable.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace is the socket's namespace. Immutable.
@@ -50,7 +50,8 @@ func (s *Socket) Server() *Server { return s.ns.srv }
 // Context ends with the socket; context.Cause tells the Reason. Handlers get it as their first argument.
 func (s *Socket) Context() context.Context { return &s.ctx }
 
-// Handshake is the session's first request and the auth payload of the socket's CONNECT packet. Immutable.
+// Handshake is the session's first request and the auth payload of the socket's CONNECT packet; in protocol 3 that is
+// the query behind the namespace, an object of strings. Immutable.
 func (s *Socket) Handshake() Handshake {
 	return Handshake{RequestInfo: s.client.sess.Handshake(), auth: s.auth}
 }
@@ -79,6 +80,9 @@ func (h Handshake) Auth(dst any) error {
 
 // Transport is the transport in use now.
 func (s *Socket) Transport() Transport { return s.client.sess.Transport() }
+
+// Protocol is the Engine.IO protocol revision of the client: 4, or 3 with Config.AllowEIO3. Immutable.
+func (s *Socket) Protocol() int { return s.client.sess.Protocol() }
 
 // Connected reports whether the socket is still there: it is false once it has ended, or was refused.
 func (s *Socket) Connected() bool { return !s.closed.Load() }
