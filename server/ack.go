@@ -1,11 +1,15 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/poller/wheel"
 )
 
 // Reply is what a client answered: the arguments of its acknowledgement. Immutable.
@@ -31,12 +35,12 @@ func (s *Socket) Request(ctx context.Context, event string, args ...any) (Reply,
 	if !s.connected.Load() && !s.closed.Load() {
 		return Reply{}, ErrNotConnected
 	}
-	p := &pendingAck{answer: make(chan answer, 1)}
-	id, err := s.emitAck(p, event, args)
-	if err != nil {
+	p := &pendingAck{s: s, timeout: s.ackTimeout(ctx), ready: make(chan struct{}, 1)}
+	s.ns.srv.waits.add(p, ctx)
+	if err := p.emit(event, args); err != nil {
 		return Reply{}, err
 	}
-	return s.await(ctx, id, p)
+	return p.await(ctx)
 }
 
 // Call is Request with the first argument of the answer decoded. An answer without arguments is the zero value.
@@ -55,26 +59,44 @@ func Call[T any](ctx context.Context, s *Socket, event string, args ...any) (T, 
 // once, in the order of the socket's events. In a connect handler, too, the event goes out behind CONNECT. When EmitAck
 // itself returns an error (those of Emit, ErrTooManyAcks), done is not called.
 func (s *Socket) EmitAck(ctx context.Context, event string, done func(r Reply, err error), args ...any) error {
-	p := &pendingAck{s: s, event: event, done: done}
-	id, err := s.emitAck(p, event, args)
-	if err != nil {
+	p := &pendingAck{s: s, timeout: s.ackTimeout(ctx), event: event, done: done}
+	if err := p.emit(event, args); err != nil {
 		return err
 	}
-	p.watch(ctx, id)
+	p.watch(ctx)
 	return nil
 }
 
+// ackTimeout is how long to wait for an acknowledgement; 0 when ctx says so itself.
+func (s *Socket) ackTimeout(ctx context.Context) time.Duration {
+	if _, ok := ctx.Deadline(); ok {
+		return 0
+	}
+	return s.ns.srv.cfg.AckTimeout
+}
+
 // pendingAck is an acknowledgement the client owes. Whoever takes it out of its table answers it, so that happens
-// once.
+// once. It is also the task that takes its event to the loop, and the timer there.
 type pendingAck struct {
-	// answer is where a Request waits; it has room for the one value it ever gets.
-	answer chan answer
-	// The others are EmitAck's.
+	// timer is the loop's.
+	timer wheel.Timer
 	s     *Socket
+	id    uint64
+	// frame is the event until the loop has sent it.
+	frame *eio.Frame
+	// timeout is 0 when the context bounds the wait. Immutable.
+	timeout time.Duration
+	// others are the socket's other ones by their ids, when this is the one that its table points to. Guarded by the
+	// socket's mutex.
+	others map[uint64]*pendingAck
+	// ready is where a Request waits; it has room for the one value it ever gets. The answer is set before.
+	ready  chan struct{}
+	answer answer
+	// The others are EmitAck's.
 	event string
 	done  func(r Reply, err error)
-	// stop ends what watches the time and the context. Guarded by the socket's mutex.
-	stop []func() bool
+	// stop ends what watches the context. Guarded by the socket's mutex.
+	stop func() bool
 }
 
 type answer struct {
@@ -82,41 +104,80 @@ type answer struct {
 	err   error
 }
 
+// Run implements task: the event is sent, and its time begins.
+func (p *pendingAck) Run(int) {
+	f := p.frame
+	p.frame = nil
+	p.s.deliver(f, false)
+	if p.timeout > 0 && p.s.owes(p) {
+		loop := p.s.client.loop()
+		p.timer.Init(p)
+		loop.Wheel().Schedule(&p.timer, loop.Now()+int64(p.timeout))
+	}
+}
+
+// Expire implements wheel.Expirer.
+func (p *pendingAck) Expire(int64) { p.end(ErrTimeout) }
+
+// stopTimer takes the timer off the wheel. Loop-only.
+func (p *pendingAck) stopTimer() { p.s.client.loop().Wheel().Cancel(&p.timer) }
+
+// givenUp is an acknowledgement that is waited for no more, on its way to the loop, which has its timer.
+type givenUp pendingAck
+
+// Run implements task.
+func (g *givenUp) Run(int) { (*pendingAck)(g).stopTimer() }
+
+// forgetTimer is stopTimer for whoever has ended the wait on another goroutine.
+func (p *pendingAck) forgetTimer() {
+	if p.timeout > 0 {
+		p.s.client.loop().Post((*givenUp)(p))
+	}
+}
+
+// end ends the wait without an answer; it is false when it has ended already.
+func (p *pendingAck) end(err error) bool {
+	if p.s.forgetAck(p.id) == nil {
+		return false
+	}
+	p.settle(answer{err: err})
+	return true
+}
+
 // settle answers.
 func (p *pendingAck) settle(a answer) {
-	if p.answer != nil {
-		p.answer <- a
+	if p.ready != nil {
+		p.s.ns.srv.waits.remove(p)
+		p.answer = a
+		p.ready <- struct{}{}
 		return
 	}
 	p.s.mu.Lock()
 	stop := p.stop
 	p.stop = nil
 	p.s.mu.Unlock()
-	for _, f := range stop {
-		f()
+	if stop != nil {
+		stop()
 	}
 	p.s.inbox.PutAlways(&acknowledgement{p, a}, &p.s.ns.srv.inbox)
 }
 
-// watch ends the wait at the timeout, or with the context.
-func (p *pendingAck) watch(ctx context.Context, id uint64) {
+// watch ends the wait with the context. The socket's own ends it by itself.
+func (p *pendingAck) watch(ctx context.Context) {
 	s := p.s
-	expire := func(err error) {
-		if s.forgetAck(id) != nil {
-			p.settle(answer{err: err})
-		}
+	if ctx == context.Context(&s.ctx) || ctx.Done() == nil {
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.acks.pending[id] != p {
+	if s.acks.get(p.id) != p {
 		return
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		p.stop = append(p.stop, time.AfterFunc(s.ns.srv.cfg.AckTimeout, func() { expire(ErrTimeout) }).Stop)
-	}
-	if ctx != context.Context(&s.ctx) {
-		p.stop = append(p.stop, context.AfterFunc(ctx, func() { expire(ended(ctx)) }))
-	}
+	p.stop = context.AfterFunc(ctx, func() {
+		if p.end(ended(ctx)) {
+			p.forgetTimer()
+		}
+	})
 }
 
 // ended is why a context has ended; its deadline is a timeout.
@@ -139,73 +200,127 @@ func (k *acknowledgement) Do() {
 	_ = k.p.s.guard(k.p.event, func() error { k.p.done(k.a.reply, k.a.err); return nil })
 }
 
-// ackTable are a socket's pending acknowledgements. Guarded by the socket's mutex.
+// ackTable are a socket's pending acknowledgements. Guarded by the socket's mutex. One of them holds the others: a
+// socket is seldom owed more than one, and a map for that one would cost more than all the rest of it.
 type ackTable struct {
-	next    uint64
-	pending map[uint64]*pendingAck
+	next uint64
+	one  *pendingAck
 }
 
-func (t *ackTable) add(p *pendingAck) uint64 {
-	if t.pending == nil {
-		t.pending = make(map[uint64]*pendingAck)
+func (t *ackTable) len() int {
+	if t.one == nil {
+		return 0
 	}
-	id := t.next
+	return 1 + len(t.one.others)
+}
+
+func (t *ackTable) add(p *pendingAck) {
+	p.id = t.next
 	t.next++
-	t.pending[id] = p
-	return id
+	switch {
+	case t.one == nil:
+		t.one = p
+		return
+	case t.one.others == nil:
+		t.one.others = make(map[uint64]*pendingAck)
+	}
+	t.one.others[p.id] = p
+}
+
+// get is the one with that id; nil when it is not there.
+func (t *ackTable) get(id uint64) *pendingAck {
+	if t.one == nil || t.one.id == id {
+		return t.one
+	}
+	return t.one.others[id]
 }
 
 // remove takes one out; nil when it is not there. An empty table keeps no memory: most sockets owe nothing.
 func (t *ackTable) remove(id uint64) *pendingAck {
-	p := t.pending[id]
-	delete(t.pending, id)
-	if len(t.pending) == 0 {
-		t.pending = nil
+	p := t.get(id)
+	switch {
+	case p == nil:
+		return nil
+	case p != t.one:
+		delete(t.one.others, id)
+		return p
+	}
+	rest := p.others
+	t.one, p.others = nil, nil
+	for id, q := range rest {
+		delete(rest, id)
+		if len(rest) > 0 {
+			q.others = rest
+		}
+		t.one = q
+		break
 	}
 	return p
 }
 
-func (t *ackTable) take() map[uint64]*pendingAck {
-	p := t.pending
-	t.pending = nil
-	return p
+// take takes all of them out, in the order in which they were asked for.
+func (t *ackTable) take() []*pendingAck {
+	p := t.one
+	if p == nil {
+		return nil
+	}
+	all := append(make([]*pendingAck, 0, t.len()), p)
+	for _, q := range p.others {
+		all = append(all, q)
+	}
+	t.one, p.others = nil, nil
+	slices.SortFunc(all, func(a, b *pendingAck) int { return cmp.Compare(a.id, b.id) })
+	return all
 }
 
-// emitAck emits an event that asks for an acknowledgement.
-func (s *Socket) emitAck(p *pendingAck, event string, args []any) (id uint64, err error) {
+// emit emits the event that asks for the acknowledgement.
+func (p *pendingAck) emit(event string, args []any) (err error) {
 	if sio.Reserved(event) {
-		return 0, reservedError(event)
+		return reservedError(event)
 	}
-	if id, err = s.expect(p); err != nil {
-		return 0, err
+	s := p.s
+	if err = s.expect(p); err != nil {
+		return err
 	}
 	sent := false
 	defer func() {
 		// A value may also panic when it is encoded.
-		if !sent && s.forgetAck(id) == nil && p.done != nil {
+		if sent {
+			return
+		}
+		s.ns.srv.waits.remove(p)
+		if s.forgetAck(p.id) == nil && p.done != nil {
 			err = nil // the socket has ended meanwhile, and done is told
 		}
 	}()
 	s.listenOut(event, args)
-	f, err := encodeEvent(s.ns.name, int64(id), event, args)
-	if err == nil {
-		err = s.post(f, false)
+	p.frame, err = encodeEvent(s.ns.name, int64(p.id), event, args)
+	if err == nil && !s.client.loop().TryPost(p) {
+		err = s.ns.srv.refused()
 	}
 	sent = err == nil
-	return id, err
+	return err
 }
 
 // expect notes a pending acknowledgement.
-func (s *Socket) expect(p *pendingAck) (uint64, error) {
+func (s *Socket) expect(p *pendingAck) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed.Load():
-		return 0, ErrClosed
-	case len(s.acks.pending) >= s.ns.srv.cfg.MaxPendingAcks:
-		return 0, ErrTooManyAcks
+		return ErrClosed
+	case s.acks.len() >= s.ns.srv.cfg.MaxPendingAcks:
+		return ErrTooManyAcks
 	}
-	return s.acks.add(p), nil
+	s.acks.add(p)
+	return nil
+}
+
+// owes tells whether a pending acknowledgement is still that.
+func (s *Socket) owes(p *pendingAck) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.acks.get(p.id) == p
 }
 
 func (s *Socket) forgetAck(id uint64) *pendingAck {
@@ -215,33 +330,23 @@ func (s *Socket) forgetAck(id uint64) *pendingAck {
 }
 
 // await waits for the answer to a Request.
-func (s *Socket) await(ctx context.Context, id uint64, p *pendingAck) (Reply, error) {
-	var timeout <-chan time.Time
-	if _, ok := ctx.Deadline(); !ok {
-		t := time.NewTimer(s.ns.srv.cfg.AckTimeout)
-		defer t.Stop()
-		timeout = t.C
-	}
+func (p *pendingAck) await(ctx context.Context) (Reply, error) {
 	var done <-chan struct{}
-	if ctx != context.Context(&s.ctx) {
+	if ctx != context.Context(&p.s.ctx) {
 		// The socket's own end answers by itself.
 		done = ctx.Done()
 	}
-	var err error
 	select {
-	case a := <-p.answer:
-		return a.reply, a.err
-	case <-timeout:
-		err = ErrTimeout
+	case <-p.ready:
 	case <-done:
-		err = ended(ctx)
+		if p.s.forgetAck(p.id) != nil {
+			p.s.ns.srv.waits.remove(p)
+			p.forgetTimer()
+			return Reply{}, ended(ctx)
+		}
+		<-p.ready // the answer came in the same moment
 	}
-	if s.forgetAck(id) == nil {
-		// The answer came in the same moment.
-		a := <-p.answer
-		return a.reply, a.err
-	}
-	return Reply{}, err
+	return p.answer.reply, p.answer.err
 }
 
 // acknowledged takes a client's acknowledgement on the loop. One that nobody waits for is ignored.
@@ -258,5 +363,6 @@ func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
 	if !owned {
 		args.json = append([]byte(nil), p.Args...)
 	}
+	pending.stopTimer()
 	pending.settle(answer{reply: Reply{args}})
 }

@@ -227,6 +227,7 @@ func (s *Socket) end(r Reason) bool {
 	s.ns.shards[loop].Detach(&s.member, func(r *room.Room) { s.ns.rooms.Release(r, loop) })
 	s.ctx.cancel(r)
 	for _, a := range acks {
+		a.stopTimer()
 		a.settle(answer{err: ErrClosed})
 	}
 	// Nobody announces a closed socket.

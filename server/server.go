@@ -53,6 +53,8 @@ type Server struct {
 	loops  []EventLoop
 	engine *session.Engine
 	poller *poller.Engine
+	// waits is nil unless the loops are somebody else's.
+	waits *waits
 
 	closing  sync.Once
 	closeErr error
@@ -157,13 +159,7 @@ func (srv *Server) start(addrs []string) error {
 // sessionConfig has Close wait for AllowRequest as for other handlers.
 func (srv *Server) sessionConfig() session.Config {
 	sc := srv.cfg.session()
-	if allow := sc.Allow; allow != nil {
-		sc.Allow = func(ctx context.Context, h *session.Handshake) error {
-			srv.jobs.Add(1)
-			defer srv.jobs.Add(-1)
-			return allow(ctx, h)
-		}
-	}
+	sc.Running = &srv.jobs
 	return sc
 }
 
@@ -173,7 +169,7 @@ func (srv *Server) pollerConfig(addrs []string) poller.Config {
 		Addrs: addrs, Loops: srv.nloops, MaxConns: srv.cfg.MaxConns, WriteTimeout: srv.cfg.WriteTimeout,
 		QueueBytesMax:   max(srv.cfg.MaxResponse, srv.cfg.MaxPayload, srv.cfg.Queue.MaxBytes) + 64<<10,
 		RestBytesMax:    restBytes(&srv.cfg),
-		TimerResolution: sc.Resolution(), Logger: srv.log, Reject: tooMany, PrivateFiles: srv.privateFiles,
+		TimerResolution: min(sc.Resolution(), max(srv.cfg.AckTimeout/100, time.Millisecond)), Logger: srv.log, Reject: tooMany, PrivateFiles: srv.privateFiles,
 		Accept: func(c *poller.Conn) poller.Receiver { return srv.engine.Accept(c, c.Loop().Index()) },
 	}
 }
@@ -255,9 +251,27 @@ func (srv *Server) close() error {
 		defer cancel()
 		err = p.Stop(ctx)
 	}
+	srv.endAcks()
 	waitUntil(closeHandlers, func() bool { return srv.jobs.Load() == 0 })
 	srv.log.Info("closed")
 	return err
+}
+
+// endAcks ends the waiting for acknowledgements of sockets that are left because their loop has failed: nobody else
+// would.
+func (srv *Server) endAcks() {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	for _, ns := range srv.spaces {
+		for _, s := range ns.sockets.all() {
+			s.mu.Lock()
+			acks := s.acks.take()
+			s.mu.Unlock()
+			for _, p := range acks {
+				p.settle(answer{err: ErrClosed})
+			}
+		}
+	}
 }
 
 // waitUntil polls: it is used once in a server's life.

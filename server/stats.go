@@ -25,14 +25,17 @@ type Stats struct {
 	// when their loop came to them; EarlyDrops those dropped before CONNECT, volatile or over the queue's limit. What
 	// the sessions dropped is in Sessions.
 	QueueFull, LateEmits, EarlyDrops uint64
-	// Handlers is the number of goroutines that run handlers now.
-	Handlers int
+	// Handlers is the number of goroutines that run handlers now. Waiting is how many of these wait in Request or Call for
+	// their client; only a server on loops of others counts it, see Attach.
+	Handlers, Waiting int
 }
 
 // Stats reads the counters. Safe for concurrent use.
 func (srv *Server) Stats() Stats {
+	waiting := srv.waiting() // before Handlers: when the two are equal, no handler is at work
 	s := Stats{
-		Panics: srv.stats.panics.Load(), Failures: srv.stats.failures.Load(), Unhandled: srv.stats.unhandled.Load(),
+		Waiting: waiting,
+		Panics:  srv.stats.panics.Load(), Failures: srv.stats.failures.Load(), Unhandled: srv.stats.unhandled.Load(),
 		InboxFull: srv.stats.inboxFull.Load(), UnknownAcks: srv.stats.unknownAcks.Load(),
 		QueueFull: srv.stats.queueFull.Load(), LateEmits: srv.stats.late.Load(), EarlyDrops: srv.stats.early.Load(), Handlers: int(srv.jobs.Load()),
 	}
@@ -44,4 +47,11 @@ func (srv *Server) Stats() Stats {
 		s.Sessions = engine.Stats()
 	}
 	return s
+}
+
+func (srv *Server) waiting() int {
+	srv.life.RLock()
+	w := srv.waits
+	srv.life.RUnlock()
+	return w.len()
 }

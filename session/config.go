@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -107,6 +108,8 @@ type Config struct {
 	// Allow, when set, is asked before a session is made. It runs in its own goroutine and may block until ctx
 	// ends, when the connection closes. An error refuses the handshake with 403 and, if it is a Refusal, its text.
 	Allow func(ctx context.Context, h *Handshake) error
+	// Running, when set, counts the goroutines of Allow, from before they start until their answer is posted.
+	Running *atomic.Int64
 }
 
 // Refusal is an error of Config.Allow whose text is told to the client. Immutable.

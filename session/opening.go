@@ -60,7 +60,14 @@ func (h *HTTPConn) refuseUpgrade() {
 func (h *HTTPConn) ask(o opening) {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
+	running := h.engine.cfg.Running
+	if running != nil {
+		running.Add(1)
+	}
 	go func() {
+		if running != nil {
+			defer running.Add(-1)
+		}
 		err := h.engine.allow(ctx, o.first.handshake())
 		h.shard.loop.PostFunc(func() {
 			cancel()
