@@ -62,9 +62,6 @@ func parseAddress(raw string) (address, error) {
 }
 
 func parseAddresses(raw []string) ([]address, error) {
-	if len(raw) == 0 {
-		return nil, &ConfigError{"Addrs", "is required"}
-	}
 	addrs := make([]address, 0, len(raw))
 	seen := make(map[string]bool, len(raw))
 	for _, r := range raw {
@@ -131,11 +128,16 @@ func (a address) probePath() error {
 		return fmt.Errorf("listen %s: the path is there and is not a socket", a)
 	}
 	conn, err := net.DialTimeout("unix", a.target, dialProbeTimeout)
-	if err != nil {
-		return nil // left over by a process that is gone
+	switch {
+	case err == nil:
+		_ = conn.Close()
+		return fmt.Errorf("listen %s: %w", a, unix.EADDRINUSE)
+	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
+		return nil // left over by a process that is gone, or removed right now
+	default:
+		// Somebody may serve it: it has other permissions, a full queue, or another kind of socket.
+		return fmt.Errorf("listen %s: %w: %w", a, unix.EADDRINUSE, err)
 	}
-	_ = conn.Close()
-	return fmt.Errorf("listen %s: %w", a, unix.EADDRINUSE)
 }
 
 // boundAddr returns the real address of a listening socket.

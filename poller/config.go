@@ -2,6 +2,7 @@ package poller
 
 import (
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"runtime"
@@ -31,6 +32,9 @@ const (
 	DefaultFDReserveBase = 384
 )
 
+// DefaultUnixMode is that of Config.UnixMode.
+const DefaultUnixMode fs.FileMode = 0o660
+
 const (
 	loopsMax           = 256 // gnet's limit
 	backlogMax         = 1 << 16
@@ -43,8 +47,12 @@ const (
 // immutable afterwards.
 type Config struct {
 	// Addrs are the addresses to listen on: "tcp://host:port" (tcp4, tcp6; port 0 picks one; an empty host is all
-	// addresses) or "unix://path". A left-over socket file is removed first, a live one is an error. At least one.
+	// addresses) or "unix://path". A left-over socket file is removed first, a live one is an error. None: the engine
+	// listens nowhere and has only the connections that it is given by Loop.Adopt.
 	Addrs []string
+	// UnixMode are the permissions of unix socket files: who may write to one may connect. Default: 0o660, the
+	// process's user and group. Between bind and chmod, which is less than a millisecond, they are what the umask says.
+	UnixMode fs.FileMode
 	// Loops is the number of event loops, 1 to 256. Default: GOMAXPROCS.
 	Loops int
 
@@ -119,6 +127,7 @@ const rejectBytesMax = 16 << 10
 func (c Config) withDefaults() Config {
 	fill(&c.Loops, min(runtime.GOMAXPROCS(0), loopsMax))
 	fill(&c.Backlog, DefaultBacklog)
+	fill(&c.UnixMode, DefaultUnixMode)
 	if c.PrivateFiles {
 		c.ReusePort = true
 		fill(&c.FDReserve, DefaultFDReserveBase+filesPerLoop*c.Loops)
@@ -173,6 +182,7 @@ func (c *Config) validate(filesMax int) error {
 		{"DrainTime", int64(c.DrainTime), 1, math.MaxInt64},
 		{"FlushTime", int64(c.FlushTime), 1, math.MaxInt64},
 		{"TimerResolution", int64(c.TimerResolution), int64(timerResolutionMin), int64(timerResolutionMax)},
+		{"UnixMode", int64(c.UnixMode), 1, int64(fs.ModePerm)},
 		{"Reject", int64(len(c.Reject)), 0, rejectBytesMax},
 		{"MaxConns", int64(c.MaxConns), 0, math.MaxInt32},
 	} {

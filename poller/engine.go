@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,11 @@ type Engine struct {
 	rejectsMax int64        // how many of these may linger
 	loopConns  int64        // how many connections one loop may have
 	refusing   atomic.Bool
+
+	adoptions adoptions
+	showing   sync.Mutex    // held while loops are made to show
+	halt      chan struct{} // closed to end an engine without listeners
+	halting   sync.Once     // closes halt
 
 	started  atomic.Bool
 	stopping atomic.Bool
@@ -80,6 +86,7 @@ func New(cfg Config) (*Engine, error) {
 	e := &Engine{
 		config: cfg, addrs: addrs, kicker: newKicker(cfg.Loops), logger: &gnetLogger{log: cfg.Logger},
 		booted: make(chan struct{}), looping: make(chan struct{}), done: make(chan struct{}),
+		halt: make(chan struct{}),
 	}
 	e.logger.onAccept = e.acceptFailed
 	e.gate.nudge = e.nudge
@@ -104,7 +111,7 @@ func New(cfg Config) (*Engine, error) {
 }
 
 // Start listens on all addresses and returns when they accept connections, or with the error of the first that cannot be
-// listened on, such as one in use. An engine starts once.
+// listened on, such as one in use. Without addresses it runs the loops, for Adopt. An engine starts once.
 func (e *Engine) Start() error {
 	if e.started.Swap(true) {
 		if e.stopping.Load() {
@@ -175,11 +182,20 @@ func closeAll(listeners []net.Listener) {
 
 // run is gnet from start to end, and what is left to do afterwards.
 func (e *Engine) run() error {
+	if len(e.addrs) == 0 {
+		e.finish(e.runUnheard())
+		return e.Err()
+	}
 	targets := make([]string, len(e.addrs))
 	for i, a := range e.addrs {
 		targets[i] = a.String()
 	}
-	err := gnet.Rotate((*handler)(e), targets,
+	e.finish(gnet.Rotate((*handler)(e), targets, e.options()...))
+	return e.Err()
+}
+
+func (e *Engine) options() []gnet.Option {
+	return []gnet.Option{
 		gnet.WithNumEventLoop(e.config.Loops),
 		gnet.WithLoadBalancing(gnet.RoundRobin),
 		gnet.WithReuseAddr(true),
@@ -191,9 +207,7 @@ func (e *Engine) run() error {
 		gnet.WithTicker(e.config.PrivateFiles),
 		gnet.WithLockOSThread(false),
 		gnet.WithLogger(e.logger),
-	)
-	e.finish(err)
-	return e.Err()
+	}
 }
 
 func (e *Engine) noDelay() gnet.TCPSocketOpt {
@@ -208,6 +222,7 @@ func (e *Engine) boot(g gnet.Engine) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	defer close(e.booted)
+	defer e.adoptions.start()
 	e.gnet = g
 	for _, a := range e.addrs {
 		fd, err := g.DupListener(a.listenerNetwork(), a.target)
@@ -234,7 +249,10 @@ func (e *Engine) tuneListener(fd int, a address) error {
 	if err := unix.Listen(fd, e.config.Backlog); err != nil {
 		return err
 	}
-	if a.network == "unix" || e.config.KeepAlive < 0 {
+	if a.network == "unix" {
+		return os.Chmod(a.target, e.config.UnixMode)
+	}
+	if e.config.KeepAlive < 0 {
 		return nil
 	}
 	return setKeepAlive(fd, e.config.KeepAlive)
@@ -270,6 +288,7 @@ func (e *Engine) loopOf(el gnet.EventLoop) *Loop {
 
 // finish runs when gnet has ended: nothing but this goroutine and the kicker touches the loops any more.
 func (e *Engine) finish(err error) {
+	e.adoptions.close()
 	for _, l := range e.loops {
 		l.kill()
 	}
@@ -290,7 +309,7 @@ func (e *Engine) endCause(err error) error {
 	switch {
 	case e.bootErr != nil:
 		return e.bootErr
-	case e.bound == nil && err != nil:
+	case e.bound == nil && err != nil && len(e.addrs) > 0:
 		return fmt.Errorf("poller: listen: %w", err)
 	case e.stopping.Load():
 		return nil
@@ -355,6 +374,10 @@ func (e *Engine) Stop(ctx context.Context) error {
 
 // stopGnet asks gnet to stop. gnet looks only every 500 ms whether it has; we know earlier, and call that off.
 func (e *Engine) stopGnet() {
+	if len(e.addrs) == 0 {
+		e.halting.Do(func() { close(e.halt) })
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		<-e.done
@@ -374,7 +397,7 @@ func (e *Engine) Err() error {
 	return e.err
 }
 
-// Addr returns the first address, with the real port. It is nil before Start.
+// Addr returns the first address, with the real port. It is nil before Start, and for an engine without addresses.
 func (e *Engine) Addr() net.Addr {
 	if addrs := e.Addrs(); len(addrs) > 0 {
 		return addrs[0]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -26,7 +27,8 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 	accept := func(*Conn) Receiver { return nil }
 	good := Config{Addrs: []string{"tcp://127.0.0.1:0"}, Accept: accept}
 	for field, spoil := range map[string]func(*Config){
-		"Addrs":           func(c *Config) { c.Addrs = nil },
+		"UnixMode":        func(c *Config) { c.UnixMode = fs.ModeDir },
+		"PrivateFiles":    func(c *Config) { c.Addrs, c.PrivateFiles = nil, true },
 		"Accept":          func(c *Config) { c.Accept = nil },
 		"Loops":           func(c *Config) { c.Loops = 257 },
 		"MaxConns":        func(c *Config) { c.MaxConns = 1 << 30 },

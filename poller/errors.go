@@ -13,8 +13,11 @@ var (
 	ErrRestTooLong = errors.New("poller: unconsumed input too long")
 	// ErrPanic: an entry for this connection panicked.
 	ErrPanic = errors.New("poller: panic in handler")
-	// ErrStopped: the engine stopped with the connection open. Start after Stop returns it too.
+	// ErrStopped: the engine stopped with the connection open. Start after Stop returns it too, and Adopt when the
+	// loops do not run.
 	ErrStopped = errors.New("poller: engine stopped")
+	// ErrFull is Adopt's when MaxConns connections are served or the engine refuses new ones.
+	ErrFull = errors.New("poller: no room for another connection")
 )
 
 // Errors of the engine.

@@ -14,7 +14,8 @@ func (h *handler) engine() *Engine { return (*Engine)(h) }
 
 // OnBoot runs in Rotate's goroutine when the sockets listen and before anything is accepted.
 func (h *handler) OnBoot(g gnet.Engine) gnet.Action {
-	if h.engine().boot(g) != nil {
+	e := h.engine()
+	if len(e.addrs) > 0 && e.boot(g) != nil { // without listeners, runUnheard has more to do first
 		return gnet.Shutdown
 	}
 	return gnet.None
@@ -24,6 +25,7 @@ func (h *handler) OnBoot(g gnet.Engine) gnet.Action {
 // as they have stopped, and a wake would write into whatever file has got that number by then.
 func (h *handler) OnShutdown(gnet.Engine) {
 	e := h.engine()
+	e.adoptions.close()
 	for _, l := range e.loops {
 		l.kill()
 	}
@@ -43,16 +45,26 @@ func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	if e.config.PrivateFiles && l.thread == 0 {
 		e.isolated(l.isolate(gc.Fd()))
 	}
-	if _, ok := gc.Context().(envoy); ok {
+	if v, ok := gc.Context().(envoy); ok {
+		if v.stays {
+			return nil, gnet.None
+		}
 		return nil, gnet.Close
 	}
+	adopted, _ := gc.Context().(*adoption)
 	l.enter()
 	defer l.leave()
 	l.chain.sawRead = true
 	e.gate.see(gc.Fd())
 
 	c := &Conn{loop: l, gc: gc}
+	if adopted != nil {
+		adopted.opened = true
+	}
 	if !e.admit(l) {
+		if adopted != nil {
+			adopted.err = ErrFull
+		}
 		l.reject(c)
 		return nil, gnet.None
 	}
@@ -60,7 +72,7 @@ func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	c.setRemote(addrPortFrom(gc.RemoteAddr()))
 	gc.SetContext(c)
 	l.counters.conns.Add(1)
-	l.accept(c)
+	l.accept(c, adopted)
 	return nil, gnet.None
 }
 
@@ -92,13 +104,18 @@ func (h *handler) OnTraffic(gc gnet.Conn) gnet.Action {
 	if c.flags&flagsDeaf != 0 {
 		return gnet.None
 	}
+	l.read(c, data)
+	l.catchUp()
+	return gnet.None
+}
+
+// read gives bytes from the network to the connection's receiver and writes what that answers.
+func (l *Loop) read(c *Conn, data []byte) {
 	l.current = c
 	c.deliver(data)
 	l.settle()
 	l.current = nil
 	l.flushConn(c)
-	l.catchUp()
-	return gnet.None
 }
 
 // catchUpTurns bounds the turns that a loop takes between two sockets when its mailbox is long.
@@ -133,10 +150,15 @@ func (h *handler) OnClose(gc gnet.Conn, err error) gnet.Action {
 	return gnet.None
 }
 
-// accept asks the application who receives. A connection that nobody wants, or whose Accept panicked, is closed.
-func (l *Loop) accept(c *Conn) {
+// accept asks the application who receives. A connection that nobody wants, or whose Accept panicked, is closed. adopted is
+// nil for one that came in by a listener.
+func (l *Loop) accept(c *Conn, adopted *adoption) {
+	take := l.engine.config.Accept
+	if adopted != nil && adopted.accept != nil {
+		take = adopted.accept
+	}
 	l.current = c
-	ok := l.acceptGuarded(c)
+	ok := l.acceptGuarded(c, take)
 	l.settle()
 	l.current = nil
 	switch {
@@ -148,17 +170,20 @@ func (l *Loop) accept(c *Conn) {
 	default:
 		l.counters.accepted.Add(1)
 		l.flushConn(c)
+		if adopted != nil && len(adopted.rest) > 0 && c.flags&flagsDeaf == 0 {
+			l.read(c, adopted.rest)
+		}
 	}
 }
 
-func (l *Loop) acceptGuarded(c *Conn) (ok bool) {
+func (l *Loop) acceptGuarded(c *Conn, take func(c *Conn) Receiver) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			l.panicked("accept", v)
 			ok = false
 		}
 	}()
-	if r := l.engine.config.Accept(c); r != nil && c.recv == nil {
+	if r := take(c); r != nil && c.recv == nil {
 		c.recv = r
 	}
 	return true

@@ -40,7 +40,9 @@ const (
 var privateRunning atomic.Bool
 
 // envoy is the context of the connections that Start sends to the loops.
-type envoy struct{}
+type envoy struct {
+	stays bool // until its other end closes
+}
 
 // validatePrivate checks what PrivateFiles needs.
 func (c *Config) validatePrivate(addrs []address) error {
@@ -49,6 +51,9 @@ func (c *Config) validatePrivate(addrs []address) error {
 	}
 	if !privatePossible {
 		return &ConfigError{"PrivateFiles", "needs Linux"}
+	}
+	if len(addrs) == 0 {
+		return &ConfigError{"PrivateFiles", "needs an address to listen on"}
 	}
 	for _, a := range addrs {
 		if a.network == "unix" {
@@ -123,7 +128,7 @@ func (e *Engine) reachNext() error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = unix.Close(far) }()
+	defer closeFile(far)
 	ctx := gnet.NewNetConnContext(gnet.NewContext(context.Background(), envoy{}), near)
 	opened, err := e.gnet.Register(ctx)
 	if err != nil {
@@ -163,6 +168,8 @@ func connPair() (near net.Conn, far int, err error) {
 	}
 	return near, fds[1], nil
 }
+
+func closeFile(fd int) { _ = unix.Close(fd) }
 
 // awaitThreads returns when the threads of the loops are gone, and with them the last copies of the listeners.
 func (e *Engine) awaitThreads() {
