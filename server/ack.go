@@ -13,7 +13,10 @@ import (
 )
 
 // Reply is what a client answered: the arguments of its acknowledgement. Immutable.
-type Reply struct{ args arguments }
+type Reply struct {
+	args arguments
+	lib  JSON // nil for the built-in library
+}
 
 // Len is the number of arguments.
 func (r Reply) Len() int { return r.args.n }
@@ -25,7 +28,7 @@ func (r Reply) Args() []any { return r.args.all() }
 func (r Reply) Arg(i int) Raw { return r.args.at(i) }
 
 // Decode decodes the arguments in order, as Message.Decode does.
-func (r Reply) Decode(dst ...any) error { return r.args.decode(dst) }
+func (r Reply) Decode(dst ...any) error { return r.args.decode(r.lib, dst) }
 
 // Request emits an event and waits for the client's acknowledgement, until ctx or the socket ends, or, when ctx has
 // no deadline, for Config.AckTimeout. A handler that waits keeps the socket's other events waiting; see EmitAck.
@@ -294,7 +297,7 @@ func (p *pendingAck) emit(event string, args []any) (err error) {
 		}
 	}()
 	s.listenOut(event, args)
-	p.frame, err = encodeEvent(s.ns.name, int64(p.id), event, args)
+	p.frame, err = s.ns.srv.enc.event(s.ns.name, int64(p.id), event, args)
 	if err == nil && !s.client.loop().TryPost(p) {
 		err = s.ns.srv.refused()
 	}
@@ -364,5 +367,5 @@ func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
 		args.json = append([]byte(nil), p.Args...)
 	}
 	pending.stopTimer()
-	pending.settle(answer{reply: Reply{args}})
+	pending.settle(answer{reply: Reply{args, s.ns.srv.enc.json}})
 }

@@ -41,8 +41,8 @@ func (a arguments) at(i int) Raw {
 	return Raw{}
 }
 
-// decode decodes the arguments into what dst points to, in order; see Message.Decode.
-func (a arguments) decode(dst []any) error {
+// decode decodes the arguments into what dst points to, in order; see Message.Decode. lib is nil for the built-in library.
+func (a arguments) decode(lib JSON, dst []any) error {
 	rest := a.json
 	for i, d := range dst {
 		if len(rest) == 0 {
@@ -53,7 +53,7 @@ func (a arguments) decode(dst []any) error {
 		if d == nil {
 			continue
 		}
-		if err := decodeArg(arg, a.attachments, d); err != nil {
+		if err := decodeWith(lib, arg, a.attachments, d); err != nil {
 			return fmt.Errorf("argument %d: %w", i, err)
 		}
 	}
@@ -72,6 +72,7 @@ func (a arguments) clone() arguments {
 	return c
 }
 
+// decodeArg decodes with the built-in library.
 func decodeArg(arg []byte, attachments [][]byte, dst any) error {
 	if err := sio.Unmarshal(arg, attachments, dst); err != nil {
 		return fmt.Errorf("%w: %w", ErrDecode, err)

@@ -2,9 +2,9 @@ package server
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
+	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/poller/wheel"
 	"github.com/seed58c87869/siren/session"
@@ -15,7 +15,7 @@ import (
 type client struct {
 	srv     *Server
 	sess    *session.Session
-	asm     sio.Assembler
+	partial *partial // nil while no packet is incomplete, with the default parser
 	sockets socketList
 	timer   *connectTimer // nil once a namespace was joined
 }
@@ -55,11 +55,15 @@ func (c *client) stopConnectTimer() {
 
 // Message implements session.Client.
 func (c *client) Message(data []byte, binary bool) {
+	if c.srv.enc.parser != nil {
+		c.decode(data, binary)
+		return
+	}
 	if binary {
 		c.attachment(data)
 		return
 	}
-	if c.asm.Pending() {
+	if c.partial != nil {
 		c.invalid(errTextBetween)
 		return
 	}
@@ -69,25 +73,11 @@ func (c *client) Message(data []byte, binary bool) {
 		return
 	}
 	if p.Attachments > 0 {
-		c.asm.Begin(data, &p)
+		c.begin(data, &p)
 		return
 	}
 	c.packet(&p, nil, false)
 }
-
-func (c *client) attachment(data []byte) {
-	done, err := c.asm.Add(data, &c.srv.limits)
-	if err != nil {
-		c.invalid(err)
-		return
-	}
-	if done {
-		p, attachments := c.asm.Take()
-		c.packet(&p, attachments, true)
-	}
-}
-
-var errTextBetween = errors.New("server: text between attachments")
 
 // invalid ends the connection of a client that broke the protocol.
 func (c *client) invalid(err error) {
@@ -130,14 +120,19 @@ func (c *client) socket(ns []byte) *Socket {
 func (c *client) connect(p *sio.Packet) {
 	ns := c.srv.namespace(p.Namespace)
 	if ns == nil {
-		c.sess.Send(connectError(string(p.Namespace), invalidNamespace), false)
+		c.send(c.srv.enc.connectError(string(p.Namespace), invalidNamespace))
 		return
 	}
 	if c.sockets.len() >= c.srv.cfg.MaxNamespaces {
-		c.sess.Send(c.refusal(ns, tooManyNamespaces), false)
+		c.send(c.refusal(ns, tooManyNamespaces))
 		return
 	}
-	s := &Socket{ns: ns, client: c, id: c.socketID(ns), auth: c.authOf(p)}
+	auth := c.authOf(p)
+	if len(auth) > c.srv.cfg.MaxAuthBytes {
+		c.send(c.refusal(ns, authTooLarge))
+		return
+	}
+	s := &Socket{ns: ns, client: c, id: c.socketID(ns), auth: auth}
 	s.member.Init(c.shard(), s)
 	c.sockets.add(s)
 	if h := ns.hooks.Load(); len(h.use)+len(h.connect) > 0 {
@@ -160,13 +155,23 @@ func (c *client) disconnect() {
 	c.end(session.ReasonForcedServerClose)
 }
 
+// send sends a packet of the protocol's own. Without one, because a parser of the application's failed, the client would
+// wait for it forever.
+func (c *client) send(f *eio.Frame) {
+	if f == nil {
+		c.end(session.ReasonForcedServerClose)
+		return
+	}
+	c.sess.Send(f, false)
+}
+
 // end closes the session; Closed follows from it.
 func (c *client) end(r session.Reason) { c.sess.Close(r) }
 
 // Closed implements session.Client.
 func (c *client) Closed(r session.Reason) {
 	c.stopConnectTimer()
-	c.asm.Reset()
+	c.drop()
 	sockets := c.sockets
 	c.sockets = socketList{}
 	for s := range sockets.all {

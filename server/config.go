@@ -115,10 +115,29 @@ type Config struct {
 	MaxNamespaces int
 	// MaxRooms bounds the rooms of one socket. Default 10,000.
 	MaxRooms int
+	// MaxRoomBytes bounds the name of a room that a socket joins. Names often come from clients, and are kept as long as
+	// anybody is in the room. Default 1,024: ids, paths and addresses fit.
+	MaxRoomBytes int
+	// MaxAuthBytes bounds the auth payload of a CONNECT packet, as JSON: it is kept for as long as the socket lives. A
+	// client with more is refused. Default 64 KiB: far above the largest tokens.
+	MaxAuthBytes int
 	// MaxPendingAcks bounds the acknowledgements that one socket is owed. Default 4,096.
 	MaxPendingAcks int
 	// MaxAttachments bounds the binary attachments of one packet. Default: codec/sio's.
 	MaxAttachments int
+	// AttachmentTimeout is how long the attachments of a packet may take to come, all of them together; then the
+	// connection ends. Clients send them right behind their packet, so what is late is a slow line, or somebody who
+	// wants memory held for nothing. Default 30 s: enough for 10 MB at 3 Mbit/s.
+	AttachmentTimeout time.Duration
+	// Parser, when set, encodes packets in place of Socket.IO's own parser; clients need the same. See Msgpack.
+	Parser Parser
+	// JSON, when set, encodes and decodes the arguments of events and acknowledgements, the data of refusals and the auth
+	// payload in place of the built-in library. An argument that is itself a []byte or a Raw stays an attachment, or
+	// as it is, whatever the library. But the library knows nothing of attachments: a []byte inside of another argument
+	// is what it makes of it (base64, mostly), and one from a client decodes as the object
+	// {"_placeholder":true,"num":N}, unless it is an argument of its own. Raw.Unmarshal and the function Prepare keep to
+	// the built-in library. docs/json.md compares some.
+	JSON JSON
 	// AckTimeout ends a Call, Request or EmitAck whose context has no deadline. Default 30 s.
 	AckTimeout time.Duration
 	// Queue bounds what waits for one client.
@@ -160,6 +179,10 @@ const (
 	defaultInboxBytes     = 8 << 20
 	defaultConnectTimeout = 45 * time.Second
 	defaultAckTimeout     = 30 * time.Second
+	defaultMaxRoomBytes   = 1024
+	defaultMaxAuthBytes   = 64 << 10
+
+	defaultAttachmentTimeout = 30 * time.Second
 
 	loopsMax = 256 // a session id has one byte for its loop
 )
@@ -212,6 +235,7 @@ func (c *Config) settleNumbers() error {
 	}{
 		{&c.MaxPayload, session.DefaultMaxPayload, "MaxPayload"}, {&c.MaxResponse, defaultMaxResponse, "MaxResponse"},
 		{&c.MaxNamespaces, defaultMaxNamespaces, "MaxNamespaces"}, {&c.MaxRooms, defaultMaxRooms, "MaxRooms"},
+		{&c.MaxRoomBytes, defaultMaxRoomBytes, "MaxRoomBytes"}, {&c.MaxAuthBytes, defaultMaxAuthBytes, "MaxAuthBytes"},
 		{&c.MaxPendingAcks, defaultMaxPendingAcks, "MaxPendingAcks"}, {&c.Queue.MaxBytes, defaultQueueBytes, "Queue.MaxBytes"},
 		{&c.Inbox.MaxEvents, defaultInboxEvents, "Inbox.MaxEvents"}, {&c.Inbox.MaxBytes, defaultInboxBytes, "Inbox.MaxBytes"},
 		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
@@ -235,7 +259,7 @@ func (c *Config) settleTimes() error {
 		name string
 	}{
 		{&c.ConnectTimeout, defaultConnectTimeout, "ConnectTimeout"}, {&c.AckTimeout, defaultAckTimeout, "AckTimeout"},
-		{&c.WriteTimeout, 0, "WriteTimeout"},
+		{&c.WriteTimeout, 0, "WriteTimeout"}, {&c.AttachmentTimeout, defaultAttachmentTimeout, "AttachmentTimeout"},
 	} {
 		if *f.v == 0 {
 			*f.v = f.def
@@ -276,7 +300,7 @@ func (c *Config) packets() sio.Limits {
 	if c.AllowEIO3 {
 		l.Namespace = queryNamespaceBytes
 	}
-	return l
+	return l.Effective()
 }
 
 // queryNamespaceBytes is room for a namespace and the query that clients of protocol 3 put behind it: tokens are in

@@ -23,6 +23,8 @@ var (
 	ErrTooManyAcks = errors.New("siren: too many pending acknowledgements")
 	// ErrTooManyRooms: the socket is in Config.MaxRooms rooms.
 	ErrTooManyRooms = errors.New("siren: too many rooms")
+	// ErrRoomName: the name of the room is longer than Config.MaxRoomBytes.
+	ErrRoomName = errors.New("siren: name of room too long")
 	// ErrTimeout: an acknowledgement did not come in time.
 	ErrTimeout = errors.New("siren: acknowledgement timed out")
 	// ErrPanic: a handler panicked. It wraps what the handler panicked with, if that was an error.

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/seed58c87869/siren/codec/eio"
-	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room"
 )
 
@@ -26,6 +25,7 @@ const (
 	notAuthorized     = "Not authorized"
 	invalidNamespace  = "Invalid namespace"
 	tooManyNamespaces = "Too many namespaces"
+	authTooLarge      = "Auth payload too large"
 )
 
 // connection is a socket as the work of connecting it, off the loop: middleware, then connect handlers.
@@ -57,7 +57,7 @@ func (c *connection) Do() {
 func (s *Socket) ask(fn Middleware) bool {
 	err := s.guard(eventConnection, func() error { return fn(&s.ctx, s) })
 	if err != nil {
-		s.client.loop().Post(&verdict{s, s.refusal(err)})
+		s.client.loop().Post(&verdict{s: s, refused: true, refusal: s.refusal(err)})
 	}
 	return err == nil
 }
@@ -70,23 +70,13 @@ func (s *Socket) refusal(err error) *eio.Frame {
 	}
 	var f *eio.Frame
 	err = s.guard(eventConnection, func() (err error) {
-		f, err = encode(func(dst []byte) ([]byte, [][]byte, error) {
-			out, err := s.client.appendRefusal(dst, s.ns, r)
-			return out, nil, err
-		})
+		f, err = s.client.refusalOf(s.ns, r)
 		return err
 	})
 	if err != nil {
 		return s.client.refusal(s.ns, r.Message)
 	}
 	return f
-}
-
-// connectError is a CONNECT_ERROR without data.
-func connectError(prefix, message string) *eio.Frame {
-	// Without data there is nothing that cannot be encoded.
-	out, _ := sio.AppendConnectError([]byte{byte(eio.Message)}, prefix, message, nil, false)
-	return eio.NewText(out)
 }
 
 // announce lets the world know a socket that passed the middleware: it counts in its namespace and can be found from
@@ -122,15 +112,16 @@ func (s *Socket) enter() {
 	s.phase = phaseEntered
 }
 
-// verdict is what middleware and connect handlers said: a refusal, or nothing.
+// verdict is what middleware and connect handlers said.
 type verdict struct {
 	s       *Socket
-	refusal *eio.Frame
+	refused bool
+	refusal *eio.Frame // nil if a parser of the application's failed
 }
 
 // Run implements task.
 func (v *verdict) Run(int) {
-	if v.refusal != nil {
+	if v.refused {
 		v.s.refuse(v.refusal)
 		return
 	}
@@ -146,8 +137,7 @@ func (s *Socket) accept() {
 	s.connected.Store(true)
 	c := s.client
 	c.stopConnectTimer()
-	var buf [96]byte
-	c.sess.Send(eio.NewText(c.appendConnected(append(buf[:0], byte(eio.Message)), s)), false)
+	c.send(c.connected(s))
 	pending := s.release()
 	for _, f := range pending {
 		c.sess.Send(f, false)
@@ -163,7 +153,7 @@ func (s *Socket) refuse(f *eio.Frame) {
 		return
 	}
 	s.client.sockets.remove(s)
-	s.client.sess.Send(f, false)
+	s.client.send(f)
 	if debugs(s.ns.srv.sio) {
 		s.debugSocket("refused")
 	}
@@ -196,7 +186,7 @@ func (s *Socket) leave(r Reason) {
 		s.accept()
 	}
 	if r == ServerLeft {
-		s.client.sess.Send(eio.NewText(sio.AppendDisconnect([]byte{byte(eio.Message)}, s.ns.name)), false)
+		s.client.send(s.ns.srv.enc.disconnect(s.ns.name))
 	}
 	s.close(r)
 	s.client.sockets.remove(s)

@@ -7,7 +7,8 @@ import (
 )
 
 // Join puts the socket into rooms. Those it is in already are no error. A broadcast that the same goroutine makes
-// next reaches the socket. Errors: ErrClosed, ErrTooManyRooms; the rooms before the one that failed are joined.
+// next reaches the socket. Errors: ErrClosed, ErrTooManyRooms,
+// ErrRoomName; the rooms before the one that failed are joined.
 func (s *Socket) Join(rooms ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -17,6 +18,9 @@ func (s *Socket) Join(rooms ...string) error {
 		}
 		if name == s.id || s.rooms.Has(name) {
 			continue
+		}
+		if len(name) > s.ns.srv.cfg.MaxRoomBytes {
+			return ErrRoomName
 		}
 		if s.rooms.Len() >= s.ns.srv.cfg.MaxRooms {
 			return ErrTooManyRooms

@@ -43,7 +43,7 @@ func (m *Message) Arg(i int) Raw { return m.args.at(i) }
 
 // Decode decodes the arguments into the values that dst points to, in order. A dst without an argument stays as it
 // is, and so does one that is nil; more arguments than dst are left alone. Errors wrap ErrDecode.
-func (m *Message) Decode(dst ...any) error { return m.args.decode(dst) }
+func (m *Message) Decode(dst ...any) error { return m.args.decode(m.s.ns.srv.enc.json, dst) }
 
 // WantsAck reports whether the client asked for an acknowledgement that it has not got yet.
 func (m *Message) WantsAck() bool { return m.hasID && !m.acked.Load() }
@@ -63,9 +63,7 @@ func (m *Message) Ack(args ...any) error {
 	if m.s.closed.Load() {
 		return ErrClosed
 	}
-	f, err := encode(func(dst []byte) ([]byte, [][]byte, error) {
-		return sio.AppendAck(dst, m.s.ns.name, m.id, args)
-	})
+	f, err := m.s.ns.srv.enc.ack(m.s.ns.name, m.id, args)
 	if err == nil {
 		err = m.s.answer(f, m.onLoop)
 	}

@@ -50,7 +50,7 @@ func (o Operator) Local() Operator {
 // their loops had told when it was called: a socket in several of the rooms counts for each, and one that is left
 // out counts too. Errors: ErrReserved, ErrEncode, ErrQueueFull (some loops may have got it), ErrClosed.
 func (o Operator) Emit(event string, args ...any) (int, error) {
-	f, err := encodeEvent(o.ns.name, noAck, event, args)
+	f, err := o.ns.srv.enc.event(o.ns.name, noAck, event, args)
 	if err != nil {
 		return 0, err
 	}

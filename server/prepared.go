@@ -1,7 +1,7 @@
 package server
 
 import (
-	"bytes"
+	"slices"
 	"sync"
 
 	"github.com/seed58c87869/siren/codec/eio"
@@ -13,9 +13,8 @@ import (
 type Prepared struct {
 	event       string
 	args        []any
+	json        []byte // the payload
 	attachments [][]byte
-	// head and payload are the packet's text without a namespace.
-	head, payload []byte
 
 	mu sync.Mutex
 	// frames are the finished ones, one for each namespace that was sent to.
@@ -26,44 +25,58 @@ type Prepared struct {
 const preparedKeep = 32
 
 type preparedFrame struct {
+	enc       *encoding
 	namespace string
 	frame     *eio.Frame
 }
 
-// Prepare encodes an event. Errors: ErrReserved, ErrEncode. The arguments, and byte slices in them, must not change
-// as long as it is in use.
+// Prepare encodes an event, with the built-in JSON library. Errors: ErrReserved, ErrEncode. The arguments, and byte
+// slices in them, must not change as long as it is in use.
 func Prepare(event string, args ...any) (*Prepared, error) {
-	text, attachments, err := sio.AppendEvent([]byte{byte(eio.Message)}, "/", noAck, event, args)
-	if err != nil {
-		return nil, encodeError(err)
-	}
-	// In front of the payload's bracket there are the types and the number of attachments.
-	at := bytes.IndexByte(text, '[')
-	return &Prepared{event: event, args: args, attachments: attachments, head: text[:at:at], payload: text[at:]}, nil
+	return defaultEncoding.prepare(event, args)
 }
 
-// frame is the frame for a namespace.
-func (p *Prepared) frame(namespace string) *eio.Frame {
+// Prepare is the function Prepare with the server's own JSON library, see Config.JSON.
+func (srv *Server) Prepare(event string, args ...any) (*Prepared, error) {
+	return srv.enc.prepare(event, args)
+}
+
+func (e *encoding) prepare(event string, args []any) (*Prepared, error) {
+	p := newPayload("")
+	defer p.release()
+	if err := e.appendEvent(&p, event, args); err != nil {
+		return nil, err
+	}
+	return &Prepared{event: event, args: args, json: slices.Clone(p.json()), attachments: p.attachments}, nil
+}
+
+// frame is the frame for a namespace. An error is that of a parser of the application's.
+func (p *Prepared) frame(e *encoding, namespace string) (*eio.Frame, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.frames {
-		if p.frames[i].namespace == namespace {
-			return p.frames[i].frame
+		if p.frames[i].enc == e && p.frames[i].namespace == namespace {
+			return p.frames[i].frame, nil
 		}
 	}
-	text := p.head
-	if namespace != "/" {
-		text = append(append(text, namespace...), ',')
+	whole := newPayload(namespace)
+	defer whole.release()
+	whole.buf.B, whole.attachments = append(whole.buf.B, p.json...), p.attachments
+	f, err := e.frame(&whole, sio.Event, namespace, noAck)
+	if err == nil && len(p.frames) < preparedKeep {
+		p.frames = append(p.frames, preparedFrame{e, namespace, f})
 	}
-	f := link(eio.NewText(append(text[:len(text):len(text)], p.payload...)), p.attachments)
-	if len(p.frames) < preparedKeep {
-		p.frames = append(p.frames, preparedFrame{namespace, f})
-	}
-	return f
+	return f, err
 }
 
 // Send broadcasts a prepared event, as Emit does.
-func (o Operator) Send(p *Prepared) (int, error) { return o.send(p.frame(o.ns.name)) }
+func (o Operator) Send(p *Prepared) (int, error) {
+	f, err := p.frame(o.ns.srv.enc, o.ns.name)
+	if err != nil {
+		return 0, err
+	}
+	return o.send(f)
+}
 
 // Send broadcasts a prepared event to all sockets of the namespace.
 func (ns *Namespace) Send(p *Prepared) (int, error) { return ns.all().Send(p) }
@@ -74,5 +87,9 @@ func (s *Socket) SendPrepared(p *Prepared) error {
 		return ErrClosed
 	}
 	s.listenOut(p.event, p.args)
-	return s.post(p.frame(s.ns.name), false)
+	f, err := p.frame(s.ns.srv.enc, s.ns.name)
+	if err != nil {
+		return err
+	}
+	return s.post(f, false)
 }

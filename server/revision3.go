@@ -35,43 +35,53 @@ func (c *client) authOf(p *sio.Packet) string {
 	return string(p.Data)
 }
 
-// appendConnected appends CONNECT, which tells an old client nothing but that.
-func (c *client) appendConnected(dst []byte, s *Socket) []byte {
+// connected is CONNECT, which tells an old client nothing but that.
+func (c *client) connected(s *Socket) *eio.Frame {
 	if !c.old() {
-		return sio.AppendConnectSID(dst, s.ns.name, s.id)
+		return c.srv.enc.connect(s.ns.name, s.id)
 	}
-	// Without a payload there is nothing that cannot be encoded.
-	out, _ := sio.AppendConnect(dst, s.ns.name, nil)
-	return out
+	return c.srv.enc.plain(sio.Connect, s.ns.name, nil)
 }
 
 // refusal is a CONNECT_ERROR without data.
 func (c *client) refusal(ns *Namespace, message string) *eio.Frame {
 	if !c.old() {
-		return connectError(ns.name, message)
+		return c.srv.enc.connectError(ns.name, message)
 	}
 	// A string can always be encoded.
-	out, _ := sio.AppendConnectErrorValue([]byte{byte(eio.Message)}, ns.name, message)
-	return eio.NewText(out)
+	data, _ := sio.AppendPlain(nil, message)
+	return c.srv.enc.plain(sio.ConnectError, ns.name, data)
 }
 
-// appendRefusal appends CONNECT_ERROR. An old client gets the data alone or, when that is nothing in JavaScript's eyes,
-// the message.
-func (c *client) appendRefusal(dst []byte, ns *Namespace, r *Refusal) ([]byte, error) {
+// refusalOf is a CONNECT_ERROR with what the application says.
+func (c *client) refusalOf(ns *Namespace, r *Refusal) (*eio.Frame, error) {
+	value, err := c.srv.enc.value(r.Data)
+	if err != nil {
+		return nil, err
+	}
+	data, err := c.appendRefusal(nil, r, value)
+	if err != nil {
+		return nil, encodeError(err)
+	}
+	return c.srv.enc.plain(sio.ConnectError, ns.name, data), nil
+}
+
+// appendRefusal appends the payload of CONNECT_ERROR. An old client gets the data alone or, when that is nothing in
+// JavaScript's eyes, the message.
+func (c *client) appendRefusal(dst []byte, r *Refusal, value any) ([]byte, error) {
 	if !c.old() {
-		return sio.AppendConnectError(dst, ns.name, r.Message, r.Data, r.HasData)
+		return sio.AppendConnectErrorPayload(dst, r.Message, value, r.HasData)
 	}
 	if r.HasData {
-		out, err := sio.AppendConnectErrorValue(dst, ns.name, r.Data)
+		out, err := sio.AppendPlain(dst, value)
 		if err != nil {
 			return dst, err
 		}
-		head := len(dst) + len(sio.AppendDisconnect(nil, ns.name)) // as long as that of any packet without an id
-		switch string(out[head:]) {
+		switch string(out[len(dst):]) {
 		case "null", "false", "0", `""`:
 		default:
 			return out, nil
 		}
 	}
-	return sio.AppendConnectErrorValue(dst, ns.name, r.Message)
+	return sio.AppendPlain(dst, r.Message)
 }

@@ -32,6 +32,7 @@ const (
 type Server struct {
 	cfg    Config
 	limits sio.Limits
+	enc    *encoding
 	inbox  session.InboxLimits
 	nloops int
 	// privateFiles is poller.Config's.
@@ -70,7 +71,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{
-		cfg: cfg, limits: cfg.packets(), nloops: cfg.Loops, spaces: map[string]*Namespace{},
+		cfg: cfg, limits: cfg.packets(), enc: encodingOf(&cfg), nloops: cfg.Loops, spaces: map[string]*Namespace{},
 		log: cfg.Logger.WithGroup("node"), eio: cfg.Logger.WithGroup("eio"), sio: cfg.Logger.WithGroup("sio"),
 	}
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}

@@ -53,13 +53,14 @@ func (s *Socket) Context() context.Context { return &s.ctx }
 // Handshake is the session's first request and the auth payload of the socket's CONNECT packet; in protocol 3 that is
 // the query behind the namespace, an object of strings. Immutable.
 func (s *Socket) Handshake() Handshake {
-	return Handshake{RequestInfo: s.client.sess.Handshake(), auth: s.auth}
+	return Handshake{RequestInfo: s.client.sess.Handshake(), auth: s.auth, lib: s.ns.srv.enc.json}
 }
 
 // Handshake is what a client said when it connected. Immutable.
 type Handshake struct {
 	*RequestInfo
 	auth string
+	lib  JSON // nil for the built-in library
 }
 
 // RawAuth is a copy of the auth payload as JSON; nil when there was none.
@@ -75,7 +76,7 @@ func (h Handshake) Auth(dst any) error {
 	if len(h.auth) == 0 {
 		return nil
 	}
-	return decodeArg([]byte(h.auth), nil, dst)
+	return decodeWith(h.lib, []byte(h.auth), nil, dst)
 }
 
 // Transport is the transport in use now.
@@ -105,7 +106,7 @@ func (s *Socket) emit(event string, args []any, volatile bool) error {
 		return reservedError(event)
 	}
 	s.listenOut(event, args)
-	f, err := encodeEvent(s.ns.name, noAck, event, args)
+	f, err := s.ns.srv.enc.event(s.ns.name, noAck, event, args)
 	if err != nil {
 		return err
 	}

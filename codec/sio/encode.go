@@ -27,31 +27,75 @@ var (
 // args of type string, bool, nil, and of the predeclared integer and float
 // types cost no allocation.
 func AppendEvent(dst []byte, nsp string, id int64, event string, args []any) (out []byte, attachments [][]byte, err error) {
-	if Reserved(event) {
-		return dst, nil, fmt.Errorf("%w: %w: %q", ErrEncode, ErrReserved, event)
-	}
 	begin := len(dst)
 	out = appendHead(dst, Event, nsp)
 	if id >= 0 {
 		out = strconv.AppendInt(out, id, 10)
 	}
-	payload := len(out)
-	out = appendString(append(out, '['), event)
-	return appendArgs(out, begin, payload, args)
+	out, attachments, err = AppendEventPayload(out, event, args)
+	return finish(out, begin, attachments, err)
+}
+
+// AppendEventPayload appends the payload of an event alone: the array of its
+// name and its arguments. The rest is as with [AppendEvent].
+func AppendEventPayload(dst []byte, event string, args []any) (out []byte, attachments [][]byte, err error) {
+	if Reserved(event) {
+		return dst, nil, fmt.Errorf("%w: %w: %q", ErrEncode, ErrReserved, event)
+	}
+	payload := len(dst)
+	return appendArgs(appendString(append(dst, '['), event), payload, args)
 }
 
 // AppendAck appends the text of the acknowledgement of the event with this id.
 // The rest is as with [AppendEvent].
 func AppendAck(dst []byte, nsp string, id uint64, args []any) (out []byte, attachments [][]byte, err error) {
 	begin := len(dst)
-	out = appendHead(dst, Ack, nsp)
-	out = strconv.AppendUint(out, id, 10)
-	payload := len(out)
-	return appendArgs(append(out, '['), begin, payload, args)
+	out = strconv.AppendUint(appendHead(dst, Ack, nsp), id, 10)
+	out, attachments, err = AppendAckPayload(out, args)
+	return finish(out, begin, attachments, err)
+}
+
+// AppendAckPayload appends the payload of an acknowledgement alone: the array
+// of its arguments. The rest is as with [AppendEvent].
+func AppendAckPayload(dst []byte, args []any) (out []byte, attachments [][]byte, err error) {
+	return appendArgs(append(dst, '['), len(dst), args)
+}
+
+// finish makes a packet of its text at out[begin:], which says nothing of the
+// attachments yet.
+func finish(out []byte, begin int, attachments [][]byte, err error) ([]byte, [][]byte, error) {
+	if err != nil {
+		return out[:begin], nil, err
+	}
+	if len(attachments) > 0 {
+		out = makeBinary(out, begin, len(attachments))
+	}
+	return out, attachments, nil
+}
+
+// AppendHead appends what stands in front of the payload of a packet. An Event
+// or Ack with attachments gets its binary type. A negative id is none; nsp must
+// be a valid namespace.
+func AppendHead(dst []byte, t Type, attachments int, nsp string, id int64) []byte {
+	if attachments > 0 {
+		t = binaryType(t)
+		dst = append(dst, '0'+byte(t))
+		dst = append(strconv.AppendInt(dst, int64(attachments), 10), '-')
+		dst = appendNamespace(dst, nsp)
+	} else {
+		dst = appendHead(dst, t, nsp)
+	}
+	if id >= 0 {
+		dst = strconv.AppendInt(dst, id, 10)
+	}
+	return dst
 }
 
 func appendHead(dst []byte, t Type, nsp string) []byte {
-	dst = append(dst, '0'+byte(t))
+	return appendNamespace(append(dst, '0'+byte(t)), nsp)
+}
+
+func appendNamespace(dst []byte, nsp string) []byte {
 	if nsp != "" && nsp != "/" {
 		dst = append(dst, nsp...)
 		dst = append(dst, ',')
@@ -60,8 +104,8 @@ func appendHead(dst []byte, t Type, nsp string) []byte {
 }
 
 // appendArgs appends the arguments and the end of the array that begins at
-// out[payload]; the packet begins at out[begin].
-func appendArgs(out []byte, begin, payload int, args []any) ([]byte, [][]byte, error) {
+// out[payload], where out ends after an error.
+func appendArgs(out []byte, payload int, args []any) ([]byte, [][]byte, error) {
 	empty := payload + len("[") // length of out as long as the array is empty
 	for i, arg := range args {
 		if len(out) > empty {
@@ -69,7 +113,7 @@ func appendArgs(out []byte, begin, payload int, args []any) ([]byte, [][]byte, e
 		}
 		next, ok := appendScalar(out, arg)
 		if !ok {
-			return appendMoreArgs(out, begin, payload, args[i:])
+			return appendMoreArgs(out, payload, args[i:])
 		}
 		out = next
 	}
@@ -78,10 +122,10 @@ func appendArgs(out []byte, begin, payload int, args []any) ([]byte, [][]byte, e
 
 // appendMoreArgs goes on where appendArgs met a value that may hold
 // attachments or needs reflection. The comma before it is there.
-func appendMoreArgs(out []byte, begin, payload int, args []any) (_ []byte, _ [][]byte, err error) {
+func appendMoreArgs(out []byte, payload int, args []any) (_ []byte, _ [][]byte, err error) {
 	e := getEncoder()
 	defer e.release()
-	dst := out[:begin]
+	dst := out[:payload]
 	for i, arg := range args {
 		if i > 0 {
 			out = append(out, ',')
@@ -97,7 +141,7 @@ func appendMoreArgs(out []byte, begin, payload int, args []any) (_ []byte, _ [][
 	if err := e.checkPlaceholders(out[payload:]); err != nil {
 		return dst, nil, fmt.Errorf("%w: %w", ErrEncode, err)
 	}
-	return makeBinary(out, begin, len(e.attachments.list)), e.attachments.list, nil
+	return out, e.attachments.list, nil
 }
 
 // checkPlaceholders makes sure that all placeholders in a payload are ours. A
@@ -139,7 +183,7 @@ func AppendConnect(dst []byte, nsp string, payload any) ([]byte, error) {
 		return out, nil
 	}
 	begin := len(out)
-	out, err := appendPlain(out, payload)
+	out, err := AppendPlain(out, payload)
 	if err == nil && out[skipSpace(out, begin)] != '{' {
 		err = fmt.Errorf("%w: %w", ErrEncode, errNotObject)
 	}
@@ -167,12 +211,20 @@ func AppendDisconnect(dst []byte, nsp string) []byte {
 // {"message":"..."}, with a member "data" if hasData is set. data must have no
 // attachments. An error wraps [ErrEncode].
 func AppendConnectError(dst []byte, nsp, message string, data any, hasData bool) ([]byte, error) {
-	out := appendHead(dst, ConnectError, nsp)
-	out = append(out, `{"message":`...)
+	out, err := AppendConnectErrorPayload(appendHead(dst, ConnectError, nsp), message, data, hasData)
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// AppendConnectErrorPayload appends the payload of such a packet alone.
+func AppendConnectErrorPayload(dst []byte, message string, data any, hasData bool) ([]byte, error) {
+	out := append(dst, `{"message":`...)
 	out = appendString(out, message)
 	if hasData {
 		var err error
-		if out, err = appendPlain(append(out, `,"data":`...), data); err != nil {
+		if out, err = AppendPlain(append(out, `,"data":`...), data); err != nil {
 			return dst, err
 		}
 	}
@@ -183,15 +235,16 @@ func AppendConnectError(dst []byte, nsp, message string, data any, hasData bool)
 // protocol 3 has it: the message as a bare string, or the error's data.
 // An error wraps [ErrEncode].
 func AppendConnectErrorValue(dst []byte, nsp string, v any) ([]byte, error) {
-	out, err := appendPlain(appendHead(dst, ConnectError, nsp), v)
+	out, err := AppendPlain(appendHead(dst, ConnectError, nsp), v)
 	if err != nil {
 		return dst, err
 	}
 	return out, nil
 }
 
-// appendPlain appends a value that may have no attachments.
-func appendPlain(dst []byte, v any) ([]byte, error) {
+// AppendPlain appends one value as JSON, which may have no attachments. An error
+// wraps [ErrEncode].
+func AppendPlain(dst []byte, v any) ([]byte, error) {
 	if out, ok := appendScalar(dst, v); ok {
 		return out, nil
 	}

@@ -30,6 +30,18 @@ func (t Type) String() string {
 // Binary reports whether packets of this type announce attachments.
 func (t Type) Binary() bool { return t == BinaryEvent || t == BinaryAck }
 
+// binaryType is the type with attachments that corresponds to t; t itself if
+// there is none.
+func binaryType(t Type) Type {
+	switch t {
+	case Event:
+		return BinaryEvent
+	case Ack:
+		return BinaryAck
+	}
+	return t
+}
+
 const (
 	// DefaultAttachments lets one event carry far more buffers than people
 	// send by hand, while an attacker gets no more than a few kilobytes of
@@ -73,6 +85,13 @@ type Limits struct {
 	Namespace int
 	// Args is the highest number of arguments, the event name not included.
 	Args int
+}
+
+// Effective returns the limits with the defaults filled in.
+func (l *Limits) Effective() Limits {
+	return Limits{
+		Attachments: l.attachments(), AttachmentBytes: l.attachmentBytes(), Depth: l.depth(), Namespace: l.namespace(), Args: l.args(),
+	}
 }
 
 func (l *Limits) attachments() int {

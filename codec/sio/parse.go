@@ -31,6 +31,11 @@ func Parse(b []byte, lim *Limits, p *Packet) error {
 	if err != nil {
 		return err
 	}
+	return p.parseRest(b, i, lim)
+}
+
+// parseRest reads what stands behind the header: the payload, or nothing.
+func (p *Packet) parseRest(b []byte, i int, lim *Limits) error {
 	// A blank in front of the payload is part of the JSON text.
 	if i = skipSpace(b, i); i == len(b) {
 		if p.Type == Connect || p.Type == Disconnect {
@@ -47,6 +52,33 @@ func Parse(b []byte, lim *Limits, p *Packet) error {
 		return errJSON
 	}
 	return nil
+}
+
+// ParsePayload checks a payload that came in some other encoding of packets,
+// which has filled in the header of p: Type (Event or Ack for those with
+// attachments, too), HasID, ID, Attachments and Namespace. It fills in the rest,
+// as [Parse] does; the views are those of payload, which may be empty. lim may
+// be nil. An error wraps [ErrPacket]; p is of no use then.
+func ParsePayload(p *Packet, payload []byte, lim *Limits) error {
+	*p = Packet{Type: p.Type, HasID: p.HasID, ID: p.ID, Attachments: p.Attachments, Namespace: p.Namespace}
+	if p.Type >= typeCount {
+		return errType
+	}
+	p.splitQuery()
+	switch {
+	case p.Attachments > lim.attachments():
+		return errMany
+	case len(p.Namespace)+len(p.Query) > lim.namespace():
+		return errNamespace
+	case p.HasID && p.ID > maxID:
+		return errID
+	}
+	if p.Attachments > 0 {
+		if p.Type = binaryType(p.Type); !p.Type.Binary() {
+			return errAttachments
+		}
+	}
+	return p.parseRest(payload, 0, lim)
 }
 
 // parseHeader reads what stands between the type and the payload, and returns
@@ -72,9 +104,7 @@ func (p *Packet) parseHeader(b []byte, i int, lim *Limits) (int, error) {
 			return 0, errNamespace
 		}
 		p.Namespace = b[i:end]
-		if q := bytes.IndexByte(p.Namespace, '?'); q >= 0 {
-			p.Namespace, p.Query = b[i:i+q], b[i+q+1:end]
-		}
+		p.splitQuery()
 		i = min(end+1, len(b))
 	}
 	id, end := parseDigits(b, i, maxID)
@@ -83,6 +113,13 @@ func (p *Packet) parseHeader(b []byte, i int, lim *Limits) (int, error) {
 	}
 	p.ID, p.HasID = id, end > i
 	return end, nil
+}
+
+// splitQuery takes the query string off the namespace.
+func (p *Packet) splitQuery() {
+	if q := bytes.IndexByte(p.Namespace, '?'); q >= 0 {
+		p.Namespace, p.Query = p.Namespace[:q], p.Namespace[q+1:]
+	}
 }
 
 // parseDigits reads decimal digits from b[i:]. It stops counting, but not

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/seed58c87869/siren/codec/sio"
+)
+
+// JSON is a JSON library, for Config.JSON. Safe for concurrent use.
+type JSON interface {
+	// Marshal is encoding/json's.
+	Marshal(v any) ([]byte, error)
+	// Unmarshal is encoding/json's.
+	Unmarshal(data []byte, v any) error
+}
+
+// marshalArgs has the library encode the arguments that it is for: a Raw each. All others are those that look the same
+// whoever encodes them, and those that are, or may be, attachments.
+func marshalArgs(lib JSON, args []any) ([]any, error) {
+	out := make([]any, len(args))
+	for i, arg := range args {
+		switch arg.(type) {
+		case nil, string, bool, int, int64, int32, int16, int8, uint, uint64, uint32, uint16, uint8,
+			[]byte, Raw, *Raw, json.RawMessage:
+			out[i] = arg
+			continue
+		}
+		b, err := lib.Marshal(arg)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrEncode, err)
+		}
+		out[i] = Raw{JSON: b}
+	}
+	return out, nil
+}
+
+// decodeWith decodes an argument; lib is nil for the built-in library.
+func decodeWith(lib JSON, arg []byte, attachments [][]byte, dst any) error {
+	if lib == nil || binaryArg(arg, attachments, dst) {
+		return decodeArg(arg, attachments, dst)
+	}
+	if err := lib.Unmarshal(arg, dst); err != nil {
+		return fmt.Errorf("%w: %w", ErrDecode, err)
+	}
+	return nil
+}
+
+// binaryArg reports whether an argument is no library's: a whole attachment, or a Raw.
+func binaryArg(arg []byte, attachments [][]byte, dst any) bool {
+	switch dst.(type) {
+	case *Raw:
+		return true
+	case *[]byte, *any:
+		if len(attachments) == 0 || len(arg) == 0 || arg[0] != '{' {
+			return false
+		}
+		var b []byte
+		return sio.Unmarshal(arg, attachments, &b) == nil
+	}
+	return false
+}
