@@ -20,6 +20,7 @@ func TestImports(t *testing.T) {
 		{"/codec/wsframe", nil, []string{gnet}},
 		{"/codec/eio", nil, []string{gnet}},
 		{"/codec/sio", nil, []string{gnet}},
+		{"/codec/msgpack", nil, []string{gnet}},
 		{"/poller/wheel", nil, []string{gnet}},
 		{"/poller/pollertest", []string{"/poller/wheel"}, []string{gnet}},
 		{"/poller", []string{"/poller/wheel"}, nil},
@@ -27,12 +28,13 @@ func TestImports(t *testing.T) {
 		{"/session", []string{"/codec/httpwire", "/codec/wsframe", "/codec/eio", "/poller/wheel"}, []string{gnet}},
 		{"/server", []string{
 			"/session", "/room", "/poller", "/poller/wheel", "/codec/httpwire", "/codec/wsframe", "/codec/eio", "/codec/sio",
+			"/codec/msgpack",
 		}, nil},
 		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire"}, []string{gnet}},
 		// The simulation runs the server on fake loops; poller and gnet come in through server.
 		{"/bench/sim", []string{
 			"/bench", "/server", "/session", "/room", "/poller", "/poller/wheel", "/poller/pollertest",
-			"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire",
+			"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire", "/codec/msgpack",
 		}, nil},
 		{"/bench/report", []string{"/bench", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire"}, []string{gnet}},
 	} {

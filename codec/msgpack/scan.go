@@ -1,0 +1,211 @@
+package msgpack
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// placeholderHead stands in front of the number of an attachment, in the one
+// spelling that placeholders have here.
+const placeholderHead = `{"_placeholder":true,"num":`
+
+// depthMax is how deep the payload to encode may be nested: twice what package
+// sio lets in, for a value of that depth that was put into another one.
+const depthMax = 20_010
+
+// scanner checks JSON and counts the elements of its arrays and objects, which
+// MessagePack wants to know first.
+type scanner struct {
+	b           []byte
+	attachments [][]byte
+	// counts are the numbers of elements or members, one for each array and
+	// object, in the order in which they begin.
+	counts []uint32
+}
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// placeholder reads the placeholder that begins at b[i]. end is 0 if there is
+// none.
+func placeholder(b []byte, i int) (num, end int) {
+	if !bytes.HasPrefix(b[i:], []byte(placeholderHead)) {
+		return 0, 0
+	}
+	start := i + len(placeholderHead)
+	i = start
+	for i < len(b) && b[i]-'0' <= 9 {
+		i++
+	}
+	if i == len(b) || b[i] != '}' || b[start] == '0' && i > start+1 {
+		return 0, 0
+	}
+	num, err := strconv.Atoi(string(b[start:i]))
+	if err != nil {
+		return 0, 0
+	}
+	return num, i + 1
+}
+
+// checkValue checks the value that begins at b[i], behind blanks, and returns its end.
+func (s *scanner) checkValue(i, depth int) (int, error) {
+	if i = skipSpace(s.b, i); i == len(s.b) {
+		return 0, errNotJSON
+	}
+	switch c := s.b[i]; c {
+	case '{', '[':
+		if c == '{' && len(s.attachments) > 0 {
+			if num, end := placeholder(s.b, i); end > 0 {
+				if num >= len(s.attachments) {
+					return 0, errNoAttachment
+				}
+				return end, nil
+			}
+		}
+		if depth == 0 {
+			return 0, errTooDeep
+		}
+		return s.checkContainer(i, depth-1)
+	case '"':
+		return s.checkText(i)
+	case 't':
+		return s.checkLiteral(i, "true")
+	case 'f':
+		return s.checkLiteral(i, "false")
+	case 'n':
+		return s.checkLiteral(i, "null")
+	}
+	return s.checkNumber(i)
+}
+
+func (s *scanner) checkLiteral(i int, text string) (int, error) {
+	if !bytes.HasPrefix(s.b[i:], []byte(text)) {
+		return 0, errNotJSON
+	}
+	return i + len(text), nil
+}
+
+// checkContainer checks an array or object.
+func (s *scanner) checkContainer(i, depth int) (_ int, err error) {
+	object := s.b[i] == '{'
+	end := byte(']')
+	if object {
+		end = '}'
+	}
+	at := len(s.counts)
+	s.counts = append(s.counts, 0)
+	if i = skipSpace(s.b, i+1); i < len(s.b) && s.b[i] == end {
+		return i + 1, nil
+	}
+	for {
+		if object {
+			if i = skipSpace(s.b, i); i == len(s.b) || s.b[i] != '"' {
+				return 0, errNotJSON
+			}
+			if i, err = s.checkText(i); err != nil {
+				return 0, err
+			}
+			if i = skipSpace(s.b, i); i == len(s.b) || s.b[i] != ':' {
+				return 0, errNotJSON
+			}
+			i++
+		}
+		if i, err = s.checkValue(i, depth); err != nil {
+			return 0, err
+		}
+		s.counts[at]++
+		if i = skipSpace(s.b, i); i == len(s.b) {
+			return 0, errNotJSON
+		}
+		if s.b[i] == end {
+			return i + 1, nil
+		}
+		if s.b[i] != ',' {
+			return 0, errNotJSON
+		}
+		i++
+	}
+}
+
+// checkText checks a string.
+func (s *scanner) checkText(i int) (int, error) {
+	for i = skipPlain(s.b, i+1); i < len(s.b); i++ {
+		switch c := s.b[i]; {
+		case c == '"':
+			return i + 1, nil
+		case c < ' ':
+			return 0, errNotJSON
+		case c == '\\':
+			if i = scanEscape(s.b, i+1); i < 0 {
+				return 0, errNotJSON
+			}
+		case i&7 == 0:
+			i = skipPlain(s.b, i+1) - 1
+		}
+	}
+	return 0, errNotJSON
+}
+
+// scanEscape returns the index of the last byte of the escape whose backslash is
+// before b[i], -1 if it is malformed.
+func scanEscape(b []byte, i int) int {
+	if i >= len(b) {
+		return -1
+	}
+	switch b[i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i
+	case 'u':
+		if len(b)-i < unicodeEscape-1 {
+			return -1
+		}
+		for _, c := range b[i+1 : i+5] {
+			if hexDigit(c) > 15 {
+				return -1
+			}
+		}
+		return i + 4
+	}
+	return -1
+}
+
+// checkNumber checks a number.
+func (s *scanner) checkNumber(i int) (int, error) {
+	b := s.b
+	if b[i] == '-' {
+		i++
+	}
+	digits := skipDigits(b, i)
+	if digits == i || b[i] == '0' && digits > i+1 {
+		return 0, errNotJSON
+	}
+	i = digits
+	if i < len(b) && b[i] == '.' {
+		if digits = skipDigits(b, i+1); digits == i+1 {
+			return 0, errNotJSON
+		}
+		i = digits
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		if digits = skipDigits(b, i); digits == i {
+			return 0, errNotJSON
+		}
+		i = digits
+	}
+	return i, nil
+}
+
+func skipDigits(b []byte, i int) int {
+	for i < len(b) && b[i]-'0' <= 9 {
+		i++
+	}
+	return i
+}

@@ -1,0 +1,210 @@
+package msgpack
+
+import (
+	"encoding/binary"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// replacement stands for what is not UTF-8.
+const replacement = "\uFFFD"
+
+// Bit patterns to look at eight bytes at once.
+const (
+	eachByte = 0x0101010101010101
+	highBits = 0x8080808080808080
+)
+
+// marked is not 0 if some of the eight bytes of w can't stand in a JSON string
+// as they are. Flipping bit 1 makes the quote the neighbour of the control
+// characters, so that one comparison finds both.
+func marked(w uint64) uint64 {
+	return (((w ^ eachByte*0x02) - eachByte*0x21) | ((w ^ eachByte*'\\') - eachByte)) &^ w & highBits
+}
+
+// skipPlain goes on from i by eights, while nothing but plain text comes.
+func skipPlain(b []byte, i int) int {
+	for len(b)-i >= 8 && marked(binary.LittleEndian.Uint64(b[i:])) == 0 {
+		i += 8
+	}
+	return i
+}
+
+// appendQuoted appends text as a JSON string, spelled as JSON.stringify does.
+func appendQuoted(dst, text []byte) []byte {
+	dst = append(dst, '"')
+	if utf8.Valid(text) {
+		return append(appendPlain(dst, text), '"')
+	}
+	start, i := 0, 0
+	for i < len(text) {
+		c := text[i]
+		switch {
+		case c >= utf8.RuneSelf:
+			r, n := utf8.DecodeRune(text[i:])
+			if r == utf8.RuneError && n == 1 {
+				dst = append(append(dst, text[start:i]...), replacement...)
+				start = i + 1
+			}
+			i += n
+		case c < ' ' || c == '"' || c == '\\':
+			dst = appendEscape(append(dst, text[start:i]...), c)
+			i++
+			start = i
+		default:
+			i++
+		}
+	}
+	return append(append(dst, text[start:]...), '"')
+}
+
+// appendPlain is the inside of appendQuoted for text that is UTF-8.
+func appendPlain(dst, text []byte) []byte {
+	start := 0
+	for i := skipPlain(text, 0); i < len(text); {
+		c := text[i]
+		i++
+		if c < ' ' || c == '"' || c == '\\' {
+			dst = appendEscape(append(dst, text[start:i-1]...), c)
+			start = i
+		} else if i&7 == 0 {
+			i = skipPlain(text, i)
+		}
+	}
+	return append(dst, text[start:]...)
+}
+
+const hexDigits = "0123456789abcdef"
+
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\b':
+		return append(dst, '\\', 'b')
+	case '\f':
+		return append(dst, '\\', 'f')
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+}
+
+// validText is b as UTF-8, each byte that is wrong replaced.
+func validText(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	var out strings.Builder
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		out.WriteRune(r)
+		b = b[n:]
+	}
+	return out.String()
+}
+
+// headText appends the first bytes of a text of n bytes.
+func headText(dst []byte, n int) []byte {
+	if n < 0x20 {
+		return append(dst, fixText|byte(n))
+	}
+	return appendSize(dst, codeText8, n)
+}
+
+// appendSize appends the shortest of three forms: code and 8, 16 or 32 bits.
+func appendSize(dst []byte, code byte, n int) []byte {
+	switch {
+	case n < 1<<8:
+		return append(dst, code, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, code+1), uint16(n))
+	}
+	return binary.BigEndian.AppendUint32(append(dst, code+2), uint32(n))
+}
+
+func appendText(dst []byte, text string) []byte {
+	return append(headText(dst, len(text)), text...)
+}
+
+// appendUnquoted appends the text that is between the quotes of a JSON string.
+// escaped tells that it is not what it says.
+func appendUnquoted(dst, inner []byte, escaped bool) []byte {
+	if !escaped && utf8.Valid(inner) {
+		return append(headText(dst, len(inner)), inner...)
+	}
+	// The length comes first. It is found by a walk of its own.
+	size := 0
+	for rest := inner; len(rest) > 0; {
+		var r rune
+		r, rest = nextRune(rest)
+		size += utf8.RuneLen(r)
+	}
+	dst = headText(dst, size)
+	for rest := inner; len(rest) > 0; {
+		var r rune
+		r, rest = nextRune(rest)
+		dst = utf8.AppendRune(dst, r)
+	}
+	return dst
+}
+
+// nextRune takes the next character of a JSON string that has been checked.
+func nextRune(b []byte) (r rune, rest []byte) {
+	if b[0] != '\\' {
+		r, n := utf8.DecodeRune(b)
+		return r, b[n:]
+	}
+	switch c := b[1]; c {
+	case 'u':
+		r, rest = hexRune(b), b[unicodeEscape:]
+		if !utf16.IsSurrogate(r) {
+			return r, rest
+		}
+		if len(rest) >= unicodeEscape && rest[0] == '\\' && rest[1] == 'u' {
+			if pair := utf16.DecodeRune(r, hexRune(rest)); pair != utf8.RuneError {
+				return pair, rest[unicodeEscape:]
+			}
+		}
+		return utf8.RuneError, rest
+	case 'b':
+		r = '\b'
+	case 'f':
+		r = '\f'
+	case 'n':
+		r = '\n'
+	case 'r':
+		r = '\r'
+	case 't':
+		r = '\t'
+	default:
+		r = rune(c)
+	}
+	return r, b[2:]
+}
+
+// unicodeEscape is the length of \u0000.
+const unicodeEscape = 6
+
+func hexRune(b []byte) (r rune) {
+	for _, c := range b[2:unicodeEscape] {
+		r = r<<4 | rune(hexDigit(c))
+	}
+	return r
+}
+
+// hexDigit is the value of a digit; above 15 if it is none.
+func hexDigit(c byte) byte {
+	switch {
+	case c-'0' <= 9:
+		return c - '0'
+	case c|0x20-'a' <= 5:
+		return c | 0x20 - 'a' + 10
+	}
+	return 0xff
+}
