@@ -17,6 +17,7 @@ const PROFILES = {
   main: { offset: 0, path: '/socket.io/' },
   fast: { offset: 1, path: '/socket.io/' },
   opts: { offset: 5, path: '/custom-path/' },
+  msgpack: { offset: 6, path: '/socket.io/' },
 };
 
 // Ten ports for the profiles and a last one that is held as a lock: listeners of the server itself share ports, so
