@@ -176,7 +176,7 @@ suite('msgpack', (fixture) => {
   const packet = (p) => Buffer.from(new Encoder().encode(p)[0]);
   const connect = packet({ type: 0, nsp: '/' });
   const bad = {
-    'text of the default parser': '0',
+    'text of the default parser': '42["message"]',
     'an empty message': Buffer.alloc(0),
     'a number': Buffer.from([1]),
     'a packet that is cut off': packet({ type: 2, data: ['message', 'x'], nsp: '/' }).subarray(0, -3),
