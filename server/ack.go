@@ -39,9 +39,11 @@ func (s *Socket) Request(ctx context.Context, event string, args ...any) (Reply,
 		return Reply{}, ErrNotConnected
 	}
 	p := &pendingAck{s: s, timeout: s.ackTimeout(ctx), ready: make(chan struct{}, 1)}
-	s.ns.srv.waits.add(p, ctx)
 	if err := p.emit(event, args); err != nil {
 		return Reply{}, err
+	}
+	if w := s.ns.srv.waits; w != nil {
+		w.add(p, ctx)
 	}
 	return p.await(ctx)
 }
@@ -288,11 +290,7 @@ func (p *pendingAck) emit(event string, args []any) (err error) {
 	sent := false
 	defer func() {
 		// A value may also panic when it is encoded.
-		if sent {
-			return
-		}
-		s.ns.srv.waits.remove(p)
-		if s.forgetAck(p.id) == nil && p.done != nil {
+		if !sent && s.forgetAck(p.id) == nil && p.done != nil {
 			err = nil // the socket has ended meanwhile, and done is told
 		}
 	}()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/servertest"
 )
 
 // asked is a server whose one client was asked "q" by ask, in a goroutine of its own.
@@ -73,7 +74,6 @@ func TestS28RequestEnds(t *testing.T) {
 		then func(srv *server.Server, c *client)
 		want []error
 	}{
-		"AckTimeout": {cfg: server.Config{AckTimeout: time.Millisecond}, want: []error{server.ErrTimeout}},
 		"deadline": {ctx: func() (context.Context, context.CancelFunc) {
 			return context.WithTimeout(context.Background(), time.Millisecond)
 		}, want: []error{server.ErrTimeout, context.DeadlineExceeded}},
@@ -121,6 +121,33 @@ func TestS28RequestEnds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// S28, W10: the wait of a context without a deadline ends after AckTimeout, to the millisecond; a late answer is
+// counted.
+func TestS28AckTimeout(t *testing.T) {
+	ts := servertest.New(t, server.Config{AckTimeout: 5 * time.Second})
+	var errs []error
+	ts.Of("/").On("ask", func(ctx context.Context, m *server.Message) {
+		_ = m.Socket().EmitAck(ctx, "q", func(_ server.Reply, err error) { errs = append(errs, err) })
+		_, err := m.Socket().Request(ctx, "q")
+		errs = append(errs, err)
+	})
+	c := ts.Client()
+	c.Emit("ask")
+	ts.Advance(5*time.Second - time.Millisecond)
+	if len(errs) != 0 {
+		t.Error("too early:", errs)
+	}
+	ts.Advance(time.Millisecond)
+	if len(errs) != 2 || !errors.Is(errs[0], server.ErrTimeout) || !errors.Is(errs[1], server.ErrTimeout) {
+		t.Error(errs)
+	}
+	c.Expect("q").Ack()
+	c.Expect("q").Ack()
+	if n := ts.Stats().UnknownAcks; n != 2 {
+		t.Errorf("%d unknown acks, want 2", n)
 	}
 }
 

@@ -136,7 +136,7 @@ func TestAckBeforeItsEvent(t *testing.T) {
 func TestS28AckOutcomesRace(t *testing.T) {
 	const asks = 40
 	for range 20 {
-		r := newRig(t, Config{AckTimeout: 2 * time.Millisecond})
+		r := newRig(t, Config{AckTimeout: 2 * time.Millisecond, PingInterval: 1000 * time.Hour})
 		_, s := r.join(t)
 		timers := r.loop.Wheel().Len()
 		var wg sync.WaitGroup

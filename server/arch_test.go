@@ -30,6 +30,11 @@ func TestImports(t *testing.T) {
 			"/session", "/room", "/poller", "/poller/wheel", "/codec/httpwire", "/codec/wsframe", "/codec/eio", "/codec/sio",
 			"/codec/msgpack",
 		}, nil},
+		// The test kit is for tests: nobody's import but theirs.
+		{"/server/servertest", []string{
+			"/server", "/session", "/room", "/poller", "/poller/wheel", "/poller/pollertest",
+			"/codec/httpwire", "/codec/wsframe", "/codec/eio", "/codec/sio",
+		}, nil},
 		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire"}, []string{gnet}},
 		// The simulation runs the server on fake loops; poller and gnet come in through server.
 		{"/bench/sim", []string{
@@ -58,5 +63,18 @@ func TestImports(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// W10: the test kit, and package testing with it, is in no binary.
+func TestBinariesAreWithoutTheKit(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module+"/cmd/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dep := range strings.Fields(string(out)) {
+		if dep == "testing" || dep == module+"/server/servertest" {
+			t.Errorf("a binary depends on %s", dep)
+		}
 	}
 }

@@ -6,9 +6,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/servertest"
 )
 
 // S18: each way to end has its reason, told once to both hooks, and as the cause of the context.
@@ -221,24 +223,41 @@ func TestS22DisconnectOrder(t *testing.T) {
 	c.expectClosed()
 }
 
-// N7: a connection that joins nothing in time ends, also one whose middleware does not answer.
+// N7, W10: a connection that joins nothing in time ends, also one whose middleware does not answer.
 func TestConnectTimeout(t *testing.T) {
-	for name, packets := range map[string][]string{"silent": nil, "refused": {"0/no,"}, "slow middleware": {"0/slow,"}} {
+	setup := func(t *testing.T) *servertest.Server {
+		ts := servertest.New(t, server.Config{})
+		ts.Of("/slow").Use(func(ctx context.Context, s *server.Socket) error { <-ctx.Done(); return ctx.Err() })
+		return ts
+	}
+	for name, join := range map[string]func(c *servertest.Client){
+		"silent": func(*servertest.Client) {}, "refused": func(c *servertest.Client) { c.Of("/no", nil) },
+		"slow middleware": func(c *servertest.Client) { c.Of("/slow", nil) },
+	} {
 		t.Run(name, func(t *testing.T) {
-			srv := start(t, server.Config{ConnectTimeout: 1e8}, func(srv *server.Server) {
-				srv.Of("/slow").Use(func(ctx context.Context, s *server.Socket) error { <-ctx.Done(); return ctx.Err() })
+			synctest.Test(t, func(t *testing.T) {
+				ts := setup(t)
+				join(ts.Silent())
+				ts.Advance(45*time.Second - time.Millisecond)
+				if n := ts.Stats().Sessions.Open; n != 1 {
+					t.Errorf("%d sessions before the time", n)
+				}
+				ts.Advance(time.Millisecond)
+				if n := ts.Stats().Sessions.Open; n != 0 {
+					t.Errorf("%d sessions afterwards", n)
+				}
 			})
-			c := dial(t, srv)
-			c.send(packets...)
-			eventually(t, "the session ends", func() bool { return srv.Stats().Sessions.Open == 0 })
 		})
 	}
 	t.Run("joined in time", func(t *testing.T) {
-		srv := start(t, server.Config{ConnectTimeout: 1e8}, func(srv *server.Server) { withSync(srv) })
-		c, _ := joined(t, srv, "/")
-		other := dial(t, srv)
-		other.expectClosed() // by then the first one's time has passed too
-		c.sync()
+		ts := setup(t)
+		c := ts.Silent()
+		ts.Advance(45*time.Second - time.Millisecond)
+		root := c.Of("/", nil)
+		ts.Advance(time.Hour)
+		if !root.Connected() || ts.Of("/").Count() != 1 {
+			t.Error(root.DisconnectReason())
+		}
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/servertest"
 )
 
 // S6, S3: a client on polling gets broadcasts, emits and acknowledgements, in order, and its end is seen.
@@ -86,37 +87,37 @@ func TestAllowRequest(t *testing.T) {
 	}
 }
 
-// A slow client loses what the policy says, and nobody else.
+// W1, W10: a slow client loses what the policy says, and nobody else.
 func TestSlowConsumer(t *testing.T) {
-	for _, policy := range []server.Overflow{server.Disconnect, server.DropNewest} {
-		t.Run(fmt.Sprint(policy), func(t *testing.T) {
-			gone := make(chan server.Reason, 8)
-			srv := start(t, server.Config{Queue: server.Queue{MaxBytes: 10_000, OnFull: policy}}, func(srv *server.Server) {
-				withSync(srv)
-				srv.Of("/").OnDisconnect(func(_ *server.Socket, r server.Reason) { gone <- r })
-			})
-			p := dialPolling(t, srv)
-			p.post("40")
-			p.take(1) // and then it does not ask any more
-			quick, _ := joined(t, srv, "/")
-			for i := range 20 {
-				_, _ = srv.Of("/").Emit("m", i, make([]int, 500))
-				quick.next()
-			}
-			quick.sync()
-			if policy == server.Disconnect {
-				r := receive(t, gone)
-				if n := srv.Stats().Sessions.SlowClosed; r != server.TransportError || n != 1 {
-					t.Error(r, n)
-				}
-				return
-			}
-			// The slow client may live on the other loop.
-			eventually(t, "a dropped frame", func() bool { return srv.Stats().Sessions.DroppedFull > 0 })
-			if n := srv.Of("/").Count(); n != 2 {
-				t.Error(n)
-			}
-			p.post("1")
-		})
+	for _, transport := range []server.Transport{server.Polling, server.WebSocket} {
+		for _, policy := range []server.Overflow{server.Disconnect, server.DropNewest} {
+			t.Run(fmt.Sprint(transport, policy), func(t *testing.T) { slowConsumer(t, transport, policy) })
+		}
 	}
+}
+
+func slowConsumer(t *testing.T, transport server.Transport, policy server.Overflow) {
+	const events = 20
+	ts := servertest.New(t, server.Config{Loops: 2, Queue: server.Queue{MaxBytes: 10_000, OnFull: policy}})
+	var gone []server.Reason
+	ts.Of("/").OnDisconnect(func(_ *server.Socket, r server.Reason) { gone = append(gone, r) })
+	slow, quick := ts.Client(servertest.Transport(transport)), ts.Client()
+	slow.StopReading()
+	for i := range events {
+		_, _ = ts.Emit("m", i, make([]int, 500))
+		quick.Expect("m", i)
+	}
+	slow.Resume()
+	got, st := slow.Events(), ts.Stats().Sessions
+	if policy == server.Disconnect {
+		if len(gone) != 1 || gone[0] != server.TransportError || st.SlowClosed != 1 || slow.Connected() {
+			t.Error(gone, st.SlowClosed, slow.DisconnectReason())
+		}
+		return
+	}
+	if len(got) == 0 || uint64(len(got))+st.DroppedFull != events || len(gone) != 0 {
+		t.Errorf("%d came, %d were dropped; %v", len(got), st.DroppedFull, gone)
+	}
+	_, _ = ts.Emit("after")
+	slow.Expect("after")
 }

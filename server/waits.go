@@ -19,9 +19,15 @@ type waits struct {
 	contexts map[*pendingAck]context.Context
 }
 
-// add notes a request, if it is a handler's: the Server does not count other goroutines.
+// add notes a request that is posted, if it is a handler's (the Server does not count other goroutines) and was not
+// answered meanwhile.
 func (w *waits) add(p *pendingAck, ctx context.Context) {
-	if w == nil || !onHandler() {
+	if !onHandler() {
+		return
+	}
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	if p.s.acks.get(p.id) != p {
 		return
 	}
 	w.mu.Lock()

@@ -1,0 +1,179 @@
+package servertest
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed58c87869/siren/poller/pollertest"
+	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/session"
+)
+
+// Server is a server in memory. It is owned by the test's goroutine; the embedded Server is safe for concurrent use.
+type Server struct {
+	*server.Server
+	t      testing.TB
+	cfg    server.Config
+	loops  []*loop
+	accept func(c session.StreamConn, loop int) session.Receiver
+	// links are the clients' connections that have not ended, in the order of their opening.
+	links []*link
+	// dialled counts the connections, which come to the loops in turn.
+	dialled int
+
+	clock    clock
+	patience time.Duration
+	manual   bool
+	closed   bool
+	closeErr error
+}
+
+// defaultPatience is how long handlers may be at work, in real time, before the test fails.
+const defaultPatience = 10 * time.Second
+
+// loop is an event loop that lets the test know of posts.
+type loop struct {
+	*pollertest.Loop
+	// wake has room for one signal.
+	wake chan<- struct{}
+}
+
+// Post implements server.EventLoop.
+func (l *loop) Post(t interface{ Run(loop int) }) {
+	l.Loop.Post(t)
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// PostFunc implements server.EventLoop.
+func (l *loop) PostFunc(fn func()) { l.Post(postedFunc(fn)) }
+
+// TryPost implements server.EventLoop. A mailbox in memory is never full.
+func (l *loop) TryPost(t interface{ Run(loop int) }) bool {
+	l.Post(t)
+	return true
+}
+
+type postedFunc func()
+
+// Run implements the mailbox's task.
+func (f postedFunc) Run(int) { f() }
+
+// New makes a server, which the end of the test closes; handlers that run on then make it fail. It has one event loop unless cfg.Loops says otherwise. A
+// configuration that server.New refuses ends the test, and so does everything else that goes wrong in this package.
+func New(t testing.TB, cfg server.Config, opts ...server.Option) *Server {
+	t.Helper()
+	if cfg.Loops == 0 {
+		cfg.Loops = 1
+	}
+	srv, err := server.New(cfg, opts...)
+	if err != nil {
+		t.Fatalf("servertest: %v", err)
+	}
+	ts := &Server{Server: srv, t: t, cfg: cfg, patience: defaultPatience}
+	wake := make(chan struct{}, 1)
+	var attached []server.EventLoop
+	for i := range cfg.Loops {
+		l := &loop{pollertest.NewLoop(i), wake}
+		ts.loops, attached = append(ts.loops, l), append(attached, l)
+	}
+	borrow := func(c session.StreamConn, home int) session.Conn {
+		return c.(*pollertest.Conn).Borrow(ts.loops[home].Loop)
+	}
+	if ts.accept, err = srv.Attach(attached, borrow); err != nil {
+		t.Fatalf("servertest: %v", err)
+	}
+	ts.clock = newClock(ts.loops[0].Now(), wake)
+	t.Cleanup(func() {
+		t.Helper()
+		ts.hangUp()
+		if err := ts.Close(); err != nil {
+			t.Errorf("servertest: Close: %v", err)
+		}
+		if n := srv.Stats().Handlers; n > 0 {
+			t.Errorf("servertest: %d handlers run on after Close:\n%s", n, handlers())
+		}
+	})
+	return ts
+}
+
+// SetPatience sets how long handlers may be at work, in real time, before the test fails. Default 10 s; only a test
+// that fails takes that long.
+func (ts *Server) SetPatience(d time.Duration) { ts.patience = d }
+
+// Manual ends the waiting for handlers: what the test has clients do returns when the loops are idle, and only Settle,
+// Advance and what expects something of a client wait. It is for tests whose handlers wait for the test.
+func (ts *Server) Manual() { ts.manual = true }
+
+// Close ends all connections with "server shutting down" and closes the server, as server.Server's Close does, while
+// the loops go on. The end of the test does so, too, but cuts the connections before, one by one: a test need not call it.
+func (ts *Server) Close() error {
+	if ts.closed {
+		return ts.closeErr
+	}
+	ts.closed = true
+	done := make(chan error, 1)
+	go func() { done <- ts.Server.Close() }()
+	for {
+		ts.work()
+		select {
+		case ts.closeErr = <-done:
+			ts.work()
+			return ts.closeErr
+		case <-ts.clock.wake:
+		case <-time.After(time.Millisecond):
+			// Clients that do not fetch what is left for them are not waited for.
+			if !ts.clock.bubble {
+				ts.turn(ts.clock.now + time.Second)
+			}
+		}
+	}
+}
+
+// hangUp cuts the clients' connections one by one, so that their disconnect handlers do not run side by side. Handlers
+// that block are left to Close.
+func (ts *Server) hangUp() {
+	for len(ts.links) > 0 {
+		ts.links[0].end(reasonClose)
+		if ts.manual {
+			ts.work()
+		} else if !ts.settles() {
+			return
+		}
+	}
+}
+
+// dial opens a connection, to the loop whose turn it is.
+func (ts *Server) dial(o *options) *wire {
+	i := ts.dialled % len(ts.loops)
+	ts.dialled++
+	if o.loop >= 0 {
+		i = o.loop % len(ts.loops)
+	}
+	l := ts.loops[i]
+	c := pollertest.NewConn(l.Loop, nil)
+	if o.address.IsValid() {
+		c.SetAddrs(o.address, c.LocalAddr())
+	}
+	c.SetQueueBytesMax(max(16<<20, ts.cfg.MaxResponse, ts.cfg.MaxPayload, ts.cfg.Queue.MaxBytes) + 64<<10)
+	l.Do(func() { c.SetReceiver(ts.accept(c, i)) })
+	return &wire{conn: c}
+}
+
+// forget takes out a connection that has ended.
+func (ts *Server) forget(l *link) {
+	if i := slices.Index(ts.links, l); i >= 0 {
+		ts.links = slices.Delete(ts.links, i, i+1)
+	}
+}
+
+// inBubble tells whether the calling goroutine is in a bubble of testing/synctest, where Wait does not panic.
+func inBubble() (in bool) {
+	defer func() { in = recover() == nil }()
+	synctest.Wait()
+	return true
+}

@@ -1,0 +1,156 @@
+package servertest
+
+import (
+	"bytes"
+	"runtime"
+	"strings"
+	"testing/synctest"
+	"time"
+)
+
+// Settle lets the server and the clients work until nothing is left to do at this moment: the loops are idle, the
+// clients have read what came, and no handler is at work but those that wait for a client in Request or Call. A
+// handler that does not come to an end makes the test fail, with its stack, after the time of SetPatience; in a bubble
+// of testing/synctest handlers may block on whatever they like.
+func (ts *Server) Settle() {
+	ts.t.Helper()
+	ts.settle()
+}
+
+func (ts *Server) settle() {
+	ts.t.Helper()
+	if !ts.settles() {
+		ts.t.Fatalf("servertest: handlers are still at work after %v:\n%s\nHandlers that wait for the test need a bubble of "+
+			"testing/synctest, or Server.Manual.", ts.patience, handlers())
+	}
+}
+
+// settles is false when a handler does not come to an end.
+func (ts *Server) settles() bool {
+	for {
+		switch {
+		case ts.runLoops():
+		case !ts.awaitHandlers():
+			return false
+		case ts.posted():
+		case ts.receive():
+		case ts.catchUp():
+		default:
+			return true
+		}
+	}
+}
+
+// work is settle without waiting for handlers.
+func (ts *Server) work() {
+	for ts.runLoops() || ts.receive() || ts.catchUp() {
+	}
+}
+
+// did is called when a client has done something.
+func (ts *Server) did() {
+	ts.t.Helper()
+	if ts.manual || ts.closed {
+		ts.work()
+		return
+	}
+	ts.settle()
+}
+
+// await works until cond holds; it is false when it does not and nothing is left to do.
+func (ts *Server) await(cond func() bool) bool {
+	ts.t.Helper()
+	if !ts.manual || ts.closed {
+		ts.did()
+		return cond()
+	}
+	for {
+		ts.work()
+		if cond() {
+			return true
+		}
+		if !ts.awaitHandlers() || !ts.posted() {
+			return false
+		}
+	}
+}
+
+// runLoops runs what is posted to the loops; it is false when nothing was.
+func (ts *Server) runLoops() bool {
+	ran := 0
+	for _, l := range ts.loops {
+		ran += l.RunUntilIdle()
+	}
+	return ran > 0
+}
+
+func (ts *Server) posted() bool {
+	for _, l := range ts.loops {
+		if l.Posted() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// receive has one client handle one thing that came; it is false when nothing has.
+func (ts *Server) receive() bool {
+	for _, l := range ts.links {
+		if l.receive() {
+			return true
+		}
+	}
+	return false
+}
+
+// awaitHandlers waits until no handler is at work, or something is posted, which one of them may wait for. It is false
+// when that takes longer than the test's patience.
+func (ts *Server) awaitHandlers() bool {
+	if ts.clock.bubble {
+		synctest.Wait()
+		return true
+	}
+	for range 100 {
+		if ts.quiet() {
+			return true
+		}
+		runtime.Gosched()
+	}
+	pause := 20 * time.Microsecond
+	for deadline := time.Now().Add(ts.patience); time.Now().Before(deadline); pause = min(2*pause, time.Millisecond) {
+		if ts.quiet() {
+			return true
+		}
+		select {
+		case <-ts.clock.wake:
+		case <-time.After(pause):
+		}
+	}
+	return ts.quiet()
+}
+
+func (ts *Server) quiet() bool {
+	if ts.posted() {
+		return true
+	}
+	st := ts.Stats()
+	return st.Handlers == st.Waiting
+}
+
+// handlers are the stacks of goroutines that run handlers, of this server or of others in the process.
+func handlers() string {
+	const most = 5
+	buf := make([]byte, 1<<20)
+	var out []string
+	for g := range bytes.SplitSeq(buf[:runtime.Stack(buf, true)], []byte("\n\n")) {
+		text := string(g)
+		if strings.Contains(text, "siren/session.(*Inbox).run(") || strings.Contains(text, "siren/server.(*Message).") ||
+			strings.Contains(text, "siren/server.(*Server).runFallback(") || strings.Contains(text, "siren/session.(*Engine).allow(") {
+			out = append(out, text)
+		}
+	}
+	if len(out) > most {
+		out = append(out[:most], "...")
+	}
+	return strings.Join(out, "\n\n")
+}
