@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"strconv"
+	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
@@ -201,23 +202,32 @@ func (s *Session) openPayload(body []byte, binary bool) (p eio.Payload, err erro
 	return eio.NewPayload(body, limit), nil
 }
 
-// beginLater sends the open packet of protocol 3 behind the answer to the opening handshake, not together with it: old
-// clients have never seen both in one segment, and some lose what comes with the answer. What the client sends
-// meanwhile stays with the connection.
+// openGrace is how long the open packet of protocol 3 waits behind the answer to the opening handshake of a WebSocket.
+// The reference sends them in two writes, so old clients have hardly ever seen both in one segment, and some (one case
+// of the protocol's own suite is such a client) lose what comes with the answer. It is the runtime's time: the wheel may
+// be several times as coarse.
+const openGrace = 20 * time.Millisecond
+
+// beginLater begins a session of protocol 3 when openGrace is over. What the client sends meanwhile stays with the
+// connection.
 func (h *HTTPConn) beginLater(s *Session, open []byte) {
-	w := s.ws
 	h.conn.SetReceiver(h)
-	h.shard.loop.PostFunc(func() {
-		if h.gone {
-			w.lost(ReasonTransportClose)
-			return
-		}
-		h.conn.SetReceiver(w)
-		if s.state != stateOpen {
-			return
-		}
-		w.out().Queue(open)
-		s.begin()
-		h.conn.Resume()
-	})
+	begin := func() { h.beginNow(s, open) }
+	h.engine.after(openGrace, func() { h.shard.loop.PostFunc(begin) })
+}
+
+// beginNow sends the open packet. The connection, or the session, may have ended meanwhile.
+func (h *HTTPConn) beginNow(s *Session, open []byte) {
+	w := s.ws
+	if h.gone {
+		w.lost(ReasonTransportClose)
+		return
+	}
+	h.conn.SetReceiver(w)
+	if s.state != stateOpen {
+		return
+	}
+	w.out().Queue(open)
+	s.begin()
+	h.conn.Resume()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
@@ -24,6 +25,8 @@ type Engine struct {
 	socket  bool
 	upgrade []string
 	closing atomic.Bool
+	// after calls fn on another goroutine when d is over. Tests have their own.
+	after func(d time.Duration, fn func())
 	// hookPanics counts the panics of Config.Allow.
 	hookPanics atomic.Uint64
 }
@@ -41,7 +44,7 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 		return nil, errors.New("session: several loops need a Borrow function")
 	}
 	e := &Engine{
-		cfg: cfg, app: app, borrow: borrow, cors: cfg.CORS.table(),
+		cfg: cfg, app: app, borrow: borrow, cors: cfg.CORS.table(), after: func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
 		limits: httpwire.Limits{
 			LineBytes: cfg.MaxHeaderBytes / 2, HeaderBytes: cfg.MaxHeaderBytes,
 			BodyBytes: max(cfg.MaxPayload, cfg.MaxRequestBody),
