@@ -35,22 +35,22 @@ func encodingOf(cfg *Config) *encoding {
 
 // event makes the frame of an event, with its attachments.
 func (e *encoding) event(ns string, id int64, event string, args []any) (*eio.Frame, error) {
-	p := newPayload(ns)
+	p := newPayload(sio.Event, ns, id)
 	defer p.release()
 	if err := e.appendEvent(&p, event, args); err != nil {
 		return nil, err
 	}
-	return e.frame(&p, sio.Event, ns, id)
+	return e.frame(&p)
 }
 
 // ack makes the frame of an acknowledgement, with its attachments.
 func (e *encoding) ack(ns string, id uint64, args []any) (*eio.Frame, error) {
-	p := newPayload(ns)
+	p := newPayload(sio.Ack, ns, int64(id))
 	defer p.release()
 	if err := e.appendAck(&p, args); err != nil {
 		return nil, err
 	}
-	return e.frame(&p, sio.Ack, ns, int64(id))
+	return e.frame(&p)
 }
 
 // connect makes the frame that tells a client that its socket is connected.
@@ -94,31 +94,36 @@ func (e *encoding) plain(t sio.Type, ns string, data []byte) *eio.Frame {
 	return eio.NewText(append(head, data...))
 }
 
-// payload is the JSON of a packet and its attachments, in a pooled buffer. There is room in front of the JSON for what
-// the default parser puts there, so that a packet is one slice without another copy.
+// payload is the JSON of a packet and its attachments, in a pooled buffer. In front of the JSON stands already what the
+// default parser puts there when there are no attachments, so that most packets are done with it.
 type payload struct {
 	buf         *bytebufferpool.ByteBuffer
-	start       int // where the JSON begins
+	text        []byte // the buffer's
+	start       int    // where the JSON begins
 	attachments [][]byte
+
+	kind sio.Type
+	ns   string
+	id   int64 // none if negative
 }
 
 // payloadPool holds the buffers in which packets are encoded before they are copied to their exact size.
 var payloadPool bytebufferpool.Pool
 
-// headBytes is the most that stands in front of a payload besides the namespace: two types, the number of attachments
-// and the id with their separators.
-const headBytes = 2 + 20 + 1 + 1 + 20
-
-func newPayload(ns string) payload {
-	buf, start := payloadPool.Get(), headBytes+len(ns)
-	buf.B = slices.Grow(buf.B[:0], start)[:start]
-	return payload{buf: buf, start: start}
+// newPayload begins the payload of a packet. It is to be released.
+func newPayload(t sio.Type, ns string, id int64) payload {
+	buf := payloadPool.Get()
+	text := sio.AppendHead(append(buf.B[:0], byte(eio.Message)), t, 0, ns, id)
+	return payload{buf: buf, text: text, start: len(text), kind: t, ns: ns, id: id}
 }
 
-func (p *payload) release() { payloadPool.Put(p.buf) }
+// json is the payload's text, valid until it is released.
+func (p *payload) json() []byte { return p.text[p.start:] }
 
-// json is the payload's text, valid until release.
-func (p *payload) json() []byte { return p.buf.B[p.start:] }
+func (p *payload) release() {
+	p.buf.B = p.text
+	payloadPool.Put(p.buf)
+}
 
 // appendEvent fills an empty payload with the name of an event and its arguments.
 func (e *encoding) appendEvent(p *payload, event string, args []any) (err error) {
@@ -127,7 +132,7 @@ func (e *encoding) appendEvent(p *payload, event string, args []any) (err error)
 			return err
 		}
 	}
-	if p.buf.B, p.attachments, err = sio.AppendEventPayload(p.buf.B, event, args); err != nil {
+	if p.text, p.attachments, err = sio.AppendEventPayload(p.text, event, args); err != nil {
 		return encodeError(err)
 	}
 	return nil
@@ -140,7 +145,7 @@ func (e *encoding) appendAck(p *payload, args []any) (err error) {
 			return err
 		}
 	}
-	if p.buf.B, p.attachments, err = sio.AppendAckPayload(p.buf.B, args); err != nil {
+	if p.text, p.attachments, err = sio.AppendAckPayload(p.text, args); err != nil {
 		return encodeError(err)
 	}
 	return nil
@@ -153,18 +158,20 @@ func encodeError(err error) error {
 	return fmt.Errorf("%w: %w", ErrEncode, err)
 }
 
-// frame makes the frame of a packet with that payload, and its attachments. A negative id is none. The namespace is the
-// one the payload was made for, or a shorter one.
-func (e *encoding) frame(p *payload, t sio.Type, ns string, id int64) (*eio.Frame, error) {
+// frame makes the frame of the packet with that payload, and its attachments.
+func (e *encoding) frame(p *payload) (*eio.Frame, error) {
 	if e.parser != nil {
 		return e.translate(&Packet{
-			Type: t, Namespace: ns, ID: uint64(max(id, 0)), HasID: id >= 0, Data: p.json(), Attachments: p.attachments,
+			Type: p.kind, Namespace: p.ns, ID: uint64(max(p.id, 0)), HasID: p.id >= 0, Data: p.json(), Attachments: p.attachments,
 		})
 	}
-	b := p.buf.B
-	n := len(sio.AppendHead(append(b[:0], byte(eio.Message)), t, len(p.attachments), ns, id))
-	copy(b[p.start-n:p.start], b[:n])
-	return link(eio.NewText(b[p.start-n:]), p.attachments), nil
+	if n := len(p.attachments); n > 0 {
+		var buf [128]byte
+		head := sio.AppendHead(append(buf[:0], byte(eio.Message)), p.kind, n, p.ns, p.id)
+		p.text = slices.Replace(p.text, 0, p.start, head...)
+		p.start = len(head)
+	}
+	return link(eio.NewText(p.text), p.attachments), nil
 }
 
 func link(head *eio.Frame, attachments [][]byte) *eio.Frame {

@@ -42,7 +42,7 @@ func (srv *Server) Prepare(event string, args ...any) (*Prepared, error) {
 }
 
 func (e *encoding) prepare(event string, args []any) (*Prepared, error) {
-	p := newPayload("")
+	p := newPayload(sio.Event, "", noAck)
 	defer p.release()
 	if err := e.appendEvent(&p, event, args); err != nil {
 		return nil, err
@@ -59,10 +59,10 @@ func (p *Prepared) frame(e *encoding, namespace string) (*eio.Frame, error) {
 			return p.frames[i].frame, nil
 		}
 	}
-	whole := newPayload(namespace)
+	whole := newPayload(sio.Event, namespace, noAck)
 	defer whole.release()
-	whole.buf.B, whole.attachments = append(whole.buf.B, p.json...), p.attachments
-	f, err := e.frame(&whole, sio.Event, namespace, noAck)
+	whole.text, whole.attachments = append(whole.text, p.json...), p.attachments
+	f, err := e.frame(&whole)
 	if err == nil && len(p.frames) < preparedKeep {
 		p.frames = append(p.frames, preparedFrame{e, namespace, f})
 	}
