@@ -12,7 +12,7 @@ const module = "github.com/seed58c87869/siren"
 func TestImports(t *testing.T) {
 	gnet := "github.com/panjf2000/gnet/v2"
 	// What a package may import, its own imports bring along.
-	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/eio", "/poller/wheel"}
+	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/eio", "/codec/proxyproto", "/poller/wheel"}
 	server := append([]string{"/session", "/room", "/poller", "/codec/sio", "/codec/msgpack"}, session...)
 	for _, row := range []struct {
 		pkg   string
@@ -22,6 +22,7 @@ func TestImports(t *testing.T) {
 		{"/codec/httpwire", nil, []string{gnet}},
 		{"/codec/wsframe", nil, []string{gnet}},
 		{"/codec/eio", nil, []string{gnet}},
+		{"/codec/proxyproto", nil, []string{gnet}},
 		{"/codec/sio", nil, []string{gnet}},
 		{"/codec/msgpack", nil, []string{gnet}},
 		{"/poller/wheel", nil, []string{gnet}},

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -105,6 +106,15 @@ type Config struct {
 	CORS CORS
 	// Cookie, when its Name is set, is sent with the handshake's response.
 	Cookie Cookie
+	// ProxyProtocol makes every connection begin with a PROXY header, version 1 or 2, which tells the client's address.
+	// One that does not, or takes longer than HeaderTimeout, is closed. Anybody who can connect can claim any
+	// address, unless TrustedProxies says who may connect. Default off.
+	ProxyProtocol bool
+	// TrustedProxies are the addresses of the proxies in front of this server. From their connections, and from unix
+	// sockets once there is an entry here, X-Forwarded-For is believed, up to and with the last address that is not
+	// a proxy's, and so is X-Forwarded-Proto; anybody else's are ignored. With ProxyProtocol nobody else may connect.
+	// Default: none.
+	TrustedProxies []netip.Prefix
 	// Allow, when set, is asked before a session is made. It runs in its own goroutine and may block until ctx
 	// ends, when the connection closes. An error refuses the handshake with 403 and, if it is a Refusal, its text.
 	Allow func(ctx context.Context, h *Handshake) error
@@ -222,6 +232,10 @@ func (c Config) settle() (Config, error) {
 	orString(&c.Cookie.SameSite, "Lax")
 	if !slices.Contains([]string{"Lax", "Strict", "None"}, c.Cookie.SameSite) {
 		return c, fmt.Errorf("session: Config.Cookie.SameSite = %q: it is Lax, Strict or None", c.Cookie.SameSite)
+	}
+	var err error
+	if c.TrustedProxies, err = settlePrefixes(c.TrustedProxies); err != nil {
+		return c, err
 	}
 	return c, c.CORS.validate()
 }

@@ -73,7 +73,16 @@ func (e *Engine) Shard(i int) *Shard { return e.shards[i] }
 
 // Accept takes a new connection, on its loop, and returns the receiver of its bytes.
 func (e *Engine) Accept(c StreamConn, loop int) Receiver {
-	return newHTTPConn(e, e.shards[loop], c)
+	if e.cfg.ProxyProtocol {
+		return newProxied(e, e.shards[loop], c)
+	}
+	return newHTTPConn(e, e.shards[loop], c, nil)
+}
+
+// AcceptFrom is Accept for a connection that came by way of another server, which knows whose it is. No PROXY header is
+// expected on it.
+func (e *Engine) AcceptFrom(c StreamConn, loop int, p Peer) Receiver {
+	return newHTTPConn(e, e.shards[loop], c, &p)
 }
 
 // Close ends every session with the reason, after what is queued for them; new handshakes are refused with 503 from

@@ -15,40 +15,59 @@ import (
 // same when the transport is upgraded. Immutable, safe for concurrent use.
 type Handshake struct {
 	head string
-	// Addr is the peer's address.
+	// Addr is the client's address: Peer, or the one that trusted proxies name in X-Forwarded-For, then often without a
+	// port (0). See Config.TrustedProxies. It is the zero AddrPort for a client of a unix socket.
 	Addr netip.AddrPort
+	// Peer is the address at the other end of the connection, or the one that a PROXY header has told.
+	Peer netip.AddrPort
 	// Time is when the request was handled.
 	Time time.Time
+
+	secure bool
 }
 
-// firstRequest is what a session keeps of it, packed into one string: the length of the peer's address in one byte, the
-// address, the time, the packed head. There are very many, and hardly anybody asks. Immutable.
+// firstRequest is what a session keeps of it, packed into one string: the length of the peer's address in one byte, which also
+// tells whether the connection is secure, the address, the time, the packed head. There are very many, and hardly
+// anybody asks. Immutable.
 type firstRequest string
 
-// firstRoom is what packing needs besides the head.
-const firstRoom = 64
+const (
+	// firstRoom is what packing needs besides the head.
+	firstRoom = 64
+	// firstSecure is the bit of the first byte that tells of a secure connection.
+	firstSecure = 0x80
+)
 
-func newFirstRequest(head []byte, addr netip.AddrPort) firstRequest {
+func newFirstRequest(head []byte, addr netip.AddrPort, secure bool) firstRequest {
 	var room [1024]byte
 	b, err := addr.AppendBinary(append(room[:0], 0))
 	if err != nil || len(b) > 1+firstRoom/2 {
 		b = b[:1] // no address of ours is that long
 	}
 	b[0] = byte(len(b) - 1)
+	if secure {
+		b[0] |= firstSecure
+	}
 	b = binary.LittleEndian.AppendUint64(b, uint64(time.Now().UnixNano()))
 	return firstRequest(httpwire.AppendPacked(b, head))
 }
 
-func (f firstRequest) handshake() *Handshake {
+func (f firstRequest) handshake(trusted []netip.Prefix) *Handshake {
 	h := new(Handshake)
 	if f == "" {
 		return h
 	}
-	end := 1 + int(f[0])
+	h.secure = f[0]&firstSecure != 0
+	end := 1 + int(f[0]&^firstSecure)
 	// What was packed here unpacks; an address that is none leaves the zero value.
-	_ = h.Addr.UnmarshalBinary([]byte(f[1:end]))
+	_ = h.Peer.UnmarshalBinary([]byte(f[1:end]))
 	h.Time = time.Unix(0, int64(binary.LittleEndian.Uint64([]byte(f[end:end+8]))))
 	h.head = string(httpwire.AppendUnpacked(nil, string(f[end+8:])))
+	h.Addr = h.Peer
+	if trusts(trusted, h.Peer.Addr()) {
+		r := h.request()
+		h.Addr, h.secure = forwardedFor(r, h.Peer, trusted), forwardedSecure(r, h.secure)
+	}
 	return h
 }
 
@@ -96,7 +115,11 @@ func unescape(s string) string {
 // CrossDomain reports whether the request had an Origin header.
 func (h *Handshake) CrossDomain() bool { return h.Header("Origin") != "" }
 
-// Address is the peer's IP address without the port.
+// Secure reports whether the client has come by TLS: a net/http server that serves the engine says so, or a trusted proxy
+// in X-Forwarded-Proto.
+func (h *Handshake) Secure() bool { return h.secure }
+
+// Address is the client's IP address without the port; "" for a client of a unix socket.
 func (h *Handshake) Address() string {
 	if !h.Addr.IsValid() {
 		return ""

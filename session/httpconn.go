@@ -15,6 +15,8 @@ type HTTPConn struct {
 	engine *Engine
 	shard  *Shard
 	conn   StreamConn
+	// peer is nil when the connection itself tells its address.
+	peer   *Peer
 	parser httpwire.Parser
 	timer  wheel.Timer
 	// cors are the headers for the answer to the request in progress.
@@ -48,8 +50,8 @@ const (
 	phaseHanded
 )
 
-func newHTTPConn(e *Engine, sh *Shard, c StreamConn) *HTTPConn {
-	h := &HTTPConn{engine: e, shard: sh, conn: c}
+func newHTTPConn(e *Engine, sh *Shard, c StreamConn, p *Peer) *HTTPConn {
+	h := &HTTPConn{engine: e, shard: sh, conn: c, peer: p}
 	h.timer.Init(h)
 	h.arm(int64(e.cfg.HeaderTimeout))
 	return h
@@ -58,8 +60,13 @@ func newHTTPConn(e *Engine, sh *Shard, c StreamConn) *HTTPConn {
 // Loop is the connection's event loop. Immutable.
 func (h *HTTPConn) Loop() Loop { return h.shard.loop }
 
-// RemoteAddr is the peer's address. Immutable.
-func (h *HTTPConn) RemoteAddr() netip.AddrPort { return h.conn.RemoteAddr() }
+// RemoteAddr is the peer's address, or the one that a PROXY header has told. Immutable.
+func (h *HTTPConn) RemoteAddr() netip.AddrPort {
+	if h.peer != nil {
+		return h.peer.Addr
+	}
+	return h.conn.RemoteAddr()
+}
 
 // OnGone sets a function that is called when the connection closes before the request in progress is answered. It
 // belongs to that request.

@@ -33,7 +33,7 @@ func (h *HTTPConn) routeHandshake(r *httpwire.Request, t *target) {
 		return
 	}
 	o := opening{
-		transport: t.transport, first: newFirstRequest(r.Head, h.conn.RemoteAddr()), key: r.Get("Sec-WebSocket-Key"),
+		transport: t.transport, first: newFirstRequest(r.Head, h.RemoteAddr(), h.peer != nil && h.peer.Secure), key: r.Get("Sec-WebSocket-Key"),
 	}
 	if h.negotiate(r, &o); o.jsonp != 0 && !h.engine.cors.scripts(r.Get("Origin")) {
 		h.asker().refuse(h.shard, eio.Forbidden, "Origin not allowed")
@@ -68,7 +68,7 @@ func (h *HTTPConn) ask(o opening) {
 		if running != nil {
 			defer running.Add(-1)
 		}
-		err := h.engine.allow(ctx, o.first.handshake())
+		err := h.engine.allow(ctx, o.first.handshake(h.engine.cfg.TrustedProxies))
 		h.shard.loop.PostFunc(func() {
 			cancel()
 			h.cancel = nil

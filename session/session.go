@@ -44,7 +44,9 @@ type Session struct {
 func (s *Session) SID() string { return s.sid }
 
 // Handshake is the session's first request.
-func (s *Session) Handshake() *Handshake { return s.first.handshake() }
+func (s *Session) Handshake() *Handshake {
+	return s.first.handshake(s.shard.engine.cfg.TrustedProxies)
+}
 
 // Shard is the session's home.
 func (s *Session) Shard() *Shard { return s.shard }

@@ -40,7 +40,7 @@ func refusal(code eio.ErrorCode, message string) target {
 // needs. The order of the checks is the reference's: transport, sid, the session's transport, method.
 func (h *HTTPConn) judge(r *httpwire.Request) target {
 	e := h.engine
-	h.last, h.head = r.Close || r.Minor == 0, string(r.Method) == "HEAD"
+	h.last, h.head = r.Close || r.Minor == 0 || h.peer != nil && h.peer.Single, string(r.Method) == "HEAD"
 	if !e.ownPath(r.Path) {
 		return target{kind: toApp}
 	}
