@@ -67,7 +67,7 @@ func (srv *Server) attach(loops []EventLoop, borrow session.Borrow) error {
 		}
 		shards = append(shards, l)
 	}
-	engine, err := session.New(srv.sessionConfig(), app{srv}, shards, borrow)
+	engine, err := session.New(srv.sessionConfig(), app{srv}, shards, lend(borrow))
 	if err != nil {
 		return err
 	}

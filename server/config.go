@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"slices"
 	"time"
@@ -161,6 +163,18 @@ type Config struct {
 	Engine func(s *Session) EngineClient
 	// Loops is the number of event loops. Default GOMAXPROCS.
 	Loops int
+	// UnixMode are the permissions of unix sockets that Listen makes: who may write to one may connect. Default 0o660.
+	UnixMode fs.FileMode
+	// ProxyProtocol makes each connection that Listen's addresses take begin with a PROXY header, version 1 or 2, as
+	// HAProxy, nginx and load balancers send it, which tells the client's address. One that does not, or takes
+	// longer than HeaderTimeout, is closed. Anybody who can connect can claim any address, unless TrustedProxies says who
+	// may connect. Default off.
+	ProxyProtocol bool
+	// TrustedProxies are the addresses of the proxies in front of the server. On their connections, and on unix
+	// sockets once there is an entry here, X-Forwarded-For tells the client's address (the last one that is not a
+	// proxy's), and X-Forwarded-Proto whether it came by TLS; anybody else's are ignored. With ProxyProtocol
+	// nobody else may connect. RFC 7239's Forwarded is never read. Default none.
+	TrustedProxies []netip.Prefix
 	// WriteTimeout closes a connection whose peer takes nothing for that long. Default: poller's.
 	WriteTimeout time.Duration
 	// Logger gets the life of the server at Info and of each connection at Debug, in the groups "node" (the server and
@@ -219,7 +233,10 @@ func (c Config) settle() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	c.Transports = slices.Clone(c.Transports)
+	if c.UnixMode > fs.ModePerm {
+		return c, fmt.Errorf("server: Config.UnixMode = %v has more than permissions", c.UnixMode)
+	}
+	c.Transports, c.TrustedProxies = slices.Clone(c.Transports), slices.Clone(c.TrustedProxies)
 	c.CORS.Origins, c.CORS.Methods, c.CORS.Headers = slices.Clone(c.CORS.Origins), slices.Clone(c.CORS.Methods), slices.Clone(c.CORS.Headers)
 	if err := session.Check(c.session()); err != nil {
 		return c, fmt.Errorf("server: %w", err)
@@ -279,7 +296,7 @@ func (c *Config) session() session.Config {
 		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout,
 		MaxPayload: c.MaxPayload, MaxHeaderBytes: c.MaxHeaderBytes, MaxRequestBody: c.MaxRequestBody,
 		QueueBytes: c.Queue.MaxBytes, OnFull: c.Queue.OnFull, VolatileBytes: c.Queue.VolatileBytes, MaxSessions: c.MaxSessions,
-		CORS: c.CORS, Cookie: c.Cookie,
+		CORS: c.CORS, Cookie: c.Cookie, ProxyProtocol: c.ProxyProtocol, TrustedProxies: c.TrustedProxies,
 	}
 	if c.AllowRequest != nil {
 		sc.Allow = func(ctx context.Context, h *RequestInfo) error {

@@ -8,4 +8,7 @@ import (
 
 // TestMain fails the run when a goroutine is left: of a server that was closed, or of a client that went. Those that
 // packages start when they are loaded do not count.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(),
+		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*goWorker).run.func1")) // gnet keeps its pool a while
+}

@@ -56,6 +56,7 @@ type Server struct {
 	poller *poller.Engine
 	// waits is nil unless the loops are somebody else's.
 	waits *waits
+	mount mount
 
 	closing  sync.Once
 	closeErr error
@@ -117,8 +118,13 @@ func (srv *Server) namespace(name []byte) *Namespace {
 // Emit broadcasts an event to all sockets of the namespace "/".
 func (srv *Server) Emit(event string, args ...any) (int, error) { return srv.root.Emit(event, args...) }
 
+// Start runs the server without an address of its own, for programs that serve its Handler. It is Listen without
+// addresses.
+func (srv *Server) Start() error { return srv.Listen() }
+
 // Listen opens the addresses, such as "tcp://:3000" or "unix:///run/siren.sock", and serves until Close. It returns
-// when the server accepts connections. A server listens once; after an error it may try again.
+// when the server accepts connections. A server listens once; after an error it may try again. The file of a unix socket
+// that nobody listens on any more is replaced, and Close removes the server's own; its permissions are Config.UnixMode.
 func (srv *Server) Listen(addrs ...string) error {
 	srv.life.Lock()
 	defer srv.life.Unlock()
@@ -131,6 +137,9 @@ func (srv *Server) Listen(addrs ...string) error {
 	}
 	if err := srv.start(addrs); err != nil {
 		srv.loops, srv.engine, srv.poller = nil, nil, nil
+		if len(addrs) == 0 {
+			return fmt.Errorf("server: cannot start: %w", err)
+		}
 		return fmt.Errorf("server: cannot listen on %s: %w", strings.Join(addrs, ", "), err)
 	}
 	srv.state.Store(serverOpen)
@@ -167,8 +176,8 @@ func (srv *Server) sessionConfig() session.Config {
 func (srv *Server) pollerConfig(addrs []string) poller.Config {
 	sc := srv.cfg.session()
 	return poller.Config{
-		Addrs: addrs, Loops: srv.nloops, MaxConns: srv.cfg.MaxConns, WriteTimeout: srv.cfg.WriteTimeout,
-		QueueBytesMax:   max(srv.cfg.MaxResponse, srv.cfg.MaxPayload, srv.cfg.Queue.MaxBytes) + 64<<10,
+		Addrs: addrs, UnixMode: srv.cfg.UnixMode, Loops: srv.nloops, MaxConns: srv.cfg.MaxConns, WriteTimeout: srv.cfg.WriteTimeout,
+		QueueBytesMax:   queueBytes(&srv.cfg),
 		RestBytesMax:    restBytes(&srv.cfg),
 		TimerResolution: min(sc.Resolution(), max(srv.cfg.AckTimeout/100, time.Millisecond)), Logger: srv.log, Reject: tooMany, PrivateFiles: srv.privateFiles,
 		Accept: func(c *poller.Conn) poller.Receiver { return srv.engine.Accept(c, c.Loop().Index()) },
@@ -181,13 +190,16 @@ func restBytes(c *Config) int {
 	return 2*max(c.MaxPayload, c.MaxRequestBody) + 4*max(c.MaxHeaderBytes, 16<<10) + 128<<10
 }
 
+// queueBytes is the most that waits for one connection: an answer or a session's queue, and their framing.
+func queueBytes(c *Config) int { return max(c.MaxResponse, c.MaxPayload, c.Queue.MaxBytes) + 64<<10 }
+
 // tooMany is what a connection above MaxConns gets.
 var tooMany = httpwire.AppendResponse(nil, &httpwire.Response{
 	Status: 503, ContentType: "text/plain; charset=UTF-8", Body: []byte("Too many connections"),
 	Header: []string{"Retry-After", "5"}, Close: true,
 })
 
-// Addr is the address the server listens on; nil before Listen, and for an attached server.
+// Addr is the first address the server listens on; nil before Listen, after Start, and for an attached server.
 func (srv *Server) Addr() net.Addr {
 	p, _ := srv.running()
 	if p == nil {
@@ -246,6 +258,7 @@ func (srv *Server) close() error {
 	}
 	engine.Close(ServerShutdown)
 	waitUntil(closeSessions, func() bool { return engine.Sessions() == 0 })
+	srv.mount.close()
 	var err error
 	if p != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeLoops)

@@ -71,6 +71,18 @@ func (e *Engine) Config() Config { return e.cfg }
 // Shard is the shard of the loop with that index.
 func (e *Engine) Shard(i int) *Shard { return e.shards[i] }
 
+// Owns reports whether requests for the path are the engine's: Config.Path with or without a slash at its end.
+func (e *Engine) Owns(path string) bool { return e.ownPath([]byte(path)) }
+
+// HomeOf is the index of the loop that the session id names; false when no id of ours looks like that.
+func (e *Engine) HomeOf(sid string) (loop int, ok bool) {
+	sh := e.homeOf([]byte(sid))
+	if sh == nil {
+		return 0, false
+	}
+	return sh.index, true
+}
+
 // Accept takes a new connection, on its loop, and returns the receiver of its bytes.
 func (e *Engine) Accept(c StreamConn, loop int) Receiver {
 	if e.cfg.ProxyProtocol {

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+)
+
+// bodyBuffer is a request's body of unknown length.
+type bodyBuffer = bytes.Buffer
+
+// ownFields are not passed on: what they say of a message's framing is net/http's, and has been dealt with.
+var ownFields = map[string]bool{
+	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Trailer": true, "Te": true, "Expect": true,
+}
+
+// appendHead appends the head of a request as it came, or might have come, over HTTP/1.1. Nothing in it can end a line early.
+func appendHead(dst []byte, r *http.Request, target string, length int64) []byte {
+	dst = appendClean(dst, r.Method)
+	dst = append(dst, ' ')
+	dst = appendClean(dst, target)
+	dst = append(dst, " HTTP/1.1\r\n"...)
+	dst = appendLine(dst, "Host", r.Host)
+	upgrade := asksForWebSocket(r) // anybody else's upgrade is none of ours
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		if ownFields[name] || name == "Upgrade" && !upgrade {
+			continue
+		}
+		for _, value := range r.Header[name] {
+			dst = appendLine(dst, name, value)
+		}
+	}
+	if length > 0 || r.Method == http.MethodPost {
+		dst = appendLine(dst, "Content-Length", strconv.FormatInt(length, 10))
+	}
+	return append(dst, "\r\n"...)
+}
+
+func appendLine(dst []byte, name, value string) []byte {
+	dst = appendClean(dst, name)
+	dst = append(dst, ": "...)
+	dst = appendClean(dst, value)
+	return append(dst, "\r\n"...)
+}
+
+// appendClean appends a text with spaces for control characters: what a client has sent has none, but what a program's
+// middleware has put there may.
+func appendClean(dst []byte, s string) []byte {
+	at := len(dst)
+	dst = append(dst, s...)
+	for i, c := range dst[at:] {
+		if c < ' ' && c != '\t' || c == 0x7F {
+			dst[at+i] = ' '
+		}
+	}
+	return dst
+}
+
+// answerReader puts an answer of the session layer together, which is one frame or several, and reads it.
+type answerReader struct {
+	head   bool // the request was HEAD: no body comes
+	raw    []byte
+	header http.Header
+	status int
+	body   []byte
+	done   bool
+}
+
+func (a *answerReader) add(frame []byte) { a.raw = append(a.raw, frame...) }
+
+// whole reports whether the answer is there, and reads it then.
+func (a *answerReader) whole() bool {
+	if a.done || len(a.raw) == 0 || !bytes.Contains(a.raw, []byte("\r\n\r\n")) {
+		return a.done
+	}
+	method := http.MethodGet
+	if a.head {
+		method = http.MethodHead
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(a.raw)), &http.Request{Method: method})
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return false // more is to come
+	}
+	a.done, a.status, a.header, a.body = true, resp.StatusCode, resp.Header, body
+	if resp.Close {
+		a.header.Set("Connection", "close")
+	}
+	if resp.ContentLength >= 0 && resp.StatusCode != http.StatusNoContent && resp.StatusCode != http.StatusNotModified {
+		a.header.Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
+	}
+	return true
+}

@@ -1,0 +1,592 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+
+	"github.com/seed58c87869/siren/server"
+)
+
+// wrapped is a listener whose connections are of its own kind, as those of limiting listeners are.
+type wrapped struct{ net.Listener }
+
+type wrappedConn struct{ net.Conn }
+
+func (l wrapped) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return wrappedConn{c}, nil
+}
+
+// kinds are the ways in which net/http serves.
+var kinds = []string{"tcp", "unix", "wrapped", "tls", "http2"}
+
+// host is a program with a mux of its own that serves Siren.
+type host struct {
+	srv    *server.Server
+	http   *httptest.Server
+	client *http.Client
+	kind   string
+	socket string // of kind unix
+}
+
+// hosted starts one. Paths but Socket.IO's answer with "the program's".
+func hosted(t testing.TB, kind string, cfg server.Config, setup func(srv *server.Server)) *host {
+	t.Helper()
+	if cfg.Loops == 0 {
+		cfg.Loops = 2
+	}
+	srv, err := server.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if setup != nil {
+		setup(srv)
+	}
+	if err := srv.Start(); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", srv.Handler())
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "the program's") })
+	h := &host{srv: srv, http: httptest.NewUnstartedServer(mux), kind: kind}
+	switch kind {
+	case "unix":
+		h.socket = filepath.Join(t.TempDir(), "s")
+		_ = h.http.Listener.Close()
+		if h.http.Listener, err = net.Listen("unix", h.socket); err != nil {
+			t.Fatal(err)
+		}
+	case "wrapped":
+		h.http.Listener = wrapped{h.http.Listener}
+	}
+	h.http.EnableHTTP2 = kind == "http2"
+	if kind == "tls" || kind == "http2" {
+		h.http.StartTLS()
+	} else {
+		h.http.Start()
+	}
+	h.client = h.http.Client()
+	if kind == "unix" {
+		h.client = &http.Client{Transport: &http.Transport{
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "unix", h.socket)
+			},
+		}}
+		h.http.URL = "http://siren.example"
+	}
+	h.client.Timeout = patience
+	t.Cleanup(func() {
+		h.client.CloseIdleConnections()
+		_ = srv.Close()
+		h.http.Close()
+	})
+	return h
+}
+
+// dial opens a WebSocket session.
+func (h *host) dial(t testing.TB) *client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	d := ws.Dialer{TLSConfig: &tls.Config{InsecureSkipVerify: true}}
+	if h.socket != "" {
+		d.NetDial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", h.socket)
+		}
+	}
+	conn, br, _, err := d.Dial(ctx, "ws"+strings.TrimPrefix(h.http.URL, "http")+"/socket.io/?EIO=4&transport=websocket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{t: t, conn: conn, in: make(chan message, 1<<14), done: make(chan struct{})}
+	var r io.Reader = conn
+	if br != nil {
+		r = br
+	}
+	go c.read(struct {
+		io.Reader
+		io.Writer
+	}{r, lockedWriter{c}})
+	t.Cleanup(c.close)
+	return c
+}
+
+func (h *host) poll(t testing.TB) *poller {
+	t.Helper()
+	p := &poller{t: t, http: h.client, url: h.http.URL + "/socket.io/?EIO=4&transport=polling"}
+	var open struct {
+		SID string `json:"sid"`
+	}
+	if err := json.Unmarshal([]byte(p.get()[1:]), &open); err != nil {
+		t.Fatal(err)
+	}
+	p.url += "&sid=" + open.SID
+	return p
+}
+
+func echoes(srv *server.Server) {
+	withSync(srv)
+	srv.Of("/").On("echo", func(_ context.Context, m *server.Message) { _ = m.Socket().Emit("echo", m.Args()...) })
+}
+
+// S12: both transports, through every kind of connection net/http may have.
+func TestMount(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			h := hosted(t, kind, server.Config{}, echoes)
+			resp, err := h.client.Get(h.http.URL + "/other")
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if string(body) != "the program's" || kind == "http2" && resp.ProtoMajor != 2 {
+				t.Fatalf("%q over %s", body, resp.Proto)
+			}
+			p := h.poll(t)
+			p.post("40")
+			if got := p.take(1)[0]; !strings.HasPrefix(got, `40{"sid":`) {
+				t.Fatal(got)
+			}
+			big := strings.Repeat("x", 300_000)
+			p.post(`42["echo","` + big + `"]`)
+			if got := p.take(1)[0]; got != `42["echo","`+big+`"]` {
+				t.Fatalf("%d bytes came back", len(got))
+			}
+			if kind == "http2" {
+				return // a WebSocket needs HTTP/1.1
+			}
+			c := h.dial(t)
+			c.join("/")
+			c.send(`2["echo",1]`)
+			c.expect(`2["echo",1]`)
+			c.send(`2["echo","` + big + `"]`)
+			c.expect(`2["echo","` + big + `"]`)
+			if n, err := h.srv.Emit("all", "both"); n != 2 || err != nil {
+				t.Fatal(n, err)
+			}
+			c.expect(`2["all","both"]`)
+			if got := p.take(1)[0]; got != `42["all","both"]` {
+				t.Fatal(got)
+			}
+			c.close()
+			eventually(t, "the WebSocket's session ends", func() bool { return h.srv.Of("/").Count() == 1 })
+		})
+	}
+}
+
+// S12: a session moves from polling to WebSocket, onto its own loop or not.
+func TestMountUpgrade(t *testing.T) {
+	for _, kind := range []string{"tcp", "tls"} {
+		t.Run(kind, func(t *testing.T) {
+			h := hosted(t, kind, server.Config{Loops: 3}, echoes)
+			for range 4 {
+				p := h.poll(t)
+				p.post("40")
+				p.take(1)
+				url := "ws" + strings.TrimPrefix(strings.Replace(p.url, "polling", "websocket", 1), "http")
+				d := ws.Dialer{TLSConfig: &tls.Config{InsecureSkipVerify: true}}
+				conn, _, _, err := d.Dial(context.Background(), url)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				_ = conn.SetDeadline(time.Now().Add(patience))
+				say := func(s string) { _ = wsutil.WriteClientText(conn, []byte(s)) }
+				hear := func(want string) {
+					t.Helper()
+					if got, err := wsutil.ReadServerText(conn); string(got) != want {
+						t.Fatalf("%q, %v", got, err)
+					}
+				}
+				say("2probe")
+				hear("3probe")
+				say("5")
+				say(`42["echo",2]`)
+				hear(`42["echo",2]`)
+			}
+		})
+	}
+}
+
+// Before Start and after Close the handler is there and says so; other paths are the program's or the fallback's.
+func TestMountWithoutServer(t *testing.T) {
+	srv, err := server.New(server.Config{Loops: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(target string) int {
+		w := httptest.NewRecorder()
+		srv.Handler().ServeHTTP(w, httptest.NewRequest("GET", target, nil))
+		return w.Code
+	}
+	const target = "/socket.io/?EIO=4&transport=polling"
+	if got := ask(target); got != 503 {
+		t.Errorf("before Start: %d", got)
+	}
+	if err := srv.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if srv.Addr() != nil {
+		t.Error("it has an address")
+	}
+	if got := ask(target); got != 200 {
+		t.Errorf("started: %d", got)
+	}
+	if got := ask("/other"); got != 404 {
+		t.Errorf("another path: %d", got)
+	}
+	if err := srv.Listen("tcp://127.0.0.1:0"); err == nil {
+		t.Error("Listen after Start")
+	}
+	_ = srv.Close()
+	if got := ask(target); got != 503 {
+		t.Errorf("after Close: %d", got)
+	}
+}
+
+// The answers are the session layer's, whatever the program strips from the path, and for HEAD, OPTIONS and errors.
+func TestMountAnswers(t *testing.T) {
+	srv := start(t, server.Config{
+		Path: "/socket.io", CORS: server.CORS{Origins: []string{"https://app.example"}, Credentials: true}, MaxPayload: 1000,
+		Fallback: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
+	}, nil)
+	h := srv.Handler()
+	for _, c := range []struct {
+		name, method, target string
+		handler              http.Handler
+		body                 io.Reader
+		status               int
+		has                  string // in head or body
+	}{
+		{"handshake", "GET", "/socket.io/?EIO=4&transport=polling", h, nil, 200, `0{"sid":`},
+		{"no slash", "GET", "/socket.io?EIO=4&transport=polling", h, nil, 200, `0{"sid":`},
+		{"below a prefix", "GET", "/a/socket.io/?EIO=4&transport=polling", http.StripPrefix("/a", h), nil, 200, `0{"sid":`},
+		{"path stripped", "GET", "/socket.io/?EIO=4&transport=polling", http.StripPrefix("/socket.io", h), nil, 200, `0{"sid":`},
+		{"not ours", "GET", "/else", h, nil, 418, ""},
+		{"unknown transport", "GET", "/socket.io/?EIO=4&transport=x", h, nil, 400, `{"code":0,`},
+		{"websocket without upgrade", "GET", "/socket.io/?EIO=4&transport=websocket", h, nil, 400, `{"code":3,`},
+		{"unknown session", "GET", "/socket.io/?EIO=4&transport=polling&sid=nobody", h, nil, 400, `{"code":1,`},
+		{"preflight", "OPTIONS", "/socket.io/?EIO=4&transport=polling", h, nil, 204, "Access-Control-Allow-Origin"},
+		{"head", "HEAD", "/socket.io/?EIO=4&transport=polling", h, nil, 400, "Content-Length"},
+		{"too long", "POST", "/socket.io/?EIO=4&transport=polling&sid=nobody", h, strings.NewReader(strings.Repeat("x", 1001)), 413, "Access-Control-Allow-Origin"},
+		{"too long, length unknown", "POST", "/socket.io/?EIO=4&transport=polling&sid=nobody", h, io.MultiReader(strings.NewReader(strings.Repeat("x", 5000))), 413, "body too long"},
+		{"length unknown", "POST", "/socket.io/?EIO=4&transport=polling&sid=nobody", h, io.MultiReader(strings.NewReader("40")), 400, `{"code":1,`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := httptest.NewRequest(c.method, c.target, c.body)
+			r.Header.Set("Origin", "https://app.example")
+			r.Header["X-Odd"] = []string{"a\r\nInjected: yes"}
+			w := httptest.NewRecorder()
+			w.Header().Set("Access-Control-Allow-Origin", "middleware's")
+			c.handler.ServeHTTP(w, r)
+			var head bytes.Buffer
+			_ = w.Result().Header.Write(&head)
+			if w.Code != c.status || !strings.Contains(head.String()+w.Body.String(), c.has) {
+				t.Errorf("%d %s %s", w.Code, head.String(), w.Body)
+			}
+			if n := len(w.Result().Header["Access-Control-Allow-Origin"]); n != 1 {
+				t.Errorf("%d Access-Control-Allow-Origin", n)
+			}
+		})
+	}
+}
+
+// An upgrade that is refused is answered, and the connection does not stay with us.
+func TestMountRefusesUpgrades(t *testing.T) {
+	for _, kind := range []string{"tcp", "unix", "wrapped", "tls"} {
+		t.Run(kind, func(t *testing.T) {
+			h := hosted(t, kind, server.Config{}, nil)
+			for _, c := range []struct{ target, fields, body, want string }{
+				{"/socket.io/?EIO=4&transport=websocket", "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n", "", "400"},
+				{"/socket.io/?EIO=4&transport=websocket&sid=nobody", "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "", "400"},
+				{"/socket.io/?EIO=4&transport=websocket", "Content-Length: 2\r\n", "xx", "400"},
+			} {
+				conn := h.conn(t)
+				fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n%s\r\n%s", c.target, c.fields, c.body)
+				if c.body == "" {
+					_, _ = io.WriteString(conn, "GET /other HTTP/1.1\r\nHost: h\r\n\r\n")
+				} else {
+					_, _ = io.WriteString(conn, "GET /other HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+				}
+				all, _ := io.ReadAll(conn)
+				if !strings.HasPrefix(string(all), "HTTP/1.1 "+c.want) || c.body == "" && strings.Contains(string(all), "404") {
+					t.Errorf("%q", all)
+				}
+				_ = conn.Close()
+			}
+		})
+	}
+}
+
+// conn is a raw connection.
+func (h *host) conn(t testing.TB) net.Conn {
+	t.Helper()
+	addr := h.http.Listener.Addr()
+	conn, err := net.Dial(addr.Network(), addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	if h.kind == "tls" {
+		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	}
+	return conn
+}
+
+// A client may send frames right behind its request: net/http has read them, and they are not lost.
+func TestMountKeepsWhatWasReadAhead(t *testing.T) {
+	for _, kind := range []string{"tcp", "tls"} {
+		t.Run(kind, func(t *testing.T) {
+			h := hosted(t, kind, server.Config{}, echoes)
+			var out bytes.Buffer
+			out.WriteString("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+			long := strings.Repeat("y", 9000) // more than net/http's buffer
+			for _, p := range []string{"40", `42["echo","early"]`, `42["echo","` + long + `"]`} {
+				_ = wsutil.WriteClientText(&out, []byte(p))
+			}
+			conn := h.conn(t)
+			defer conn.Close()
+			if _, err := conn.Write(out.Bytes()); err != nil {
+				t.Fatal(err)
+			}
+			br := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(br, nil)
+			if err != nil || resp.StatusCode != 101 {
+				t.Fatal(resp, err)
+			}
+			rw := struct {
+				io.Reader
+				io.Writer
+			}{br, conn}
+			for _, want := range []string{"0{", "40{", `42["echo","early"]`, `42["echo","` + long + `"]`} {
+				if got, err := wsutil.ReadServerText(rw); !strings.HasPrefix(string(got), want) {
+					t.Fatalf("%.40q, %v", got, err)
+				}
+			}
+		})
+	}
+}
+
+// N12: whose a connection is, as net/http and the proxies that it trusts tell.
+func TestMountAddresses(t *testing.T) {
+	for _, kind := range []string{"tcp", "unix", "tls"} {
+		t.Run(kind, func(t *testing.T) {
+			seen := make(chan server.Handshake, 2)
+			h := hosted(t, kind, server.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, func(srv *server.Server) {
+				srv.Of("/").OnConnect(func(_ context.Context, s *server.Socket) error { seen <- s.Handshake(); return nil })
+			})
+			h.poll(t).post("40")
+			h.dial(t).send("0")
+			for range 2 {
+				hs := receive(t, seen)
+				if want := map[string]string{"unix": ""}[kind]; kind == "unix" && hs.Address() != want || kind != "unix" && hs.Address() != "127.0.0.1" {
+					t.Errorf("address %q", hs.Address())
+				}
+				if hs.Secure() != (kind == "tls") {
+					t.Errorf("secure %v", hs.Secure())
+				}
+			}
+			h.client.Transport = forwarding{h.client.Transport}
+			h.poll(t).post("40")
+			if hs := receive(t, seen); hs.Address() != "203.0.113.9" || !hs.Secure() {
+				t.Errorf("behind a proxy: %v %v", hs.Addr, hs.Secure())
+			}
+		})
+	}
+}
+
+type forwarding struct{ http.RoundTripper }
+
+func (f forwarding) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("X-Forwarded-For", "203.0.113.9")
+	r.Header.Set("X-Forwarded-Proto", "https")
+	return f.RoundTripper.RoundTrip(r)
+}
+
+func (f forwarding) CloseIdleConnections() {
+	if c, ok := f.RoundTripper.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// Close ends what it serves in net/http: WebSockets of all kinds, and GETs that wait. Goroutines are checked by TestMain.
+func TestMountCloses(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			h := hosted(t, kind, server.Config{}, echoes)
+			var waiting sync.WaitGroup
+			for range 5 {
+				p := h.poll(t)
+				p.post("40")
+				p.take(1)
+				waiting.Go(func() {
+					resp, err := h.client.Get(p.url)
+					if err != nil {
+						return
+					}
+					body, _ := io.ReadAll(resp.Body)
+					_ = resp.Body.Close()
+					if got := string(body); got != "1" && !strings.Contains(got, "41") && resp.StatusCode == 200 {
+						t.Errorf("%q", got)
+					}
+				})
+			}
+			var clients []*client
+			if kind != "http2" {
+				for range 5 {
+					c := h.dial(t)
+					c.join("/")
+					clients = append(clients, c)
+				}
+			}
+			if err := h.srv.Close(); err != nil {
+				t.Error(err)
+			}
+			waiting.Wait()
+			for _, c := range clients {
+				for range c.in { // its end, and a DISCONNECT before
+				}
+			}
+		})
+	}
+}
+
+// A client that goes away under its GET leaves nothing behind, and its session ends as it does on the own listener.
+func TestMountClientGone(t *testing.T) {
+	for _, kind := range []string{"tcp", "http2"} {
+		t.Run(kind, func(t *testing.T) {
+			h := hosted(t, kind, server.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 300 * time.Millisecond}, echoes)
+			p := h.poll(t)
+			p.post("40")
+			p.take(1)
+			ctx, cancel := context.WithCancel(context.Background())
+			req, err := http.NewRequestWithContext(ctx, "GET", p.url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			gone := make(chan error, 1)
+			go func() {
+				resp, err := h.client.Do(req)
+				if err == nil {
+					_ = resp.Body.Close()
+				}
+				gone <- err
+			}()
+			time.Sleep(20 * time.Millisecond) // it may wait by then, or not: either is right
+			cancel()
+			<-gone
+			eventually(t, "the session ends", func() bool { return h.srv.Of("/").Count() == 0 })
+		})
+	}
+}
+
+// A body that stops halfway ends the request and its session, not the server.
+func TestMountBodyCut(t *testing.T) {
+	h := hosted(t, "tcp", server.Config{BodyTimeout: 100 * time.Millisecond}, echoes)
+	p := h.poll(t)
+	p.post("40")
+	p.take(1)
+	conn := h.conn(t)
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n42[", strings.TrimPrefix(p.url, h.http.URL))
+	all, _ := io.ReadAll(conn)
+	if !strings.HasPrefix(string(all), "HTTP/1.1 408") {
+		t.Errorf("%q", all)
+	}
+	_ = conn.Close()
+	eventually(t, "the session ends", func() bool { return h.srv.Of("/").Count() == 0 })
+}
+
+// The time-outs of the program's server do not cut a GET that waits, and hold again for its other handlers.
+func TestMountOutlivesServerTimeouts(t *testing.T) {
+	srv := start(t, server.Config{PingInterval: 900 * time.Millisecond}, echoes)
+	front := httptest.NewUnstartedServer(srv.Handler())
+	front.Config.ReadTimeout, front.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+	front.Start()
+	defer front.Close()
+	h := &host{srv: srv, http: front, client: front.Client(), kind: "tcp"}
+	p := h.poll(t)
+	p.post("40")
+	p.take(1)
+	if got := p.get(); got != "2" {
+		t.Errorf("%q", got)
+	}
+	h.client.CloseIdleConnections()
+}
+
+// A WebSocket on TLS whose client reads nothing is cut, and does not hold up others.
+func TestMountSlowConsumer(t *testing.T) {
+	for _, kind := range []string{"tcp", "wrapped", "tls"} {
+		t.Run(kind, func(t *testing.T) {
+			h := hosted(t, kind, server.Config{Queue: server.Queue{MaxBytes: 1 << 20}, WriteTimeout: 300 * time.Millisecond}, echoes)
+			conn := h.conn(t)
+			defer conn.Close()
+			_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+			_ = wsutil.WriteClientText(conn, []byte("40"))
+			eventually(t, "it has joined", func() bool { return h.srv.Of("/").Count() == 1 })
+			good := h.dial(t)
+			good.join("/")
+			blob := strings.Repeat("z", 100_000)
+			for i := 0; h.srv.Of("/").Count() > 1 && i < 400; i++ {
+				if _, err := h.srv.Emit("blob", blob); err != nil {
+					t.Fatal(err)
+				}
+				good.expect(`2["blob","` + blob + `"]`)
+			}
+			eventually(t, "the slow one is gone", func() bool { return h.srv.Of("/").Count() == 1 })
+			good.sync()
+		})
+	}
+}
+
+// MaxConns holds for WebSockets in either place.
+func TestMountMaxConns(t *testing.T) {
+	for _, kind := range []string{"tcp", "tls"} {
+		t.Run(kind, func(t *testing.T) {
+			h := hosted(t, kind, server.Config{MaxConns: 2}, nil)
+			h.dial(t).join("/")
+			second := h.dial(t)
+			second.join("/")
+			conn := h.conn(t)
+			defer conn.Close()
+			_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil || resp.StatusCode != 503 {
+				t.Fatal(resp, err)
+			}
+			second.close()
+			eventually(t, "there is room again", func() bool {
+				d := ws.Dialer{TLSConfig: &tls.Config{InsecureSkipVerify: true}}
+				c, _, _, err := d.Dial(context.Background(), "ws"+strings.TrimPrefix(h.http.URL, "http")+"/socket.io/?EIO=4&transport=websocket")
+				if err == nil {
+					_ = c.Close()
+				}
+				return err == nil
+			})
+		})
+	}
+}

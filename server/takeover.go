@@ -1,0 +1,102 @@
+package server
+
+import (
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/seed58c87869/siren/poller"
+	"github.com/seed58c87869/siren/session"
+)
+
+// asksForWebSocket reports whether a request wants to become a WebSocket (RFC 6455, section 4.1).
+func asksForWebSocket(r *http.Request) bool {
+	return hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket") ||
+		r.Method == http.MethodConnect && r.ProtoMajor > 1 // RFC 8441
+}
+
+func hasToken(values []string, token string) bool {
+	for _, v := range values {
+		for item := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.Trim(item, " \t"), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// takeOver takes a connection that is to become a WebSocket from net/http. The request is read again from its bytes, so
+// that the handshake is the session layer's in all its parts; what it refuses is answered on the same connection,
+// which ends then.
+func (srv *Server) takeOver(engine *session.Engine, w http.ResponseWriter, r *http.Request, target string) {
+	switch {
+	case r.ProtoMajor != 1:
+		http.Error(w, "WebSockets need HTTP/1.1 here", http.StatusNotImplemented)
+		return
+	case !r.ProtoAtLeast(1, 1):
+		http.Error(w, "WebSockets need HTTP/1.1", http.StatusBadRequest)
+		return
+	case r.ContentLength != 0:
+		http.Error(w, "A WebSocket request has no body", http.StatusBadRequest)
+		return
+	case srv.tooManyWires():
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "Too many connections", http.StatusServiceUnavailable)
+		return
+	}
+	loop, peer := srv.loopFor(engine, r), peerOf(r)
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		http.Error(w, "WebSockets are not possible here", http.StatusNotImplemented)
+		return
+	}
+	first := appendHead(nil, r, target, 0)
+	if n := buffered.Reader.Buffered(); n > 0 {
+		ahead, _ := buffered.Reader.Peek(n)
+		first = append(first, ahead...)
+	}
+	if native, ok := loop.(*poller.Loop); ok && adoptable(conn) {
+		err := native.Adopt(conn, first, func(c *poller.Conn) poller.Receiver {
+			return engine.AcceptFrom(c, c.Loop().Index(), peer)
+		})
+		if err != nil && debugs(srv.eio) {
+			srv.eio.Debug("not adopted", "addr", peer.Addr, "err", err)
+		}
+		return
+	}
+	srv.startWire(engine, loop, conn, peer, first)
+}
+
+// adoptable reports whether an event loop can watch the connection itself.
+func adoptable(c net.Conn) bool {
+	switch c.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
+}
+
+// tooManyWires holds Config.MaxConns for connections that no event loop watches.
+func (srv *Server) tooManyWires() bool {
+	limit := int64(srv.cfg.MaxConns)
+	p, _ := srv.running()
+	var conns int64
+	if p != nil {
+		limit, conns = int64(p.Config().MaxConns), p.Stats().Conns
+	}
+	return limit > 0 && srv.mount.wires.Load()+conns >= limit
+}
+
+// startWire bridges a connection to the loop.
+func (srv *Server) startWire(engine *session.Engine, loop EventLoop, conn net.Conn, peer session.Peer, first []byte) {
+	wr := &wire{srv: srv, conn: conn, writeTimeout: srv.cfg.writeTimeout()}
+	wr.bridge = newBridge(srv, loop, peer.Addr, wr.kicked)
+	if !srv.mount.add(wr) {
+		_ = conn.Close()
+		return
+	}
+	srv.mount.wires.Add(1)
+	wr.begin(func(c session.StreamConn, loop int) session.Receiver { return engine.AcceptFrom(c, loop, peer) }, first)
+	go wr.read()
+}

@@ -1,0 +1,174 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/seed58c87869/siren/session"
+)
+
+// visitReadBytes is how much of a request's body is handed to the loop at once.
+const visitReadBytes = 32 << 10
+
+// visit is a request that net/http has read and the session layer answers: a bridge that brings one request and takes one
+// answer. It belongs to the request's goroutine.
+type visit struct {
+	*bridge
+	srv    *Server
+	engine *session.Engine
+	r      *http.Request
+	rc     *http.ResponseController
+	kicks  chan struct{}
+	quit   <-chan struct{}
+	frames [][]byte
+	answer answerReader
+}
+
+// visit serves a request that asks for no WebSocket.
+func (srv *Server) visit(engine *session.Engine, w http.ResponseWriter, r *http.Request, target string) {
+	v := &visit{
+		srv: srv, engine: engine, r: r, rc: http.NewResponseController(w), kicks: make(chan struct{}, 1), quit: srv.mount.done(),
+		answer: answerReader{head: r.Method == http.MethodHead},
+	}
+	peer := peerOf(r)
+	v.bridge = newBridge(srv, srv.loopFor(engine, r), peer.Addr, v.kicked)
+	body, length := io.Reader(r.Body), r.ContentLength
+	if length < 0 {
+		whole, err := v.readAll(engine.Config().MaxPayload)
+		if err != nil {
+			v.refuse(w, err)
+			return
+		}
+		body, length = whole, int64(whole.Len())
+	}
+	// The time-outs of the program's server are for handlers that answer at once.
+	_ = v.rc.SetWriteDeadline(time.Time{})
+	v.begin(func(c session.StreamConn, loop int) session.Receiver { return engine.AcceptFrom(c, loop, peer) },
+		appendHead(nil, r, target, length))
+	err := v.bring(body, length)
+	if err == nil {
+		_ = v.rc.SetReadDeadline(time.Time{}) // net/http reads on, to see the client go
+		err = v.await()
+	}
+	v.finish(err)
+	if err != nil {
+		v.refuse(w, err)
+		return
+	}
+	v.reply(w)
+}
+
+func (v *visit) kicked() {
+	select {
+	case v.kicks <- struct{}{}:
+	default:
+	}
+}
+
+// bring hands the body over as it comes, each part when the loop has handled the one before, unless the answer is there
+// before: a body that is not wanted is not read.
+func (v *visit) bring(body io.Reader, length int64) error {
+	buf := make([]byte, min(max(length, 0), visitReadBytes))
+	v.setBodyDeadline()
+	for left := length; ; {
+		select {
+		case <-v.fed:
+		case <-v.quit:
+			return errWireCut
+		}
+		if whole, _ := v.collect(); whole || left <= 0 {
+			return nil
+		}
+		n, err := io.ReadFull(body, buf[:min(int64(len(buf)), left)])
+		if err != nil {
+			return err
+		}
+		left -= int64(n)
+		v.feed(buf[:n])
+	}
+}
+
+// setBodyDeadline bounds the time of the body as the session layer does, which does not see a read that blocks.
+func (v *visit) setBodyDeadline() {
+	if v.r.ContentLength == 0 {
+		return
+	}
+	_ = v.rc.SetReadDeadline(time.Now().Add(v.engine.Config().BodyTimeout))
+}
+
+// readAll reads a body of unknown length; of one that is too long, a byte too much, by which it is known as such.
+func (v *visit) readAll(limit int) (*bodyBuffer, error) {
+	v.setBodyDeadline()
+	b := new(bodyBuffer)
+	_, err := b.ReadFrom(io.LimitReader(v.r.Body, int64(limit)+1))
+	return b, err
+}
+
+// await waits for the answer.
+func (v *visit) await() error {
+	for {
+		switch whole, ending := v.collect(); {
+		case whole:
+			return nil
+		case ending != bridgeOpen:
+			return io.ErrUnexpectedEOF // it ended without one
+		}
+		select {
+		case <-v.kicks:
+		case <-v.r.Context().Done():
+			return context.Cause(v.r.Context())
+		case <-v.quit:
+			return errWireCut
+		}
+	}
+}
+
+// collect takes out what is queued and reports whether the answer is whole, and how the connection ends behind it.
+func (v *visit) collect() (whole bool, ending bridgeEnding) {
+	v.frames, ending = v.take(v.frames)
+	for _, f := range v.frames {
+		v.answer.add(f)
+		v.sent(len(f))
+	}
+	return v.answer.whole(), ending
+}
+
+// refuse answers when the session layer cannot.
+func (v *visit) refuse(w http.ResponseWriter, err error) {
+	if v.r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	switch {
+	case errors.Is(err, errWireCut):
+		unavailable(w)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		http.Error(w, "Request timeout", http.StatusRequestTimeout)
+	default:
+		http.Error(w, "Bad request", http.StatusBadRequest) // if anybody is there still
+	}
+}
+
+// reply writes the answer. Fields that middleware has set give way to the session layer's.
+func (v *visit) reply(w http.ResponseWriter) {
+	_ = v.rc.SetWriteDeadline(time.Now().Add(v.srv.cfg.writeTimeout()))
+	h := w.Header()
+	for name, values := range v.answer.header {
+		switch {
+		case name == "Connection" && v.r.ProtoMajor > 1:
+		case name == "Vary" || name == "Set-Cookie":
+			h[name] = append(h[name], values...)
+		default:
+			h[name] = values
+		}
+	}
+	w.WriteHeader(v.answer.status)
+	_, err := w.Write(v.answer.body)
+	if err == nil || errors.Is(err, http.ErrBodyNotAllowed) {
+		_ = v.rc.Flush()
+	}
+	_ = v.rc.SetWriteDeadline(time.Time{}) // the connection may serve others of the program's handlers
+}

@@ -1,0 +1,184 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// wireReadBytes is the buffer that a wire holds while it waits for its client: four small frames of a browser, a
+	// quarter of a TLS record. Longer messages take several reads.
+	wireReadBytes = 4 << 10
+	// wireWriteBytes is how much is written at once, in one TLS record.
+	wireWriteBytes = 16 << 10
+	// wireLinger is how long a wire that has sent all waits for its client to close, as package poller does.
+	wireLinger = time.Second
+	// wireFlush bounds each write of a wire that is about to close, as package poller does.
+	wireFlush = 5 * time.Second
+)
+
+// wire is a bridge to a net.Conn that only Go's own network poller can watch, such as TLS. One goroutine reads; another
+// writes while there is something to write. Safe for concurrent use.
+type wire struct {
+	*bridge
+	srv          *Server
+	conn         net.Conn
+	writeTimeout time.Duration
+
+	state   sync.Mutex
+	writing bool // guarded by state: the writer runs
+	done    bool // guarded by state: the writer is not needed any more
+}
+
+var writeBuffers = sync.Pool{New: func() any { return new([wireWriteBytes]byte) }}
+
+// kicked starts the writer unless it runs.
+func (w *wire) kicked() {
+	w.state.Lock()
+	defer w.state.Unlock()
+	if !w.writing && !w.done {
+		w.writing = true
+		w.srv.mount.users.Add(1) // the reader is a user still, or done is set
+		go w.write()
+	}
+}
+
+// read takes bytes from the connection to the loop until either ends. It is the goroutine of the wire.
+func (w *wire) read() {
+	m := &w.srv.mount
+	defer m.leave()
+	err := w.pump()
+	w.finish(err)
+	_ = w.conn.Close()
+	w.retire()
+	m.remove(w)
+	m.wires.Add(-1)
+}
+
+// retire keeps writers from starting.
+func (w *wire) retire() {
+	w.state.Lock()
+	defer w.state.Unlock()
+	w.done = true
+}
+
+// pump reads, and waits each time until the loop has handled what was read: what a client sends ahead waits in the kernel.
+func (w *wire) pump() error {
+	quit := w.srv.mount.done()
+	buf := make([]byte, wireReadBytes)
+	for {
+		select {
+		case <-w.fed:
+		case <-quit:
+			return errWireCut
+		}
+		n, err := w.conn.Read(buf)
+		if err != nil {
+			return err
+		}
+		if w.ends() != bridgeOpen {
+			w.fed <- struct{}{} // nothing is handled any more, and only the end is waited for
+			continue
+		}
+		w.feed(buf[:n])
+	}
+}
+
+// errWireCut is for connections that Close ends.
+var errWireCut = errors.New("server: closed")
+
+// write sends what is queued, and what comes meanwhile, and ends the connection when that is asked for.
+func (w *wire) write() {
+	defer w.srv.mount.leave()
+	var frames [][]byte
+	for {
+		var ending bridgeEnding
+		frames, ending = w.take(frames)
+		if ending == bridgeNow {
+			w.cut()
+			return
+		}
+		if err := w.send(frames, ending); err != nil {
+			w.end(bridgeNow)
+			w.cut()
+			return
+		}
+		if len(frames) > 0 {
+			continue
+		}
+		if ending == bridgeFlush {
+			w.halfClose()
+		}
+		if w.rest() {
+			return
+		}
+	}
+}
+
+// rest ends the writer if there is nothing to do; kicked starts it again.
+func (w *wire) rest() bool {
+	w.state.Lock()
+	defer w.state.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.frames) > 0 || w.ending == bridgeNow {
+		return false
+	}
+	w.writing = false
+	return true
+}
+
+// send writes frames, many small ones at once.
+func (w *wire) send(frames [][]byte, ending bridgeEnding) error {
+	room := writeBuffers.Get().(*[wireWriteBytes]byte)
+	defer writeBuffers.Put(room)
+	buf := room[:0]
+	for _, f := range frames {
+		for len(f) > 0 {
+			n := min(len(f), cap(buf)-len(buf))
+			buf = append(buf, f[:n]...)
+			f = f[n:]
+			if len(buf) < cap(buf) {
+				continue
+			}
+			if err := w.put(buf, ending); err != nil {
+				return err
+			}
+			buf = buf[:0]
+		}
+	}
+	return w.put(buf, ending)
+}
+
+func (w *wire) put(buf []byte, ending bridgeEnding) error {
+	if len(buf) == 0 {
+		return nil
+	}
+	timeout := w.writeTimeout
+	if ending == bridgeFlush {
+		timeout = min(timeout, wireFlush)
+	}
+	if err := w.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	_, err := w.conn.Write(buf)
+	w.sent(len(buf))
+	return err
+}
+
+// halfClose tells the client that this was all, and leaves it a moment to close.
+func (w *wire) halfClose() {
+	half, ok := w.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		w.cut()
+		return
+	}
+	if w.conn.SetReadDeadline(time.Now().Add(wireLinger)) != nil {
+		w.cut()
+	}
+}
+
+// cut closes the connection, which makes the reader end.
+func (w *wire) cut() { _ = w.conn.Close() }
