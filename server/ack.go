@@ -35,17 +35,7 @@ func (r Reply) Decode(dst ...any) error { return r.args.decode(r.lib, dst) }
 // Errors: those of Emit, ErrTimeout, ErrTooManyAcks, the cause of ctx, and ErrNotConnected: until its connect handlers
 // have passed, a socket's client could not answer, and a handler that waits would wait for itself.
 func (s *Socket) Request(ctx context.Context, event string, args ...any) (Reply, error) {
-	if !s.connected.Load() && !s.closed.Load() {
-		return Reply{}, ErrNotConnected
-	}
-	p := &pendingAck{s: s, timeout: s.ackTimeout(ctx), ready: make(chan struct{}, 1)}
-	if err := p.emit(event, args); err != nil {
-		return Reply{}, err
-	}
-	if w := s.ns.srv.waits; w != nil {
-		w.add(p, ctx)
-	}
-	return p.await(ctx)
+	return Emission{s: s}.Request(ctx, event, args...)
 }
 
 // Call is Request with the first argument of the answer decoded. An answer without arguments is the zero value.
@@ -64,20 +54,7 @@ func Call[T any](ctx context.Context, s *Socket, event string, args ...any) (T, 
 // once, in the order of the socket's events. In a connect handler, too, the event goes out behind CONNECT. When EmitAck
 // itself returns an error (those of Emit, ErrTooManyAcks), done is not called.
 func (s *Socket) EmitAck(ctx context.Context, event string, done func(r Reply, err error), args ...any) error {
-	p := &pendingAck{s: s, timeout: s.ackTimeout(ctx), event: event, done: done}
-	if err := p.emit(event, args); err != nil {
-		return err
-	}
-	p.watch(ctx)
-	return nil
-}
-
-// ackTimeout is how long to wait for an acknowledgement; 0 when ctx says so itself.
-func (s *Socket) ackTimeout(ctx context.Context) time.Duration {
-	if _, ok := ctx.Deadline(); ok {
-		return 0
-	}
-	return s.ns.srv.cfg.AckTimeout
+	return Emission{s: s}.EmitAck(ctx, event, done, args...)
 }
 
 // pendingAck is an acknowledgement the client owes. Whoever takes it out of its table answers it, so that happens
@@ -89,8 +66,9 @@ type pendingAck struct {
 	id    uint64
 	// frame is the event until the loop has sent it.
 	frame *eio.Frame
-	// timeout is 0 when the context bounds the wait. Immutable.
-	timeout time.Duration
+	// timeout is 0 when the context bounds the wait. Immutable, as is volatile.
+	timeout  time.Duration
+	volatile bool
 	// others are the socket's other ones by their ids, when this is the one that its table points to. Guarded by the
 	// socket's mutex.
 	others map[uint64]*pendingAck
@@ -113,7 +91,7 @@ type answer struct {
 func (p *pendingAck) Run(int) {
 	f := p.frame
 	p.frame = nil
-	p.s.deliver(f, false)
+	p.s.deliver(f, p.volatile)
 	if p.timeout > 0 && p.s.owes(p) {
 		loop := p.s.client.loop()
 		p.timer.Init(p)

@@ -9,12 +9,12 @@ import (
 // Operator says whom a broadcast is for. An immutable value, safe to share and to keep: each method returns another
 // one. Get one from Namespace.To, Socket.To and their like.
 type Operator struct {
-	ns       *Namespace
-	from     *Socket
-	rooms    []string
-	except   []string
-	volatile bool
-	local    bool
+	ns     *Namespace
+	from   *Socket
+	rooms  []string
+	except []string
+	local  bool
+	flags  emitFlags
 }
 
 // To adds rooms; the broadcast goes to the sockets in any of them, once each. A socket's id is a room that holds
@@ -36,7 +36,7 @@ func (o Operator) Except(rooms ...string) Operator {
 // Volatile drops the event for those that cannot take it at once: their connection has data waiting, or no polling
 // request of theirs waits.
 func (o Operator) Volatile() Operator {
-	o.volatile = true
+	o.flags.volatile = true
 	return o
 }
 
@@ -59,7 +59,7 @@ func (o Operator) Emit(event string, args ...any) (int, error) {
 
 // send posts an encoded packet to the loops that have members.
 func (o Operator) send(f *eio.Frame) (int, error) {
-	b := &broadcast{ns: o.ns, frame: f, volatile: o.volatile}
+	b := &broadcast{ns: o.ns, frame: f, volatile: o.flags.volatile}
 	if !o.resolve(&b.target) {
 		return 0, nil
 	}

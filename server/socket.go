@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/session"
 )
@@ -90,28 +89,15 @@ func (s *Socket) Connected() bool { return !s.closed.Load() }
 
 // Emit sends an event to the client. Inside a connect handler it reaches the client after its CONNECT packet.
 // Errors: ErrClosed, ErrReserved, ErrEncode, ErrQueueFull.
-func (s *Socket) Emit(event string, args ...any) error { return s.emit(event, args, false) }
+func (s *Socket) Emit(event string, args ...any) error { return s.emit(event, args, emitFlags{}) }
 
 // EmitVolatile is Emit, but drops the event when the client cannot take it at once; the drop is counted.
-func (s *Socket) EmitVolatile(event string, args ...any) error { return s.emit(event, args, true) }
+func (s *Socket) EmitVolatile(event string, args ...any) error {
+	return s.Volatile().Emit(event, args...)
+}
 
 // Send emits the event "message".
 func (s *Socket) Send(args ...any) error { return s.Emit("message", args...) }
-
-func (s *Socket) emit(event string, args []any, volatile bool) error {
-	if s.closed.Load() {
-		return ErrClosed
-	}
-	if sio.Reserved(event) {
-		return reservedError(event)
-	}
-	s.listenOut(event, args)
-	f, err := s.ns.srv.enc.event(s.ns.name, noAck, event, args)
-	if err != nil {
-		return err
-	}
-	return s.post(f, volatile)
-}
 
 func (s *Socket) shard() int { return s.client.shard() }
 

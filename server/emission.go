@@ -1,0 +1,102 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/seed58c87869/siren/codec/sio"
+)
+
+// Emission says how the next event goes to one socket. An immutable value, safe to share and to keep: each method
+// returns another one. Get one from Socket.Volatile and Socket.Timeout. It is to one socket what an Operator is to many.
+type Emission struct {
+	s     *Socket
+	flags emitFlags
+}
+
+// emitFlags are what Emission and Operator have in common. An immutable value.
+type emitFlags struct {
+	// volatile drops the event for those that cannot take it at once.
+	volatile bool
+	// timeout bounds the wait for an acknowledgement; 0 is Config.AckTimeout, unless a context has a deadline.
+	timeout time.Duration
+}
+
+// Volatile makes an Emission that is dropped when the client cannot take it at once; the drop is counted.
+func (s *Socket) Volatile() Emission { return Emission{s: s}.Volatile() }
+
+// Timeout makes an Emission whose acknowledgement may take that long.
+func (s *Socket) Timeout(d time.Duration) Emission { return Emission{s: s}.Timeout(d) }
+
+// Volatile drops the event when the client cannot take it at once; the drop is counted.
+func (e Emission) Volatile() Emission {
+	e.flags.volatile = true
+	return e
+}
+
+// Timeout bounds the wait for the acknowledgement, beside a deadline of the context; 0 or less is the default again.
+func (e Emission) Timeout(d time.Duration) Emission {
+	e.flags.timeout = max(d, 0)
+	return e
+}
+
+// Emit sends the event; see Socket.Emit.
+func (e Emission) Emit(event string, args ...any) error { return e.s.emit(event, args, e.flags) }
+
+// EmitAck sends the event and has done called with the acknowledgement; see Socket.EmitAck.
+func (e Emission) EmitAck(ctx context.Context, event string, done func(r Reply, err error), args ...any) error {
+	p := e.pending(ctx)
+	p.event, p.done = event, done
+	if err := p.emit(event, args); err != nil {
+		return err
+	}
+	p.watch(ctx)
+	return nil
+}
+
+func (e Emission) pending(ctx context.Context) *pendingAck {
+	return &pendingAck{s: e.s, timeout: e.s.ns.srv.patience(ctx, e.flags.timeout), volatile: e.flags.volatile}
+}
+
+// Request sends the event and waits for the acknowledgement; see Socket.Request.
+func (e Emission) Request(ctx context.Context, event string, args ...any) (Reply, error) {
+	s := e.s
+	if !s.connected.Load() && !s.closed.Load() {
+		return Reply{}, ErrNotConnected
+	}
+	p := e.pending(ctx)
+	p.ready = make(chan struct{}, 1)
+	if err := p.emit(event, args); err != nil {
+		return Reply{}, err
+	}
+	if w := s.ns.srv.waits; w != nil {
+		w.add(p, ctx)
+	}
+	return p.await(ctx)
+}
+
+func (s *Socket) emit(event string, args []any, flags emitFlags) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	if sio.Reserved(event) {
+		return reservedError(event)
+	}
+	s.listenOut(event, args)
+	f, err := s.ns.srv.enc.event(s.ns.name, noAck, event, args)
+	if err != nil {
+		return err
+	}
+	return s.post(f, flags.volatile)
+}
+
+// patience is how long to wait for an acknowledgement besides what ctx says; 0 is for ever.
+func (srv *Server) patience(ctx context.Context, timeout time.Duration) time.Duration {
+	if timeout > 0 {
+		return timeout
+	}
+	if _, ok := ctx.Deadline(); ok {
+		return 0
+	}
+	return srv.cfg.AckTimeout
+}
