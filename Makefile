@@ -6,6 +6,7 @@ ADDR     ?= :3000
 # The e2e tests use Debian's Chromium, where there is one; npm keeps its packages in e2e/node_modules.
 FIXTURE  := bin/fixture
 SIREN    := bin/siren
+NETHTTP  := bin/nethttp
 
 .PHONY: run build test unit race e2e lint bench fuzz cover clean
 
@@ -16,6 +17,7 @@ build:
 	@mkdir -p bin
 	$(GO) build -o $(SIREN) ./cmd/siren
 	$(GO) build -o $(FIXTURE) ./cmd/fixture
+	$(GO) build -o $(NETHTTP) ./examples/nethttp
 
 test: lint race e2e ## everything that must pass
 
@@ -27,7 +29,7 @@ race:
 
 e2e: build
 	cd e2e && npm ci --no-progress
-	cd e2e && SIREN_BIN=$(CURDIR)/$(SIREN) FIXTURE_BIN=$(CURDIR)/$(FIXTURE) npm test
+	cd e2e && SIREN_BIN=$(CURDIR)/$(SIREN) FIXTURE_BIN=$(CURDIR)/$(FIXTURE) NETHTTP_BIN=$(CURDIR)/$(NETHTTP) npm test
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
