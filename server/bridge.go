@@ -30,7 +30,7 @@ type bridge struct {
 
 	mu     sync.Mutex
 	frames [][]byte     // guarded by mu
-	bytes  int          // guarded by mu: of frames, and of those taken out and not sent yet
+	bytes  int          // guarded by mu: what frames count for, and those taken out and not sent yet
 	ending bridgeEnding // guarded by mu
 }
 
@@ -42,6 +42,10 @@ const (
 	bridgeFlush
 	bridgeNow
 )
+
+// bridgeFrameBytes is what a waiting frame counts for besides its bytes, as in package poller: a flood of tiny ones takes
+// many times their size.
+const bridgeFrameBytes = 64
 
 // idleSwitches bounds how often receivers may hand over to each other without consuming anything, as package poller does.
 const idleSwitches = 8
@@ -59,7 +63,7 @@ func (b *bridge) Queue(frame []byte) bool {
 	ok := b.ending == bridgeOpen && b.bytes+len(frame) <= b.queueMax
 	if ok && len(frame) > 0 {
 		b.frames = append(b.frames, frame)
-		b.bytes += len(frame)
+		b.bytes += len(frame) + bridgeFrameBytes
 	}
 	b.mu.Unlock()
 	if ok {
@@ -107,6 +111,7 @@ func (b *bridge) take(list [][]byte) ([][]byte, bridgeEnding) {
 	defer b.mu.Unlock()
 	taken := b.frames
 	b.frames = list[:0]
+	b.bytes -= len(taken) * bridgeFrameBytes
 	return taken, b.ending
 }
 

@@ -104,3 +104,25 @@ func ExampleRegister() {
 	fmt.Println(server.Register(srv, "/counter", func() *counter { return &counter{} }))
 	// Output: <nil>
 }
+
+// Siren in a program that has an HTTP server already.
+func ExampleServer_Handler() {
+	srv, err := server.New(server.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server.Handle(srv.Of("/"), "chat", func(_ context.Context, _ *server.Socket, m chatMessage) (int, error) {
+		return srv.Emit("chat", m)
+	})
+	if err := srv.Start(); err != nil { // it listens nowhere
+		log.Fatal(err)
+	}
+
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", srv.Handler())
+	mux.Handle("/", http.FileServer(http.Dir("public")))
+
+	web := &http.Server{Addr: ":8080", Handler: mux}
+	web.RegisterOnShutdown(func() { _ = srv.Close() }) // Shutdown would wait for polling requests
+	log.Fatal(web.ListenAndServe())
+}

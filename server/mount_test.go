@@ -141,6 +141,11 @@ func (h *host) poll(t testing.TB) *poller {
 		t.Fatal(err)
 	}
 	p.url += "&sid=" + open.SID
+	t.Cleanup(func() { // Close waits a while for a polling client that might be there
+		if resp, err := h.client.Post(p.url, "text/plain", strings.NewReader("1")); err == nil {
+			_ = resp.Body.Close()
+		}
+	})
 	return p
 }
 

@@ -111,19 +111,19 @@ func (w *wire) write() {
 		if ending == bridgeFlush {
 			w.halfClose()
 		}
-		if w.rest() {
+		if w.retreat(ending) {
 			return
 		}
 	}
 }
 
-// rest ends the writer if there is nothing to do; kicked starts it again.
-func (w *wire) rest() bool {
+// retreat ends the writer, which has seen to that ending, if there is nothing new to do; kicked starts it again.
+func (w *wire) retreat(ending bridgeEnding) bool {
 	w.state.Lock()
 	defer w.state.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.frames) > 0 || w.ending == bridgeNow {
+	if len(w.frames) > 0 || w.ending != ending {
 		return false
 	}
 	w.writing = false
