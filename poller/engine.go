@@ -180,43 +180,6 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-// run is gnet from start to end, and what is left to do afterwards.
-func (e *Engine) run() error {
-	if len(e.addrs) == 0 {
-		e.finish(e.runUnheard())
-		return e.Err()
-	}
-	targets := make([]string, len(e.addrs))
-	for i, a := range e.addrs {
-		targets[i] = a.String()
-	}
-	e.finish(gnet.Rotate((*handler)(e), targets, e.options()...))
-	return e.Err()
-}
-
-func (e *Engine) options() []gnet.Option {
-	return []gnet.Option{
-		gnet.WithNumEventLoop(e.config.Loops),
-		gnet.WithLoadBalancing(gnet.RoundRobin),
-		gnet.WithReuseAddr(true),
-		gnet.WithReusePort(e.config.ReusePort),
-		gnet.WithTCPNoDelay(e.noDelay()),
-		gnet.WithReadBufferCap(e.config.ReadBufferBytes),
-		gnet.WithWriteBufferCap(writeBytesMax),
-		gnet.WithSocketSendBuffer(e.config.SendBufferBytes),
-		gnet.WithTicker(e.config.PrivateFiles),
-		gnet.WithLockOSThread(false),
-		gnet.WithLogger(e.logger),
-	}
-}
-
-func (e *Engine) noDelay() gnet.TCPSocketOpt {
-	if e.config.Nagle {
-		return gnet.TCPDelay
-	}
-	return gnet.TCPNoDelay
-}
-
 // boot runs when the sockets listen: it sets on them what gnet does not, or does in a way that hides errors.
 func (e *Engine) boot(g gnet.Engine) error {
 	e.mu.Lock()
