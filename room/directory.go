@@ -5,9 +5,13 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 const (
+	// stripesSmall is that of a directory of which there may be very many.
+	stripesSmall = 4
+
 	// stripes is the number of maps, each with its own lock, that a directory
 	// spreads its names over. It is a power of two, and well above the number of
 	// cores that may join rooms at the same time.
@@ -25,7 +29,9 @@ type Directory struct {
 	shards   int
 	seed     maphash.Seed
 	everyone *Room
-	stripes  [stripes]stripe
+	// table are the stripes, made for the first room; size is their number.
+	table atomic.Pointer[[]stripe]
+	size  uint64
 }
 
 // stripe is one of the directory's maps. It is safe for concurrent use.
@@ -42,12 +48,19 @@ type stripe struct {
 
 // NewDirectory returns an empty directory for the given number of shards, the
 // event loops of the server. Fewer than one counts as one.
-func NewDirectory(shards int) *Directory {
+func NewDirectory(shards int) *Directory { return newDirectory(shards, stripes) }
+
+// NewSmallDirectory is NewDirectory for a namespace of which there may be
+// thousands: it has fewer locks, and takes less memory.
+func NewSmallDirectory(shards int) *Directory { return newDirectory(shards, stripesSmall) }
+
+func newDirectory(shards, size int) *Directory {
 	shards = max(shards, 1)
 	return &Directory{
 		shards:   shards,
 		seed:     maphash.MakeSeed(),
 		everyone: newRoom("", shards, nil),
+		size:     uint64(size),
 	}
 }
 
@@ -64,7 +77,7 @@ func (d *Directory) Everyone() *Room { return d.everyone }
 // the directory's.
 func (d *Directory) Acquire(name string, shard int) (r *Room, created bool) {
 	d.mustHave(shard)
-	st := d.stripeOf(name)
+	st := d.stripeFor(name)
 
 	st.mu.RLock()
 	r = st.rooms[name]
@@ -139,6 +152,9 @@ func (d *Directory) Release(r *Room, shard int) (removed bool) {
 // be.
 func (d *Directory) Lookup(name string) *Room {
 	st := d.stripeOf(name)
+	if st == nil {
+		return nil
+	}
 	st.mu.RLock()
 	r := st.rooms[name]
 	st.mu.RUnlock()
@@ -151,8 +167,9 @@ func (d *Directory) Lookup(name string) *Room {
 // Len returns the number of rooms, without Everyone.
 func (d *Directory) Len() int {
 	n := 0
-	for i := range d.stripes {
-		st := &d.stripes[i]
+	all := d.all()
+	for i := range all {
+		st := &all[i]
 		st.mu.RLock()
 		n += len(st.rooms)
 		st.mu.RUnlock()
@@ -167,8 +184,9 @@ func (d *Directory) Len() int {
 func (d *Directory) All() iter.Seq[*Room] {
 	return func(yield func(*Room) bool) {
 		var rooms []*Room
-		for i := range d.stripes {
-			rooms = d.stripes[i].appendTo(rooms[:0])
+		all := d.all()
+		for i := range all {
+			rooms = all[i].appendTo(rooms[:0])
 			for _, r := range rooms {
 				if r.refs.Load() > 0 && !yield(r) {
 					return
@@ -178,8 +196,30 @@ func (d *Directory) All() iter.Seq[*Room] {
 	}
 }
 
+// all are the stripes; none before the first room.
+func (d *Directory) all() []stripe {
+	if t := d.table.Load(); t != nil {
+		return *t
+	}
+	return nil
+}
+
+// stripeOf is where a room of that name is; nil before the first room.
 func (d *Directory) stripeOf(name string) *stripe {
-	return &d.stripes[maphash.String(d.seed, name)%stripes]
+	if all := d.all(); all != nil {
+		return &all[maphash.String(d.seed, name)%d.size]
+	}
+	return nil
+}
+
+// stripeFor is stripeOf for a name whose room may be the first.
+func (d *Directory) stripeFor(name string) *stripe {
+	if st := d.stripeOf(name); st != nil {
+		return st
+	}
+	made := make([]stripe, d.size)
+	d.table.CompareAndSwap(nil, &made)
+	return d.stripeOf(name)
 }
 
 // mustHave stops a caller that uses a shard of another server before it counts

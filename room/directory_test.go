@@ -194,8 +194,8 @@ func TestStripeGivesMemoryBack(t *testing.T) {
 	for _, r := range rooms {
 		d.Release(r, 0)
 	}
-	for i := range d.stripes {
-		if st := &d.stripes[i]; st.rooms != nil && st.peak > stripeKeep {
+	for i := range d.all() {
+		if st := &d.all()[i]; st.rooms != nil && st.peak > stripeKeep {
 			t.Fatalf("stripe %d keeps a map that held %d rooms", i, st.peak)
 		}
 	}

@@ -288,7 +288,7 @@ func (s *Socket) expect(p *pendingAck) error {
 	switch {
 	case s.closed.Load():
 		return ErrClosed
-	case s.acks.len() >= s.ns.srv.cfg.MaxPendingAcks:
+	case s.acks.len() >= s.settings().maxPendingAcks:
 		return ErrTooManyAcks
 	}
 	s.acks.add(p)

@@ -18,6 +18,7 @@ type client struct {
 	partial *partial // nil while no packet is incomplete, with the default parser
 	sockets socketList
 	timer   *connectTimer // nil once a namespace was joined
+	asking  *asking       // nil unless parents are asked for a namespace
 }
 
 // connectTimer ends a session that joins no namespace. It is apart from the client so that connected ones do not pay.
@@ -92,6 +93,9 @@ func (c *client) invalid(err error) {
 func (c *client) packet(p *sio.Packet, attachments [][]byte, owned bool) {
 	s := c.socket(p.Namespace)
 	switch {
+	case s == nil && c.asks(p.Namespace):
+		// Something for a namespace that the client has not joined, or a second CONNECT.
+		c.end(session.ReasonForcedServerClose)
 	case p.Type == sio.Connect && s == nil:
 		c.connect(p)
 	case s == nil || s.phase != phaseConnected || p.Type == sio.Connect || p.Type == sio.ConnectError:
@@ -119,19 +123,32 @@ func (c *client) socket(ns []byte) *Socket {
 // connect begins a socket.
 func (c *client) connect(p *sio.Packet) {
 	ns := c.srv.namespace(p.Namespace)
-	if ns == nil {
+	dynamic := ns == nil && len(c.srv.dynamic.all()) > 0 && sio.ValidNamespace(string(p.Namespace))
+	if ns == nil && !dynamic {
 		c.send(c.srv.enc.connectError(string(p.Namespace), invalidNamespace))
 		return
 	}
-	if c.sockets.len() >= c.srv.cfg.MaxNamespaces {
-		c.send(c.refusal(ns, tooManyNamespaces))
+	auth, refusal := c.authOf(p), ""
+	switch {
+	case c.joining() >= c.srv.cfg.MaxNamespaces:
+		refusal = tooManyNamespaces
+	case len(auth) > c.srv.cfg.MaxAuthBytes:
+		refusal = authTooLarge
+	case dynamic:
+		c.ask(string(p.Namespace), auth)
+		return
+	default:
+		c.beginSocket(ns, auth)
 		return
 	}
-	auth := c.authOf(p)
-	if len(auth) > c.srv.cfg.MaxAuthBytes {
-		c.send(c.refusal(ns, authTooLarge))
-		return
+	if ns != nil {
+		c.srv.dynamic.drop(ns)
 	}
+	c.send(c.refusal(string(p.Namespace), refusal))
+}
+
+// beginSocket makes the socket of a namespace that is held for it.
+func (c *client) beginSocket(ns *Namespace, auth string) {
 	s := &Socket{ns: ns, client: c, id: c.socketID(ns), auth: auth}
 	s.member.Init(c.shard(), s)
 	c.sockets.add(s)
@@ -171,14 +188,11 @@ func (c *client) end(r session.Reason) { c.sess.Close(r) }
 // Closed implements session.Client.
 func (c *client) Closed(r session.Reason) {
 	c.stopConnectTimer()
+	c.stopAsking(r)
 	c.drop()
 	sockets := c.sockets
 	c.sockets = socketList{}
 	for s := range sockets.all {
 		s.close(r)
-	}
-	if debugs(c.srv.eio) {
-		c.srv.eio.LogAttrs(context.Background(), slog.LevelDebug, "closed",
-			slog.String("addr", c.sess.Handshake().Address()), slog.String("reason", r.String()))
 	}
 }

@@ -32,6 +32,10 @@ type (
 	Session = session.Session
 	// RequestInfo is the first request of a session, as AllowRequest and Handshake have it.
 	RequestInfo = session.Handshake
+	// Tuning are the settings of one session, as Config.Tune has them.
+	Tuning = session.Tuning
+	// ConnectionError is a request that was refused, as OnConnectionError has it.
+	ConnectionError = session.ConnectionError
 	// EngineClient is the application's end of a plain Engine.IO session.
 	EngineClient = session.Client
 )
@@ -115,6 +119,13 @@ type Config struct {
 	MaxSessions int
 	// MaxNamespaces bounds the namespaces that one connection may join. Default 64.
 	MaxNamespaces int
+	// MaxDynamicNamespaces bounds the namespaces that clients made, by connecting to names that a ParentNamespace takes:
+	// clients can invent names without end. At the limit the child that is empty for longest makes room; when none is,
+	// the client is refused. Default 10,000.
+	MaxDynamicNamespaces int
+	// CleanupEmptyChildNamespaces removes a child of a ParentNamespace when its last socket has left. The default is the
+	// reference's: it stays, as long as there is room.
+	CleanupEmptyChildNamespaces bool
 	// MaxRooms bounds the rooms of one socket. Default 10,000.
 	MaxRooms int
 	// MaxRoomBytes bounds the name of a room that a socket joins. Names often come from clients, and are kept as long as
@@ -156,6 +167,27 @@ type Config struct {
 	// AllowRequest, when set, is asked before a session is made, in a goroutine of its own. An error refuses the
 	// request with 403; one made by Refuse is told to the client.
 	AllowRequest func(ctx context.Context, h *RequestInfo) error
+	// Tune, when set, may give a session settings of its own: t comes with those of this Config. The client is told its
+	// heartbeat and MaxPayload. It runs in the goroutine of AllowRequest, after it, and may block. MaxPayload and
+	// QueueBytes can become smaller than here, not larger, for buffers are laid out for these; what cannot be is logged
+	// and counts for nothing. See Socket.SetHeartbeat and SetQueue for sessions that are open.
+	Tune func(h *RequestInfo, t *Tuning)
+	// GenerateID, when set, makes the ids of sessions: 16 to 128 letters, digits and any of - . _ ~ that cannot be
+	// guessed, as who knows one owns its session; an empty one asks for one of ours. It runs in the goroutine of AllowRequest, after it.
+	// A handshake whose id cannot be used, or is in use, is refused with 400 and counted. The ids of sockets are ours.
+	GenerateID func(h *RequestInfo) string
+	// OnInitialHeaders, when set, may change the header of a session's first answer, which comes with the fields of
+	// CORS. It runs in the goroutine of AllowRequest, after it, and may block.
+	OnInitialHeaders func(h *RequestInfo, header http.Header)
+	// OnHeaders, when set, may change the header of every answer to a request that opens a session or names one; at the
+	// first it comes after OnInitialHeaders. h is the request that is answered. But for a session's first answer it runs
+	// on the event loop: it must be quick and must not block.
+	//
+	// Neither hook can set what an answer's framing depends on, its content type or the fields of a WebSocket's opening.
+	OnHeaders func(h *RequestInfo, header http.Header)
+	// OnConnectionError, when set, is told of each request refused with one of the protocol's error codes. It runs in a
+	// goroutine of its own, one call at a time; while more than 1,024 wait it is not told, which is counted.
+	OnConnectionError func(e ConnectionError)
 	// Fallback answers requests for other paths. Default: 404. Handlers get a buffered request and response.
 	Fallback http.Handler
 	// Engine, when set, makes this a plain Engine.IO server (default path "/engine.io"): it is called on the event
@@ -178,7 +210,9 @@ type Config struct {
 	// WriteTimeout closes a connection whose peer takes nothing for that long. Default: poller's.
 	WriteTimeout time.Duration
 	// Logger gets the life of the server at Info and of each connection at Debug, in the groups "node" (the server and
-	// its event loops), "eio" (Engine.IO) and "sio" (Socket.IO). Default: discards everything.
+	// its event loops), "eio" (Engine.IO: handshakes, packets in and out with type and size, the heartbeat's among them)
+	// and "sio" (Socket.IO: sockets, joins, events and acknowledgements). New asks once whether it takes Debug records:
+	// without, no line costs a call. Default: discards everything.
 	Logger *slog.Logger
 }
 
@@ -187,6 +221,7 @@ const (
 	defaultMaxResponse    = 16 << 20
 	defaultMaxNamespaces  = 64
 	defaultMaxRooms       = 10_000
+	defaultMaxDynamic     = 10_000
 	defaultMaxPendingAcks = 4096
 	defaultQueueBytes     = 4 << 20
 	defaultInboxEvents    = 16 << 10
@@ -237,7 +272,8 @@ func (c Config) settle() (Config, error) {
 		return c, fmt.Errorf("server: Config.UnixMode = %v has more than permissions", c.UnixMode)
 	}
 	c.Transports, c.TrustedProxies = slices.Clone(c.Transports), slices.Clone(c.TrustedProxies)
-	c.CORS.Origins, c.CORS.Methods, c.CORS.Headers = slices.Clone(c.CORS.Origins), slices.Clone(c.CORS.Methods), slices.Clone(c.CORS.Headers)
+	c.CORS.Origins, c.CORS.Methods = slices.Clone(c.CORS.Origins), slices.Clone(c.CORS.Methods)
+	c.CORS.Headers, c.CORS.Exposed = slices.Clone(c.CORS.Headers), slices.Clone(c.CORS.Exposed)
 	if err := session.Check(c.session()); err != nil {
 		return c, fmt.Errorf("server: %w", err)
 	}
@@ -253,6 +289,7 @@ func (c *Config) settleNumbers() error {
 		{&c.MaxPayload, session.DefaultMaxPayload, "MaxPayload"}, {&c.MaxResponse, defaultMaxResponse, "MaxResponse"},
 		{&c.MaxNamespaces, defaultMaxNamespaces, "MaxNamespaces"}, {&c.MaxRooms, defaultMaxRooms, "MaxRooms"},
 		{&c.MaxRoomBytes, defaultMaxRoomBytes, "MaxRoomBytes"}, {&c.MaxAuthBytes, defaultMaxAuthBytes, "MaxAuthBytes"},
+		{&c.MaxDynamicNamespaces, defaultMaxDynamic, "MaxDynamicNamespaces"},
 		{&c.MaxPendingAcks, defaultMaxPendingAcks, "MaxPendingAcks"}, {&c.Queue.MaxBytes, defaultQueueBytes, "Queue.MaxBytes"},
 		{&c.Inbox.MaxEvents, defaultInboxEvents, "Inbox.MaxEvents"}, {&c.Inbox.MaxBytes, defaultInboxBytes, "Inbox.MaxBytes"},
 		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
@@ -297,6 +334,8 @@ func (c *Config) session() session.Config {
 		MaxPayload: c.MaxPayload, MaxHeaderBytes: c.MaxHeaderBytes, MaxRequestBody: c.MaxRequestBody,
 		QueueBytes: c.Queue.MaxBytes, OnFull: c.Queue.OnFull, VolatileBytes: c.Queue.VolatileBytes, MaxSessions: c.MaxSessions,
 		CORS: c.CORS, Cookie: c.Cookie, ProxyProtocol: c.ProxyProtocol, TrustedProxies: c.TrustedProxies,
+		Tune: c.Tune, GenerateID: c.GenerateID,
+		OnInitialHeaders: c.OnInitialHeaders, OnHeaders: c.OnHeaders, OnConnectionError: c.OnConnectionError,
 	}
 	if c.AllowRequest != nil {
 		sc.Allow = func(ctx context.Context, h *RequestInfo) error {

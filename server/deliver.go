@@ -91,9 +91,10 @@ func (s *Socket) hold(f *eio.Frame, volatile bool) {
 		s.pending = new(pending)
 	}
 	size := f.Size()
-	full := s.pending.bytes+size > s.ns.srv.cfg.Queue.MaxBytes
+	queue := s.client.sess.Tuning()
+	full := s.pending.bytes+size > queue.QueueBytes
 	switch {
-	case volatile, full && s.ns.srv.cfg.Queue.OnFull == DropNewest:
+	case volatile, full && queue.OnFull == DropNewest:
 		s.ns.srv.stats.early.Add(1)
 	case full:
 		s.ns.srv.stats.early.Add(1)

@@ -55,7 +55,7 @@ func (e Emission) EmitAck(ctx context.Context, event string, done func(r Reply, 
 }
 
 func (e Emission) pending(ctx context.Context) *pendingAck {
-	return &pendingAck{s: e.s, timeout: e.s.ns.srv.patience(ctx, e.flags.timeout), volatile: e.flags.volatile}
+	return &pendingAck{s: e.s, timeout: e.s.settings().patience(ctx, e.flags.timeout), volatile: e.flags.volatile}
 }
 
 // Request sends the event and waits for the acknowledgement; see Socket.Request.
@@ -91,12 +91,12 @@ func (s *Socket) emit(event string, args []any, flags emitFlags) error {
 }
 
 // patience is how long to wait for an acknowledgement besides what ctx says; 0 is for ever.
-func (srv *Server) patience(ctx context.Context, timeout time.Duration) time.Duration {
+func (st *settings) patience(ctx context.Context, timeout time.Duration) time.Duration {
 	if timeout > 0 {
 		return timeout
 	}
 	if _, ok := ctx.Deadline(); ok {
 		return 0
 	}
-	return srv.cfg.AckTimeout
+	return st.ackTimeout
 }

@@ -38,9 +38,16 @@ func (srv *Server) fallback(x *session.HTTPConn, r *httpwire.Request) {
 		defer srv.jobs.Add(-1)
 		defer cancel()
 		w := &bufferedResponse{header: http.Header{}, limit: srv.cfg.MaxResponse, head: req.Method == http.MethodHead}
+		returned := false
+		defer func() {
+			if !returned { // the handler ended its goroutine
+				w.fail()
+			}
+			resp := w.response(srv)
+			x.Loop().PostFunc(func() { x.Respond(resp) })
+		}()
 		srv.runFallback(w, req)
-		resp := w.response(srv)
-		x.Loop().PostFunc(func() { x.Respond(resp) })
+		returned = true
 	}()
 }
 

@@ -11,14 +11,25 @@ const (
 	eventDisconnect = "disconnect"
 )
 
-// guard runs a handler: what it returns, or panics with, goes to the error hooks.
+// errGoexit is what error hooks get for a handler that ended its goroutine.
+var errGoexit = fmt.Errorf("%w: it called runtime.Goexit", ErrPanic)
+
+// guard runs a handler: what it returns, or panics with, goes to the error hooks. A handler may also end its goroutine
+// (runtime.Goexit, which a test's FailNow calls); then guard does not return, and callers whose work must be finished
+// have deferred that.
 func (s *Socket) guard(event string, fn func() error) (err error) {
+	returned := false
 	defer func() {
 		if p := recover(); p != nil {
 			err = s.panicked(event, p)
+		} else if !returned {
+			s.logPanic(event, "handler ended its goroutine", "runtime.Goexit")
+			s.failed(event, errGoexit)
 		}
 	}()
-	if err = fn(); err != nil {
+	err = fn()
+	returned = true
+	if err != nil {
 		s.ns.srv.stats.failures.Add(1)
 		s.failed(event, err)
 	}

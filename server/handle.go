@@ -5,8 +5,8 @@ import "context"
 // Handle sets a typed handler for an event with one argument; what it returns is the acknowledgement, if the client
 // asked for one. A missing argument is the zero value, further ones are left alone. An error, or a panic, becomes
 // {"error": text} in the acknowledgement (see Refuse for the text) and goes to OnError.
-func Handle[In, Out any](ns *Namespace, event string, fn func(ctx context.Context, s *Socket, in In) (Out, error), opts ...HandlerOption) {
-	ns.handle(event, func(ctx context.Context, m *Message) error {
+func Handle[In, Out any](on Handlers, event string, fn func(ctx context.Context, s *Socket, in In) (Out, error), opts ...HandlerOption) Registration {
+	return on.handle(event, func(ctx context.Context, m *Message) error {
 		var in In
 		if err := m.Decode(&in); err != nil {
 			return err
@@ -20,15 +20,15 @@ func Handle[In, Out any](ns *Namespace, event string, fn func(ctx context.Contex
 }
 
 // Handle0 sets a handler for an event without arguments. A client that asked for an acknowledgement gets an empty one.
-func Handle0(ns *Namespace, event string, fn func(ctx context.Context, s *Socket) error, opts ...HandlerOption) {
-	ns.handle(event, func(ctx context.Context, m *Message) error {
+func Handle0(on Handlers, event string, fn func(ctx context.Context, s *Socket) error, opts ...HandlerOption) Registration {
+	return on.handle(event, func(ctx context.Context, m *Message) error {
 		return m.done(fn(ctx, m.s))
 	}, opts)
 }
 
 // Handle1 is Handle without a result: the acknowledgement is empty.
-func Handle1[A any](ns *Namespace, event string, fn func(ctx context.Context, s *Socket, a A) error, opts ...HandlerOption) {
-	ns.handle(event, func(ctx context.Context, m *Message) error {
+func Handle1[A any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A) error, opts ...HandlerOption) Registration {
+	return on.handle(event, func(ctx context.Context, m *Message) error {
 		var a A
 		if err := m.Decode(&a); err != nil {
 			return err
@@ -38,8 +38,8 @@ func Handle1[A any](ns *Namespace, event string, fn func(ctx context.Context, s 
 }
 
 // Handle2 is Handle1 for two arguments.
-func Handle2[A, B any](ns *Namespace, event string, fn func(ctx context.Context, s *Socket, a A, b B) error, opts ...HandlerOption) {
-	ns.handle(event, func(ctx context.Context, m *Message) error {
+func Handle2[A, B any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B) error, opts ...HandlerOption) Registration {
+	return on.handle(event, func(ctx context.Context, m *Message) error {
 		var a A
 		var b B
 		if err := m.Decode(&a, &b); err != nil {
@@ -50,8 +50,8 @@ func Handle2[A, B any](ns *Namespace, event string, fn func(ctx context.Context,
 }
 
 // Handle3 is Handle1 for three arguments.
-func Handle3[A, B, C any](ns *Namespace, event string, fn func(ctx context.Context, s *Socket, a A, b B, c C) error, opts ...HandlerOption) {
-	ns.handle(event, func(ctx context.Context, m *Message) error {
+func Handle3[A, B, C any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B, c C) error, opts ...HandlerOption) Registration {
+	return on.handle(event, func(ctx context.Context, m *Message) error {
 		var a A
 		var b B
 		var c C

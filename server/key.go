@@ -18,20 +18,22 @@ func (k *Key[T]) String() string { return k.name }
 func (k *Key[T]) Set(s *Socket, v T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.values == nil {
-		s.values = new(values)
+	e := s.extras()
+	if e.values == nil {
+		e.values = new(values)
 	}
-	s.values.set(k, v)
+	e.values.set(k, v)
 }
 
 // Get is the value kept with the socket; ok tells whether there is one.
 func (k *Key[T]) Get(s *Socket) (v T, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.values == nil {
+	e := s.extra.Load()
+	if e == nil || e.values == nil {
 		return v, false
 	}
-	v, ok = s.values.get(k).(T)
+	v, ok = e.values.get(k).(T)
 	return v, ok
 }
 
@@ -39,9 +41,26 @@ func (k *Key[T]) Get(s *Socket) (v T, ok bool) {
 func (k *Key[T]) Delete(s *Socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.values != nil {
-		s.values.remove(k)
+	if e := s.extra.Load(); e != nil && e.values != nil {
+		e.values.remove(k)
 	}
+}
+
+// extra is what few sockets have.
+type extra struct {
+	// values are what keys keep; nil while there are none. Guarded by the socket's mutex.
+	values *values
+	own    ownHandlers
+}
+
+// extras makes what is extra, when there is nothing yet. Called with the socket's mutex held.
+func (s *Socket) extras() *extra {
+	e := s.extra.Load()
+	if e == nil {
+		e = new(extra)
+		s.extra.Store(e)
+	}
+	return e
 }
 
 // values are what keys keep. A socket has few, if any: a slice is enough. Guarded by the socket's mutex.

@@ -26,6 +26,7 @@ const (
 	invalidNamespace  = "Invalid namespace"
 	tooManyNamespaces = "Too many namespaces"
 	authTooLarge      = "Auth payload too large"
+	namespacesFull    = "No room for another namespace"
 )
 
 // connection is a socket as the work of connecting it, off the loop: middleware, then connect handlers.
@@ -34,6 +35,18 @@ type connection Socket
 // Do implements session.Job.
 func (c *connection) Do() {
 	s := (*Socket)(c)
+	finished := false
+	defer func() {
+		if !finished { // by runtime.Goexit: a verdict there must be
+			s.client.loop().Post(&verdict{s, true, s.client.refusal(s.ns.name, notAuthorized)})
+		}
+	}()
+	s.admit()
+	finished = true
+}
+
+// admit asks all that have a say in who connects.
+func (s *Socket) admit() {
 	h := s.ns.hooks.Load()
 	for _, fn := range h.use {
 		if !s.ask(fn) {
@@ -66,7 +79,7 @@ func (s *Socket) ask(fn Middleware) bool {
 func (s *Socket) refusal(err error) *eio.Frame {
 	r, ok := asRefusal(err)
 	if !ok {
-		return s.client.refusal(s.ns, notAuthorized)
+		return s.client.refusal(s.ns.name, notAuthorized)
 	}
 	var f *eio.Frame
 	err = s.guard(eventConnection, func() (err error) {
@@ -74,7 +87,7 @@ func (s *Socket) refusal(err error) *eio.Frame {
 		return err
 	})
 	if err != nil {
-		return s.client.refusal(s.ns, r.Message)
+		return s.client.refusal(s.ns.name, r.Message)
 	}
 	return f
 }
@@ -180,7 +193,7 @@ func (s *Socket) leave(r Reason) {
 	case phaseClosed:
 		return
 	case phaseAsked:
-		s.refuse(s.client.refusal(s.ns, notAuthorized))
+		s.refuse(s.client.refusal(s.ns.name, notAuthorized))
 		return
 	case phaseEntered:
 		s.accept()
@@ -223,6 +236,8 @@ func (s *Socket) end(r Reason) bool {
 	// Nobody announces a closed socket.
 	if h := s.ns.hooks.Load(); s.announced && len(h.disconnect)+len(h.disconnecting) > 0 {
 		s.inbox.PutAlways(&goodbye{s, r}, &s.ns.srv.inbox)
+	} else {
+		s.ns.srv.dynamic.drop(s.ns)
 	}
 	return true
 }
@@ -236,6 +251,8 @@ type goodbye struct {
 // Do implements session.Job. Behind the connect handlers in the inbox, it knows whether they passed.
 func (g *goodbye) Do() {
 	s := g.s
+	// Its namespace stays as long as the handlers may have something to say there.
+	defer s.ns.srv.dynamic.drop(s.ns)
 	if !s.passed {
 		return
 	}

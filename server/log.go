@@ -13,9 +13,19 @@ const Version = "0.1.0"
 // socketIOProtocol is the revision of the Socket.IO protocol.
 const socketIOProtocol = 5
 
-// debugs reports whether a logger takes debug records. Whoever has something to say on a hot path asks first, so that
-// a line that nobody reads costs no more than this.
-func debugs(l *slog.Logger) bool { return l.Enabled(context.Background(), slog.LevelDebug) }
+// logger is one of the server's groups of records. Immutable, safe for concurrent use.
+type logger struct {
+	*slog.Logger
+	// debug tells that debug records are taken. That is asked once, by New: a line that nobody reads costs no call.
+	debug bool
+}
+
+func newLogger(l *slog.Logger, group string) logger {
+	return logger{l.WithGroup(group), l.Enabled(context.Background(), slog.LevelDebug)}
+}
+
+// debugs reports whether a logger takes debug records. Whoever has something to say on a hot path asks first.
+func debugs(l logger) bool { return l.debug }
 
 // debugSocket logs something about a socket. Callers on hot paths ask debugs first.
 func (s *Socket) debugSocket(message string, attrs ...slog.Attr) {

@@ -22,7 +22,7 @@ func (s *Socket) Join(rooms ...string) error {
 		if len(name) > s.ns.srv.cfg.MaxRoomBytes {
 			return ErrRoomName
 		}
-		if s.rooms.Len() >= s.ns.srv.cfg.MaxRooms {
+		if s.rooms.Len() >= s.settings().maxRooms {
 			return ErrTooManyRooms
 		}
 		r, _ := s.ns.rooms.Acquire(name, s.shard())

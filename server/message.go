@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"sync/atomic"
@@ -97,12 +96,15 @@ func (m *Message) Clone() *Message {
 func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	srv, h := s.ns.srv, s.ns.hooks.Load()
 	hd := h.events[string(p.Event)]
+	if own := s.ownHandlers(); own != nil || h.next != nil {
+		hd = findHandler(own, h, string(p.Event))
+	}
 	listened := len(h.any)+len(h.packet) > 0
 	if debugs(srv.sio) {
 		s.debugSocket("event", slog.String("event", string(p.Event)), slog.Int("bytes", len(p.Args)),
 			slog.Int("attachments", len(attachments)), slog.Bool("ack", p.HasID), slog.Bool("handled", hd != nil))
 	}
-	if hd == nil && !listened && !(srv.cfg.EchoUnhandled && p.HasID) {
+	if hd == nil && !listened && !(h.settings.echo && p.HasID) {
 		srv.stats.unhandled.Add(1)
 		return
 	}
@@ -112,7 +114,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	} else {
 		m.event = string(p.Event)
 	}
-	if hd != nil && hd.inline && hd.slots == nil && !listened {
+	if hd != nil && hd.inline && hd.slots == nil && !listened && hd.take() {
 		m.onLoop = true
 		m.run(hd)
 		return
@@ -124,7 +126,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	if !owned {
 		m.args.json = append([]byte(nil), p.Args...)
 	}
-	if !s.inbox.Put(m, size, &srv.inbox) {
+	if !s.inbox.Put(m, size, &h.settings.inbox) {
 		srv.stats.inboxFull.Add(1)
 		srv.sio.Warn("inbox full, client disconnected", s.about(m.event)...)
 		s.client.end(session.ReasonForcedServerClose)
@@ -133,6 +135,13 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 
 // Do implements session.Job: listeners, packet middleware, then the handler.
 func (m *Message) Do() {
+	returned := false
+	defer m.answerUnless(&returned)
+	m.do()
+	returned = true
+}
+
+func (m *Message) do() {
 	s := m.s
 	h := s.ns.hooks.Load()
 	for _, fn := range h.any {
@@ -144,15 +153,36 @@ func (m *Message) Do() {
 			return
 		}
 	}
-	hd := h.events[m.event]
-	switch {
-	case hd != nil:
-		m.call(hd)
-	case s.ns.srv.cfg.EchoUnhandled:
-		_ = m.Ack(m.Args()...)
-	default:
-		s.ns.srv.stats.unhandled.Add(1)
+	m.dispatch(h)
+}
+
+// dispatch finds the handler, of Once perhaps, which another event may take in the same moment.
+func (m *Message) dispatch(h *hooks) {
+	for {
+		hd := findHandler(m.s.ownHandlers(), h, m.event)
+		if hd == nil {
+			break
+		}
+		if hd.take() {
+			m.call(hd)
+			return
+		}
 	}
+	if h.settings.echo {
+		_ = m.Ack(m.Args()...)
+		return
+	}
+	m.s.ns.srv.stats.unhandled.Add(1)
+}
+
+// findHandler is the one that takes an event: one of the socket's own before one of its namespace.
+func findHandler(own *handlerTable, h *hooks, event string) *handler {
+	if own != nil {
+		if hd := own.find(event); hd != nil {
+			return hd
+		}
+	}
+	return h.find(event)
 }
 
 // call runs the handler, or begins to.
@@ -173,8 +203,19 @@ func (m *Message) call(hd *handler) {
 
 // run runs the handler; its error, or panic, answers a client that waits for an acknowledgement.
 func (m *Message) run(hd *handler) {
-	if err := m.s.guard(m.event, func() error { return hd.call(&m.s.ctx, m) }); err != nil {
+	returned := false
+	defer m.answerUnless(&returned)
+	err := m.s.guard(m.event, func() error { return hd.call(&m.s.ctx, m) })
+	returned = true
+	if err != nil {
 		m.ackError(err)
+	}
+}
+
+// answerUnless answers a client whose handler has not returned: nobody comes back from runtime.Goexit.
+func (m *Message) answerUnless(returned *bool) {
+	if !*returned {
+		m.ackError(errGoexit)
 	}
 }
 
@@ -188,52 +229,4 @@ func (m *Message) ackError(err error) {
 	if m.s.guard(m.event, func() error { return m.reply(a) }) != nil && a.Data != nil {
 		_ = m.Ack(ackError{Error: a.Error})
 	}
-}
-
-// handler is what was registered for an event. Immutable.
-type handler struct {
-	event  string
-	inline bool
-	slots  chan struct{} // as many as may run at a time; nil for one that is ordered
-	call   func(ctx context.Context, m *Message) error
-}
-
-// HandlerOption changes how a handler runs.
-type HandlerOption func(*handler)
-
-// Inline runs the handler on the event loop: without a copy or a goroutine, but it must not block, and what it gets
-// is valid only in the call. It may overtake events of the same socket that wait for other handlers. A namespace
-// with OnAny or UsePacket runs its inline handlers like the others.
-func Inline() HandlerOption { return func(h *handler) { h.inline = true } }
-
-// Concurrent runs the handler on a goroutine of its own for each event, of any socket, but no more than n at a time:
-// an event over that waits, and so do the events of its socket. Its events are in no order with others, and may still
-// be handled when the socket's disconnect handlers run. It overrides Inline.
-func Concurrent(n int) HandlerOption {
-	return func(h *handler) { h.slots = make(chan struct{}, max(n, 1)) }
-}
-
-// On sets the handler of an event, in place of the one before. It gets the raw message, and acknowledges it itself,
-// now or later. Event names that Socket.IO uses itself never come; one is logged.
-func (ns *Namespace) On(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) {
-	ns.handle(event, func(ctx context.Context, m *Message) error {
-		fn(ctx, m)
-		return nil
-	}, opts)
-}
-
-func (ns *Namespace) handle(event string, call func(ctx context.Context, m *Message) error, opts []HandlerOption) {
-	if sio.Reserved(event) {
-		ns.srv.sio.Warn("a handler for a reserved event name never runs", "ns", ns.name, "event", event)
-	}
-	h := &handler{event: event, call: call}
-	for _, o := range opts {
-		o(h)
-	}
-	ns.change(func(hs *hooks) { hs.events[event] = h })
-}
-
-// Off removes the handler of an event.
-func (ns *Namespace) Off(event string) {
-	ns.change(func(h *hooks) { delete(h.events, event) })
 }

@@ -43,14 +43,14 @@ func (c *client) connected(s *Socket) *eio.Frame {
 	return c.srv.enc.plain(sio.Connect, s.ns.name, nil)
 }
 
-// refusal is a CONNECT_ERROR without data.
-func (c *client) refusal(ns *Namespace, message string) *eio.Frame {
+// refusal is a CONNECT_ERROR without data, of a namespace by name.
+func (c *client) refusal(namespace, message string) *eio.Frame {
 	if !c.old() {
-		return c.srv.enc.connectError(ns.name, message)
+		return c.srv.enc.connectError(namespace, message)
 	}
 	// A string can always be encoded.
 	data, _ := sio.AppendPlain(nil, message)
-	return c.srv.enc.plain(sio.ConnectError, ns.name, data)
+	return c.srv.enc.plain(sio.ConnectError, namespace, data)
 }
 
 // refusalOf is a CONNECT_ERROR with what the application says.

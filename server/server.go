@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -34,11 +33,13 @@ type Server struct {
 	limits sio.Limits
 	enc    *encoding
 	inbox  session.InboxLimits
-	nloops int
+	// settings are those of namespaces without any of their own. Immutable.
+	settings settings
+	nloops   int
 	// privateFiles is poller.Config's.
 	privateFiles bool
 	// log, eio and sio are the groups of Config.Logger: the server's life, Engine.IO, Socket.IO.
-	log, eio, sio *slog.Logger
+	log, eio, sio logger
 
 	stats counters
 	jobs  atomic.Int64
@@ -46,6 +47,8 @@ type Server struct {
 	mu     sync.RWMutex // guards spaces
 	spaces map[string]*Namespace
 	root   *Namespace
+	// dynamic keeps account of those that clients made.
+	dynamic dynamics
 
 	state atomic.Int32
 	// life is held while Listen or Attach starts what follows, and guards it; loops are set before the first
@@ -60,6 +63,10 @@ type Server struct {
 
 	closing  sync.Once
 	closeErr error
+	// done is closed at the end of the server, when endErr, which is why, does not change any more.
+	ended  sync.Once
+	done   chan struct{}
+	endErr error
 }
 
 // Option plugs something into a Server.
@@ -73,9 +80,12 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	}
 	srv := &Server{
 		cfg: cfg, limits: cfg.packets(), enc: encodingOf(&cfg), nloops: cfg.Loops, spaces: map[string]*Namespace{},
-		log: cfg.Logger.WithGroup("node"), eio: cfg.Logger.WithGroup("eio"), sio: cfg.Logger.WithGroup("sio"),
+		log: newLogger(cfg.Logger, "node"), eio: newLogger(cfg.Logger, "eio"), sio: newLogger(cfg.Logger, "sio"),
+		done: make(chan struct{}),
 	}
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}
+	srv.settings = cfg.settings(srv.inbox)
+	srv.dynamic.srv = srv
 	srv.root = srv.Of("/")
 	for _, o := range opts {
 		o(srv)
@@ -85,17 +95,25 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 
 // Of is the namespace of that name, which is made if there is none. The leading slash may be left out; "" is "/". A
 // name that no packet can carry (with a comma, a question mark or a control character) is logged: no client can join.
+// A child of a ParentNamespace that is there is returned, and stays from now on; one that is not there yet is made
+// without the parent's handlers, so ask Lookup for it.
 func (srv *Server) Of(name string) *Namespace {
 	name = "/" + strings.TrimPrefix(name, "/")
-	srv.mu.RLock()
-	ns := srv.spaces[name]
-	srv.mu.RUnlock()
-	if ns != nil {
+	for {
+		if ns := srv.of(name); srv.dynamic.keep(ns) {
+			return ns
+		}
+	}
+}
+
+func (srv *Server) of(name string) *Namespace {
+	if ns := srv.Lookup(name); ns != nil {
 		return ns
 	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	if ns = srv.spaces[name]; ns == nil {
+	ns := srv.spaces[name]
+	if ns == nil {
 		ns = newNamespace(srv, name)
 		srv.spaces[name] = ns
 		if ns.unreachable {
@@ -105,11 +123,20 @@ func (srv *Server) Of(name string) *Namespace {
 	return ns
 }
 
-// namespace finds a namespace by the name in a packet; nil when there is none.
-func (srv *Server) namespace(name []byte) *Namespace {
+// Lookup is the namespace of that name, with its leading slash; nil when there is none. A child of a ParentNamespace
+// may be removed while nobody is in it; what is sent to it then reaches nobody.
+func (srv *Server) Lookup(name string) *Namespace {
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()
-	if ns := srv.spaces[string(name)]; ns != nil && !ns.unreachable {
+	return srv.spaces[name]
+}
+
+// namespace finds a namespace by the name in a packet, and holds it for a socket; nil when there is none.
+func (srv *Server) namespace(name []byte) *Namespace {
+	srv.mu.RLock()
+	ns := srv.spaces[string(name)]
+	srv.mu.RUnlock()
+	if ns != nil && !ns.unreachable && srv.dynamic.hold(ns) {
 		return ns
 	}
 	return nil
@@ -144,6 +171,7 @@ func (srv *Server) Listen(addrs ...string) error {
 	}
 	srv.state.Store(serverOpen)
 	srv.logStart()
+	go srv.watch(srv.poller)
 	return nil
 }
 
@@ -166,10 +194,10 @@ func (srv *Server) start(addrs []string) error {
 	return p.Start()
 }
 
-// sessionConfig has Close wait for AllowRequest as for other handlers.
+// sessionConfig has Close wait for hooks as for other handlers.
 func (srv *Server) sessionConfig() session.Config {
 	sc := srv.cfg.session()
-	sc.Running = &srv.jobs
+	sc.Running, sc.Logger = &srv.jobs, srv.eio.Logger
 	return sc
 }
 
@@ -179,7 +207,7 @@ func (srv *Server) pollerConfig(addrs []string) poller.Config {
 		Addrs: addrs, UnixMode: srv.cfg.UnixMode, Loops: srv.nloops, MaxConns: srv.cfg.MaxConns, WriteTimeout: srv.cfg.WriteTimeout,
 		QueueBytesMax:   queueBytes(&srv.cfg),
 		RestBytesMax:    restBytes(&srv.cfg),
-		TimerResolution: min(sc.Resolution(), max(srv.cfg.AckTimeout/100, time.Millisecond)), Logger: srv.log, Reject: tooMany, PrivateFiles: srv.privateFiles,
+		TimerResolution: min(sc.Resolution(), max(srv.cfg.AckTimeout/100, time.Millisecond)), Logger: srv.log.Logger, Reject: tooMany, PrivateFiles: srv.privateFiles,
 		Accept: func(c *poller.Conn) poller.Receiver { return srv.engine.Accept(c, c.Loop().Index()) },
 	}
 }
@@ -221,12 +249,11 @@ func (srv *Server) ListenAndServe(ctx context.Context, addrs ...string) error {
 	if err := srv.Listen(addrs...); err != nil {
 		return err
 	}
-	p, _ := srv.running()
 	select {
 	case <-ctx.Done():
 		return srv.Close()
-	case <-p.Done():
-		return p.Err()
+	case <-srv.done:
+		return srv.Wait()
 	}
 }
 
@@ -243,7 +270,10 @@ const (
 // Close ends every connection with "server shutting down", after what is queued for them, waits for the handlers,
 // and stops listening. It takes some seconds at most. Every call returns when the server is closed.
 func (srv *Server) Close() error {
-	srv.closing.Do(func() { srv.closeErr = srv.close() })
+	srv.closing.Do(func() {
+		srv.closeErr = srv.close()
+		srv.end(srv.closeErr)
+	})
 	return srv.closeErr
 }
 
@@ -307,10 +337,6 @@ func (a app) Open(s *session.Session) session.Client {
 		// Nobody wants it. It cannot be closed before it has opened.
 		s.Shard().Loop().PostFunc(func() { s.Close(ForcedServerClose) })
 		c = nobody{}
-	}
-	if debugs(a.srv.eio) {
-		a.srv.eio.LogAttrs(context.Background(), slog.LevelDebug, "open", slog.String("addr", s.Handshake().Address()),
-			slog.String("transport", s.Transport().String()), slog.Int("protocol", s.Protocol()))
 	}
 	return c
 }

@@ -198,7 +198,7 @@ func TestS33Logs(t *testing.T) {
 		`level=ERROR msg="no client can join a namespace of this name" sio.ns=/a,b`,
 		`level=WARN msg="a handler for a reserved event name never runs" sio.ns=/ sio.event=disconnect`,
 		`level=DEBUG msg=open eio.addr=127.0.0.1 eio.transport=websocket`,
-		`level=DEBUG msg=closed eio.addr=127.0.0.1 eio.reason="forced close"`,
+		`level=DEBUG msg=closed eio.addr=127.0.0.1 eio.transport=websocket eio.reason="forced close"`,
 		`level=DEBUG msg=connected sio.ns=/ sio.id=`,
 		`level=DEBUG msg=disconnected sio.ns=/ sio.id=`,
 		`sio.event=join sio.bytes=7 sio.attachments=0 sio.ack=true sio.handled=true`,

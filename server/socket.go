@@ -33,8 +33,8 @@ type Socket struct {
 	// rooms are those the user put the socket into. They stay when the socket ends, for its disconnect handlers.
 	rooms room.Set
 	acks  ackTable
-	// values are what keys keep; nil while there are none.
-	values *values
+	// extra is nil while there is nothing of it. Stored with the mutex held.
+	extra atomic.Pointer[extra]
 }
 
 // ID is the socket's id, which others may know, unless Protocol is 3: see Config.AllowEIO3. Immutable.

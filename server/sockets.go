@@ -3,13 +3,22 @@ package server
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
+)
+
+// How many stripes a map of sockets has: of a namespace that the application named, and of a child, of which there
+// may be many thousands.
+const (
+	socketStripes = 64
+	childStripes  = 4
 )
 
 // socketMap finds the sockets of a namespace by id. Safe for concurrent use: it is striped, so that the loops that
-// connect sockets and the goroutines that look them up seldom meet.
+// connect sockets and the goroutines that look them up seldom meet. The stripes are made for the first socket.
 type socketMap struct {
 	seed    maphash.Seed
-	stripes [64]socketStripe
+	size    uint64
+	stripes atomic.Pointer[[]socketStripe]
 }
 
 type socketStripe struct {
@@ -18,14 +27,33 @@ type socketStripe struct {
 	_    [32]byte
 }
 
-func newSocketMap() *socketMap { return &socketMap{seed: maphash.MakeSeed()} }
+func newSocketMap(stripes int) *socketMap {
+	return &socketMap{seed: maphash.MakeSeed(), size: uint64(stripes)}
+}
 
+// list are the stripes; none before the first socket.
+func (m *socketMap) list() []socketStripe {
+	if s := m.stripes.Load(); s != nil {
+		return *s
+	}
+	return nil
+}
+
+// stripe is where a socket of that id is; nil before the first socket.
 func (m *socketMap) stripe(id string) *socketStripe {
-	return &m.stripes[maphash.String(m.seed, id)%uint64(len(m.stripes))]
+	if s := m.list(); s != nil {
+		return &s[maphash.String(m.seed, id)%m.size]
+	}
+	return nil
 }
 
 func (m *socketMap) add(s *Socket) {
 	st := m.stripe(s.id)
+	if st == nil {
+		made := make([]socketStripe, m.size)
+		m.stripes.CompareAndSwap(nil, &made)
+		st = m.stripe(s.id)
+	}
 	st.mu.Lock()
 	if st.byID == nil {
 		st.byID = make(map[string]*Socket)
@@ -36,6 +64,9 @@ func (m *socketMap) add(s *Socket) {
 
 func (m *socketMap) remove(s *Socket) {
 	st := m.stripe(s.id)
+	if st == nil {
+		return
+	}
 	st.mu.Lock()
 	delete(st.byID, s.id)
 	st.mu.Unlock()
@@ -43,6 +74,9 @@ func (m *socketMap) remove(s *Socket) {
 
 func (m *socketMap) get(id string) *Socket {
 	st := m.stripe(id)
+	if st == nil {
+		return nil
+	}
 	st.mu.RLock()
 	defer st.mu.RUnlock()
 	return st.byID[id]
@@ -51,8 +85,9 @@ func (m *socketMap) get(id string) *Socket {
 // all is a snapshot of the sockets.
 func (m *socketMap) all() []*Socket {
 	var out []*Socket
-	for i := range m.stripes {
-		st := &m.stripes[i]
+	stripes := m.list()
+	for i := range stripes {
+		st := &stripes[i]
 		st.mu.RLock()
 		for _, s := range st.byID {
 			out = append(out, s)
@@ -64,8 +99,9 @@ func (m *socketMap) all() []*Socket {
 
 func (m *socketMap) len() int {
 	n := 0
-	for i := range m.stripes {
-		st := &m.stripes[i]
+	stripes := m.list()
+	for i := range stripes {
+		st := &stripes[i]
 		st.mu.RLock()
 		n += len(st.byID)
 		st.mu.RUnlock()

@@ -8,7 +8,7 @@ import (
 )
 
 type counters struct {
-	panics, failures, unhandled, inboxFull, unknownAcks, queueFull, late, early atomic.Uint64
+	panics, failures, unhandled, inboxFull, unknownAcks, queueFull, late, early, namespacesFull atomic.Uint64
 }
 
 // Stats are the counters of a server since its start.
@@ -25,6 +25,10 @@ type Stats struct {
 	// when their loop came to them; EarlyDrops those dropped before CONNECT, volatile or over the queue's limit. What
 	// the sessions dropped is in Sessions.
 	QueueFull, LateEmits, EarlyDrops uint64
+	// DynamicNamespaces is the number of children of parent namespaces now, NamespacesRefused that of connects refused
+	// because there was no room for another.
+	DynamicNamespaces int
+	NamespacesRefused uint64
 	// Handlers is the number of goroutines that run handlers now. Waiting is how many of these wait in Request or Call for
 	// their client; only a server on loops of others counts it, see Attach.
 	Handlers, Waiting int
@@ -39,6 +43,7 @@ func (srv *Server) Stats() Stats {
 		InboxFull: srv.stats.inboxFull.Load(), UnknownAcks: srv.stats.unknownAcks.Load(),
 		QueueFull: srv.stats.queueFull.Load(), LateEmits: srv.stats.late.Load(), EarlyDrops: srv.stats.early.Load(), Handlers: int(srv.jobs.Load()),
 	}
+	s.DynamicNamespaces, s.NamespacesRefused = srv.dynamic.len(), srv.stats.namespacesFull.Load()
 	p, engine := srv.running()
 	if p != nil {
 		s.Poller = p.Stats()

@@ -37,6 +37,8 @@ type reply struct {
 	name, value string
 	body        []byte
 	status      int
+	// fault is set when the answer is one of the protocol's errors.
+	fault *fault
 	// data: the answer is made for this request alone and must not be stored by a cache.
 	data bool
 	// old: the browser is an Internet Explorer, which takes data for an attack (see oldBrowser).
@@ -60,14 +62,25 @@ func (h *HTTPConn) post(turn uint32, r reply) {
 
 // refuse answers with one of the protocol's errors; without a message, with the code's own.
 func (a asker) refuse(from *Shard, code eio.ErrorCode, message string) {
+	a.refuseFor(from, code, message, nil)
+}
+
+// refuseFor is refuse with what led to it.
+func (a asker) refuseFor(from *Shard, code eio.ErrorCode, message string, cause error) {
 	from.stats.refuse(code)
-	a.answer(from, reply{status: code.Status(), contentType: typeJSON, body: eio.AppendError(nil, code, message)})
+	a.answer(from, reply{
+		status: code.Status(), contentType: typeJSON, body: eio.AppendError(nil, code, message),
+		fault: &fault{code, message, cause},
+	})
 }
 
 // reply writes an answer to the request in progress, with the CORS headers that it needs, on the connection's loop.
 func (h *HTTPConn) reply(turn uint32, r reply) {
 	if h.gone || h.phase == phaseHanded || turn != h.turn {
 		return
+	}
+	if r.fault != nil {
+		h.report(r.fault)
 	}
 	if h.phase != phaseBusy {
 		// The rest of its body will not be read.

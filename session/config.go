@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -118,8 +120,31 @@ type Config struct {
 	// Allow, when set, is asked before a session is made. It runs in its own goroutine and may block until ctx
 	// ends, when the connection closes. An error refuses the handshake with 403 and, if it is a Refusal, its text.
 	Allow func(ctx context.Context, h *Handshake) error
-	// Running, when set, counts the goroutines of Allow, from before they start until their answer is posted.
+	// Tune, when set, may change the settings of one session: t comes with those of Config. It runs where Allow runs,
+	// after it. Settings that cannot be are logged, and those of Config hold.
+	Tune func(h *Handshake, t *Tuning)
+	// GenerateID, when set, makes the id of a session: 16 to 128 letters, digits and any of - . _ ~ that cannot be
+	// guessed, as who knows it owns the session; an empty one asks for one of ours. It runs where Allow runs, after it.
+	// A handshake whose id cannot be used, or is in use, is refused with 400 and counted.
+	GenerateID func(h *Handshake) string
+	// OnInitialHeaders, when set, may change the header of the first answer of a session, which comes with the fields of
+	// CORS. It runs where Allow runs, after it.
+	OnInitialHeaders func(h *Handshake, header http.Header)
+	// OnHeaders, when set, may change the header of each answer to a request that opens a session or names one, which
+	// comes with the fields of CORS, and at the first with what OnInitialHeaders has made of them. h is the request that is answered. For
+	// the first answer it runs where Allow runs, for others on the event loop: it must be quick and must not block.
+	//
+	// Neither hook can set the fields that an answer's framing depends on, its content type or those of a WebSocket's
+	// opening; they are left out.
+	OnHeaders func(h *Handshake, header http.Header)
+	// OnConnectionError, when set, is told of each request that is refused with one of the protocol's error codes. It
+	// runs in a goroutine of its own, one call at a time; while more than 1,024 wait, it is not told, which is counted.
+	OnConnectionError func(e ConnectionError)
+	// Running, when set, counts the goroutines that run hooks.
 	Running *atomic.Int64
+	// Logger, when set, gets at Debug what happens to each session, its packets with type and size, and at Error the hooks that
+	// failed. Whether it takes debug records is asked once, by New.
+	Logger *slog.Logger
 }
 
 // Refusal is an error of Config.Allow whose text is told to the client. Immutable.
@@ -142,6 +167,13 @@ type Cookie struct {
 	Script bool
 	// MaxAge in whole seconds; none when zero.
 	MaxAge time.Duration
+	// Domain adds the Domain attribute: the cookie goes to that host and those below it.
+	Domain string
+	// Partitioned adds the Partitioned attribute, which needs Secure: a page embedded in pages of several sites has a
+	// cookie with each.
+	Partitioned bool
+	// Priority is "Low", "Medium" or "High"; none when empty.
+	Priority string
 }
 
 func (c *Cookie) header(sid string) string {
@@ -150,12 +182,21 @@ func (c *Cookie) header(sid string) string {
 	if c.MaxAge > 0 {
 		fmt.Fprintf(&b, "; Max-Age=%d", int64(c.MaxAge/time.Second))
 	}
+	if c.Domain != "" {
+		b.WriteString("; Domain=" + c.Domain)
+	}
 	b.WriteString("; Path=" + c.Path)
 	if !c.Script {
 		b.WriteString("; HttpOnly")
 	}
 	if c.Secure {
 		b.WriteString("; Secure")
+	}
+	if c.Partitioned {
+		b.WriteString("; Partitioned")
+	}
+	if c.Priority != "" {
+		b.WriteString("; Priority=" + c.Priority)
 	}
 	b.WriteString("; SameSite=" + c.SameSite)
 	return b.String()
@@ -225,19 +266,31 @@ func (c Config) settle() (Config, error) {
 	if c.OnFull > DropNewest {
 		return c, fmt.Errorf("session: Config.OnFull = %d is no policy", c.OnFull)
 	}
-	if strings.ContainsAny(c.Cookie.Name+c.Cookie.Path, "; \t\r\n=,") {
-		return c, fmt.Errorf("session: Config.Cookie has a name or path that no cookie can have")
-	}
-	orString(&c.Cookie.Path, "/")
-	orString(&c.Cookie.SameSite, "Lax")
-	if !slices.Contains([]string{"Lax", "Strict", "None"}, c.Cookie.SameSite) {
-		return c, fmt.Errorf("session: Config.Cookie.SameSite = %q: it is Lax, Strict or None", c.Cookie.SameSite)
+	if err := c.Cookie.settle(); err != nil {
+		return c, err
 	}
 	var err error
 	if c.TrustedProxies, err = settlePrefixes(c.TrustedProxies); err != nil {
 		return c, err
 	}
 	return c, c.CORS.validate()
+}
+
+func (c *Cookie) settle() error {
+	if strings.ContainsAny(c.Name+c.Path+c.Domain, "; \t\r\n=,") {
+		return fmt.Errorf("session: Config.Cookie has a name, path or domain that no cookie can have")
+	}
+	orString(&c.Path, "/")
+	orString(&c.SameSite, "Lax")
+	switch {
+	case !slices.Contains([]string{"Lax", "Strict", "None"}, c.SameSite):
+		return fmt.Errorf("session: Config.Cookie.SameSite = %q: it is Lax, Strict or None", c.SameSite)
+	case !slices.Contains([]string{"", "Low", "Medium", "High"}, c.Priority):
+		return fmt.Errorf("session: Config.Cookie.Priority = %q: it is Low, Medium or High", c.Priority)
+	case c.Partitioned && !c.Secure:
+		return fmt.Errorf("session: Config.Cookie.Partitioned needs Secure")
+	}
+	return nil
 }
 
 func orString(s *string, def string) {

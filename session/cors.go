@@ -3,7 +3,10 @@ package session
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // CORS says what pages of other origins may do (Fetch standard, section 3.3). Immutable once given to New.
@@ -11,12 +14,21 @@ import (
 type CORS struct {
 	// Origins are the origins allowed, or "*" alone for all of them.
 	Origins []string
+	// Match, when set, allows further origins, such as those of a pattern. It gets what a request's Origin field says, and
+	// runs on the event loop: it must be quick and must not block. One that panics allows nothing.
+	Match func(origin string) bool
 	// Credentials allows cookies and authorization.
 	Credentials bool
 	// Methods of a preflight's answer. Default GET, HEAD, PUT, PATCH, POST and DELETE, as the reference's.
 	Methods []string
 	// Headers of a preflight's answer. Default: those that it asks for.
 	Headers []string
+	// Exposed are the header fields of answers that pages may read.
+	Exposed []string
+	// MaxAge is how long, in whole seconds, a browser may rely on a preflight's answer. None is told when zero.
+	MaxAge time.Duration
+	// PreflightStatus is the status of a preflight's answer, 200 to 299. Default 204.
+	PreflightStatus int
 	// Enforce refuses requests with an Origin header that is not in Origins, on both transports, with 403. A
 	// request without one is no browser's and passes. Without it an origin that is not allowed is only not told
 	// so, and its page cannot read the answers; a WebSocket is open to it, and so is JSONP. Enforce shuts both: a JSONP
@@ -36,13 +48,19 @@ func (c *CORS) validate() error {
 			return fmt.Errorf("session: Config.CORS.Origins: \"*\" stands alone")
 		}
 	}
-	for _, h := range append(append([]string{}, c.Methods...), c.Headers...) {
+	for _, h := range slices.Concat(c.Methods, c.Headers, c.Exposed) {
 		if strings.ContainsAny(h, " \t\r\n,") || h == "" {
 			return fmt.Errorf("session: Config.CORS has %q, which is no token", h)
 		}
 	}
-	if c.Enforce && len(c.Origins) == 0 {
-		return fmt.Errorf("session: Config.CORS.Enforce needs Origins")
+	if c.Enforce && len(c.Origins) == 0 && c.Match == nil {
+		return fmt.Errorf("session: Config.CORS.Enforce needs Origins or Match")
+	}
+	if c.MaxAge < 0 {
+		return fmt.Errorf("session: Config.CORS.MaxAge = %v is negative", c.MaxAge)
+	}
+	if s := c.PreflightStatus; s != 0 && (s < 200 || s > 299) {
+		return fmt.Errorf("session: Config.CORS.PreflightStatus = %d is none of success", s)
 	}
 	return nil
 }
@@ -52,38 +70,71 @@ type corsTable struct {
 	on, any, enforce, sameHost bool
 	byOrigin                   map[string][]string
 	others                     []string
-	methods, headers           string
+	methods, headers, maxAge   string
+	// common are the fields of all answers that tell of an origin; match is CORS.Match.
+	common []string
+	match  func(origin string) bool
+	status int
 }
 
 func (c *CORS) table() *corsTable {
-	t := &corsTable{on: len(c.Origins) > 0, enforce: c.Enforce, sameHost: c.SameHost, byOrigin: map[string][]string{}}
+	t := &corsTable{match: c.Match, status: 204, on: len(c.Origins) > 0 || c.Match != nil, enforce: c.Enforce, sameHost: c.SameHost, byOrigin: map[string][]string{}}
 	t.methods = "GET,HEAD,PUT,PATCH,POST,DELETE"
 	if len(c.Methods) > 0 {
 		t.methods = strings.Join(c.Methods, ",")
 	}
 	t.headers = strings.Join(c.Headers, ",")
-	var credentials []string
+	if c.PreflightStatus != 0 {
+		t.status = c.PreflightStatus
+	}
+	if c.MaxAge > 0 {
+		t.maxAge = strconv.FormatInt(int64(c.MaxAge/time.Second), 10)
+	}
 	if c.Credentials {
-		credentials = []string{"Access-Control-Allow-Credentials", "true"}
+		t.common = []string{"Access-Control-Allow-Credentials", "true"}
+	}
+	if len(c.Exposed) > 0 {
+		t.common = append(t.common, "Access-Control-Expose-Headers", strings.Join(c.Exposed, ","))
 	}
 	for _, o := range c.Origins {
 		if o == "*" {
 			t.any = true
-			t.others = append([]string{"Access-Control-Allow-Origin", "*"}, credentials...)
+			t.others = append([]string{"Access-Control-Allow-Origin", "*"}, t.common...)
 			continue
 		}
-		t.byOrigin[o] = append([]string{"Access-Control-Allow-Origin", o, "Vary", "Origin"}, credentials...)
+		t.byOrigin[o] = t.allowing(o)
 	}
 	if t.on && !t.any {
-		t.others = append([]string{"Vary", "Origin"}, credentials...)
+		t.others = append([]string{"Vary", "Origin"}, t.common...)
 	}
 	return t
+}
+
+// allowing are the fields for an origin that is allowed.
+func (t *corsTable) allowing(origin string) []string {
+	return append([]string{"Access-Control-Allow-Origin", origin, "Vary", "Origin"}, t.common...)
+}
+
+// matches asks the application about an origin that is not in the table.
+func (t *corsTable) matches(origin []byte) (ok bool) {
+	if t.match == nil || len(origin) == 0 {
+		return false
+	}
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	return t.match(string(origin))
 }
 
 // headersFor are the name/value pairs for an answer to a request with that Origin, shared and not to be changed.
 func (t *corsTable) headersFor(origin []byte) []string {
 	if h, ok := t.byOrigin[string(origin)]; ok {
 		return h
+	}
+	if t.matches(origin) {
+		return t.allowing(string(origin))
 	}
 	return t.others
 }
@@ -94,6 +145,9 @@ func (t *corsTable) allowed(origin, host []byte) bool {
 		return true
 	}
 	if _, ok := t.byOrigin[string(origin)]; ok {
+		return true
+	}
+	if t.matches(origin) {
 		return true
 	}
 	_, own, found := bytes.Cut(origin, []byte("://"))
@@ -115,6 +169,9 @@ func (t *corsTable) preflight(origin, askedHeaders []byte) []string {
 	}
 	if allow != "" {
 		h = append(h, "Access-Control-Allow-Headers", allow)
+	}
+	if t.maxAge != "" {
+		h = append(h, "Access-Control-Max-Age", t.maxAge)
 	}
 	return h
 }

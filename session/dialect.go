@@ -133,12 +133,12 @@ func (d dialect) carriedBy(u *upgrade) dialect {
 func (s *Session) nextPayload() (packets, bytes int) {
 	sh, p := s.shard, s.poll
 	if !s.dialect.is(revision3) {
-		sh.scratch, packets = eio.AppendPayload(sh.scratch[:0], p.queue, sh.engine.cfg.MaxPayload)
+		sh.scratch, packets = eio.AppendPayload(sh.scratch[:0], p.queue, s.tuning().MaxPayload)
 		return packets, len(sh.scratch) + 1
 	}
 	// What part of a packet is done with tells the difference between before and after.
 	before := append([]*eio.Frame(nil), p.queue...)
-	sh.scratch, packets = eio.AppendPayload3(sh.scratch[:0], p.queue, sh.engine.cfg.MaxPayload, !s.dialect.is(base64Only))
+	sh.scratch, packets = eio.AppendPayload3(sh.scratch[:0], p.queue, s.tuning().MaxPayload, !s.dialect.is(base64Only))
 	for _, f := range before[:packets] {
 		bytes += pollingBytes(f)
 	}

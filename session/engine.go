@@ -1,7 +1,9 @@
 package session
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -24,10 +26,20 @@ type Engine struct {
 	polling bool
 	socket  bool
 	upgrade []string
-	closing atomic.Bool
+	// tuning is that of sessions without one of their own; debug tells that somebody reads debug records.
+	tuning tuning
+	debug  bool
+	// asks: there are hooks that have a say in handshakes.
+	asks bool
+	// sids are the ids of a generator; nil without one, as ids name their shard then.
+	sids *sidTable
+	// refusals is where Config.OnConnectionError runs; unreported counts those that it was too slow for.
+	refusals   Inbox
+	unreported atomic.Uint64
+	closing    atomic.Bool
 	// after calls fn on another goroutine when d is over. Tests have their own.
 	after func(d time.Duration, fn func())
-	// hookPanics counts the panics of Config.Allow.
+	// hookPanics counts the panics of hooks.
 	hookPanics atomic.Uint64
 }
 
@@ -56,6 +68,7 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 	if e.socket && !cfg.NoUpgrades {
 		e.upgrade = []string{"websocket"}
 	}
+	e.setHooks()
 	for i, l := range loops {
 		if l.Index() != i {
 			return nil, errors.New("session: loops must be given in the order of their indexes")
@@ -63,6 +76,23 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 		e.shards = append(e.shards, newShard(e, l))
 	}
 	return e, nil
+}
+
+// setHooks looks at the configuration once, so that what is not asked for costs nothing.
+func (e *Engine) setHooks() {
+	cfg := &e.cfg
+	e.tuning = tuning{
+		Tuning: Tuning{
+			PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, MaxPayload: cfg.MaxPayload,
+			QueueBytes: cfg.QueueBytes, VolatileBytes: cfg.VolatileBytes, OnFull: cfg.OnFull,
+		},
+		ws: e.ws, announced: cfg.PingInterval,
+	}
+	e.asks = cfg.Allow != nil || cfg.Tune != nil || cfg.GenerateID != nil || cfg.OnInitialHeaders != nil || cfg.OnHeaders != nil
+	e.debug = cfg.Logger != nil && cfg.Logger.Enabled(context.Background(), slog.LevelDebug)
+	if cfg.GenerateID != nil {
+		e.sids = newSIDTable()
+	}
 }
 
 // Config is the configuration with its defaults filled in.
@@ -135,13 +165,17 @@ type Stats struct {
 	TurnedAway uint64
 	// Flooded counts WebSockets closed because too much of theirs waited for the session's loop.
 	Flooded uint64
-	// HookPanics counts panics of Config.Allow; each refuses its handshake.
+	// HookPanics counts panics of the hooks of Config; one in a handshake refuses it.
 	HookPanics uint64
+	// BadSIDs counts handshakes refused because Config.GenerateID made an id that cannot be used, or is in use.
+	BadSIDs uint64
+	// Unreported counts refusals that Config.OnConnectionError was not told of, because too many waited for it.
+	Unreported uint64
 }
 
 // Stats sums the counters. Safe for concurrent use.
 func (e *Engine) Stats() Stats {
-	s := Stats{HookPanics: e.hookPanics.Load()}
+	s := Stats{HookPanics: e.hookPanics.Load(), Unreported: e.unreported.Load()}
 	for _, sh := range e.shards {
 		sh.stats.addTo(&s)
 		s.Open += uint64(sh.count.Load())
@@ -150,9 +184,9 @@ func (e *Engine) Stats() Stats {
 }
 
 type counters struct {
-	opened, upgraded, upgradeFailed, slow, full, volatile, flooded, away atomic.Uint64
-	closed                                                               [ReasonCount]atomic.Uint64
-	refused                                                              [6]atomic.Uint64
+	opened, upgraded, upgradeFailed, slow, full, volatile, flooded, away, badSIDs atomic.Uint64
+	closed                                                                        [ReasonCount]atomic.Uint64
+	refused                                                                       [6]atomic.Uint64
 }
 
 func (c *counters) addTo(s *Stats) {
@@ -164,6 +198,7 @@ func (c *counters) addTo(s *Stats) {
 	s.DroppedVolatile += c.volatile.Load()
 	s.Flooded += c.flooded.Load()
 	s.TurnedAway += c.away.Load()
+	s.BadSIDs += c.badSIDs.Load()
 	for i := range c.closed {
 		s.Closed[i] += c.closed[i].Load()
 	}

@@ -20,7 +20,7 @@ type Handshake struct {
 	Addr netip.AddrPort
 	// Peer is the address at the other end of the connection, or the one that a PROXY header has told.
 	Peer netip.AddrPort
-	// Time is when the request was handled.
+	// Time is when the request was handled. Issued has it as a number.
 	Time time.Time
 
 	secure bool
@@ -52,6 +52,11 @@ func newFirstRequest(head []byte, addr netip.AddrPort, secure bool) firstRequest
 	return firstRequest(httpwire.AppendPacked(b, head))
 }
 
+// firstRequest packs the request in progress.
+func (h *HTTPConn) firstRequest(r *httpwire.Request) firstRequest {
+	return newFirstRequest(r.Head, h.RemoteAddr(), h.peer != nil && h.peer.Secure)
+}
+
 func (f firstRequest) handshake(trusted []netip.Prefix) *Handshake {
 	h := new(Handshake)
 	if f == "" {
@@ -77,6 +82,9 @@ func (h *Handshake) request() *httpwire.Request {
 	_ = httpwire.ParseHead([]byte(h.head), r)
 	return r
 }
+
+// Method is the request's method.
+func (h *Handshake) Method() string { return string(h.request().Method) }
 
 // URL is the request target as it was received.
 func (h *Handshake) URL() string { return string(h.request().Target) }
@@ -111,6 +119,9 @@ func unescape(s string) string {
 	}
 	return strings.ReplaceAll(s, "+", " ")
 }
+
+// Issued is Time in milliseconds since 1970, as the reference's handshake.issued.
+func (h *Handshake) Issued() int64 { return h.Time.UnixMilli() }
 
 // CrossDomain reports whether the request had an Origin header.
 func (h *Handshake) CrossDomain() bool { return h.Header("Origin") != "" }

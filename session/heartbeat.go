@@ -4,10 +4,10 @@ import "github.com/seed58c87869/siren/codec/eio"
 
 // schedulePing waits for the time of the next ping. In protocol 3 it is the client's, and overdue from then on.
 func (s *Session) schedulePing() {
-	cfg := &s.shard.engine.cfg
-	wait := cfg.PingInterval
+	t := s.tuning()
+	wait := t.PingInterval
 	if s.awaitPong = s.dialect.is(revision3); s.awaitPong {
-		wait += cfg.PingTimeout
+		wait = t.announced + t.PingTimeout // the client pings as it was told
 	}
 	s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(wait))
 }
@@ -51,8 +51,9 @@ func (s *Session) Expire(now int64) {
 	default:
 		s.awaitPong = true
 		// The time-out counts from the moment the ping was due, so that a late tick does not add up.
-		due := max(s.timer.When(), now-int64(s.shard.engine.cfg.PingTimeout)/2)
-		s.shard.loop.Wheel().Schedule(&s.timer, due+int64(s.shard.engine.cfg.PingTimeout))
+		timeout := int64(s.tuning().PingTimeout)
+		due := max(s.timer.When(), now-timeout/2)
+		s.shard.loop.Wheel().Schedule(&s.timer, due+timeout)
 		s.sendControl(eio.PingFrame)
 	}
 }

@@ -182,6 +182,7 @@ func (h *HTTPConn) fail(status int, reason string) {
 // Closed implements Receiver.
 func (h *HTTPConn) Closed(error) {
 	h.gone = true
+	delete(h.shard.noted, h)
 	h.shard.loop.Wheel().Cancel(&h.timer)
 	if h.cancel != nil {
 		h.cancel()
@@ -217,6 +218,7 @@ func (h *HTTPConn) Respond(r *httpwire.Response) {
 // send writes the bytes of an answer and goes on with the next request.
 func (h *HTTPConn) send(out []byte) {
 	h.turn++
+	delete(h.shard.noted, h)
 	h.cors, h.cancel, h.head = nil, nil, false
 	if !h.conn.Queue(out) {
 		// It is closing, or the answer is longer than it may hold; the session's packets are lost with it.

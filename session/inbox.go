@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Job is one piece of work of an Inbox. It must not panic.
+// Job is one piece of work of an Inbox. It must not panic, but may end its goroutine (runtime.Goexit).
 type Job interface{ Do() }
 
 // Inbox runs the jobs of one socket off the event loop: in order, one at a time, on a goroutine that exists only
@@ -96,14 +96,25 @@ func (w *inboxWork) push(j sized) {
 	w.bytes += j.bytes
 }
 
-// run works off the jobs.
-func (b *Inbox) run(running *atomic.Int64) {
-	if running != nil {
-		defer running.Add(-1)
-	}
-	for j, ok := b.next(0); ok; j, ok = b.next(j.bytes) {
+// run works off the jobs. A job may end the goroutine (runtime.Goexit): then the next one goes on.
+func (b *Inbox) run(running *atomic.Int64) { b.resume(running, 0) }
+
+// resume goes on when a job with that many bytes has run.
+func (b *Inbox) resume(running *atomic.Int64, ran int) {
+	finished := false
+	defer func() {
+		switch {
+		case !finished:
+			go b.resume(running, ran)
+		case running != nil:
+			running.Add(-1)
+		}
+	}()
+	for j, ok := b.next(ran); ok; j, ok = b.next(ran) {
+		ran = j.bytes
 		j.job.Do()
 	}
+	finished = true
 }
 
 // next takes the next job off, when one with that many bytes has run. At the end the inbox holds no memory.

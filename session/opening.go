@@ -2,14 +2,12 @@ package session
 
 import (
 	"bytes"
-	"context"
-	"errors"
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// opening is a handshake on its way. Immutable.
+// opening is a handshake on its way.
 type opening struct {
 	transport Transport
 	first     firstRequest
@@ -17,6 +15,9 @@ type opening struct {
 	supported bool
 	dialect   dialect
 	jsonp     jsonp
+	// tuned and sid are what hooks have given the session; nil and empty for the usual.
+	tuned *tuning
+	sid   string
 }
 
 // routeHandshake handles a request without a sid.
@@ -33,13 +34,13 @@ func (h *HTTPConn) routeHandshake(r *httpwire.Request, t *target) {
 		return
 	}
 	o := opening{
-		transport: t.transport, first: newFirstRequest(r.Head, h.RemoteAddr(), h.peer != nil && h.peer.Secure), key: r.Get("Sec-WebSocket-Key"),
+		transport: t.transport, first: h.firstRequest(r), key: r.Get("Sec-WebSocket-Key"),
 	}
 	if h.negotiate(r, &o); o.jsonp != 0 && !h.engine.cors.scripts(r.Get("Origin")) {
 		h.asker().refuse(h.shard, eio.Forbidden, "Origin not allowed")
 		return
 	}
-	if h.engine.cfg.Allow == nil || h.engine.closing.Load() {
+	if !h.engine.asks || h.engine.closing.Load() {
 		h.open(&o)
 		return
 	}
@@ -52,53 +53,9 @@ func (h *HTTPConn) refuseUpgrade() {
 	h.shard.stats.refuse(eio.BadRequest)
 	h.reply(h.turn, reply{
 		status: eio.BadRequest.Status(), contentType: typeJSON, name: "Sec-WebSocket-Version", value: wsVersion,
-		body: eio.AppendError(nil, eio.BadRequest, ""),
+		body: eio.AppendError(nil, eio.BadRequest, ""), fault: &fault{code: eio.BadRequest},
 	})
 }
-
-// ask runs the Allow hook in its own goroutine and goes on with its answer.
-func (h *HTTPConn) ask(o opening) {
-	ctx, cancel := context.WithCancel(context.Background())
-	h.cancel = cancel
-	running := h.engine.cfg.Running
-	if running != nil {
-		running.Add(1)
-	}
-	go func() {
-		if running != nil {
-			defer running.Add(-1)
-		}
-		err := h.engine.allow(ctx, o.first.handshake(h.engine.cfg.TrustedProxies))
-		h.shard.loop.PostFunc(func() {
-			cancel()
-			h.cancel = nil
-			if h.gone {
-				return
-			}
-			if err == nil {
-				h.open(&o)
-			} else {
-				var refusal Refusal
-				_ = errors.As(err, &refusal)
-				h.asker().refuse(h.shard, eio.Forbidden, string(refusal))
-			}
-			h.conn.Resume()
-		})
-	}()
-}
-
-// allow asks the hook; one that panics refuses.
-func (e *Engine) allow(ctx context.Context, hs *Handshake) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			e.hookPanics.Add(1)
-			err = errHookPanicked
-		}
-	}()
-	return e.cfg.Allow(ctx, hs)
-}
-
-var errHookPanicked = errors.New("session: the Allow hook panicked")
 
 // unavailable refuses a handshake that another server may take.
 func (h *HTTPConn) unavailable(why string) {
@@ -120,10 +77,16 @@ func (h *HTTPConn) open(o *opening) {
 		h.unavailable("Too many sessions")
 		return
 	}
-	cfg := &h.engine.cfg
-	s := h.shard.open(o.transport, o.first, o.dialect)
+	sid, ok := h.engine.newSID(o.sid, h.shard)
+	if !ok {
+		h.shard.stats.badSIDs.Add(1)
+		h.asker().refuseFor(h.shard, eio.BadRequest, "", errBadSID)
+		return
+	}
+	s := h.shard.open(sid, o)
+	t := s.tuning()
 	info := eio.OpenInfo{
-		SID: s.sid, PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, MaxPayload: cfg.MaxPayload,
+		SID: s.sid, PingInterval: t.PingInterval, PingTimeout: t.PingTimeout, MaxPayload: t.MaxPayload,
 	}
 	if o.transport == Polling {
 		h.openPolling(s, &info, o.jsonp)

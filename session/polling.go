@@ -26,6 +26,14 @@ func (p *pollState) push(f *eio.Frame) {
 	p.bytes += pollingBytes(f)
 }
 
+// push queues a packet on polling.
+func (s *Session) push(f *eio.Frame) {
+	if s.shard.engine.debug {
+		s.debugSent(f)
+	}
+	s.poll.push(f)
+}
+
 // pollingBytes is what a packet and its attachments take of a payload, with a separator each.
 func pollingBytes(f *eio.Frame) (n int) {
 	for ; f != nil; f = f.Next() {

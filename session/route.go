@@ -14,11 +14,14 @@ func (h *HTTPConn) route(r *httpwire.Request) {
 		h.fail(statusTooLarge, "Payload too large")
 		return
 	}
+	if t.kind > toPreflight {
+		h.note(r)
+	}
 	switch t.kind {
 	case toApp:
 		h.engine.app.Request(h, r)
 	case toPreflight:
-		h.reply(h.turn, reply{status: 204})
+		h.reply(h.turn, reply{status: h.engine.cors.status})
 	case toRefusal:
 		h.asker().refuse(h.shard, t.code, t.message)
 	case toHandshake:
@@ -64,6 +67,7 @@ func (h *HTTPConn) waitFor(t *target) {
 
 // routeSession handles a request with a sid.
 func (h *HTTPConn) routeSession(r *httpwire.Request, t *target) {
+	h.amend(r)
 	if t.upgrade {
 		h.requestUpgrade(r, t, bytes.Clone(r.Get("Sec-WebSocket-Key")))
 		return
@@ -123,6 +127,10 @@ func (sh *Shard) serve(a asker, s *Session, t Transport, kind requestKind, body 
 		s.releasePost(a.h)
 		s.abort(ReasonTransportError)
 		a.refuse(sh, eio.BadRequest, "")
+	case kind != kindOther && len(body) > s.tuning().MaxPayload:
+		// Nothing of it is handled, and the session goes on, as after a body over the limit of all.
+		s.releasePost(a.h)
+		a.answer(sh, reply{status: statusTooLarge, contentType: typeText, body: []byte("Payload too large")})
 	case kind != kindOther && s.state != stateOpen:
 		// What the client still has to say comes too late, and is no error.
 		s.releasePost(a.h)

@@ -33,7 +33,7 @@ func (s *Session) Send(f *eio.Frame, volatile bool) SendStatus {
 }
 
 func (s *Session) sendWebSocket(f *eio.Frame, volatile bool) SendStatus {
-	cfg := &s.shard.engine.cfg
+	cfg := s.tuning()
 	waiting := s.ws.out().QueuedBytes()
 	if volatile && waiting > cfg.VolatileBytes {
 		s.shard.stats.volatile.Add(1)
@@ -49,6 +49,9 @@ func (s *Session) sendWebSocket(f *eio.Frame, volatile bool) SendStatus {
 // queueWebSocket gives a packet of that size to the connection, which refuses only one that is longer than all it can
 // hold, or any when it is closing.
 func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
+	if s.shard.engine.debug {
+		s.debugSent(f)
+	}
 	for ; f != nil; f = f.Next() {
 		wire := f.WebSocket()
 		if s.dialect != 0 {
@@ -57,7 +60,7 @@ func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 		if s.ws.out().Queue(wire) {
 			continue
 		}
-		if size > s.shard.engine.cfg.QueueBytes {
+		if size > s.tuning().QueueBytes {
 			s.shard.stats.slow.Add(1)
 			s.doom(ReasonTransportError)
 			return DroppedFull
@@ -80,15 +83,15 @@ func (s *Session) endBehind() {
 // sendPolling adds a packet to what the next GET fetches. Only a client that waits for it this moment is ready for a
 // volatile one.
 func (s *Session) sendPolling(f *eio.Frame, volatile bool) SendStatus {
-	p, cfg := s.poll, &s.shard.engine.cfg
+	p, cfg := s.poll, s.tuning()
 	if volatile && (p.get.h == nil || len(p.queue) > 0) {
 		s.shard.stats.volatile.Add(1)
 		return DroppedVolatile
 	}
-	if len(p.queue) > 0 && (p.bytes+pollingBytes(f) > cfg.QueueBytes || len(p.queue) >= cfg.QueueFrames) {
+	if len(p.queue) > 0 && (p.bytes+pollingBytes(f) > cfg.QueueBytes || len(p.queue) >= s.shard.engine.cfg.QueueFrames) {
 		return s.full()
 	}
-	p.push(f)
+	s.push(f)
 	if p.get.h != nil {
 		s.shard.flushLater(s)
 	}
@@ -97,7 +100,7 @@ func (s *Session) sendPolling(f *eio.Frame, volatile bool) SendStatus {
 
 // full is the policy for a queue that cannot take one more packet.
 func (s *Session) full() SendStatus {
-	if s.shard.engine.cfg.OnFull == DropNewest {
+	if s.tuning().OnFull == DropNewest {
 		s.shard.stats.full.Add(1)
 		return DroppedFull
 	}
@@ -115,7 +118,7 @@ func (s *Session) doom(reason Reason) {
 // sendControl queues a packet of the protocol itself, whatever waits: there is never more than one.
 func (s *Session) sendControl(f *eio.Frame) {
 	if s.ws == nil {
-		s.poll.push(f)
+		s.push(f)
 		s.shard.flushLater(s)
 		return
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/seed58c87869/siren/codec/eio"
@@ -32,8 +33,10 @@ type Session struct {
 	// upgrade is set while a WebSocket probes.
 	upgrade *upgrade
 	// timer is the only one: for the next ping, its pong, or the end of a closing session.
-	timer     wheel.Timer
-	kind      atomic.Uint32 // a Transport, and kind3 in protocol 3; written by the home loop
+	timer wheel.Timer
+	// tuned are settings of its own; nil for most. Safe for concurrent use.
+	tuned     atomic.Pointer[tuning]
+	kind      atomic.Uint32 // a Transport, kind3 in protocol 3, kindOver at the end; written by the home loop
 	state     state
 	reason    Reason // of the end
 	awaitPong bool
@@ -52,23 +55,35 @@ func (s *Session) Handshake() *Handshake {
 func (s *Session) Shard() *Shard { return s.shard }
 
 // Transport is the transport in use now. Safe for concurrent use.
-func (s *Session) Transport() Transport { return Transport(s.kind.Load() &^ kind3) }
+func (s *Session) Transport() Transport { return Transport(s.kind.Load() & kindTransport) }
 
-// kind3 marks protocol 3 in Session.kind, which anybody may read.
-const kind3 = 1 << 8
+// What Session.kind, which anybody may read, tells besides the transport.
+const (
+	kindTransport = 1<<8 - 1
+	// kind3 marks protocol 3.
+	kind3 = 1 << 8
+	// kindOver marks a session that is over for the application.
+	kindOver = 1 << 9
+)
 
 // setTransport notes the transport in use.
 func (s *Session) setTransport(t Transport) {
-	kind := uint32(t)
+	kind := uint32(t) | s.kind.Load()&kindOver
 	if s.dialect.is(revision3) {
 		kind |= kind3
 	}
 	s.kind.Store(kind)
 }
 
+// Open reports whether the session is not over yet. Safe for concurrent use.
+func (s *Session) Open() bool { return s.kind.Load()&kindOver == 0 }
+
 // begin lets the application know the session. It may end it at once, or panic; then no session stays behind.
 func (s *Session) begin() {
 	defer s.endOnPanic()
+	if s.shard.engine.debug {
+		s.debugLog("open", slog.Int("protocol", s.Protocol()))
+	}
 	c := s.shard.engine.app.Open(s)
 	if s.state >= stateClosing {
 		c.Closed(s.reason)
@@ -103,8 +118,8 @@ func (s *Session) Close(reason Reason) {
 			s.dropUpgrade() // after the probe the client has paused its polling, and gets the rest on the WebSocket
 		}
 		// A client that is there asks again at once; one that is gone would not be missed later than by its heartbeat.
-		cfg := &s.shard.engine.cfg
-		s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(min(cfg.CloseTimeout, cfg.PingInterval+cfg.PingTimeout)))
+		t := s.tuning()
+		s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(min(s.shard.engine.cfg.CloseTimeout, t.PingInterval+t.PingTimeout)))
 		s.servePoll()
 	}
 	if c != nil {
@@ -142,6 +157,10 @@ func (s *Session) finish(reason Reason) Client {
 		reason = ReasonForcedClose
 	}
 	s.state, s.reason = stateClosing, reason
+	s.kind.Or(kindOver)
+	if s.shard.engine.debug {
+		s.debugLog("closed", slog.String("reason", reason.String()))
+	}
 	s.shard.loop.Wheel().Cancel(&s.timer)
 	s.shard.stats.closed[reason].Add(1)
 	c := s.client
@@ -153,6 +172,9 @@ func (s *Session) finish(reason Reason) Client {
 func (s *Session) receive(p eio.Packet) {
 	if s.state != stateOpen {
 		return
+	}
+	if s.shard.engine.debug {
+		s.debugReceived(&p)
 	}
 	switch p.Type {
 	case eio.Message:

@@ -3,7 +3,6 @@ package session
 import (
 	"sync/atomic"
 
-	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/codec/wsframe"
 )
@@ -26,6 +25,8 @@ type Shard struct {
 	flushable   []*Session
 	flushPosted bool
 	flushFn     func()
+	// noted are the requests in progress, by connection; nil unless Config.OnConnectionError wants to know them.
+	noted map[*HTTPConn]firstRequest
 
 	count atomic.Int64
 	stats counters
@@ -37,6 +38,9 @@ const scratchKeep = 256 << 10
 func newShard(e *Engine, l Loop) *Shard {
 	sh := &Shard{engine: e, loop: l, index: l.Index(), sessions: make(map[string]*Session)}
 	sh.flushFn = sh.flushPolls
+	if e.cfg.OnConnectionError != nil {
+		sh.noted = make(map[*HTTPConn]firstRequest)
+	}
 	return sh
 }
 
@@ -46,10 +50,11 @@ func (sh *Shard) Index() int { return sh.index }
 // Loop is the shard's event loop. Immutable.
 func (sh *Shard) Loop() Loop { return sh.loop }
 
-// open makes a session. Its transport is the caller's to give it, and the application's Client.
-func (sh *Shard) open(t Transport, first firstRequest, d dialect) *Session {
-	s := &Session{shard: sh, sid: eio.NewSID(sh.loop.Index()), first: first, dialect: d}
-	s.setTransport(t)
+// open makes a session, whose id is claimed. Its transport is the caller's to give it, and the application's Client.
+func (sh *Shard) open(sid string, o *opening) *Session {
+	s := &Session{shard: sh, sid: sid, first: o.first, dialect: o.dialect}
+	s.setTransport(o.transport)
+	s.tuned.Store(o.tuned)
 	s.timer.Init(s)
 	sh.sessions[s.sid] = s
 	sh.count.Add(1)
@@ -72,6 +77,9 @@ func (sh *Shard) find(sid string) *Session {
 func (sh *Shard) forget(s *Session) {
 	if _, ok := sh.sessions[s.sid]; ok {
 		delete(sh.sessions, s.sid)
+		if sh.engine.sids != nil {
+			sh.engine.sids.release(s.sid)
+		}
 		sh.count.Add(-1)
 	}
 }

@@ -84,6 +84,9 @@ func (e *Engine) ownPath(path []byte) bool {
 
 // homeOf is the shard that a session id names; nil when no id of ours looks like that.
 func (e *Engine) homeOf(sid []byte) *Shard {
+	if e.sids != nil {
+		return e.sids.home(sid)
+	}
 	i, ok := eio.ShardOf(sid)
 	if !ok || i >= len(e.shards) {
 		return nil

@@ -170,6 +170,9 @@ func (s *Session) completeUpgrade() {
 	}
 	s.setTransport(WebSocket)
 	s.dialect = s.dialect.carriedBy(u)
+	if s.shard.engine.debug {
+		s.debugLog("upgraded")
+	}
 	s.ws, s.poll = u.ws, nil
 	s.shard.stats.upgraded.Add(1)
 	for _, f := range p.queue {
@@ -188,6 +191,9 @@ func (s *Session) completeUpgrade() {
 // failUpgrade closes the WebSocket that probes; polling goes on, and a new upgrade may come.
 func (s *Session) failUpgrade() {
 	s.shard.stats.upgradeFailed.Add(1)
+	if s.shard.engine.debug {
+		s.debugLog("upgrade failed")
+	}
 	s.dropUpgrade()
 	s.servePoll()
 }

@@ -74,6 +74,7 @@ func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, key []byte, extra []
 	h.last = false
 	h.home, h.cancel = nil, nil
 	h.shard.loop.Wheel().Cancel(&h.timer)
+	delete(h.shard.noted, h)
 	w := &wsConn{session: s, conn: h.conn}
 	switch {
 	case home != h.shard:
@@ -91,9 +92,12 @@ func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, key []byte, extra []
 // Receive implements Receiver.
 func (w *wsConn) Receive(data []byte) (n, need int) {
 	shard := w.shard()
-	msg := &shard.msg
+	msg, limits := &shard.msg, &shard.engine.ws
+	if w.foreign == nil {
+		limits = &w.session.tuning().ws
+	}
 	for n < len(data) && !w.deaf {
-		used, err := w.reader.Next(data[n:], &shard.engine.ws, msg)
+		used, err := w.reader.Next(data[n:], limits, msg)
 		if err != nil {
 			w.violation(err)
 			break
@@ -191,6 +195,12 @@ func (w *wsConn) lost(reason Reason) {
 func (w *wsConn) deliver(data []byte, binary bool) {
 	s := w.session
 	if s == nil || w.gone {
+		return
+	}
+	if len(data) > s.tuning().MaxPayload { // the connection's loop knows the limit of all alone
+		w.out().Queue(wsframe.AppendClose(nil, ws.StatusMessageTooBig, ""))
+		w.out().CloseAfterFlush()
+		w.lost(ReasonTransportError)
 		return
 	}
 	p := eio.Packet{Type: eio.Message, Binary: true, Data: data}

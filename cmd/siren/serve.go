@@ -17,12 +17,6 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// The protocol revisions that the server speaks, for the start-up log line.
-const (
-	engineProtocol = 4
-	socketProtocol = 5
-)
-
 // Defaults of the flags of serve; those of the protocol are the reference server's.
 const (
 	defaultAddr         = "tcp://:3000"
@@ -217,16 +211,19 @@ func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
 	}
 	serveBroadcast(srv.Of("/"))
 	addrs := listenAddrs(f.addrs)
-	log.Info("siren starting", "version", buildVersion(), "go", runtime.Version(),
-		"engine.io", engineProtocol, "socket.io", socketProtocol,
-		"addr", strings.Join(addrs, ","), "loops", loops, "descriptors", descriptors, "demo", !f.noDemo)
-	stopLogging := context.AfterFunc(ctx, func() { log.Info("siren stopping", "cause", context.Cause(ctx)) })
-	defer stopLogging()
-	if err := srv.ListenAndServe(ctx, addrs...); err != nil {
+	if err := srv.Listen(addrs...); err != nil {
 		return listenError(err, addrs)
 	}
-	if ctx.Err() == nil {
-		return errors.New("the event loops ended by themselves")
+	// The server has told its version and what it listens on.
+	log.Info("siren serves", "go", runtime.Version(), "descriptors", descriptors, "demo", !f.noDemo)
+	select {
+	case <-srv.Done():
+		return srv.Wait()
+	case <-ctx.Done():
+	}
+	log.Info("siren stopping", "cause", context.Cause(ctx))
+	if err := srv.Close(); err != nil {
+		return err
 	}
 	log.Info("siren stopped")
 	return nil

@@ -10,8 +10,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seed58c87869/siren/server"
 )
 
 func TestServeRefusesFlags(t *testing.T) {
@@ -89,9 +92,17 @@ func TestServeDefaults(t *testing.T) {
 // S34, and a clean end that clients are told of.
 func TestServeStartAndStop(t *testing.T) {
 	n := startNode(t, "--loops", "1")
+	for end := time.Now().Add(patience); !strings.Contains(n.logs.String(), "siren serves"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the log does not say that it serves:\n%s", n.logs)
+		}
+	}
+	if text := n.logs.String(); strings.Index(text, "siren serves") < strings.Index(text, "msg=listening") || strings.Count(text, "version=") != 1 {
+		t.Errorf("it says so before it listens, or has not one version:\n%s", text)
+	}
 	for _, part := range []string{
-		"siren starting", "version=" + buildVersion(), "go=" + runtime.Version(), "engine.io=4", "socket.io=5",
-		"loops=1", "descriptors=", "addr=",
+		"siren serves", "go=" + runtime.Version(), "node.version=" + server.Version, "node.engineio=4", "node.socketio=5",
+		"node.loops=1", "descriptors=", "node.addr=",
 	} {
 		if !strings.Contains(n.logs.String(), part) {
 			t.Errorf("the log has no %q:\n%s", part, n.logs)

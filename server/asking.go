@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"slices"
+
+	"github.com/seed58c87869/siren/session"
+)
+
+// asking are the namespaces that a client wants to join and that parents are being asked for. It exists only while
+// there are any. Loop-owned, but for ctx and the inbox.
+type asking struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	inbox  session.Inbox
+	names  []string
+}
+
+// ask asks the parents for the namespace of a CONNECT packet.
+func (c *client) ask(name, auth string) {
+	if c.asking == nil {
+		c.asking = new(asking)
+		c.asking.ctx, c.asking.cancel = context.WithCancelCause(context.Background())
+	}
+	q := &question{c: c, a: c.asking, name: name, auth: auth}
+	c.asking.names = append(c.asking.names, q.name)
+	c.asking.inbox.PutAlways(q, &c.srv.inbox)
+}
+
+// asks reports whether the client waits for that namespace.
+func (c *client) asks(ns []byte) bool {
+	return c.asking != nil && slices.Contains(c.asking.names, string(ns))
+}
+
+// joining is the number of namespaces that the client has joined, or wants to.
+func (c *client) joining() int {
+	if c.asking != nil {
+		return c.sockets.len() + len(c.asking.names)
+	}
+	return c.sockets.len()
+}
+
+// stopAsking is the end of the client.
+func (c *client) stopAsking(cause error) {
+	if c.asking != nil {
+		c.asking.cancel(cause)
+		c.asking = nil
+	}
+}
+
+// question is one namespace as the work of asking for it, and then the answer on its way to the loop. It belongs to one
+// of the two at a time.
+type question struct {
+	c          *client
+	a          *asking
+	name, auth string
+	ns         *Namespace
+	full       bool
+}
+
+// Do implements session.Job. It answers whatever becomes of the function that is asked.
+func (q *question) Do() {
+	defer func() { q.c.loop().Post(q) }()
+	var auth Raw
+	if q.auth != "" {
+		auth.JSON = []byte(q.auth)
+	}
+	q.ns, q.full = q.c.srv.dynamic.find(q.a.ctx, q.name, auth)
+}
+
+// Run implements task. The client may have gone meanwhile.
+func (q *question) Run(int) {
+	c := q.c
+	if c.asking != q.a {
+		if q.ns != nil {
+			c.srv.dynamic.drop(q.ns)
+		}
+		return
+	}
+	i := slices.Index(q.a.names, q.name)
+	if q.a.names = slices.Delete(q.a.names, i, i+1); len(q.a.names) == 0 {
+		c.stopAsking(nil)
+	}
+	switch {
+	case q.ns != nil:
+		c.beginSocket(q.ns, q.auth)
+	case q.full:
+		c.send(c.refusal(q.name, namespacesFull))
+	default:
+		c.send(c.srv.enc.connectError(q.name, invalidNamespace))
+	}
+}

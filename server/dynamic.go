@@ -1,0 +1,195 @@
+package server
+
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+)
+
+// child is what a namespace has besides that a parent made. Its fields but the first two are guarded by dynamics.mu.
+type child struct {
+	parent *ParentNamespace // immutable
+	ns     *Namespace       // immutable
+	// users are the sockets that are there, or on their way, and those whose disconnect handlers run.
+	users int
+	// kept: the application has asked for it by name, and may hold it.
+	kept bool
+	// gone: it is no namespace of the server any more.
+	gone bool
+	// place is where it stands among the children without users; nil when it does not.
+	place *list.Element
+}
+
+// dynamics keeps account of the namespaces that clients made. Safe for concurrent use.
+type dynamics struct {
+	srv *Server
+	// parents are an immutable list, which changes replace.
+	parents atomic.Pointer[[]*ParentNamespace]
+
+	mu sync.Mutex // guards what follows, and children; it comes before Server.mu and the locks of registries
+	// count is the number of children, idle those without users and not kept, the one longest so at the front.
+	count int
+	idle  list.List
+}
+
+func (d *dynamics) addParent(p *ParentNamespace) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := with(d.all(), p)
+	d.parents.Store(&all)
+}
+
+func (d *dynamics) all() []*ParentNamespace {
+	if p := d.parents.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// hold makes sure that a namespace stays while somebody connects to it. It is false when it has gone already.
+func (d *dynamics) hold(ns *Namespace) bool {
+	if ns.child == nil {
+		return true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.use(ns.child)
+}
+
+// use is hold with the lock held.
+func (d *dynamics) use(c *child) bool {
+	if c.gone {
+		return false
+	}
+	c.users++
+	d.busy(c)
+	return true
+}
+
+func (d *dynamics) busy(c *child) {
+	if c.place != nil {
+		d.idle.Remove(c.place)
+		c.place = nil
+	}
+}
+
+// keep makes sure that a namespace stays for good. It is false when it has gone already.
+func (d *dynamics) keep(ns *Namespace) bool {
+	if ns.child == nil {
+		return true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := ns.child
+	if c.gone {
+		return false
+	}
+	c.kept = true
+	d.busy(c)
+	return true
+}
+
+// drop is the end of what hold began.
+func (d *dynamics) drop(ns *Namespace) {
+	c := ns.child
+	if c == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c.users--; c.users > 0 || c.kept {
+		return
+	}
+	if d.srv.cfg.CleanupEmptyChildNamespaces {
+		d.remove(c)
+		return
+	}
+	c.place = d.idle.PushBack(c)
+}
+
+// remove takes a child without users away. Called with the lock held.
+func (d *dynamics) remove(c *child) {
+	d.busy(c)
+	c.gone = true
+	d.count--
+	d.srv.mu.Lock()
+	delete(d.srv.spaces, c.ns.name)
+	d.srv.mu.Unlock()
+	c.parent.disown(c.ns)
+}
+
+// claim is the namespace of that name, held: the parent's child, or what has come to be in the meantime. It is nil when
+// there is no room for another child.
+func (d *dynamics) claim(p *ParentNamespace, name string) *Namespace {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	srv := d.srv
+	srv.mu.RLock()
+	ns := srv.spaces[name]
+	srv.mu.RUnlock()
+	if ns != nil {
+		if ns.child != nil {
+			d.use(ns.child) // children go with the lock held: this one has not
+		}
+		return ns
+	}
+	if d.count >= srv.cfg.MaxDynamicNamespaces {
+		oldest := d.idle.Front()
+		if oldest == nil {
+			return nil
+		}
+		d.remove(oldest.Value.(*child))
+	}
+	ns = newChild(p, name)
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if made := srv.spaces[name]; made != nil {
+		return made // the application's: children are made with d's lock held
+	}
+	srv.spaces[name] = ns
+	p.adopt(ns)
+	ns.child.users = 1
+	d.count++
+	return ns
+}
+
+// find asks the parents for a namespace, off the loop. The namespace is held; it is nil when nobody takes the name, or
+// when there is no room, which full tells.
+func (d *dynamics) find(ctx context.Context, name string, auth Raw) (ns *Namespace, full bool) {
+	for _, p := range d.all() {
+		if ctx.Err() != nil {
+			return nil, false
+		}
+		if !p.takes(ctx, name, auth) {
+			continue
+		}
+		if ns = d.claim(p, name); ns == nil {
+			d.srv.stats.namespacesFull.Add(1)
+			d.srv.sio.Warn("no room for another dynamic namespace", "ns", name, "limit", d.srv.cfg.MaxDynamicNamespaces)
+		}
+		return ns, ns == nil
+	}
+	return nil, false
+}
+
+// takes asks the application; a function that panics, or ends its goroutine, takes nothing.
+func (p *ParentNamespace) takes(ctx context.Context, name string, auth Raw) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			ok = false
+			p.srv.stats.panics.Add(1)
+			p.srv.sio.Error("the function of a parent namespace panicked", "ns", name, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		}
+	}()
+	return p.match(ctx, name, auth)
+}
+
+// len is the number of children.
+func (d *dynamics) len() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.count
+}

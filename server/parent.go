@@ -1,0 +1,123 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"regexp"
+)
+
+// ParentNamespace stands for all namespaces whose names its function takes. The first client that connects to such a
+// name makes the namespace, a child, which has everything that is registered with the parent: what is added to the
+// parent later, or taken back, holds for the children that are there as well. What a child is given besides comes
+// after the parent's. Safe for concurrent use.
+type ParentNamespace struct {
+	registry
+	match func(ctx context.Context, name string, auth Raw) bool
+}
+
+// OfFunc makes a parent for the namespaces whose names match takes. When a client connects to a namespace that there
+// is not, the parents are asked in the order they were made, off the event loop and in the order of the client's
+// connects; auth is the payload of its CONNECT, without JSON when there was none; ctx ends with the connection. Once a
+// child is there, clients are connected to it without asking: whether a client may join is for the middleware to say.
+// A function that panics takes nothing. A name has at most 512 bytes.
+func (srv *Server) OfFunc(match func(ctx context.Context, name string, auth Raw) bool) *ParentNamespace {
+	p := &ParentNamespace{match: match}
+	p.init(srv, "dynamic")
+	srv.dynamic.addParent(p)
+	return p
+}
+
+// OfRegexp is OfFunc for the names that the expression matches; bind it to both ends (^ and $) to mean whole names.
+func (srv *Server) OfRegexp(names *regexp.Regexp) *ParentNamespace {
+	return srv.OfFunc(func(_ context.Context, name string, _ Raw) bool { return names.MatchString(name) })
+}
+
+// Children are the parent's namespaces that there are now, in no order.
+func (p *ParentNamespace) Children() []*Namespace {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make([]*Namespace, 0, len(p.heirs))
+	for ns := range p.heirs {
+		out = append(out, ns)
+	}
+	return out
+}
+
+// Emit broadcasts an event to all sockets of all children; see ParentOperator.Emit.
+func (p *ParentNamespace) Emit(event string, args ...any) (int, error) {
+	return p.all().Emit(event, args...)
+}
+
+// Send broadcasts a prepared event to all sockets of all children.
+func (p *ParentNamespace) Send(e *Prepared) (int, error) { return p.all().Send(e) }
+
+func (p *ParentNamespace) all() ParentOperator { return ParentOperator{parent: p} }
+
+// To aims at the sockets in any of the rooms, of each child its own.
+func (p *ParentNamespace) To(rooms ...string) ParentOperator { return p.all().To(rooms...) }
+
+// In is To.
+func (p *ParentNamespace) In(rooms ...string) ParentOperator { return p.To(rooms...) }
+
+// Except aims at all sockets but those in any of the rooms.
+func (p *ParentNamespace) Except(rooms ...string) ParentOperator { return p.all().Except(rooms...) }
+
+// Volatile aims at all sockets that can take the event at once.
+func (p *ParentNamespace) Volatile() ParentOperator { return p.all().Volatile() }
+
+// Local aims at all sockets of this node.
+func (p *ParentNamespace) Local() ParentOperator { return p.all().Local() }
+
+// ParentOperator says whom a broadcast to all children is for, as an Operator does for one namespace. An immutable
+// value, safe to share and to keep.
+type ParentOperator struct {
+	parent *ParentNamespace
+	// op has no namespace: it is that of each child in turn.
+	op Operator
+}
+
+// To is Operator.To.
+func (o ParentOperator) To(rooms ...string) ParentOperator { return o.with(o.op.To(rooms...)) }
+
+// In is To.
+func (o ParentOperator) In(rooms ...string) ParentOperator { return o.To(rooms...) }
+
+// Except is Operator.Except.
+func (o ParentOperator) Except(rooms ...string) ParentOperator { return o.with(o.op.Except(rooms...)) }
+
+// Volatile is Operator.Volatile.
+func (o ParentOperator) Volatile() ParentOperator { return o.with(o.op.Volatile()) }
+
+// Local is Operator.Local.
+func (o ParentOperator) Local() ParentOperator { return o.with(o.op.Local()) }
+
+func (o ParentOperator) with(op Operator) ParentOperator {
+	o.op = op
+	return o
+}
+
+// Emit broadcasts an event to the children that there are. Its arguments are encoded once. The result is the sum of
+// what Operator.Emit counts. Errors: ErrReserved and ErrEncode, when nobody gets it; else those of the children that
+// it could not be sent to, joined: the others have it.
+func (o ParentOperator) Emit(event string, args ...any) (int, error) {
+	e, err := o.parent.srv.Prepare(event, args...)
+	if err != nil {
+		return 0, err
+	}
+	return o.Send(e)
+}
+
+// Send broadcasts a prepared event, as Emit does.
+func (o ParentOperator) Send(e *Prepared) (n int, err error) {
+	var errs []error
+	for _, ns := range o.parent.Children() {
+		op := o.op
+		op.ns = ns
+		sent, err := op.Send(e)
+		n += sent
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return n, errors.Join(errs...)
+}

@@ -1,0 +1,278 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed58c87869/siren/codec/sio"
+)
+
+// Middleware runs before a socket is connected, off the event loop. An error refuses the connection with
+// CONNECT_ERROR; see Refuse.
+type Middleware func(ctx context.Context, s *Socket) error
+
+// Handlers is what event handlers are registered with: a Namespace, a ParentNamespace or a Socket. Of several
+// handlers for one event a socket's own comes first, then its namespace's, then that of the namespace's parent.
+type Handlers interface {
+	On(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration
+	Once(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration
+	Off(event string)
+
+	handle(event string, call func(ctx context.Context, m *Message) error, opts []HandlerOption) Registration
+}
+
+// Space is a Namespace or a ParentNamespace, for what is registered with either. Safe for concurrent use.
+type Space interface {
+	Handlers
+	Use(m Middleware) Registration
+	UsePacket(fn func(ctx context.Context, m *Message) error) Registration
+	OnConnect(fn func(ctx context.Context, s *Socket) error) Registration
+	OnDisconnecting(fn func(s *Socket, r Reason)) Registration
+	OnDisconnect(fn func(s *Socket, r Reason)) Registration
+	OnError(fn func(s *Socket, event string, err error)) Registration
+	OnAny(fn func(ctx context.Context, m *Message)) Registration
+	OnAnyOutgoing(fn func(s *Socket, event string, args []any)) Registration
+	Configure(c NamespaceConfig) error
+}
+
+var (
+	_ Space    = (*Namespace)(nil)
+	_ Space    = (*ParentNamespace)(nil)
+	_ Handlers = (*Socket)(nil)
+)
+
+// Registration is what became of registering a handler, a listener or a middleware. Immutable, safe for concurrent
+// use; the zero value is of nothing.
+type Registration struct{ remove func() }
+
+// Remove takes back what was registered; it holds for what comes after. Twice is harmless.
+func (r Registration) Remove() {
+	if r.remove != nil {
+		r.remove()
+	}
+}
+
+// hooks is everything that holds for the sockets of a namespace. Immutable; changes replace it.
+type hooks struct {
+	use           []Middleware
+	connect       []func(ctx context.Context, s *Socket) error
+	disconnecting []func(s *Socket, r Reason)
+	disconnect    []func(s *Socket, r Reason)
+	handlerTable
+	any         []func(ctx context.Context, m *Message)
+	anyOutgoing []func(s *Socket, event string, args []any)
+	packet      []func(ctx context.Context, m *Message) error
+	failed      []func(s *Socket, event string, err error)
+	// settings are the namespace's; never nil.
+	settings *settings
+}
+
+// registry keeps what was registered with a namespace, or with a parent of namespaces. Safe for concurrent use. Its
+// hooks are made anew from all that was registered whenever that changes, which is seldom; reading them is one load.
+type registry struct {
+	srv  *Server
+	name string
+	// hooks are what holds: what was inherited, and then what is the registry's own.
+	hooks atomic.Pointer[hooks]
+
+	mu sync.Mutex // guards what follows. A parent's is held while its children's are taken
+	// own is in the order of registration. Immutable slices, which changes replace; so are inherited ones.
+	own, inherited []*edit
+	// heirs are the namespaces that inherit; nil in a namespace.
+	heirs map[*Namespace]struct{}
+}
+
+// edit is one thing that was registered. Immutable; its address is its identity.
+type edit struct {
+	kind editKind
+	// event is the name of editHandler and editOnce.
+	event string
+	apply func(h *hooks)
+}
+
+type editKind uint8
+
+const (
+	editHook editKind = iota
+	editOnce
+	// Of the following there is one: a later one takes the place of an earlier one, of the same event.
+	editHandler
+	editSettings
+)
+
+// replaces reports whether e takes the place of an older edit.
+func (e *edit) replaces(old *edit) bool {
+	return e.kind >= editHandler && e.kind == old.kind && e.event == old.event
+}
+
+func (r *registry) init(srv *Server, name string) {
+	r.srv, r.name = srv, name
+	r.hooks.Store(srv.build(nil))
+}
+
+// build makes hooks of what was registered.
+func (srv *Server) build(edits []*edit) *hooks {
+	h := &hooks{settings: &srv.settings, handlerTable: handlerTable{events: map[string]*handler{}}}
+	for _, e := range edits {
+		e.apply(h)
+	}
+	return h
+}
+
+// change registers something that changes the hooks: edit is called now, and whenever they are made anew.
+func (r *registry) change(apply func(h *hooks)) Registration { return r.add(&edit{apply: apply}) }
+
+func (r *registry) add(e *edit) Registration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	own := make([]*edit, 0, len(r.own)+1)
+	for _, old := range r.own {
+		if !e.replaces(old) {
+			own = append(own, old)
+		}
+	}
+	r.own = append(own, e)
+	r.rebuild()
+	return Registration{func() { r.drop(func(x *edit) bool { return x == e }) }}
+}
+
+// drop takes back what is the registry's own, as far as gone says so.
+func (r *registry) drop(gone func(e *edit) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if kept := slices.DeleteFunc(slices.Clone(r.own), gone); len(kept) != len(r.own) {
+		r.own = kept
+		r.rebuild()
+	}
+}
+
+// rebuild makes the hooks anew, and those of all that inherit. Called with the lock held.
+func (r *registry) rebuild() {
+	r.hooks.Store(r.srv.build(slices.Concat(r.inherited, r.own)))
+	for ns := range r.heirs {
+		ns.inherit(r.own, r.hooks.Load())
+	}
+}
+
+// inherit takes over what a parent has, and the hooks that the parent made of it: a child without anything of its own
+// shares them.
+func (r *registry) inherit(edits []*edit, made *hooks) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inherited = edits
+	if len(r.own) == 0 {
+		r.hooks.Store(made)
+		return
+	}
+	r.rebuild()
+}
+
+// adopt makes a namespace an heir.
+func (r *registry) adopt(ns *Namespace) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.heirs == nil {
+		r.heirs = make(map[*Namespace]struct{})
+	}
+	r.heirs[ns] = struct{}{}
+	ns.inherit(r.own, r.hooks.Load())
+}
+
+// disown is the end of a child.
+func (r *registry) disown(ns *Namespace) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.heirs, ns)
+}
+
+// with appends to a copy, so that older hooks keep their slices.
+func with[T any](list []T, v T) []T { return append(list[:len(list):len(list)], v) }
+
+// Use adds a middleware. They run in the order they were added.
+func (r *registry) Use(m Middleware) Registration {
+	return r.change(func(h *hooks) { h.use = with(h.use, m) })
+}
+
+// OnConnect adds a handler that runs, off the event loop, when a socket is about to be connected: after the
+// middleware and before the CONNECT packet. An error refuses the connection; what the handler emits reaches the
+// client after its CONNECT packet.
+func (r *registry) OnConnect(fn func(ctx context.Context, s *Socket) error) Registration {
+	return r.change(func(h *hooks) { h.connect = with(h.connect, fn) })
+}
+
+// OnDisconnecting adds a handler that runs before those of OnDisconnect, with Rooms as they were.
+func (r *registry) OnDisconnecting(fn func(s *Socket, r Reason)) Registration {
+	return r.change(func(h *hooks) { h.disconnecting = with(h.disconnecting, fn) })
+}
+
+// OnDisconnect adds a handler that runs once for each socket whose connect handlers all passed, after the events
+// that came before its end. The socket is in no room any more as far as broadcasts go; Rooms still tells where it was.
+func (r *registry) OnDisconnect(fn func(s *Socket, r Reason)) Registration {
+	return r.change(func(h *hooks) { h.disconnect = with(h.disconnect, fn) })
+}
+
+// OnError adds a hook for the errors, those of Refuse included, and the panics of handlers. The event is "connection"
+// for middleware and connect handlers and "disconnect" for disconnect handlers. It runs where the handler ran.
+func (r *registry) OnError(fn func(s *Socket, event string, err error)) Registration {
+	return r.change(func(h *hooks) { h.failed = with(h.failed, fn) })
+}
+
+// OnAny adds a listener for all incoming events, before packet middleware and handlers.
+func (r *registry) OnAny(fn func(ctx context.Context, m *Message)) Registration {
+	return r.change(func(h *hooks) { h.any = with(h.any, fn) })
+}
+
+// OnAnyOutgoing adds a listener for the events emitted to one socket by its own Emit; acknowledgements are no events
+// and broadcasts are not listened to. It runs on the emitting goroutine; a panic in it is counted and logged.
+func (r *registry) OnAnyOutgoing(fn func(s *Socket, event string, args []any)) Registration {
+	return r.change(func(h *hooks) { h.anyOutgoing = with(h.anyOutgoing, fn) })
+}
+
+// UsePacket adds a middleware for incoming events: an error keeps the event from its handler, and goes to OnError
+// and, if the client asked for one, into the acknowledgement.
+func (r *registry) UsePacket(fn func(ctx context.Context, m *Message) error) Registration {
+	return r.change(func(h *hooks) { h.packet = with(h.packet, fn) })
+}
+
+// On sets the handler of an event, in place of the one before. It gets the raw message, and acknowledges it itself,
+// now or later. Event names that Socket.IO uses itself never come; one is logged.
+func (r *registry) On(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration {
+	return r.handle(event, raw(fn), opts)
+}
+
+// Once adds a handler for the next such event alone, whichever socket sends it; it is taken in place of the handler
+// of On, and gone before it runs. Several are taken in the order they were added. See Socket.Once for the next event
+// of one socket.
+func (r *registry) Once(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration {
+	return r.handle(event, raw(fn), append(slices.Clone(opts), once))
+}
+
+// Off removes the handlers of an event, those of Once included. What a child namespace has from its parent stays.
+func (r *registry) Off(event string) {
+	r.drop(func(e *edit) bool { return (e.kind == editHandler || e.kind == editOnce) && e.event == event })
+}
+
+// raw is a handler that acknowledges by itself.
+func raw(fn func(ctx context.Context, m *Message)) func(ctx context.Context, m *Message) error {
+	return func(ctx context.Context, m *Message) error {
+		fn(ctx, m)
+		return nil
+	}
+}
+
+// handle implements Handlers.
+func (r *registry) handle(event string, call func(ctx context.Context, m *Message) error, opts []HandlerOption) Registration {
+	if sio.Reserved(event) {
+		r.srv.sio.Warn("a handler for a reserved event name never runs", "ns", r.name, "event", event)
+	}
+	hd := newHandler(event, call, opts)
+	kind := editHandler
+	if hd.once != nil {
+		kind = editOnce
+	}
+	reg := r.add(&edit{kind, event, func(h *hooks) { h.put(hd) }})
+	hd.spent(reg)
+	return reg
+}

@@ -1,0 +1,133 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/seed58c87869/siren/codec/eio"
+)
+
+// asked is a handshake while the hooks have it, in a goroutine of their own. They may block there.
+type asked struct {
+	opening
+	// fields are the header fields of the answer.
+	fields []string
+	err    error
+}
+
+var (
+	errHookFailed = errors.New("session: a hook panicked, or ended its goroutine")
+	errBadSID     = errors.New("session: the id cannot be used, or is in use")
+)
+
+// ask lets the hooks have a handshake, and goes on with what they say.
+func (h *HTTPConn) ask(o opening) {
+	ctx, cancel := context.WithCancel(context.Background())
+	h.cancel = cancel
+	running := h.engine.cfg.Running
+	if running != nil {
+		running.Add(1)
+	}
+	a := &asked{opening: o, fields: h.cors, err: errHookFailed}
+	go func() {
+		if running != nil {
+			defer running.Add(-1)
+		}
+		// A hook that ends the goroutine has refused.
+		defer h.shard.loop.PostFunc(func() {
+			cancel()
+			h.answered(a)
+		})
+		a.run(ctx, h.engine)
+	}()
+}
+
+// run asks the hooks, in the order that a handshake takes: who may come, how its session is to be, what it is answered.
+func (a *asked) run(ctx context.Context, e *Engine) {
+	defer e.containHook("AllowRequest, Tune, GenerateID, OnInitialHeaders or OnHeaders")
+	cfg, hs := &e.cfg, a.first.handshake(e.cfg.TrustedProxies)
+	var err error
+	if cfg.Allow != nil {
+		err = cfg.Allow(ctx, hs)
+	}
+	if err != nil || !a.supported {
+		a.err = err
+		return
+	}
+	if cfg.Tune != nil {
+		a.tuned = e.tuned(hs)
+	}
+	if cfg.GenerateID != nil {
+		a.sid = cfg.GenerateID(hs)
+	}
+	if cfg.OnInitialHeaders != nil || cfg.OnHeaders != nil {
+		header := headerOf(a.fields)
+		if cfg.OnInitialHeaders != nil {
+			cfg.OnInitialHeaders(hs, header)
+		}
+		if cfg.OnHeaders != nil {
+			cfg.OnHeaders(hs, header)
+		}
+		a.fields = pairsOf(header)
+	}
+	a.err = nil
+}
+
+// tuned asks for the settings of one session. What cannot be is logged, and the session has those of all: a client is
+// not to suffer for it.
+func (e *Engine) tuned(hs *Handshake) *tuning {
+	t := e.tuning.Tuning
+	e.cfg.Tune(hs, &t)
+	if t == e.tuning.Tuning {
+		return nil
+	}
+	out, err := e.tune(t, t.PingInterval)
+	if err != nil {
+		e.logError("the settings of Tune are ignored", "err", err)
+		return nil
+	}
+	return out
+}
+
+// answered goes on with a handshake, on the connection's loop.
+func (h *HTTPConn) answered(a *asked) {
+	h.cancel = nil
+	if h.gone {
+		return
+	}
+	if a.err == nil {
+		h.cors = a.fields
+		h.open(&a.opening)
+	} else {
+		var refusal Refusal
+		_ = errors.As(a.err, &refusal)
+		h.asker().refuseFor(h.shard, eio.Forbidden, string(refusal), a.err)
+	}
+	h.conn.Resume()
+}
+
+// newSID is the id of a new session, made by a hook or here; it is false when it cannot be used.
+func (e *Engine) newSID(sid string, home *Shard) (string, bool) {
+	if sid == "" {
+		sid = eio.NewSID(home.index)
+	} else if !validSID(sid) {
+		return "", false
+	}
+	return sid, e.sids == nil || e.sids.claim(sid, home)
+}
+
+// containHook is deferred around hooks: a panic is counted and logged.
+func (e *Engine) containHook(name string) {
+	if p := recover(); p != nil {
+		e.hookPanics.Add(1)
+		e.logError("a hook panicked", "hook", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	}
+}
+
+func (e *Engine) logError(message string, attrs ...any) {
+	if e.cfg.Logger != nil {
+		e.cfg.Logger.Error(message, attrs...)
+	}
+}

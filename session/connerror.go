@@ -1,0 +1,103 @@
+package session
+
+import (
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/httpwire"
+)
+
+// ConnectionError is a request that was refused with one of the protocol's error codes. Immutable.
+type ConnectionError struct {
+	// Code and Message are what the client was told.
+	Code    eio.ErrorCode
+	Message string
+	// Request is the request.
+	Request *Handshake
+	// Context is what is wrong in detail, under the reference's keys: "transport", "sid", "method", "protocol", "origin",
+	// "name" and, of a refusal by Config.Allow or of an id that could not be used, "error". There may be none.
+	Context map[string]any
+}
+
+// Bounds of the connection errors that wait for Config.OnConnectionError: whoever sends bad requests sends many.
+const (
+	connectionErrorsMax     = 1024
+	connectionErrorBytesMax = 1 << 20
+)
+
+// fault is why a request was refused. Immutable.
+type fault struct {
+	code eio.ErrorCode
+	// message is the one told, or empty for the code's own.
+	message string
+	// cause is what led to it, if that is an error of a hook.
+	cause error
+}
+
+// refused is a refusal on its way to the hook.
+type refused struct {
+	*fault
+	e     *Engine
+	first firstRequest
+}
+
+// note keeps a request, so that the hook for connection errors can be told of it.
+func (h *HTTPConn) note(r *httpwire.Request) {
+	if h.engine.cfg.OnConnectionError != nil {
+		h.shard.noted[h] = h.firstRequest(r)
+	}
+}
+
+// report tells the hook for connection errors, off the loop. One that cannot follow misses some, which are counted.
+func (h *HTTPConn) report(f *fault) {
+	first, ok := h.shard.noted[h]
+	if !ok {
+		return
+	}
+	e := h.engine
+	limits := InboxLimits{Jobs: connectionErrorsMax, Bytes: connectionErrorBytesMax, Running: e.cfg.Running}
+	if !e.refusals.Put(&refused{f, e, first}, len(first), &limits) {
+		e.unreported.Add(1)
+	}
+}
+
+// Do implements Job.
+func (r *refused) Do() {
+	defer r.e.containHook("OnConnectionError")
+	request := r.first.handshake(r.e.cfg.TrustedProxies)
+	message := r.message
+	if message == "" {
+		message = r.code.Message()
+	}
+	r.e.cfg.OnConnectionError(ConnectionError{Code: r.code, Message: message, Request: request, Context: r.context(request)})
+}
+
+// context says in detail what is wrong with the request.
+func (r *refused) context(h *Handshake) map[string]any {
+	c := map[string]any{}
+	query := func(key string) {
+		if v := h.Query(); v.Has(key) {
+			c[key] = v.Get(key)
+		}
+	}
+	switch r.code {
+	case eio.TransportUnknown:
+		query("transport")
+	case eio.SessionIDUnknown:
+		query("sid")
+	case eio.BadHandshakeMethod:
+		c["method"] = h.Method()
+	case eio.UnsupportedProtocolVersion:
+		c["protocol"] = h.Query().Get("EIO")
+	case eio.Forbidden:
+		if r.cause == nil {
+			c["name"], c["origin"] = "INVALID_ORIGIN", h.Header("Origin")
+		}
+	default:
+		if r.cause == errBadSID {
+			c["name"] = "ID_GENERATION_ERROR"
+		}
+	}
+	if r.cause != nil {
+		c["error"] = r.cause
+	}
+	return c
+}

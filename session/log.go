@@ -1,0 +1,29 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/seed58c87869/siren/codec/eio"
+)
+
+// debugLog logs something about a session. Callers ask Engine.debug first. The id is a secret and not logged.
+func (s *Session) debugLog(message string, attrs ...slog.Attr) {
+	s.shard.engine.cfg.Logger.LogAttrs(context.Background(), slog.LevelDebug, message,
+		append([]slog.Attr{slog.String("addr", s.Handshake().Address()), slog.String("transport", s.Transport().String())}, attrs...)...)
+}
+
+// debugSent logs a packet that is queued, and its attachments.
+func (s *Session) debugSent(f *eio.Frame) {
+	for ; f != nil; f = f.Next() {
+		packet, size := eio.Message, len(f.Payload())
+		if !f.Binary() {
+			packet, size = eio.PacketType(f.Payload()[0]), size-1
+		}
+		s.debugLog("sent", slog.String("packet", packet.String()), slog.Int("bytes", size), slog.Bool("binary", f.Binary()))
+	}
+}
+
+func (s *Session) debugReceived(p *eio.Packet) {
+	s.debugLog("received", slog.String("packet", p.Type.String()), slog.Int("bytes", len(p.Data)), slog.Bool("binary", p.Binary))
+}

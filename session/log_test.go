@@ -1,0 +1,87 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/seed58c87869/siren/codec/eio"
+)
+
+// S33: at Debug, the life of each session and its packets with type and size; the secret id is not logged.
+func TestS33SessionLog(t *testing.T) {
+	var log strings.Builder
+	r := newRig(t, 1, Config{
+		PingInterval: 300 * ms, PingTimeout: 200 * ms,
+		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}).echo()
+	sid := r.poll(0)
+	r.post(0, sid, "4hello").want(200, "ok")
+	r.get(0, sid).want(200, "4hello")
+	w := r.openWS(0, sid)
+	w.text("2probe").text("5").write(frame(2, "abc"))
+	r.advance(302 * ms)
+	w.text("3")
+	r.last().s.Send(eio.Link(eio.NewMessage([]byte("51-x")), eio.NewBinary([]byte("12"))), false)
+	other := r.openWS(0, sid)
+	other.cut()
+	failing := r.poll(0)
+	f := r.openWS(0, failing)
+	f.text("4x")
+	w.cut()
+	text := log.String()
+	if strings.Contains(text, sid) {
+		t.Error("the id of a session is logged")
+	}
+	for _, want := range []string{
+		"msg=open addr=", "transport=polling",
+		"msg=received addr=192.0.2.1 transport=polling packet=message bytes=5 binary=false",
+		"msg=sent addr=192.0.2.1 transport=polling packet=message bytes=5 binary=false",
+		"msg=upgraded addr=192.0.2.1 transport=websocket",
+		"msg=received addr=192.0.2.1 transport=websocket packet=message bytes=3 binary=true",
+		"msg=sent addr=192.0.2.1 transport=websocket packet=message bytes=3 binary=true",
+		"msg=sent addr=192.0.2.1 transport=websocket packet=ping bytes=0 binary=false",
+		"msg=received addr=192.0.2.1 transport=websocket packet=pong bytes=0 binary=false",
+		"msg=sent addr=192.0.2.1 transport=websocket packet=message bytes=4 binary=false",
+		"msg=sent addr=192.0.2.1 transport=websocket packet=message bytes=2 binary=true",
+		"msg=\"upgrade failed\"",
+		"msg=closed addr=192.0.2.1 transport=websocket reason=\"transport close\"",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+}
+
+// counted is a log handler that takes no debug records and counts what it is asked.
+type counted struct{ calls *atomic.Int64 }
+
+func (c counted) Enabled(_ context.Context, l slog.Level) bool {
+	c.calls.Add(1)
+	return l > slog.LevelDebug
+}
+func (c counted) Handle(context.Context, slog.Record) error { c.calls.Add(1); return nil }
+func (c counted) WithAttrs([]slog.Attr) slog.Handler        { return c }
+func (c counted) WithGroup(string) slog.Handler             { return c }
+
+// S33: with a logger that takes no debug records, sending and receiving make no call of it and allocate nothing.
+func TestS33LogOffCostsNothing(t *testing.T) {
+	var calls atomic.Int64
+	e := newBench(t, Config{Logger: slog.New(counted{&calls})})
+	made := calls.Load()
+	c, buf := e.dial(), make([]byte, 0, 2048)
+	c.feed(buf, upgradeRequest(""))
+	s, f, in := e.session(), eio.NewMessage([]byte("x")), textFrame("4x")
+	if n := testing.AllocsPerRun(200, func() { s.Send(f, false) }); n != 0 {
+		t.Errorf("%v allocations for a packet out", n)
+	}
+	if n := testing.AllocsPerRun(200, func() { c.feed(buf, in) }); n != 0 {
+		t.Errorf("%v allocations for a packet in", n)
+	}
+	s.Close(ReasonForcedClose)
+	if calls.Load() != made || made > 1 {
+		t.Errorf("%d calls of the logger, %d of them by New", calls.Load(), made)
+	}
+}

@@ -1,0 +1,107 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed58c87869/siren/codec/wsframe"
+)
+
+// Tuning are the settings that one session may have otherwise than its Engine's Config says, under the same names. A
+// plain value.
+type Tuning struct {
+	// PingInterval and PingTimeout are told to the client in the open packet. They are kept as exactly as the shortest
+	// time of Config allows, see Config.Resolution.
+	PingInterval, PingTimeout time.Duration
+	// MaxPayload is told to the client in the open packet. It is Config's at most: buffers are laid out for that.
+	MaxPayload int
+	// QueueBytes is Config's at most.
+	QueueBytes int
+	// VolatileBytes and OnFull are as in Config.
+	VolatileBytes int
+	OnFull        Overflow
+}
+
+// tuning is a Tuning in force. Immutable.
+type tuning struct {
+	Tuning
+	ws wsframe.Limits
+	// announced is the PingInterval of the open packet.
+	announced time.Duration
+}
+
+// tuning is the session's: its own, or that of all. Safe for concurrent use.
+func (s *Session) tuning() *tuning {
+	if t := s.tuned.Load(); t != nil {
+		return t
+	}
+	return &s.shard.engine.tuning
+}
+
+// Tuning are the settings in force. Safe for concurrent use.
+func (s *Session) Tuning() Tuning { return s.tuning().Tuning }
+
+// tune checks a Tuning and makes one that is in force.
+func (e *Engine) tune(t Tuning, announced time.Duration) (*tuning, error) {
+	cfg := &e.cfg
+	switch {
+	case t.PingInterval < time.Millisecond || t.PingTimeout < time.Millisecond:
+		return nil, fmt.Errorf("session: Tuning.PingInterval = %v and PingTimeout = %v: at least 1ms is needed", t.PingInterval, t.PingTimeout)
+	case t.MaxPayload < 1 || t.MaxPayload > cfg.MaxPayload:
+		return nil, fmt.Errorf("session: Tuning.MaxPayload = %d: from 1 to Config.MaxPayload = %d is possible", t.MaxPayload, cfg.MaxPayload)
+	case t.QueueBytes < 1 || t.QueueBytes > cfg.QueueBytes:
+		return nil, fmt.Errorf("session: Tuning.QueueBytes = %d: from 1 to Config.QueueBytes = %d is possible", t.QueueBytes, cfg.QueueBytes)
+	case t.VolatileBytes < 0:
+		return nil, fmt.Errorf("session: Tuning.VolatileBytes = %d is negative", t.VolatileBytes)
+	case t.OnFull > DropNewest:
+		return nil, fmt.Errorf("session: Tuning.OnFull = %d is no policy", t.OnFull)
+	}
+	out := &tuning{Tuning: t, ws: e.ws, announced: announced}
+	out.ws.MessageBytes = t.MaxPayload
+	return out, nil
+}
+
+var (
+	errAnnouncedPayload  = errors.New("session: the client was told MaxPayload, which stays")
+	errAnnouncedInterval = errors.New("session: PingInterval is longer than the client was told")
+)
+
+// Retune changes the settings of a session that is open. The client is not told: it gives up when no ping has come for
+// the PingInterval and PingTimeout of its open packet, so the PingInterval may not become longer than that one, while
+// PingTimeout, which is the server's patience, may be anything. MaxPayload cannot change. Errors say what is wrong;
+// nothing is changed then. Safe for concurrent use; change may be called more than once.
+func (s *Session) Retune(change func(t *Tuning)) error {
+	for {
+		old := s.tuned.Load()
+		now := s.tuning()
+		t := now.Tuning
+		change(&t)
+		switch {
+		case t.MaxPayload != now.MaxPayload:
+			return errAnnouncedPayload
+		case t.PingInterval > now.announced:
+			return fmt.Errorf("%w: %v, not %v", errAnnouncedInterval, now.announced, t.PingInterval)
+		}
+		next, err := s.shard.engine.tune(t, now.announced)
+		if err != nil {
+			return err
+		}
+		if s.tuned.CompareAndSwap(old, next) {
+			s.shard.loop.PostFunc(s.hurry)
+			return nil
+		}
+	}
+}
+
+// hurry moves the next ping forward when the interval has become shorter. It never moves it back: the client counts
+// from the last one.
+func (s *Session) hurry() {
+	if s.state != stateOpen || s.awaitPong {
+		return
+	}
+	loop := s.shard.loop
+	if due := loop.Now() + int64(s.tuning().PingInterval); due < s.timer.When() {
+		loop.Wheel().Schedule(&s.timer, due)
+	}
+}
