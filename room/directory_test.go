@@ -240,3 +240,31 @@ func TestNoSuchShard(t *testing.T) {
 		t.Fatal("a refused call counted")
 	}
 }
+
+// N7: a directory has nothing before its first room, also when several loops make that at once.
+func TestDirectoryIsMadeLate(t *testing.T) {
+	for _, d := range []*Directory{NewDirectory(2), NewSmallDirectory(2)} {
+		if d.Lookup("r") != nil || d.Len() != 0 || d.all() != nil {
+			t.Fatal("not empty")
+		}
+		for range d.All() {
+			t.Fatal("not empty")
+		}
+		rooms := make(chan *Room)
+		for i := range 8 {
+			go func() {
+				r, _ := d.Acquire("r", i%2)
+				rooms <- r
+			}()
+		}
+		first := <-rooms
+		for range 7 {
+			if <-rooms != first {
+				t.Error("one name, two rooms")
+			}
+		}
+		if first.Count() != 8 || d.Len() != 1 || d.Lookup("r") != first {
+			t.Errorf("%d references, %d rooms", first.Count(), d.Len())
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,6 +90,8 @@ type client struct {
 	open string       // the open packet; to be read behind a message
 	wmu  sync.Mutex
 	done chan struct{}
+	// pings are those that the server has sent.
+	pings atomic.Int64
 }
 
 // dial opens a session. The test's end closes it.
@@ -148,6 +151,7 @@ func (c *client) read(rw io.ReadWriter) {
 		case len(data) > 0 && data[0] == '4':
 			c.in <- message{text: string(data[1:])}
 		case string(data) == "2":
+			c.pings.Add(1)
 			c.raw("3")
 		}
 	}

@@ -9,7 +9,8 @@ import (
 // SetHeartbeat changes the heartbeat of the socket's connection, which its sockets in other namespaces share, from now
 // on. The client is not told: it gives up when no ping has come for the interval and the timeout of its open packet,
 // so an interval longer than that one's is refused with an error. The timeout, the server's patience for the answer,
-// may be anything from 1 ms. To announce other values, see Config.Tune.
+// may be anything from 1 ms. Clients of protocol 3 ping by themselves, as often as they were told. To announce other
+// values, see Config.Tune.
 func (s *Socket) SetHeartbeat(interval, timeout time.Duration) error {
 	return s.client.sess.Retune(func(t *session.Tuning) { t.PingInterval, t.PingTimeout = interval, timeout })
 }

@@ -69,7 +69,8 @@ var (
 
 // Retune changes the settings of a session that is open. The client is not told: it gives up when no ping has come for
 // the PingInterval and PingTimeout of its open packet, so the PingInterval may not become longer than that one, while
-// PingTimeout, which is the server's patience, may be anything. MaxPayload cannot change. Errors say what is wrong;
+// PingTimeout, which is the server's patience, may be anything. In protocol 3 the client pings, and the PingInterval that
+// it was told stays in force. MaxPayload cannot change. Errors say what is wrong;
 // nothing is changed then. Safe for concurrent use; change may be called more than once.
 func (s *Session) Retune(change func(t *Tuning)) error {
 	for {

@@ -228,3 +228,23 @@ func TestSessionSize(t *testing.T) {
 		t.Errorf("a Session has %d bytes", size)
 	}
 }
+
+// In protocol 3 the client pings, as often as it was told: a shorter interval of the server's changes nothing.
+func TestRetuneProtocol3(t *testing.T) {
+	r := newRig(t, 1, Config{AllowEIO3: true, PingInterval: 1000 * ms, PingTimeout: 500 * ms})
+	p := r.dial(0).write(request("GET", strings.Replace(base, "EIO=4", "EIO=3", 1)+"polling", ""))
+	if a := p.answer(); a == nil || a.StatusCode != 200 {
+		t.Fatal(a)
+	}
+	c := r.last()
+	if err := c.s.Retune(func(t *Tuning) { t.PingInterval, t.PingTimeout = 10*ms, 700*ms }); err != nil {
+		t.Fatal(err)
+	}
+	r.advance(1400 * ms)
+	c.wantClosed()
+	c.s.heartbeat(eio.Packet{Type: eio.Ping})
+	r.advance(1650 * ms)
+	c.wantClosed()
+	r.advance(100 * ms)
+	c.wantClosed(ReasonPingTimeout)
+}
