@@ -25,6 +25,8 @@
 // Handlers of one socket run one at a time, in the order of its events, on a goroutine that exists only while there is
 // work; they may block, and only their own socket waits. Inline runs a handler on the event loop instead: it must not
 // block then, and what it is given is valid only in the call. Concurrent lets an event's handlers run beside each other.
+// Of several handlers for an event one runs: a socket's own (Socket.On) before its namespace's, that before the parent's of
+// a dynamic namespace (OfFunc, OfRegexp), and one of Once before that of On.
 //
 // The life of a socket is: middleware (Use), connect handlers (OnConnect), the CONNECT packet, events, and, if its
 // connect handlers passed, disconnect handlers, once. Each handler gets the socket's context, which ends with the
@@ -45,7 +47,7 @@
 //
 // # Concurrency
 //
-// Server, Namespace, Socket, Message, Operator, Prepared and Key are safe for concurrent use, from handlers of every
+// Server, Namespace, ParentNamespace, Socket, EngineSocket, Registration, Message, Operator, Prepared and Key are safe for concurrent use, from handlers of every
 // kind and from any other goroutine. Data is encoded in the call: arguments may be changed afterwards, except the ones of
 // Prepare. Received data is the handler's own, except an Inline handler's Message.
 //
