@@ -21,7 +21,8 @@ type modelClient struct {
 	rnd  *rand.Rand
 	sid  string
 	c    *recorder
-	dice int // on which of the two loops new connections land: 0 home, 1 foreign, 2 any
+	dice int  // on which of the two loops new connections land: 0 home, 1 foreign, 2 any
+	old  bool // it speaks protocol 3
 
 	get, post, ws *peer
 	open          bool // the WebSocket's 101 has come
@@ -34,9 +35,13 @@ type modelClient struct {
 }
 
 func newModel(t testing.TB, seed uint64, dice int) *modelClient {
-	cfg := Config{MaxPayload: 60, PingInterval: 400 * ms, PingTimeout: 300 * ms, UpgradeTimeout: 100 * time.Millisecond}
-	m := &modelClient{rig: newRig(t, 2, cfg), rnd: rand.New(rand.NewPCG(seed, 1)), dice: dice}
-	m.sid = m.rig.poll(0)
+	cfg := Config{AllowEIO3: true, MaxPayload: 60, PingInterval: 400 * ms, PingTimeout: 300 * ms, UpgradeTimeout: 100 * time.Millisecond}
+	m := &modelClient{rig: newRig(t, 2, cfg), rnd: rand.New(rand.NewPCG(seed, 1)), dice: dice, old: seed%3 == 0}
+	if m.old {
+		m.sid = m.rig.poll3(0, []string{"", "&b64=1"}[seed%2])
+	} else {
+		m.sid = m.rig.poll(0)
+	}
 	m.c = m.last()
 	return m
 }
@@ -107,13 +112,24 @@ func (m *modelClient) say() {
 		m.wsOut = append(m.wsOut, textFrame(fmt.Sprintf("4c%d", m.sent))...)
 		m.sent++
 	case m.post == nil && !m.probed:
-		body := fmt.Sprintf("4c%d", m.sent)
+		packets := []string{fmt.Sprintf("4c%d", m.sent)}
 		if m.sent++; m.rnd.IntN(2) == 0 {
-			body += fmt.Sprintf("\x1e4c%d", m.sent)
+			packets = append(packets, fmt.Sprintf("4c%d", m.sent))
 			m.sent++
 		}
-		m.post = m.begin(postRequest(m.sid, body))
+		m.post = m.begin(postRequest(m.sid, m.body(packets)))
 	}
+}
+
+func (m *modelClient) body(packets []string) string {
+	if !m.old {
+		return strings.Join(packets, "\x1e")
+	}
+	body := ""
+	for _, p := range packets {
+		body += fmt.Sprintf("%d:%s", len(p), p)
+	}
+	return body
 }
 
 func (m *modelClient) feedWS(n int) {
@@ -157,20 +173,25 @@ func (m *modelClient) packets(a *response) {
 	if a.StatusCode != 200 {
 		m.t.Fatalf("GET: %v", a)
 	}
-	for _, p := range strings.Split(a.body, "\x1e") {
-		switch {
-		case p[0] == 'b':
-			pkt, err := eio.ParseText([]byte(p))
-			if err != nil {
-				m.t.Fatal(err)
-			}
-			m.got = append(m.got, string(pkt.Data))
-		case p[0] == '4':
-			m.got = append(m.got, p[1:])
-		case p == "2":
+	payload := eio.NewPayload([]byte(a.body), 1000)
+	if m.old {
+		payload = eio.NewPayload3([]byte(a.body), a.Header.Get("Content-Type") == typeBinary, 1000)
+	}
+	for {
+		p, ok, err := payload.Next()
+		if err != nil {
+			m.t.Fatalf("%v in %q", err, a.body)
+		} else if !ok {
+			return
+		}
+		switch p.Type {
+		case eio.Message:
+			m.got = append(m.got, string(p.Data))
+		case eio.Ping:
 			m.pong()
-		case p != "6":
-			m.t.Fatalf("packet %q", p)
+		case eio.Noop:
+		default:
+			m.t.Fatalf("packet %v %q", p.Type, p.Data)
 		}
 	}
 }
@@ -211,6 +232,9 @@ func (m *modelClient) lookWS() {
 		case strings.HasPrefix(f, "t:4"):
 			m.got = append(m.got, f[3:])
 		case strings.HasPrefix(f, "b:"):
+			if m.old {
+				f = strings.Replace(f, "\x04", "", 1)
+			}
 			m.got = append(m.got, f[2:])
 		default:
 			m.t.Fatalf("frame %q", f)
@@ -220,7 +244,7 @@ func (m *modelClient) lookWS() {
 
 // finish lets everything arrive and compares.
 func (m *modelClient) finish() {
-	for range 10 {
+	for range 40 {
 		m.run()
 		m.look()
 		if !m.upgraded && m.get == nil && !m.probed {
@@ -244,7 +268,7 @@ func (m *modelClient) finish() {
 	m.c.wantClosed()
 }
 
-// S5, PROTOCOL 6: whatever the order of events, an upgrade loses, doubles and reorders nothing.
+// S5, N1, PROTOCOL 6: whatever the order of events, an upgrade loses, doubles and reorders nothing.
 func TestUpgradeModel(t *testing.T) {
 	seeds := uint64(600)
 	if testing.Short() {
