@@ -129,7 +129,7 @@ type Config struct {
 	// MaxRooms bounds the rooms of one socket. Default 10,000.
 	MaxRooms int
 	// MaxRoomBytes bounds the name of a room that a socket joins. Names often come from clients, and are kept as long as
-	// anybody is in the room. Default 1,024: ids, paths and addresses fit.
+	// anybody is in the room. Default 16 KiB: any name that means something fits.
 	MaxRoomBytes int
 	// MaxAuthBytes bounds the auth payload of a CONNECT packet, as JSON: it is kept for as long as the socket lives. A
 	// client with more is refused. Default 64 KiB: far above the largest tokens.
@@ -228,7 +228,7 @@ const (
 	defaultInboxBytes     = 8 << 20
 	defaultConnectTimeout = 45 * time.Second
 	defaultAckTimeout     = 30 * time.Second
-	defaultMaxRoomBytes   = 1024
+	defaultMaxRoomBytes   = 16 << 10
 	defaultMaxAuthBytes   = 64 << 10
 
 	defaultAttachmentTimeout = 30 * time.Second
