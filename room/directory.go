@@ -32,6 +32,7 @@ type Directory struct {
 	// table are the stripes, made for the first room; size is their number.
 	table atomic.Pointer[[]stripe]
 	size  uint64
+	watch atomic.Pointer[func(name string, created bool)]
 }
 
 // stripe is one of the directory's maps. It is safe for concurrent use.
@@ -98,6 +99,7 @@ func (d *Directory) Acquire(name string, shard int) (r *Room, created bool) {
 		r = newRoom(strings.Clone(name), d.shards, st)
 		st.add(r)
 		created = true
+		d.tell(r.name, true)
 	}
 	r.acquire(shard)
 	return r, created
@@ -145,7 +147,28 @@ func (d *Directory) Release(r *Room, shard int) (removed bool) {
 	}
 	r.home.mu.Lock()
 	defer r.home.mu.Unlock()
-	return r.home.removeUnused(r)
+	if removed = r.home.removeUnused(r); removed {
+		d.tell(r.name, false)
+	}
+	return removed
+}
+
+// Watch has fn called when a room is made and when one is gone, from now on; nil
+// ends that. The calls for one name alternate and are in order. fn runs inside
+// of Acquire and Release, with a lock held: it may only take a note.
+func (d *Directory) Watch(fn func(name string, created bool)) {
+	if fn == nil {
+		d.watch.Store(nil)
+		return
+	}
+	d.watch.Store(&fn)
+}
+
+// tell tells whoever watches. The caller holds the stripe's write lock.
+func (d *Directory) tell(name string, created bool) {
+	if fn := d.watch.Load(); fn != nil {
+		(*fn)(name, created)
+	}
 }
 
 // Lookup returns the room of that name, or nil when nobody is in it or about to

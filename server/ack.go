@@ -198,8 +198,11 @@ func (t *ackTable) len() int {
 }
 
 func (t *ackTable) add(p *pendingAck) {
+	for t.get(t.next) != nil {
+		t.next = (t.next + 1) % broadcastAcks
+	}
 	p.id = t.next
-	t.next++
+	t.next = (t.next + 1) % broadcastAcks
 	switch {
 	case t.one == nil:
 		t.one = p
@@ -330,6 +333,16 @@ func (p *pendingAck) await(ctx context.Context) (Reply, error) {
 
 // acknowledged takes a client's acknowledgement on the loop. One that nobody waits for is ignored.
 func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
+	reply := func() Reply {
+		args := arguments{p.Args, attachments, p.NArgs}
+		if !owned {
+			args.json = append([]byte(nil), p.Args...)
+		}
+		return Reply{args, s.ns.srv.enc.json}
+	}
+	if p.HasID && p.ID >= broadcastAcks && s.ns.asks.answered(s, p.ID, reply) {
+		return
+	}
 	var pending *pendingAck
 	if p.HasID {
 		pending = s.forgetAck(p.ID)
@@ -338,10 +351,6 @@ func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
 		s.ns.srv.stats.unknownAcks.Add(1)
 		return
 	}
-	args := arguments{p.Args, attachments, p.NArgs}
-	if !owned {
-		args.json = append([]byte(nil), p.Args...)
-	}
 	pending.stopTimer()
-	pending.settle(answer{reply: Reply{args, s.ns.srv.enc.json}})
+	pending.settle(answer{reply: reply()})
 }

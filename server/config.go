@@ -134,8 +134,12 @@ type Config struct {
 	// MaxAuthBytes bounds the auth payload of a CONNECT packet, as JSON: it is kept for as long as the socket lives. A
 	// client with more is refused. Default 64 KiB: far above the largest tokens.
 	MaxAuthBytes int
-	// MaxPendingAcks bounds the acknowledgements that one socket is owed. Default 4,096.
+	// MaxPendingAcks bounds the acknowledgements that one socket is owed, and the broadcasts of one namespace that wait for
+	// theirs. Default 4,096.
 	MaxPendingAcks int
+	// MaxRoomEvents bounds the events that wait for the listeners of OnRoom; above it sockets cannot join rooms. Default
+	// 65,536: what a thousand sockets cause that join some rooms at once passes while a listener is busy.
+	MaxRoomEvents int
 	// MaxAttachments bounds the binary attachments of one packet. Default: codec/sio's.
 	MaxAttachments int
 	// AttachmentTimeout is how long the attachments of a packet may take to come, all of them together; then the
@@ -153,6 +157,10 @@ type Config struct {
 	JSON JSON
 	// AckTimeout ends a Call, Request or EmitAck whose context has no deadline. Default 30 s.
 	AckTimeout time.Duration
+	// RequestTimeout is how long the other nodes of a cluster may take to answer FetchSockets, Count and ServerSideRequest
+	// when neither the Operator nor the context says. Default 5 s, as in the reference: nodes answer at once, unless they
+	// are gone.
+	RequestTimeout time.Duration
 	// Queue bounds what waits for one client.
 	Queue Queue
 	// Inbox bounds the events that wait for one socket's handlers.
@@ -228,6 +236,8 @@ const (
 	defaultInboxBytes     = 8 << 20
 	defaultConnectTimeout = 45 * time.Second
 	defaultAckTimeout     = 30 * time.Second
+	defaultRequestTimeout = 5 * time.Second
+	defaultMaxRoomEvents  = 64 << 10
 	defaultMaxRoomBytes   = 16 << 10
 	defaultMaxAuthBytes   = 64 << 10
 
@@ -292,6 +302,7 @@ func (c *Config) settleNumbers() error {
 		{&c.MaxDynamicNamespaces, defaultMaxDynamic, "MaxDynamicNamespaces"},
 		{&c.MaxPendingAcks, defaultMaxPendingAcks, "MaxPendingAcks"}, {&c.Queue.MaxBytes, defaultQueueBytes, "Queue.MaxBytes"},
 		{&c.Inbox.MaxEvents, defaultInboxEvents, "Inbox.MaxEvents"}, {&c.Inbox.MaxBytes, defaultInboxBytes, "Inbox.MaxBytes"},
+		{&c.MaxRoomEvents, defaultMaxRoomEvents, "MaxRoomEvents"},
 		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
 		{&c.MaxSessions, 0, "MaxSessions"}, {&c.Queue.VolatileBytes, 0, "Queue.VolatileBytes"},
 		{&c.MaxHeaderBytes, 0, "MaxHeaderBytes"}, {&c.MaxRequestBody, 0, "MaxRequestBody"},
@@ -314,6 +325,7 @@ func (c *Config) settleTimes() error {
 	}{
 		{&c.ConnectTimeout, defaultConnectTimeout, "ConnectTimeout"}, {&c.AckTimeout, defaultAckTimeout, "AckTimeout"},
 		{&c.WriteTimeout, 0, "WriteTimeout"}, {&c.AttachmentTimeout, defaultAttachmentTimeout, "AttachmentTimeout"},
+		{&c.RequestTimeout, defaultRequestTimeout, "RequestTimeout"},
 	} {
 		if *f.v == 0 {
 			*f.v = f.def

@@ -119,6 +119,7 @@ func (d *dynamics) remove(c *child) {
 	delete(d.srv.spaces, c.ns.name)
 	d.srv.mu.Unlock()
 	c.parent.disown(c.ns)
+	d.srv.node.unsubscribe(c.ns)
 }
 
 // claim is the namespace of that name, held: the parent's child, or what has come to be in the meantime. It is nil when
@@ -153,6 +154,7 @@ func (d *dynamics) claim(p *ParentNamespace, name string) *Namespace {
 	p.adopt(ns)
 	ns.child.users = 1
 	d.count++
+	_ = srv.node.subscribe(ns) // what fails is logged
 	return ns
 }
 

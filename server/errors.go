@@ -19,14 +19,18 @@ var (
 	ErrReserved = errors.New("siren: reserved event name")
 	// ErrNotConnected: Request was called before the socket's connect handlers had passed.
 	ErrNotConnected = errors.New("siren: not connected yet")
-	// ErrTooManyAcks: the socket is owed Config.MaxPendingAcks acknowledgements.
+	// ErrTooManyAcks: the socket is owed Config.MaxPendingAcks acknowledgements, or as many broadcasts of the namespace
+	// wait for theirs.
 	ErrTooManyAcks = errors.New("siren: too many pending acknowledgements")
 	// ErrTooManyRooms: the socket is in Config.MaxRooms rooms.
 	ErrTooManyRooms = errors.New("siren: too many rooms")
 	// ErrRoomName: the name of the room is longer than Config.MaxRoomBytes.
 	ErrRoomName = errors.New("siren: name of room too long")
-	// ErrTimeout: an acknowledgement did not come in time.
-	ErrTimeout = errors.New("siren: acknowledgement timed out")
+	// ErrTimeout: an acknowledgement, or the answer of another node, did not come in time.
+	ErrTimeout = errors.New("siren: timed out")
+	// ErrCluster: the adapter failed, for the reason that is wrapped. This node's sockets were served; those of other
+	// nodes, or of some, were not.
+	ErrCluster = errors.New("siren: other nodes not reached")
 	// ErrPanic: a handler panicked. It wraps what the handler panicked with, if that was an error.
 	ErrPanic = errors.New("siren: handler panicked")
 )

@@ -79,3 +79,23 @@ func (s *Socket) contain(event, message string) {
 		s.logPanic(event, message, p)
 	}
 }
+
+// guarded runs a function of the application's that belongs to no socket. A panic is counted and logged.
+func (ns *Namespace) guarded(event string, fn func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			ns.srv.stats.panics.Add(1)
+			ns.srv.sio.Error("handler panicked", "ns", ns.name, "event", event, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	fn()
+}
+
+// run is guarded on a goroutine of its own, for which Close waits.
+func (ns *Namespace) run(event string, fn func()) {
+	ns.srv.jobs.Add(1)
+	go func() {
+		defer ns.srv.jobs.Add(-1)
+		ns.guarded(event, fn)
+	}()
+}

@@ -6,10 +6,51 @@ import "slices"
 // kind of value, as a package variable:
 //
 //	var user = server.NewKey[User]("user")
-type Key[T any] struct{ name string }
+type Key[T any] struct {
+	name   string
+	shares bool
+}
 
-// NewKey makes a key. The name is for people; two keys of the same name are different keys.
-func NewKey[T any](name string) *Key[T] { return &Key[T]{name} }
+// KeyOption changes how a key keeps its values.
+type KeyOption func(o *keyOptions)
+
+type keyOptions struct{ shared bool }
+
+// Shared lets the other nodes of a cluster see the values of a key, under its name: Socket.Data is an object with all of
+// them, and FetchSockets brings it. They are encoded as arguments of Emit are, whenever somebody fetches, on another
+// goroutine: so keep values that do not change, and Set another one instead. Of two shared keys with the same name one is
+// seen.
+func Shared() KeyOption { return func(o *keyOptions) { o.shared = true } }
+
+// NewKey makes a key. The name is for people, and for other nodes when the key is Shared; two keys of the same name are
+// different keys.
+func NewKey[T any](name string, opts ...KeyOption) *Key[T] {
+	var o keyOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return &Key[T]{name: name, shares: o.shared}
+}
+
+// sharedKey is a Key of any type.
+type sharedKey interface{ shared() (name string, ok bool) }
+
+// shared is the name under which other nodes see the values.
+func (k *Key[T]) shared() (name string, ok bool) { return k.name, k.shares }
+
+// From is the value that a fetched socket has for a shared key; ok tells whether there is one. Errors wrap ErrDecode.
+func (k *Key[T]) From(r RemoteSocket) (v T, ok bool, err error) {
+	var members map[string]Raw
+	if data := r.Data(); !k.shares || len(data.JSON) == 0 || data.JSON[0] != '{' || data.Unmarshal(&members) != nil {
+		return v, false, nil
+	}
+	member, ok := members[k.name]
+	if !ok {
+		return v, false, nil
+	}
+	err = decodeArg(member.JSON, member.Attachments, &v)
+	return v, true, err
+}
 
 // String is the key's name.
 func (k *Key[T]) String() string { return k.name }

@@ -227,12 +227,13 @@ func (s *Socket) end(r Reason) bool {
 	s.mu.Unlock()
 	loop := s.shard()
 	s.ns.sockets.remove(s)
-	s.ns.shards[loop].Detach(&s.member, func(r *room.Room) { s.ns.rooms.Release(r, loop) })
+	s.ns.shards[loop].Detach(&s.member, func(r *room.Room) { s.ns.unlinked(s, r, loop) })
 	s.ctx.cancel(r)
 	for _, a := range acks {
 		a.stopTimer()
 		a.settle(answer{err: ErrClosed})
 	}
+	s.ns.asks.left(s)
 	// Nobody announces a closed socket.
 	if h := s.ns.hooks.Load(); s.announced && len(h.disconnect)+len(h.disconnecting) > 0 {
 		s.inbox.PutAlways(&goodbye{s, r}, &s.ns.srv.inbox)

@@ -7,8 +7,8 @@ import (
 )
 
 // Join puts the socket into rooms. Those it is in already are no error. A broadcast that the same goroutine makes
-// next reaches the socket. Errors: ErrClosed, ErrTooManyRooms,
-// ErrRoomName; the rooms before the one that failed are joined.
+// next reaches the socket. Errors: ErrClosed, ErrTooManyRooms, ErrRoomName, and ErrQueueFull when the listeners of OnRoom
+// are far behind; the rooms before the one that failed are joined.
 func (s *Socket) Join(rooms ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -19,15 +19,27 @@ func (s *Socket) Join(rooms ...string) error {
 		if name == s.id || s.rooms.Has(name) {
 			continue
 		}
-		if len(name) > s.ns.srv.cfg.MaxRoomBytes {
-			return ErrRoomName
-		}
-		if s.rooms.Len() >= s.settings().maxRooms {
-			return ErrTooManyRooms
+		if err := s.mayJoin(name); err != nil {
+			return err
 		}
 		r, _ := s.ns.rooms.Acquire(name, s.shard())
 		s.rooms.Add(r)
 		s.client.loop().Post(&membership{s, r, true})
+	}
+	return nil
+}
+
+// mayJoin tells why the socket cannot join one more room of that name. Called with the lock held.
+func (s *Socket) mayJoin(name string) error {
+	if len(name) > s.ns.srv.cfg.MaxRoomBytes {
+		return ErrRoomName
+	}
+	if s.rooms.Len() >= s.settings().maxRooms {
+		return ErrTooManyRooms
+	}
+	if w := s.ns.watch.Load(); w != nil && w.full() {
+		s.ns.srv.stats.queueFull.Add(1)
+		return ErrQueueFull
 	}
 	return nil
 }
@@ -82,17 +94,42 @@ type membership struct {
 	join bool
 }
 
-// Run implements task. The reference that Acquire took is given back when the member is not linked, or no longer.
+// Run implements task.
 func (m *membership) Run(loop int) {
 	ns := m.s.ns
 	if m.join {
-		if !ns.shards[loop].Join(&m.s.member, m.r) {
-			ns.rooms.Release(m.r, loop)
-		}
-	} else if ns.shards[loop].Leave(&m.s.member, m.r) {
-		ns.rooms.Release(m.r, loop)
+		ns.link(m.s, m.r, loop)
+	} else {
+		ns.unlink(m.s, m.r, loop)
 	}
 	if debugs(ns.srv.sio) {
 		m.s.debugSocket("room", slog.String("room", m.r.Name()), slog.Bool("joins", m.join))
 	}
+}
+
+// link makes the socket a member of a room that was acquired for it. The reference is given back when it is one already,
+// or has ended. Loop-only.
+func (ns *Namespace) link(s *Socket, r *room.Room, loop int) {
+	if !ns.shards[loop].Join(&s.member, r) {
+		ns.rooms.Release(r, loop)
+		return
+	}
+	if w := ns.watch.Load(); w != nil {
+		w.put(RoomEvent{Kind: SocketJoined, Room: r.Name(), Socket: s.id})
+	}
+}
+
+// unlink is the opposite of link; there may be nothing to do. Loop-only.
+func (ns *Namespace) unlink(s *Socket, r *room.Room, loop int) {
+	if ns.shards[loop].Leave(&s.member, r) {
+		ns.unlinked(s, r, loop)
+	}
+}
+
+// unlinked gives back the reference of a member that is one no longer. Loop-only.
+func (ns *Namespace) unlinked(s *Socket, r *room.Room, loop int) {
+	if w := ns.watch.Load(); w != nil && r != ns.rooms.Everyone() {
+		w.put(RoomEvent{Kind: SocketLeft, Room: r.Name(), Socket: s.id})
+	}
+	ns.rooms.Release(r, loop)
 }

@@ -1,6 +1,9 @@
 package server
 
 import (
+	"sync/atomic"
+	"time"
+
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room"
 )
@@ -16,6 +19,12 @@ type Namespace struct {
 	unreachable bool
 	// child is what a namespace has that a ParentNamespace made; nil for others. Immutable.
 	child *child
+	// asks are the broadcasts that wait for acknowledgements.
+	asks askTable
+	// watch is told what happens to rooms; nil while nobody listens.
+	watch atomic.Pointer[roomWatch]
+	// serverSide handles the events of other nodes; nil while there are no handlers.
+	serverSide atomic.Pointer[serverSide]
 }
 
 func newNamespace(srv *Server, name string) *Namespace {
@@ -85,6 +94,9 @@ func (ns *Namespace) Volatile() Operator { return ns.all().Volatile() }
 
 // Local aims at all sockets of this node.
 func (ns *Namespace) Local() Operator { return ns.all().Local() }
+
+// Timeout aims at all sockets, with a time-out for acknowledgements; see Operator.Timeout.
+func (ns *Namespace) Timeout(d time.Duration) Operator { return ns.all().Timeout(d) }
 
 // Emit broadcasts an event to all sockets of the namespace; see Operator.Emit.
 func (ns *Namespace) Emit(event string, args ...any) (int, error) {

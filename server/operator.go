@@ -1,6 +1,9 @@
 package server
 
 import (
+	"time"
+
+	"github.com/seed58c87869/siren/cluster"
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/session"
@@ -46,24 +49,69 @@ func (o Operator) Local() Operator {
 	return o
 }
 
-// Emit broadcasts an event. It is encoded once. The result is the number of sockets it was posted for, as far as
-// their loops had told when it was called: a socket in several of the rooms counts for each, and one that is left
-// out counts too. Errors: ErrReserved, ErrEncode, ErrQueueFull (some loops may have got it), ErrClosed.
+// Timeout bounds the wait for acknowledgements, and for the answers of other nodes, beside a deadline of the context; 0 or
+// less is the default again (Config.AckTimeout, Config.RequestTimeout).
+func (o Operator) Timeout(d time.Duration) Operator {
+	o.flags.timeout = max(d, 0)
+	return o
+}
+
+// Emit broadcasts an event, to the sockets of other nodes too if there are any. It is encoded once. The result is the
+// number of sockets of this node that it was posted for, as far as their loops had told when it was called: a socket in
+// several of the rooms counts for each, and one that is left out counts too. Errors: ErrReserved, ErrEncode,
+// ErrQueueFull and ErrClosed (nobody got it), ErrCluster (this node's sockets get it, others may not).
 func (o Operator) Emit(event string, args ...any) (int, error) {
-	f, err := o.ns.srv.enc.event(o.ns.name, noAck, event, args)
+	f, data, err := o.encode(noAck, event, args)
 	if err != nil {
 		return 0, err
 	}
-	return o.send(f)
+	return o.send(f, data)
 }
 
-// send posts an encoded packet to the loops that have members.
-func (o Operator) send(f *eio.Frame) (int, error) {
-	b := &broadcast{ns: o.ns, frame: f, volatile: o.flags.volatile}
-	if !o.resolve(&b.target) {
-		return 0, nil
+// encode makes the frame of an event, and its data for those who did not ask for the frame: other nodes and listeners.
+// It is empty when there are none.
+func (o Operator) encode(id int64, event string, args []any) (*eio.Frame, Raw, error) {
+	return o.ns.srv.enc.eventFor(o.ns.name, id, event, args, o.elsewhere() || o.listened())
+}
+
+// send posts an encoded event to the loops that have members, and tells the other nodes.
+func (o Operator) send(f *eio.Frame, data Raw) (n int, err error) {
+	b := o.broadcast(f, data)
+	if o.resolve(&b.target) {
+		if n, err = o.ns.srv.post(b); err != nil {
+			return n, err
+		}
 	}
-	return o.ns.srv.post(b)
+	if o.elsewhere() {
+		err = o.ns.srv.node.publish(&cluster.Message{
+			Kind: cluster.Broadcast, Namespace: o.ns.name, Data: data, Target: o.clusterTarget(0),
+		})
+	}
+	return n, err
+}
+
+// broadcast makes the task of a broadcast, all but its target.
+func (o Operator) broadcast(f *eio.Frame, data Raw) *broadcast {
+	b := &broadcast{ns: o.ns, frame: f, volatile: o.flags.volatile}
+	if o.listened() {
+		b.outgoing = newOutgoing(data)
+	}
+	return b
+}
+
+// listened reports whether there are listeners for outgoing events.
+func (o Operator) listened() bool { return len(o.ns.hooks.Load().anyOutgoing) > 0 }
+
+// elsewhere reports whether other nodes are meant too.
+func (o Operator) elsewhere() bool { return o.ns.srv.node != nil && !o.local }
+
+// clusterTarget is the operator for other nodes.
+func (o Operator) clusterTarget(timeout time.Duration) cluster.Target {
+	t := cluster.Target{Rooms: o.rooms, Except: o.except, Volatile: o.flags.volatile, Timeout: timeout}
+	if o.from != nil {
+		t.Except = append(t.Except[:len(t.Except):len(t.Except)], o.from.id)
+	}
+	return t
 }
 
 // resolve looks the names up; it is false when nobody can be meant.
@@ -99,6 +147,7 @@ type broadcast struct {
 	frame    *eio.Frame
 	target   room.Target
 	volatile bool
+	outgoing *outgoing // nil unless there are listeners for outgoing events
 }
 
 // Run implements task.
@@ -111,6 +160,9 @@ const readAhead = 32
 
 // deliver queues the frame for the sockets that were selected. One that a delivery closed meanwhile takes nothing.
 func (b *broadcast) deliver(selected []*room.Member) {
+	if b.outgoing != nil {
+		b.outgoing.tell(selected)
+	}
 	var sockets [readAhead]*Socket
 	var clients [readAhead]*client
 	var sessions [readAhead]*session.Session
@@ -149,6 +201,22 @@ func (srv *Server) post(b *broadcast) (n int, err error) {
 		}
 	}
 	return n, nil
+}
+
+// dispatch posts a task to each loop that has members of the target, or to none; before is called for each of them.
+func (srv *Server) dispatch(target *room.Target, t task, before func()) error {
+	for i := range srv.nloops {
+		if target.OnShard(i) && srv.loops[i].Full() {
+			return srv.refused()
+		}
+	}
+	for i := range srv.nloops {
+		if target.OnShard(i) {
+			before()
+			srv.loops[i].Post(t)
+		}
+	}
+	return nil
 }
 
 // countOn is the number of members on a loop, as far as it has told.

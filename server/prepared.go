@@ -75,7 +75,7 @@ func (o Operator) Send(p *Prepared) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return o.send(f)
+	return o.send(f, Raw{JSON: p.json, Attachments: p.attachments})
 }
 
 // Send broadcasts a prepared event to all sockets of the namespace.

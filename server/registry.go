@@ -224,8 +224,10 @@ func (r *registry) OnAny(fn func(ctx context.Context, m *Message)) Registration 
 	return r.change(func(h *hooks) { h.any = with(h.any, fn) })
 }
 
-// OnAnyOutgoing adds a listener for the events emitted to one socket by its own Emit; acknowledgements are no events
-// and broadcasts are not listened to. It runs on the emitting goroutine; a panic in it is counted and logged.
+// OnAnyOutgoing adds a listener for the events emitted to a socket, by its own Emit or by a broadcast, which calls it for
+// each socket that gets it; acknowledgements are no events. For a socket's own Emit it runs on the emitting goroutine,
+// before the event is sent. For a broadcast it runs among the socket's handlers, some time after, and the arguments
+// are Raw values; when that socket's inbox is full the call is left out, and counted. A panic is counted and logged.
 func (r *registry) OnAnyOutgoing(fn func(s *Socket, event string, args []any)) Registration {
 	return r.change(func(h *hooks) { h.anyOutgoing = with(h.anyOutgoing, fn) })
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -60,6 +61,11 @@ type Server struct {
 	// waits is nil unless the loops are somebody else's.
 	waits *waits
 	mount mount
+	// node is nil unless the server is one of a cluster. Immutable after New.
+	node *node
+	// ctx ends when the server closes.
+	ctx  context.Context
+	stop context.CancelCauseFunc
 
 	closing  sync.Once
 	closeErr error
@@ -86,9 +92,14 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}
 	srv.settings = cfg.settings(srv.inbox)
 	srv.dynamic.srv = srv
-	srv.root = srv.Of("/")
+	srv.ctx, srv.stop = context.WithCancelCause(context.Background())
 	for _, o := range opts {
 		o(srv)
+	}
+	srv.root = newNamespace(srv, "/")
+	srv.spaces["/"] = srv.root
+	if err := srv.node.subscribe(srv.root); err != nil {
+		return nil, err
 	}
 	return srv, nil
 }
@@ -119,6 +130,7 @@ func (srv *Server) of(name string) *Namespace {
 		if ns.unreachable {
 			srv.sio.Error("no client can join a namespace of this name", "ns", name)
 		}
+		_ = srv.node.subscribe(ns)
 	}
 	return ns
 }
@@ -283,8 +295,9 @@ func (srv *Server) close() error {
 	p, engine := srv.poller, srv.engine
 	srv.life.Unlock()
 	defer srv.state.Store(serverClosed)
+	srv.stop(ErrClosed)
 	if engine == nil {
-		return nil
+		return srv.leaveCluster()
 	}
 	engine.Close(ServerShutdown)
 	waitUntil(closeSessions, func() bool { return engine.Sessions() == 0 })
@@ -296,6 +309,8 @@ func (srv *Server) close() error {
 		err = p.Stop(ctx)
 	}
 	srv.endAcks()
+	srv.endAsks()
+	err = errors.Join(err, srv.leaveCluster())
 	waitUntil(closeHandlers, func() bool { return srv.jobs.Load() == 0 })
 	srv.log.Info("closed")
 	return err
@@ -316,6 +331,27 @@ func (srv *Server) endAcks() {
 			}
 		}
 	}
+}
+
+// endAsks ends the broadcasts that wait for acknowledgements: nobody can answer any longer.
+func (srv *Server) endAsks() {
+	srv.mu.RLock()
+	var asks []*ask
+	for _, ns := range srv.spaces {
+		asks = append(asks, ns.asks.all()...)
+	}
+	srv.mu.RUnlock()
+	for _, a := range asks {
+		a.finish(ErrClosed)
+	}
+}
+
+// leaveCluster tells the other nodes, if there are any.
+func (srv *Server) leaveCluster() error {
+	if srv.node == nil {
+		return nil
+	}
+	return srv.node.close()
 }
 
 // waitUntil polls: it is used once in a server's life.

@@ -9,6 +9,7 @@ import (
 
 type counters struct {
 	panics, failures, unhandled, inboxFull, unknownAcks, queueFull, late, early, namespacesFull atomic.Uint64
+	unheard, joinsRefused, clusterFailures, clusterDrops                                        atomic.Uint64
 }
 
 // Stats are the counters of a server since its start.
@@ -29,6 +30,12 @@ type Stats struct {
 	// because there was no room for another.
 	DynamicNamespaces int
 	NamespacesRefused uint64
+	// Unheard counts calls of OnAnyOutgoing listeners for broadcasts that were left out because the socket's inbox was
+	// full. JoinsRefused counts the rooms that SocketsJoin left out because a socket was at a limit.
+	Unheard, JoinsRefused uint64
+	// ClusterFailures counts what the adapter failed to publish, send or find out (ErrCluster), ClusterDrops the messages
+	// of other nodes that this one could not follow: they made no sense, or its loops were behind for too long.
+	ClusterFailures, ClusterDrops uint64
 	// Handlers is the number of goroutines that run handlers now. Waiting is how many of these wait in Request or Call for
 	// their client; only a server on loops of others counts it, see Attach.
 	Handlers, Waiting int
@@ -42,6 +49,8 @@ func (srv *Server) Stats() Stats {
 		Panics:  srv.stats.panics.Load(), Failures: srv.stats.failures.Load(), Unhandled: srv.stats.unhandled.Load(),
 		InboxFull: srv.stats.inboxFull.Load(), UnknownAcks: srv.stats.unknownAcks.Load(),
 		QueueFull: srv.stats.queueFull.Load(), LateEmits: srv.stats.late.Load(), EarlyDrops: srv.stats.early.Load(), Handlers: int(srv.jobs.Load()),
+		Unheard: srv.stats.unheard.Load(), JoinsRefused: srv.stats.joinsRefused.Load(),
+		ClusterFailures: srv.stats.clusterFailures.Load(), ClusterDrops: srv.stats.clusterDrops.Load(),
 	}
 	s.DynamicNamespaces, s.NamespacesRefused = srv.dynamic.len(), srv.stats.namespacesFull.Load()
 	p, engine := srv.running()

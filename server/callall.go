@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+	"iter"
+)
+
+// CallAll broadcasts an event and yields the first argument of each client's acknowledgement, decoded, as they come; an
+// answer without arguments is the zero value. An answer that cannot be decoded is yielded as an error that wraps
+// ErrDecode, and the others go on. At the end comes nothing more when all clients have answered, or else one error: a
+// *MissingError that tells how many did not, with ErrTimeout or the cause of ctx in it, or with ErrClosed as soon as
+// those that are missing have left. Without receivers it ends at once. An error of the broadcast itself is yielded alone:
+// those of Operator.Emit, and ErrTooManyAcks.
+//
+// The time-out is the Operator's, or else ctx's, or else Config.AckTimeout. The broadcast is made when the loop begins,
+// and again for each loop over the result; a loop that is left early frees everything. Answers that the loop has not
+// come to are kept, at most one for each client. It must not be used on an event loop: it waits. Clients of other nodes
+// are asked too.
+func CallAll[T any](ctx context.Context, o Operator, event string, args ...any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for r, err := range o.requests(ctx, event, args) {
+			var out T
+			if err == nil {
+				err = r.Decode(&out)
+			}
+			if !yield(out, err) {
+				return
+			}
+		}
+	}
+}
+
+// Requests is CallAll with the whole answers.
+func (o Operator) Requests(ctx context.Context, event string, args ...any) iter.Seq2[Reply, error] {
+	return o.requests(ctx, event, args)
+}
+
+func (o Operator) requests(ctx context.Context, event string, args []any) iter.Seq2[Reply, error] {
+	return func(yield func(Reply, error) bool) {
+		a := newAsk(o.ns)
+		if err := a.begin(ctx, o, event, args); err != nil {
+			yield(Reply{}, err)
+			return
+		}
+		defer a.finish(errAbandoned)
+		for {
+			replies, over, err := a.take()
+			for _, r := range replies {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if over {
+				if err != nil {
+					yield(Reply{}, err)
+				}
+				return
+			}
+			<-a.wake
+		}
+	}
+}
+
+// EmitAck broadcasts an event and has done called once, when all clients have acknowledged it, or with the answers
+// that came until then and the error that CallAll would yield last. done runs on a goroutine of its own and may block. When
+// EmitAck itself returns an error, nobody got the event and done is not called. It does not wait, so event loops may
+// use it.
+func (o Operator) EmitAck(ctx context.Context, event string, done func(replies []Reply, err error), args ...any) error {
+	a := newAsk(o.ns)
+	a.done = done
+	return a.begin(ctx, o, event, args)
+}

@@ -1,0 +1,178 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/seed58c87869/siren/cluster"
+)
+
+// FetchSockets are the sockets that the operator selects, those of other nodes too, sorted by id. They are selected on the
+// event loops: those that the same goroutine has put into rooms before are found there. It waits for the other nodes
+// until the Operator's time-out, or ctx's, or Config.RequestTimeout; when some do not answer, the sockets of the
+// others come with a *MissingError that names them. Other errors: ErrQueueFull, ErrClosed (no sockets), ErrCluster (the
+// sockets of this node). With Local it does not ask others. It must not be used on an event loop: it waits.
+func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
+	limit := o.requestLimit(ctx)
+	here, _, err := o.census(ctx, limit, true)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]RemoteSocket, 0, len(here))
+	for _, s := range here {
+		out = append(out, RemoteSocket{ns: o.ns, local: s, details: s.details()})
+	}
+	if o.elsewhere() {
+		var answers []*cluster.Message
+		answers, err = o.ns.srv.node.ask(ctx, o.ns, limit, &cluster.Message{Kind: cluster.FetchSockets, Target: o.clusterTarget(0)})
+		for _, m := range answers {
+			for i := range m.Sockets {
+				out = append(out, RemoteSocket{ns: o.ns, node: m.From, details: &m.Sockets[i]})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b RemoteSocket) int { return strings.Compare(a.ID(), b.ID()) })
+	return out, err
+}
+
+// Count is the number of sockets that FetchSockets would find, without fetching them. It waits, and fails, likewise: the
+// number is then of those who answered.
+func (o Operator) Count(ctx context.Context) (int, error) {
+	limit := o.requestLimit(ctx)
+	_, n, err := o.census(ctx, limit, false)
+	if err != nil || !o.elsewhere() {
+		return n, err
+	}
+	answers, err := o.ns.srv.node.ask(ctx, o.ns, limit, &cluster.Message{Kind: cluster.CountSockets, Target: o.clusterTarget(0)})
+	for _, m := range answers {
+		n += max(m.Count, 0)
+	}
+	return n, err
+}
+
+// census answers another node that asks for sockets or their number. The sockets are described off the loops.
+func (n *node) census(o Operator, m *cluster.Message) error {
+	if m.Request == "" || m.From == "" {
+		return errData
+	}
+	if m.Kind == cluster.CountSockets {
+		return o.look(false, func(_ []*Socket, count int) {
+			_ = n.respond(m, &cluster.Message{Kind: cluster.CountResponse, Count: count})
+		})
+	}
+	return o.look(true, func(sockets []*Socket, _ int) {
+		o.ns.run("fetch sockets", func() {
+			out := make([]cluster.Socket, 0, len(sockets))
+			for _, s := range sockets {
+				out = append(out, *s.details())
+			}
+			_ = n.respond(m, &cluster.Message{Kind: cluster.FetchSocketsResponse, Sockets: out})
+		})
+	})
+}
+
+// details are what other nodes may know of a socket. It takes a while, and is not for event loops.
+func (s *Socket) details() *cluster.Socket {
+	h := s.Handshake()
+	return &cluster.Socket{
+		ID: s.id, Rooms: s.Rooms(), Data: s.Data(),
+		Handshake: cluster.Handshake{
+			Headers: h.Headers(), Query: h.Query(), Auth: h.RawAuth(), Address: h.Address(), URL: h.URL(), Issued: h.Time,
+			CrossDomain: h.CrossDomain(),
+		},
+	}
+}
+
+// RemoteSocket is a socket of any node of the cluster, as it was when it was fetched. Immutable, safe for concurrent use.
+// What is done to it goes by its id to the node that has it; nothing happens when it is gone by then.
+type RemoteSocket struct {
+	ns      *Namespace
+	node    string
+	local   *Socket
+	details *cluster.Socket
+}
+
+// ID is the socket's id.
+func (r RemoteSocket) ID() string { return r.details.ID }
+
+// Node is the node that has it, as the adapter calls it; empty for a socket of this node, and where it is not known.
+func (r RemoteSocket) Node() string { return r.node }
+
+// Local is the socket itself when it is of this node; else nil.
+func (r RemoteSocket) Local() *Socket { return r.local }
+
+// Rooms are the rooms it was in, its own id included. The slice must not be changed.
+func (r RemoteSocket) Rooms() []string { return r.details.Rooms }
+
+// InRoom reports whether the room is one of Rooms.
+func (r RemoteSocket) InRoom(name string) bool { return slices.Contains(r.details.Rooms, name) }
+
+// Handshake is what its client said when it connected. It must not be changed.
+func (r RemoteSocket) Handshake() cluster.Handshake { return r.details.Handshake }
+
+// Data is a JSON object with the values of shared keys by their names, see Shared; no value when there are none. Nodes
+// that run the reference server send their socket.data.
+func (r RemoteSocket) Data() Raw { return r.details.Data }
+
+// Operator aims at the socket alone, wherever it is.
+func (r RemoteSocket) Operator() Operator { return r.ns.To(r.details.ID) }
+
+// Emit sends an event to it. Errors are those of Operator.Emit.
+func (r RemoteSocket) Emit(event string, args ...any) error {
+	_, err := r.Operator().Emit(event, args...)
+	return err
+}
+
+// Join puts it into rooms. Errors are those of Operator.SocketsJoin.
+func (r RemoteSocket) Join(rooms ...string) error { return r.Operator().SocketsJoin(rooms...) }
+
+// Leave takes it out of rooms. Errors are those of Operator.SocketsJoin.
+func (r RemoteSocket) Leave(rooms ...string) error { return r.Operator().SocketsLeave(rooms...) }
+
+// Disconnect disconnects it; see Operator.DisconnectSockets.
+func (r RemoteSocket) Disconnect(closeConn bool) error {
+	return r.Operator().DisconnectSockets(closeConn)
+}
+
+// Data is a JSON object with the values of the socket's shared keys by their names, see Shared; no value when there are
+// none. A value that cannot be encoded is left out and logged.
+func (s *Socket) Data() Raw {
+	members := map[string]any{}
+	for name, value := range s.shared() {
+		err := s.guard("data", func() error {
+			data, err := s.ns.srv.enc.argsData([]any{value})
+			members[name] = firstArg(data)
+			return err
+		})
+		if err != nil {
+			delete(members, name)
+		}
+	}
+	if len(members) == 0 {
+		return Raw{}
+	}
+	data, err := defaultEncoding.argsData([]any{members}) // of Raw values
+	if err != nil {
+		s.ns.srv.sio.Warn("shared data cannot be encoded", append(s.about("data"), "err", err)...)
+		return Raw{}
+	}
+	return firstArg(data)
+}
+
+// shared are the values of shared keys by their names.
+func (s *Socket) shared() map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.extra.Load()
+	if e == nil || e.values == nil {
+		return nil
+	}
+	out := map[string]any{}
+	for _, k := range e.values.list {
+		if name, ok := k.key.(sharedKey).shared(); ok {
+			out[name] = k.value
+		}
+	}
+	return out
+}

@@ -1,0 +1,42 @@
+package server
+
+import "github.com/seed58c87869/siren/room"
+
+// outgoing is a broadcast's event for the listeners of outgoing events. Immutable.
+type outgoing struct {
+	event string
+	args  []any
+	size  int
+}
+
+// newOutgoing is nil for data that is no event: a listener that was added in this moment may find none.
+func newOutgoing(data Raw) *outgoing {
+	event, args, err := parseEvent(data)
+	if err != nil {
+		return nil
+	}
+	o := &outgoing{event: event, args: args.all(), size: len(data.JSON) + messageOverhead}
+	for _, a := range data.Attachments {
+		o.size += len(a)
+	}
+	return o
+}
+
+// tell has the listeners called for each socket, off the loop, among the socket's handlers. Loop-only.
+func (o *outgoing) tell(selected []*room.Member) {
+	for _, m := range selected {
+		s := m.Owner().(*Socket)
+		if !s.inbox.Put(&heard{s, o}, o.size, &s.settings().inbox) {
+			s.ns.srv.stats.unheard.Add(1)
+		}
+	}
+}
+
+// heard is a broadcast as the listeners of one socket hear of it.
+type heard struct {
+	s *Socket
+	o *outgoing
+}
+
+// Do implements session.Job.
+func (h *heard) Do() { h.s.listenOut(h.o.event, append([]any(nil), h.o.args...)) }
