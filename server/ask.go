@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/cluster"
+	"github.com/seed58c87869/siren/poller/wheel"
 	"github.com/seed58c87869/siren/room"
 )
 
@@ -39,6 +40,11 @@ type ask struct {
 	err     error
 	// stop ends what watches the time and the context.
 	stop []func() bool
+	// timer is that of the loop with the index home, which has it when timed is set; the timer itself is the loop's.
+	timer   wheel.Timer
+	home    int
+	timed   bool
+	timeout time.Duration
 	// wake is signalled when there is something new; it has room for one.
 	wake chan struct{}
 }
@@ -128,13 +134,44 @@ func (a *ask) watch(ctx context.Context, timeout time.Duration) {
 	if a.over {
 		return
 	}
-	if d := a.ns.hooks.Load().settings.patience(ctx, timeout); d > 0 {
-		a.stop = append(a.stop, time.AfterFunc(d, func() { a.finish(ErrTimeout) }).Stop)
+	if a.timeout = a.ns.hooks.Load().settings.patience(ctx, timeout); a.timeout > 0 {
+		a.time()
 	}
 	if ctx.Done() != nil {
 		a.stop = append(a.stop, context.AfterFunc(ctx, func() { a.finish(ended(ctx)) }))
 	}
 }
+
+// time begins the time-out, on a loop's wheel as all time-outs, if there are loops. Called with the lock held.
+func (a *ask) time() {
+	if _, engine := a.ns.srv.running(); engine == nil {
+		a.stop = append(a.stop, time.AfterFunc(a.timeout, func() { a.finish(ErrTimeout) }).Stop)
+		return
+	}
+	a.home, a.timed = int(a.id%uint64(a.ns.srv.nloops)), true
+	a.ns.srv.loops[a.home].Post((*askTimer)(a))
+}
+
+// askTimer is the beginning of a time-out, or its end, on its way to the loop.
+type askTimer ask
+
+// Run implements task.
+func (t *askTimer) Run(int) {
+	a := (*ask)(t)
+	loop := a.ns.srv.loops[a.home]
+	a.mu.Lock()
+	over := a.over
+	a.mu.Unlock()
+	if over {
+		loop.Wheel().Cancel(&a.timer)
+		return
+	}
+	a.timer.Init(a)
+	loop.Wheel().Schedule(&a.timer, loop.Now()+int64(a.timeout))
+}
+
+// Expire implements wheel.Expirer.
+func (a *ask) Expire(int64) { a.finish(ErrTimeout) }
 
 // askDelivery is the broadcast on its way to the loops. Immutable.
 type askDelivery struct {
@@ -291,16 +328,20 @@ func (a *ask) finish(cause error) {
 	}
 	a.over = true
 	a.err = a.outcome(cause)
-	stop, replies, err := a.stop, a.replies, a.err
+	stop, timed, replies, err := a.stop, a.timed, a.replies, a.err
 	a.stop = nil
+	// Before anybody learns of the end, so that they may ask again.
+	a.ns.asks.remove(a)
+	if a.request != "" {
+		a.ns.srv.node.forget(a.request)
+	}
 	a.signal()
 	a.mu.Unlock()
 	for _, f := range stop {
 		f()
 	}
-	a.ns.asks.remove(a)
-	if a.request != "" {
-		a.ns.srv.node.forget(a.request)
+	if timed {
+		a.ns.srv.loops[a.home].Post((*askTimer)(a))
 	}
 	if a.done != nil {
 		a.ns.run("acknowledgements", func() { a.done(replies, err) })
@@ -325,8 +366,19 @@ func (a *ask) outcome(cause error) error {
 	return err
 }
 
+// wait waits for something new.
+func (a *ask) wait(ctx context.Context) {
+	a.mu.Lock()
+	if !a.over && len(a.replies) == 0 {
+		a.ns.srv.waits.note(a, ctx)
+	}
+	a.mu.Unlock()
+	<-a.wake
+}
+
 // signal wakes whoever waits for replies. Called with the lock held.
 func (a *ask) signal() {
+	a.ns.srv.waits.remove(a)
 	select {
 	case a.wake <- struct{}{}:
 	default:

@@ -56,7 +56,7 @@ func (o Operator) requests(ctx context.Context, event string, args []any) iter.S
 				}
 				return
 			}
-			<-a.wake
+			a.wait(ctx)
 		}
 	}
 }

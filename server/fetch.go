@@ -57,11 +57,12 @@ func (n *node) census(o Operator, m *cluster.Message) error {
 		return errData
 	}
 	if m.Kind == cluster.CountSockets {
-		return o.look(false, func(_ []*Socket, count int) {
+		_, err := o.look(false, func(_ []*Socket, count int) {
 			_ = n.respond(m, &cluster.Message{Kind: cluster.CountResponse, Count: count})
 		})
+		return err
 	}
-	return o.look(true, func(sockets []*Socket, _ int) {
+	_, err := o.look(true, func(sockets []*Socket, _ int) {
 		o.ns.run("fetch sockets", func() {
 			out := make([]cluster.Socket, 0, len(sockets))
 			for _, s := range sockets {
@@ -70,6 +71,7 @@ func (n *node) census(o Operator, m *cluster.Message) error {
 			_ = n.respond(m, &cluster.Message{Kind: cluster.FetchSocketsResponse, Sockets: out})
 		})
 	})
+	return err
 }
 
 // details are what other nodes may know of a socket. It takes a while, and is not for event loops.

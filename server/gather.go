@@ -12,6 +12,7 @@ import (
 
 // gather is a question that each of the other nodes answers once. Safe for concurrent use.
 type gather struct {
+	srv     *Server
 	mu      sync.Mutex
 	nodes   roll
 	answers []*cluster.Message
@@ -28,7 +29,7 @@ func (n *node) ask(ctx context.Context, ns *Namespace, timeout time.Duration, m 
 	if err != nil || p.Count == 0 {
 		return nil, err
 	}
-	g := &gather{ended: make(chan struct{})}
+	g := &gather{srv: n.srv, ended: make(chan struct{})}
 	g.nodes.expect(p)
 	m.Namespace, m.Request = ns.name, n.register(g)
 	defer n.forget(m.Request)
@@ -41,6 +42,11 @@ func (n *node) ask(ctx context.Context, ns *Namespace, timeout time.Duration, m 
 	if timeout > 0 {
 		defer time.AfterFunc(timeout, func() { g.finish(ErrTimeout) }).Stop()
 	}
+	g.mu.Lock()
+	if !g.over {
+		n.srv.waits.note(g, ctx)
+	}
+	g.mu.Unlock()
 	select {
 	case <-g.ended:
 	case <-ctx.Done():
@@ -80,6 +86,7 @@ func (g *gather) finish(cause error) {
 	defer g.mu.Unlock()
 	if !g.over {
 		g.over, g.cause = true, cause
+		g.srv.waits.remove(g)
 		close(g.ended)
 	}
 }
@@ -106,7 +113,8 @@ func (o Operator) requestLimit(ctx context.Context) time.Duration {
 
 // census is a look at the selected sockets on their loops, all of them in one go each. Safe for concurrent use.
 type census struct {
-	mu sync.Mutex
+	srv *Server
+	mu  sync.Mutex
 	// loops is how many have not looked yet, and one more until all were asked.
 	loops   int
 	sockets []*Socket
@@ -116,8 +124,8 @@ type census struct {
 }
 
 // look begins a census. With list the sockets are wanted, else their number.
-func (o Operator) look(list bool, done func(sockets []*Socket, count int)) error {
-	c := &census{loops: 1, done: done}
+func (o Operator) look(list bool, done func(sockets []*Socket, count int)) (*census, error) {
+	c := &census{srv: o.ns.srv, loops: 1, done: done}
 	t := &selection{ns: o.ns, visit: func(_ int, selected []*room.Member) { c.add(selected, list) }, after: func(int) { c.pass() }}
 	if o.resolve(&t.target) {
 		err := o.ns.srv.dispatch(&t.target, t, func() {
@@ -126,11 +134,11 @@ func (o Operator) look(list bool, done func(sockets []*Socket, count int)) error
 			c.mu.Unlock()
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
 	c.pass()
-	return nil
+	return c, nil
 }
 
 // add is Loop-only.
@@ -152,6 +160,7 @@ func (c *census) pass() {
 	last := c.loops == 0
 	c.mu.Unlock()
 	if last {
+		c.srv.waits.remove(c)
 		c.done(c.sockets, c.count)
 	}
 }
@@ -167,9 +176,16 @@ func (o Operator) census(ctx context.Context, limit time.Duration, list bool) (s
 		count   int
 	}
 	results := make(chan result, 1)
-	if err := o.look(list, func(s []*Socket, n int) { results <- result{s, n} }); err != nil {
+	c, err := o.look(list, func(s []*Socket, n int) { results <- result{s, n} })
+	if err != nil {
 		return nil, 0, err
 	}
+	c.mu.Lock()
+	if c.loops > 0 {
+		srv.waits.note(c, ctx)
+	}
+	c.mu.Unlock()
+	defer srv.waits.remove(c)
 	var late <-chan time.Time
 	if limit > 0 {
 		t := time.NewTimer(limit)

@@ -10,36 +10,41 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// waits are the handlers that wait in Request for their client. An attached server keeps them, because whoever drives
+// waits are the handlers that wait in Request for their client, or in CallAll and FetchSockets and their like for many. An attached server keeps them, because whoever drives
 // its loops must know when there is nothing left to do: such a handler goes on only after the loops have, or the
 // clock. Safe for concurrent use; nil, as on a server that listens, it keeps nothing.
 type waits struct {
 	mu sync.Mutex
-	// contexts are those of the requests. Guarded by mu.
-	contexts map[*pendingAck]context.Context
+	// contexts are those of the requests, by whatever stands for one: a *pendingAck, for instance. Guarded by mu.
+	contexts map[any]context.Context
 }
 
 // add notes a request that is posted, if it is a handler's (the Server does not count other goroutines) and was not
 // answered meanwhile.
 func (w *waits) add(p *pendingAck, ctx context.Context) {
-	if !onHandler() {
-		return
-	}
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
-	if p.s.acks.get(p.id) != p {
+	if p.s.acks.get(p.id) == p {
+		w.note(p, ctx)
+	}
+}
+
+// note notes what is waited for, if a handler waits. Its owner has made sure that it is not over, and that who ends it
+// calls remove after this.
+func (w *waits) note(p any, ctx context.Context) {
+	if w == nil || !onHandler() {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.contexts == nil {
-		w.contexts = make(map[*pendingAck]context.Context)
+		w.contexts = make(map[any]context.Context)
 	}
 	w.contexts[p] = ctx
 }
 
 // remove forgets a request. Who answers it does so first, so that the handler counts as busy before it goes on.
-func (w *waits) remove(p *pendingAck) {
+func (w *waits) remove(p any) {
 	if w == nil {
 		return
 	}
