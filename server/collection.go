@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"slices"
 
 	"github.com/seed58c87869/siren/cluster"
@@ -60,6 +61,22 @@ func (o Operator) DisconnectSockets(closeConns bool) error {
 		return err
 	}
 	return o.tellOthers(&cluster.Message{Kind: cluster.DisconnectSockets, Close: closeConns})
+}
+
+// FetchSockets are all sockets of the namespace; see Operator.FetchSockets.
+func (ns *Namespace) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
+	return ns.all().FetchSockets(ctx)
+}
+
+// SocketsJoin puts all sockets of the namespace into rooms; see Operator.SocketsJoin.
+func (ns *Namespace) SocketsJoin(rooms ...string) error { return ns.all().SocketsJoin(rooms...) }
+
+// SocketsLeave takes all sockets of the namespace out of rooms; see Operator.SocketsJoin.
+func (ns *Namespace) SocketsLeave(rooms ...string) error { return ns.all().SocketsLeave(rooms...) }
+
+// DisconnectSockets disconnects all sockets of the namespace; see Operator.DisconnectSockets.
+func (ns *Namespace) DisconnectSockets(closeConns bool) error {
+	return ns.all().DisconnectSockets(closeConns)
 }
 
 // tellOthers publishes what was done here.

@@ -43,11 +43,29 @@
 //  4. Events of one socket reach its handlers in order, but for those of Inline and Concurrent handlers.
 //  5. A socket that ends is out of its rooms at once; its disconnect handlers run after the events before.
 //  6. What connect handlers emit reaches the client behind its CONNECT packet, whoever emits it and however.
-//  7. Emits return what is wrong, and each drop is counted (see Stats).
+//  7. Sockets that one goroutine moves, fetches or disconnects with an Operator are so in the order of its broadcasts.
+//  8. Emits return what is wrong, and each drop is counted (see Stats).
+//
+// # Many sockets
+//
+// An Operator says whom something is for, by rooms, and then emits to them, asks them (CallAll), fetches or counts them,
+// moves them between rooms or disconnects them. With WithAdapter the sockets of other nodes are among them; Local leaves
+// those out. An Emission does for one socket what an Operator's flags do for many.
+//
+//	for vote, err := range server.CallAll[int](ctx, chat.To("lobby").Timeout(2*time.Second), "poll") {
+//		var missing *server.MissingError
+//		if errors.As(err, &missing) {
+//			break // so many did not answer in time: missing.Clients
+//		}
+//		sum += vote
+//	}
+//	err = chat.To("lobby").Except("muted").SocketsJoin("speakers")
+//	sockets, err := chat.To("speakers").FetchSockets(ctx)
 //
 // # Concurrency
 //
-// Server, Namespace, ParentNamespace, Socket, EngineSocket, Registration, Message, Operator, Prepared and Key are safe for concurrent use, from handlers of every
+// Server, Namespace, ParentNamespace, Socket, EngineSocket, Registration, Message, NodeMessage, Operator, Emission,
+// RemoteSocket, Prepared and Key are safe for concurrent use, from handlers of every
 // kind and from any other goroutine. Data is encoded in the call: arguments may be changed afterwards, except the ones of
 // Prepare. Received data is the handler's own, except an Inline handler's Message.
 //
