@@ -13,7 +13,7 @@ func TestImports(t *testing.T) {
 	gnet := "github.com/panjf2000/gnet/v2"
 	// What a package may import, its own imports bring along.
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/eio", "/codec/proxyproto", "/poller/wheel"}
-	server := append([]string{"/cluster", "/session", "/room", "/poller", "/codec/sio", "/codec/msgpack"}, session...)
+	server := append([]string{"/room/cluster", "/session", "/room", "/poller", "/codec/sio", "/codec/msgpack"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -30,7 +30,7 @@ func TestImports(t *testing.T) {
 		{"/poller", []string{"/poller/wheel"}, nil},
 		{"/room", nil, []string{gnet}},
 		{"/session", session, []string{gnet}},
-		{"/cluster", []string{"/codec/sio"}, []string{gnet}},
+		{"/room/cluster", []string{"/codec/sio"}, []string{gnet}},
 		{"/server", server, nil},
 		// The test kit is for tests: nobody's import but theirs.
 		{"/server/servertest", append([]string{"/server", "/poller/pollertest"}, server...), nil},

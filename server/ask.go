@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed58c87869/siren/cluster"
 	"github.com/seed58c87869/siren/poller/wheel"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/room/cluster"
 )
 
 // ask is one broadcast whose acknowledgements are waited for. Safe for concurrent use, but for owed.

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed58c87869/siren/cluster"
+	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/server"
 )
 

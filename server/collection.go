@@ -4,8 +4,8 @@ import (
 	"context"
 	"slices"
 
-	"github.com/seed58c87869/siren/cluster"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/room/cluster"
 )
 
 // Sockets is a snapshot of the sockets of this node that the operator selects, by their Rooms as of now, in no order.

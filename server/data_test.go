@@ -6,7 +6,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/seed58c87869/siren/cluster"
+	"github.com/seed58c87869/siren/room/cluster"
 )
 
 func TestParseEvent(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed58c87869/siren/cluster"
+	"github.com/seed58c87869/siren/room/cluster"
 )
 
 // FetchSockets are the sockets that the operator selects, those of other nodes too, sorted by id. They are selected on the

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed58c87869/siren/cluster"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/room/cluster"
 )
 
 // gather is a question that each of the other nodes answers once. Safe for concurrent use.

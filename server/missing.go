@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed58c87869/siren/cluster"
+	"github.com/seed58c87869/siren/room/cluster"
 )
 
 // MissingError tells that not all answers came which were asked for; those that came were handed over. errors.Is

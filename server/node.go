@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed58c87869/siren/cluster"
+	"github.com/seed58c87869/siren/room/cluster"
 )
 
 // WithAdapter makes the server a node of a cluster: broadcasts, collections of sockets and server-side events reach the

@@ -3,9 +3,9 @@ package server
 import (
 	"time"
 
-	"github.com/seed58c87869/siren/cluster"
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/session"
 )
 

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/seed58c87869/siren/cluster"
 	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/session"
 )
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed58c87869/siren/cluster"
+	"github.com/seed58c87869/siren/room/cluster"
 )
 
 // patience is how long a test waits for what must come.
