@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -350,6 +351,9 @@ func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
 	if pending == nil {
 		s.ns.srv.stats.unknownAcks.Add(1)
 		return
+	}
+	if debugs(s.ns.srv.sio) {
+		s.debugSocket("acknowledgement", slog.Uint64("ack", p.ID), slog.Int("bytes", len(p.Args)), slog.Int("attachments", len(attachments)))
 	}
 	pending.stopTimer()
 	pending.settle(answer{reply: reply()})

@@ -37,8 +37,31 @@ type Disconnecter interface {
 // and Disconnecter. The signatures are checked here; a wrong one is an error. Methods are called by reflection, which
 // costs some allocations per event: Handle is the form for hot paths.
 func Register[T any](srv *Server, namespace string, make func() *T) error {
+	events, err := consumerMethods(make)
+	if err != nil {
+		return err
+	}
+	ns := srv.Of(namespace)
+	if ns.unreachable {
+		return fmt.Errorf("server: Register: no packet can carry the namespace %q", namespace)
+	}
+	serveConsumers(ns, make, events)
+	return nil
+}
+
+// RegisterOn is Register for a namespace, or for all children of a parent.
+func RegisterOn[T any](on Space, make func() *T) error {
+	events, err := consumerMethods(make)
+	if err == nil {
+		serveConsumers(on, make, events)
+	}
+	return err
+}
+
+// consumerMethods are the checked methods of a consumer by event.
+func consumerMethods[T any](make func() *T) (map[string]*consumerMethod, error) {
 	if make == nil {
-		return errors.New("server: Register needs a function that makes consumers")
+		return nil, errors.New("server: Register needs a function that makes consumers")
 	}
 	t := reflect.TypeFor[*T]()
 	events := map[string]*consumerMethod{}
@@ -50,28 +73,29 @@ func Register[T any](srv *Server, namespace string, make func() *T) error {
 		}
 		cm, err := newConsumerMethod(m)
 		if err != nil {
-			return fmt.Errorf("server: Register: %s.%s: %w", t, m.Name, err)
+			return nil, fmt.Errorf("server: Register: %s.%s: %w", t, m.Name, err)
 		}
 		if sio.Reserved(name) {
-			return fmt.Errorf("server: Register: %s.%s: %w", t, m.Name, reservedError(name))
+			return nil, fmt.Errorf("server: Register: %s.%s: %w", t, m.Name, reservedError(name))
 		}
 		if events[name] != nil {
-			return fmt.Errorf("server: Register: %s has two methods for the event %q", t, name)
+			return nil, fmt.Errorf("server: Register: %s has two methods for the event %q", t, name)
 		}
 		events[name] = cm
 	}
 	for _, name := range []string{"Connect", "Disconnect"} {
 		if m, ok := t.MethodByName(name); ok && !implementsHook(t, name) {
-			return fmt.Errorf("server: Register: %s.%s has the signature %s, which is not that of the hook", t, name, m.Type)
+			return nil, fmt.Errorf("server: Register: %s.%s has the signature %s, which is not that of the hook", t, name, m.Type)
 		}
 	}
 	if len(events) == 0 && !implementsHook(t, "Connect") && !implementsHook(t, "Disconnect") {
-		return fmt.Errorf("server: Register: %s has no exported method Event…, Connect or Disconnect", t)
+		return nil, fmt.Errorf("server: Register: %s has no exported method Event…, Connect or Disconnect", t)
 	}
-	ns := srv.Of(namespace)
-	if ns.unreachable {
-		return fmt.Errorf("server: Register: no packet can carry the namespace %q", namespace)
-	}
+	return events, nil
+}
+
+// serveConsumers makes a consumer for each socket, and has its methods called.
+func serveConsumers[T any](ns Space, make func() *T, events map[string]*consumerMethod) {
 	key := NewKey[*T]("consumer")
 	ns.OnConnect(func(ctx context.Context, s *Socket) error {
 		c := make()
@@ -97,7 +121,6 @@ func Register[T any](srv *Server, namespace string, make func() *T) error {
 			return cm.call(ctx, c, m)
 		}, nil)
 	}
-	return nil
 }
 
 func implementsHook(t reflect.Type, name string) bool {

@@ -265,3 +265,29 @@ func TestConcurrentFull(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// N7, API: consumers for all children of a parent.
+func TestRegisterOnParent(t *testing.T) {
+	srv := start(t, server.Config{}, func(srv *server.Server) {
+		parent := srv.OfFunc(func(_ context.Context, name string, _ server.Raw) bool { return strings.HasPrefix(name, "/c") })
+		if err := server.RegisterOn(parent, func() *tally { return new(tally) }); err != nil {
+			t.Error(err)
+		}
+		if err := server.RegisterOn[tally](parent, nil); err == nil {
+			t.Error("without a function")
+		}
+	})
+	for range 2 {
+		c, _ := joined(t, srv, "/c1")
+		c.send(`2/c1,1["add",2]`, `2/c1,2["add",3]`)
+		c.expect(`3/c1,1[2]`, `3/c1,2[5]`)
+	}
+}
+
+type tally struct{ n int }
+
+// EventAdd handles "add".
+func (c *tally) EventAdd(_ context.Context, _ *server.Socket, by int) (int, error) {
+	c.n += by
+	return c.n, nil
+}

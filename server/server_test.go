@@ -180,11 +180,17 @@ func TestS33Logs(t *testing.T) {
 			srv.Of("a,b")
 			srv.Of("/").On("disconnect", func(context.Context, *server.Message) {})
 			server.Handle1(srv.Of("/"), "join", func(_ context.Context, s *server.Socket, room string) error { return s.Join(room) })
+			server.Handle0(srv.Of("/"), "ask", func(ctx context.Context, s *server.Socket) error {
+				return s.EmitAck(ctx, "q", func(server.Reply, error) {})
+			})
 			server.Handle0(srv.Of("/"), "panic", func(context.Context, *server.Socket) error { panic("oh no") })
 		})
 	c, _ := joined(t, srv, "/")
 	c.send(`21["join","lobby"]`)
 	c.expect(`31[]`)
+	c.send(`2["ask"]`)
+	c.expect(`20["q"]`)
+	c.send(`30["a"]`)
 	c.send(`22["panic"]`)
 	c.expect(`32[{"error":"internal error"}]`)
 	c.sync()
@@ -204,6 +210,9 @@ func TestS33Logs(t *testing.T) {
 		`sio.event=join sio.bytes=7 sio.attachments=0 sio.ack=true sio.handled=true`,
 		`sio.room=lobby sio.joins=true`,
 		`sio.event=join sio.ack=1`,
+		`msg=acknowledgement sio.ns=/ sio.id=`, `sio.ack=0 sio.bytes=3 sio.attachments=0`,
+		`level=DEBUG msg=received eio.addr=127.0.0.1 eio.transport=websocket eio.packet=message eio.bytes=18`,
+		`level=DEBUG msg=sent eio.addr=127.0.0.1 eio.transport=websocket eio.packet=message`,
 		`level=ERROR msg="handler panicked" sio.ns=/ sio.id=`,
 		`level=DEBUG msg="invalid packet" sio.addr=127.0.0.1`,
 	} {
