@@ -32,7 +32,8 @@ type (
 	Session = session.Session
 	// RequestInfo is the first request of a session, as AllowRequest and Handshake have it.
 	RequestInfo = session.Handshake
-	// Tuning are the settings of one session, as Config.Tune has them.
+	// Tuning are the settings of one session, as Config.Tune has them. QueueBytes, VolatileBytes and OnFull are those of
+	// Queue.
 	Tuning = session.Tuning
 	// ConnectionError is a request that was refused, as OnConnectionError has it.
 	ConnectionError = session.ConnectionError
@@ -177,12 +178,12 @@ type Config struct {
 	AllowRequest func(ctx context.Context, h *RequestInfo) error
 	// Tune, when set, may give a session settings of its own: t comes with those of this Config. The client is told its
 	// heartbeat and MaxPayload. It runs in the goroutine of AllowRequest, after it, and may block. MaxPayload and
-	// QueueBytes can become smaller than here, not larger, for buffers are laid out for these; what cannot be is logged
+	// QueueBytes can become smaller than here, not larger: buffers are laid out for these; what cannot be is logged
 	// and counts for nothing. See Socket.SetHeartbeat and SetQueue for sessions that are open.
 	Tune func(h *RequestInfo, t *Tuning)
 	// GenerateID, when set, makes the ids of sessions: 16 to 128 letters, digits and any of - . _ ~ that cannot be
-	// guessed, as who knows one owns its session; an empty one asks for one of ours. It runs in the goroutine of AllowRequest, after it.
-	// A handshake whose id cannot be used, or is in use, is refused with 400 and counted. The ids of sockets are ours.
+	// guessed, as who knows one owns its session; an empty one asks for one of ours. It runs in the goroutine of
+	// AllowRequest, after it. A handshake whose id cannot be used, or is in use, is refused with 400 and counted.
 	GenerateID func(h *RequestInfo) string
 	// OnInitialHeaders, when set, may change the header of a session's first answer, which comes with the fields of
 	// CORS. It runs in the goroutine of AllowRequest, after it, and may block.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -167,4 +168,17 @@ func TestFallbackClientGone(t *testing.T) {
 		end(conn)
 		receive(t, ended)
 	}
+}
+
+// A handler of Fallback that ends its goroutine is answered for with 500.
+func TestFallbackGoexit(t *testing.T) {
+	srv := start(t, server.Config{Fallback: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		runtime.Goexit()
+	})}, nil)
+	resp, body := exchange(t, srv, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+	if resp.StatusCode != http.StatusInternalServerError || body != "" {
+		t.Errorf("%d %q", resp.StatusCode, body)
+	}
+	eventually(t, "no handler running", func() bool { return srv.Stats().Handlers == 0 })
 }

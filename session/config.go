@@ -131,8 +131,9 @@ type Config struct {
 	// CORS. It runs where Allow runs, after it.
 	OnInitialHeaders func(h *Handshake, header http.Header)
 	// OnHeaders, when set, may change the header of each answer to a request that opens a session or names one, which
-	// comes with the fields of CORS, and at the first with what OnInitialHeaders has made of them. h is the request that is answered. For
-	// the first answer it runs where Allow runs, for others on the event loop: it must be quick and must not block.
+	// comes with the fields of CORS, and at the first with what OnInitialHeaders has made of them. h is the request that is
+	// answered. For the first answer it runs where Allow runs, for others on the event loop: it must be quick and must not
+	// block.
 	//
 	// Neither hook can set the fields that an answer's framing depends on, its content type or those of a WebSocket's
 	// opening; they are left out.
@@ -142,8 +143,8 @@ type Config struct {
 	OnConnectionError func(e ConnectionError)
 	// Running, when set, counts the goroutines that run hooks.
 	Running *atomic.Int64
-	// Logger, when set, gets at Debug what happens to each session, its packets with type and size, and at Error the hooks that
-	// failed. Whether it takes debug records is asked once, by New.
+	// Logger, when set, gets at Debug what happens to each session, its packets with type and size, and at Error the hooks
+	// that failed. Whether it takes debug records is asked once, by New.
 	Logger *slog.Logger
 }
 

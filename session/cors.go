@@ -78,7 +78,8 @@ type corsTable struct {
 }
 
 func (c *CORS) table() *corsTable {
-	t := &corsTable{match: c.Match, status: 204, on: len(c.Origins) > 0 || c.Match != nil, enforce: c.Enforce, sameHost: c.SameHost, byOrigin: map[string][]string{}}
+	t := &corsTable{match: c.Match, status: 204, on: len(c.Origins) > 0 || c.Match != nil}
+	t.enforce, t.sameHost, t.byOrigin = c.Enforce, c.SameHost, map[string][]string{}
 	t.methods = "GET,HEAD,PUT,PATCH,POST,DELETE"
 	if len(c.Methods) > 0 {
 		t.methods = strings.Join(c.Methods, ",")
