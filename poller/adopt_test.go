@@ -311,3 +311,23 @@ func adoptStorm(t *testing.T, listens bool, round int) {
 	}
 	eventually(t, "no descriptor left", func() bool { return openFilesNow(t) <= before })
 }
+
+// A path that somebody may serve whom we cannot reach is not taken away from him.
+func TestUnixSocketOfAnotherKind(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	other, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	e, err := New(Config{Addrs: []string{"unix://" + path}, Accept: newHub().accept, Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Start(); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("Start: %v", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error("the socket is gone")
+	}
+}

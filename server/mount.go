@@ -97,7 +97,7 @@ func peerOf(r *http.Request) session.Peer {
 		ip, _ := netip.ParseAddr(r.RemoteAddr)
 		addr = netip.AddrPortFrom(ip, 0)
 	}
-	return session.Peer{Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), Secure: r.TLS != nil, Single: true}
+	return session.Peer{Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), Secure: r.TLS != nil}
 }
 
 // mount is what a server has in the program's own HTTP server. Safe for concurrent use; the zero value is ready.

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -218,6 +219,41 @@ func TestMountMaxConns(t *testing.T) {
 				}
 				return err == nil
 			})
+		})
+	}
+}
+
+// A client may send frames right behind its request: net/http has read them, and they are not lost.
+func TestMountKeepsWhatWasReadAhead(t *testing.T) {
+	for _, kind := range []string{"tcp", "tls"} {
+		t.Run(kind, func(t *testing.T) {
+			h := hosted(t, kind, server.Config{}, echoes)
+			var out bytes.Buffer
+			out.WriteString("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+			long := strings.Repeat("y", 9000) // more than net/http's buffer
+			for _, p := range []string{"40", `42["echo","early"]`, `42["echo","` + long + `"]`} {
+				_ = wsutil.WriteClientText(&out, []byte(p))
+			}
+			conn := h.conn(t)
+			defer conn.Close()
+			if _, err := conn.Write(out.Bytes()); err != nil {
+				t.Fatal(err)
+			}
+			br := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(br, nil)
+			if err != nil || resp.StatusCode != 101 {
+				t.Fatal(resp, err)
+			}
+			rw := struct {
+				io.Reader
+				io.Writer
+			}{br, conn}
+			for _, want := range []string{"0{", "40{", `42["echo","early"]`, `42["echo","` + long + `"]`} {
+				if got, err := wsutil.ReadServerText(rw); !strings.HasPrefix(string(got), want) {
+					t.Fatalf("%.40q, %v", got, err)
+				}
+			}
 		})
 	}
 }

@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -11,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -171,6 +171,15 @@ func TestMount(t *testing.T) {
 			if got := p.take(1)[0]; !strings.HasPrefix(got, `40{"sid":`) {
 				t.Fatal(got)
 			}
+			reused := false
+			ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
+				GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused },
+			})
+			req, _ := http.NewRequestWithContext(ctx, "GET", h.http.URL+"/socket.io/?transport=none", nil)
+			if resp, err = h.client.Do(req); err != nil || resp.StatusCode != 400 || !reused {
+				t.Fatal("a connection of its own for each request:", resp, err)
+			}
+			_ = resp.Body.Close()
 			big := strings.Repeat("x", 300_000)
 			p.post(`42["echo","` + big + `"]`)
 			if got := p.take(1)[0]; got != `42["echo","`+big+`"]` {
@@ -355,39 +364,4 @@ func (h *host) conn(t testing.TB) net.Conn {
 		return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 	}
 	return conn
-}
-
-// A client may send frames right behind its request: net/http has read them, and they are not lost.
-func TestMountKeepsWhatWasReadAhead(t *testing.T) {
-	for _, kind := range []string{"tcp", "tls"} {
-		t.Run(kind, func(t *testing.T) {
-			h := hosted(t, kind, server.Config{}, echoes)
-			var out bytes.Buffer
-			out.WriteString("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-			long := strings.Repeat("y", 9000) // more than net/http's buffer
-			for _, p := range []string{"40", `42["echo","early"]`, `42["echo","` + long + `"]`} {
-				_ = wsutil.WriteClientText(&out, []byte(p))
-			}
-			conn := h.conn(t)
-			defer conn.Close()
-			if _, err := conn.Write(out.Bytes()); err != nil {
-				t.Fatal(err)
-			}
-			br := bufio.NewReader(conn)
-			resp, err := http.ReadResponse(br, nil)
-			if err != nil || resp.StatusCode != 101 {
-				t.Fatal(resp, err)
-			}
-			rw := struct {
-				io.Reader
-				io.Writer
-			}{br, conn}
-			for _, want := range []string{"0{", "40{", `42["echo","early"]`, `42["echo","` + long + `"]`} {
-				if got, err := wsutil.ReadServerText(rw); !strings.HasPrefix(string(got), want) {
-					t.Fatalf("%.40q, %v", got, err)
-				}
-			}
-		})
-	}
 }

@@ -39,6 +39,9 @@ type Stats struct {
 	// Handlers is the number of goroutines that run handlers now. Waiting is how many of these wait in Request or Call for
 	// their client; only a server on loops of others counts it, see Attach.
 	Handlers, Waiting int
+	// Bridged is the number of WebSockets in a program's own HTTP server that no event loop watches now, see
+	// Server.Handler; Poller counts all others.
+	Bridged int
 }
 
 // Stats reads the counters. Safe for concurrent use.
@@ -53,6 +56,7 @@ func (srv *Server) Stats() Stats {
 		ClusterFailures: srv.stats.clusterFailures.Load(), ClusterDrops: srv.stats.clusterDrops.Load(),
 	}
 	s.DynamicNamespaces, s.NamespacesRefused = srv.dynamic.len(), srv.stats.namespacesFull.Load()
+	s.Bridged = int(srv.mount.wires.Load())
 	p, engine := srv.running()
 	if p != nil {
 		s.Poller = p.Stats()

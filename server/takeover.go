@@ -46,6 +46,7 @@ func (srv *Server) takeOver(engine *session.Engine, w http.ResponseWriter, r *ht
 		return
 	}
 	loop, peer := srv.loopFor(engine, r), peerOf(r)
+	peer.Single = true // the next request on this connection would be the program's
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		http.Error(w, "WebSockets are not possible here", http.StatusNotImplemented)

@@ -49,9 +49,12 @@ func (srv *Server) visit(engine *session.Engine, w http.ResponseWriter, r *http.
 	_ = v.rc.SetWriteDeadline(time.Time{})
 	v.begin(func(c session.StreamConn, loop int) session.Receiver { return engine.AcceptFrom(c, loop, peer) },
 		appendHead(nil, r, target, length))
-	err := v.bring(body, length)
+	left, err := v.bring(body, length)
 	if err == nil {
-		_ = v.rc.SetReadDeadline(time.Time{}) // net/http reads on, to see the client go
+		if left == 0 {
+			// net/http reads on, to see the client go. What is left of a body it reads with the body's deadline.
+			_ = v.rc.SetReadDeadline(time.Time{})
+		}
 		err = v.await()
 	}
 	v.finish(err)
@@ -70,22 +73,22 @@ func (v *visit) kicked() {
 }
 
 // bring hands the body over as it comes, each part when the loop has handled the one before, unless the answer is there
-// before: a body that is not wanted is not read.
-func (v *visit) bring(body io.Reader, length int64) error {
+// before: a body that is not wanted is not read. left is how much of it was not.
+func (v *visit) bring(body io.Reader, length int64) (left int64, err error) {
 	buf := make([]byte, min(max(length, 0), visitReadBytes))
 	v.setBodyDeadline()
-	for left := length; ; {
+	for left = length; ; {
 		select {
 		case <-v.fed:
 		case <-v.quit:
-			return errWireCut
+			return left, errWireCut
 		}
 		if whole, _ := v.collect(); whole || left <= 0 {
-			return nil
+			return left, nil
 		}
 		n, err := io.ReadFull(body, buf[:min(int64(len(buf)), left)])
 		if err != nil {
-			return err
+			return left, err
 		}
 		left -= int64(n)
 		v.feed(buf[:n])
