@@ -257,3 +257,38 @@ func TestMountKeepsWhatWasReadAhead(t *testing.T) {
 		})
 	}
 }
+
+// An upgrade that cannot be: over HTTP/2 or HTTP/1.0, with a body, or through middleware that hides the connection.
+func TestMountWithoutHijack(t *testing.T) {
+	srv, err := server.New(server.Config{Loops: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	for want, change := range map[int]func(r *http.Request){
+		http.StatusNotImplemented: func(*http.Request) {},
+		http.StatusBadRequest:     func(r *http.Request) { r.Proto, r.ProtoMinor = "HTTP/1.0", 0 },
+	} {
+		r := httptest.NewRequest("GET", "/socket.io/?EIO=4&transport=websocket", nil)
+		r.Header.Set("Connection", "keep-alive, Upgrade")
+		r.Header.Set("Upgrade", "websocket")
+		change(r)
+		w := httptest.NewRecorder()
+		if srv.Handler().ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%s: %d", r.Proto, w.Code)
+		}
+	}
+	r := httptest.NewRequest("CONNECT", "/socket.io/?EIO=4&transport=websocket", nil)
+	r.RequestURI, r.Proto, r.ProtoMajor = "/socket.io/?EIO=4&transport=websocket", "HTTP/2.0", 2
+	r.Header.Set(":protocol", "websocket") // RFC 8441
+	w := httptest.NewRecorder()
+	if srv.Handler().ServeHTTP(w, r); w.Code != http.StatusNotImplemented {
+		t.Errorf("over HTTP/2: %d", w.Code)
+	}
+	if n := srv.Stats().Sessions.Opened; n != 0 {
+		t.Errorf("%d sessions", n)
+	}
+}
