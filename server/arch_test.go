@@ -25,6 +25,7 @@ func TestImports(t *testing.T) {
 		{"/codec/proxyproto", nil, []string{gnet}},
 		{"/codec/sio", nil, []string{gnet}},
 		{"/codec/msgpack", nil, []string{gnet}},
+		{"/codec/deflate", nil, []string{gnet}},
 		{"/poller/wheel", nil, []string{gnet}},
 		{"/poller/pollertest", []string{"/poller/wheel"}, []string{gnet}},
 		{"/poller", []string{"/poller/wheel"}, nil},

@@ -1,0 +1,110 @@
+package deflate
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// N4: the choice is the reference server's: accepts(req).encodings(["gzip", "deflate"]).
+func TestN4AcceptEncoding(t *testing.T) {
+	for header, want := range map[string]Coding{
+		"":                                Identity,
+		"identity":                        Identity,
+		"br, zstd":                        Identity,
+		"gzip":                            Gzip,
+		"GZip":                            Gzip,
+		"deflate":                         Deflate,
+		"gzip, deflate, br":               Gzip,
+		"deflate, gzip":                   Deflate,
+		"deflate;q=0.5, gzip;q=0.9":       Gzip,
+		"gzip;q=0.2, deflate;q=0.9":       Deflate,
+		"gzip;q=0, deflate":               Deflate,
+		"gzip;q=0":                        Identity,
+		"gzip;q=0, deflate;q=0":           Identity,
+		"*":                               Gzip,
+		"*;q=0":                           Identity,
+		"*;q=0, gzip":                     Gzip,
+		"*, gzip;q=0":                     Deflate,
+		"deflate, *":                      Deflate,
+		"deflate;q=0.5, *":                Gzip,
+		"identity;q=1, gzip;q=0.5":        Gzip,
+		"gzip ; q = 0.5 , deflate ; q=.6": Deflate,
+		"gzip;q=x":                        Identity,
+		"gzip;q=NaN":                      Identity,
+		"gzip;q=-1":                       Identity,
+		"gzip;level=1;q=0":                Identity,
+		"gzip;q=0, gzip":                  Gzip,
+		"gzip, gzip;q=0":                  Gzip,
+		",,;;=,gzip":                      Gzip,
+		"xgzip":                           Identity,
+	} {
+		if got := AcceptEncoding([]byte(header)); got != want {
+			t.Errorf("%q: got %v, want %v", header, got, want)
+		}
+	}
+}
+
+func FuzzN4AcceptEncoding(f *testing.F) {
+	f.Add("gzip;q=0.5, deflate, *;q=0")
+	f.Fuzz(func(t *testing.T, header string) {
+		c := AcceptEncoding([]byte(header))
+		if c != Identity && !strings.Contains(strings.ToLower(header), c.String()) && !strings.Contains(header, "*") {
+			t.Fatalf("%v out of nothing", c)
+		}
+		// What is refused at the end, alone, cannot be chosen.
+		for _, c := range []Coding{Gzip, Deflate} {
+			if AcceptEncoding([]byte(c.String()+";q=0")) != Identity {
+				t.Fatal(c)
+			}
+		}
+	})
+}
+
+// N4: what comes out is what the standard library reads, whoever else compresses at the same time.
+func TestN4Body(t *testing.T) {
+	bodies := [][]byte{nil, []byte("x"), sample(1000), sample(300_000)}
+	c := NewBodyCompressor(0)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for _, body := range bodies {
+				for _, coding := range []Coding{Identity, Gzip, Deflate} {
+					out := c.Append([]byte("head"), body, coding)
+					if got := decode(t, coding, out[4:]); !bytes.Equal(got, body) || string(out[:4]) != "head" {
+						t.Errorf("%v of %d bytes: %d come back", coding, len(body), len(got))
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(c.Append(nil, bodies[2], Gzip)); n >= len(bodies[2])/2 {
+		t.Errorf("1000 bytes became %d", n)
+	}
+}
+
+func decode(t *testing.T, coding Coding, data []byte) []byte {
+	t.Helper()
+	var r io.Reader = bytes.NewReader(data)
+	var err error
+	switch coding {
+	case Gzip:
+		r, err = gzip.NewReader(r)
+	case Deflate:
+		r, err = zlib.NewReader(r)
+	}
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	out, err := io.ReadAll(r)
+	if err != nil {
+		t.Error(err)
+	}
+	return out
+}
