@@ -12,7 +12,7 @@ const module = "github.com/seed58c87869/siren"
 func TestImports(t *testing.T) {
 	gnet := "github.com/panjf2000/gnet/v2"
 	// What a package may import, its own imports bring along.
-	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/eio", "/codec/proxyproto", "/poller/wheel"}
+	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/proxyproto", "/poller/wheel"}
 	server := append([]string{"/room/cluster", "/session", "/room", "/poller", "/codec/sio", "/codec/msgpack"}, session...)
 	for _, row := range []struct {
 		pkg   string

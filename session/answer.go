@@ -43,6 +43,8 @@ type reply struct {
 	data bool
 	// old: the browser is an Internet Explorer, which takes data for an attack (see oldBrowser).
 	old bool
+	// plain: the body is not to be compressed, however long.
+	plain bool
 }
 
 // answer sends the answer to the request, from the shard that the caller runs on. The body is copied.
@@ -98,7 +100,8 @@ func (h *HTTPConn) reply(turn uint32, r reply) {
 		sh.fields = append(sh.fields, "X-XSS-Protection", "0")
 	}
 	sh.fields = append(sh.fields, h.cors...)
-	h.send(httpwire.AppendResponse(make([]byte, 0, len(r.body)+responseHeadRoom), &httpwire.Response{
-		Status: r.status, ContentType: r.contentType, Body: r.body, Header: sh.fields, Close: h.last, Head: h.head,
+	body := h.pack(&r)
+	h.send(httpwire.AppendResponse(make([]byte, 0, len(body)+responseHeadRoom), &httpwire.Response{
+		Status: r.status, ContentType: r.contentType, Body: body, Header: sh.fields, Close: h.last, Head: h.head,
 	}))
 }

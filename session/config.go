@@ -117,6 +117,10 @@ type Config struct {
 	// a proxy's, and so is X-Forwarded-Proto; anybody else's are ignored. With ProxyProtocol nobody else may connect.
 	// Default: none.
 	TrustedProxies []netip.Prefix
+	// PerMessageDeflate compresses WebSocket messages. Default off.
+	PerMessageDeflate PerMessageDeflate
+	// HTTPCompression compresses polling answers. Default on.
+	HTTPCompression HTTPCompression
 	// Allow, when set, is asked before a session is made. It runs in its own goroutine and may block until ctx
 	// ends, when the connection closes. An error refuses the handshake with 403 and, if it is a Refusal, its text.
 	Allow func(ctx context.Context, h *Handshake) error
@@ -272,6 +276,9 @@ func (c Config) settle() (Config, error) {
 	}
 	var err error
 	if c.TrustedProxies, err = settlePrefixes(c.TrustedProxies); err != nil {
+		return c, err
+	}
+	if err := c.settleCompression(); err != nil {
 		return c, err
 	}
 	return c, c.CORS.validate()

@@ -220,7 +220,7 @@ func (h *HTTPConn) beginLater(s *Session, open []byte) {
 func (h *HTTPConn) beginNow(s *Session, open []byte) {
 	w := s.ws
 	if h.gone {
-		w.lost(ReasonTransportClose)
+		w.Closed(nil) // what it was not told
 		return
 	}
 	h.conn.SetReceiver(w)

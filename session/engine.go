@@ -39,6 +39,8 @@ type Engine struct {
 	closing    atomic.Bool
 	// after calls fn on another goroutine when d is over. Tests have their own.
 	after func(d time.Duration, fn func())
+	// compression is of messages and of answers.
+	compression compression
 	// hookPanics counts the panics of hooks.
 	hookPanics atomic.Uint64
 }
@@ -65,6 +67,7 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 		polling: slices.Contains(cfg.Transports, Polling),
 		socket:  slices.Contains(cfg.Transports, WebSocket),
 	}
+	e.compression.begin(&cfg)
 	if e.socket && !cfg.NoUpgrades {
 		e.upgrade = []string{"websocket"}
 	}
@@ -86,8 +89,9 @@ func (e *Engine) setHooks() {
 			PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, MaxPayload: cfg.MaxPayload,
 			QueueBytes: cfg.QueueBytes, VolatileBytes: cfg.VolatileBytes, OnFull: cfg.OnFull,
 		},
-		ws: e.ws, announced: cfg.PingInterval,
+		ws: e.ws, packed: e.ws, announced: cfg.PingInterval,
 	}
+	e.tuning.packed.AllowRSV1 = true
 	e.asks = cfg.Allow != nil || cfg.Tune != nil || cfg.GenerateID != nil || cfg.OnInitialHeaders != nil || cfg.OnHeaders != nil
 	e.debug = cfg.Logger != nil && cfg.Logger.Enabled(context.Background(), slog.LevelDebug)
 	if cfg.GenerateID != nil {

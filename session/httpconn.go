@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 
+	"github.com/seed58c87869/siren/codec/deflate"
 	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/poller/wheel"
 )
@@ -35,6 +36,10 @@ type HTTPConn struct {
 	// started: some of the next request has arrived.
 	started bool
 	gone    bool
+	// params is what a WebSocket of the request in progress would negotiate, and zero without; coding is how its answer
+	// may be compressed.
+	params deflate.Params
+	coding deflate.Coding
 }
 
 type httpPhase uint8

@@ -117,6 +117,7 @@ func (h *HTTPConn) openWebSocket(s *Session, info *eio.OpenInfo, key []byte) {
 	}
 	w := h.becomeWebSocket(s.shard, s, key, extra)
 	s.ws = w
+	s.noteDeflate()
 	var packet [openRoom]byte
 	open := eio.NewText(eio.AppendOpen(packet[:0], info)).WebSocket()
 	if s.dialect.is(revision3) {

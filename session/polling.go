@@ -64,11 +64,13 @@ func (s *Session) servePoll() {
 	default:
 		return
 	}
-	sh := s.shard
+	sh, plain := s.shard, allPlain(p.queue)
 	p.take(s.nextPayload())
 	get := p.get
 	p.get = asker{}
-	get.answer(sh, s.payloadReply(sh.scratch))
+	r := s.payloadReply(sh.scratch)
+	r.plain = plain
+	get.answer(sh, r)
 	if cap(sh.scratch) > scratchKeep {
 		sh.scratch = nil
 	}

@@ -54,8 +54,8 @@ func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 	}
 	for ; f != nil; f = f.Next() {
 		wire := f.WebSocket()
-		if s.dialect != 0 {
-			wire = s.dialect.frame(f)
+		if s.dialect != 0 || s.ws.windowBits > 0 {
+			wire = s.wire(f)
 		}
 		if s.ws.out().Queue(wire) {
 			continue

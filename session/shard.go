@@ -3,6 +3,7 @@ package session
 import (
 	"sync/atomic"
 
+	"github.com/seed58c87869/siren/codec/deflate"
 	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/codec/wsframe"
 )
@@ -18,6 +19,10 @@ type Shard struct {
 	msg wsframe.Message
 	// scratch is where a polling payload is put together before it is copied to its exact size.
 	scratch []byte
+	// packed and inflated are scratch for a compressed payload, and for an inflated message.
+	packed, inflated []byte
+	// windows are the contexts of the WebSockets of this loop whose clients keep theirs. nil while there was none.
+	windows map[*wsConn]*deflate.Window
 	// fields is scratch for the header fields of an answer.
 	fields []string
 	// flushable are the polling sessions that have frames for a waiting GET; one posted function serves them all,

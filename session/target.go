@@ -1,6 +1,7 @@
 package session
 
 import (
+	"github.com/seed58c87869/siren/codec/deflate"
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/codec/wsframe"
@@ -41,6 +42,7 @@ func refusal(code eio.ErrorCode, message string) target {
 func (h *HTTPConn) judge(r *httpwire.Request) target {
 	e := h.engine
 	h.last, h.head = r.Close || r.Minor == 0 || h.peer != nil && h.peer.Single, string(r.Method) == "HEAD"
+	h.params, h.coding = deflate.Params{}, deflate.Identity
 	if !e.ownPath(r.Path) {
 		return target{kind: toApp}
 	}
@@ -65,7 +67,10 @@ func (h *HTTPConn) judge(r *httpwire.Request) target {
 		return refusal(eio.TransportUnknown, "")
 	}
 	if t.upgrade = r.HasToken("Connection", "upgrade") && r.HasToken("Upgrade", "websocket"); t.upgrade {
-		t.valid = t.transport == WebSocket && validUpgrade(r)
+		t.valid = t.transport == WebSocket && validUpgrade(r) && h.offered(r)
+	}
+	if t.transport == Polling {
+		h.accepts(r)
 	}
 	if t.sid, _ = httpwire.QueryGet(r.RawQuery, "sid"); len(t.sid) > 0 {
 		t.kind = toSession

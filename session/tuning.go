@@ -26,7 +26,8 @@ type Tuning struct {
 // tuning is a Tuning in force. Immutable.
 type tuning struct {
 	Tuning
-	ws wsframe.Limits
+	// ws are the limits of a WebSocket, packed those of one that negotiated compression.
+	ws, packed wsframe.Limits
 	// announced is the PingInterval of the open packet.
 	announced time.Duration
 }
@@ -59,6 +60,8 @@ func (e *Engine) tune(t Tuning, announced time.Duration) (*tuning, error) {
 	}
 	out := &tuning{Tuning: t, ws: e.ws, announced: announced}
 	out.ws.MessageBytes = t.MaxPayload
+	out.packed = out.ws
+	out.packed.AllowRSV1 = true
 	return out, nil
 }
 

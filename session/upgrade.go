@@ -174,6 +174,7 @@ func (s *Session) completeUpgrade() {
 		s.debugLog("upgraded")
 	}
 	s.ws, s.poll = u.ws, nil
+	s.noteDeflate()
 	s.shard.stats.upgraded.Add(1)
 	for _, f := range p.queue {
 		if s.queueWebSocket(f, f.Size()) != Queued {

@@ -25,6 +25,9 @@ type wsConn struct {
 	// gone and refused are the home loop's; gone: the connection is, or will be, closed; refused: it has refused a
 	// frame, and the session's end is posted.
 	gone, refused bool
+	// windowBits is the size of the client's window, as a power of two, when compression was negotiated, else 0.
+	// Immutable.
+	windowBits uint8
 }
 
 // foreign is the part of a WebSocket whose connection is another loop's than its session.
@@ -82,6 +85,10 @@ func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, key []byte, extra []
 	case s == nil:
 		w.foreign = &foreign{shard: h.shard, home: home, out: h.conn}
 	}
+	if h.deflates() {
+		extra = append(extra[:len(extra):len(extra)], "Sec-WebSocket-Extensions", h.params.String())
+		h.beginDeflate(w)
+	}
 	if !h.conn.Queue(wsframe.AppendUpgradeResponse(make([]byte, 0, responseHeadRoom), key, extra...)) {
 		h.conn.Close() // no frame may come without it
 	}
@@ -92,10 +99,7 @@ func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, key []byte, extra []
 // Receive implements Receiver.
 func (w *wsConn) Receive(data []byte) (n, need int) {
 	shard := w.shard()
-	msg, limits := &shard.msg, &shard.engine.ws
-	if w.foreign == nil {
-		limits = &w.session.tuning().ws
-	}
+	msg, limits := &shard.msg, w.limits(shard.engine)
 	for n < len(data) && !w.deaf {
 		used, err := w.reader.Next(data[n:], limits, msg)
 		if err != nil {
@@ -120,12 +124,11 @@ func (w *wsConn) Receive(data []byte) (n, need int) {
 func (w *wsConn) handle(msg *wsframe.Message) {
 	switch msg.Kind {
 	case wsframe.Text, wsframe.Binary:
-		binary := msg.Kind == wsframe.Binary
-		if w.foreign == nil {
-			w.deliver(msg.Data, binary)
+		if msg.Compressed {
+			w.takeCompressed(msg)
 			return
 		}
-		w.collect(msg.Data, binary)
+		w.take(msg.Data, msg.Kind == wsframe.Binary)
 	case wsframe.Ping:
 		// A peer that pings and does not read its pongs gets no more of them than any other answer.
 		pong := wsframe.AppendFrame(nil, ws.OpPong, msg.Data)
@@ -140,6 +143,15 @@ func (w *wsConn) handle(msg *wsframe.Message) {
 		}
 		w.end(code, ReasonTransportClose)
 	}
+}
+
+// take handles a message here, or has it handled by the session's loop.
+func (w *wsConn) take(data []byte, binary bool) {
+	if w.foreign == nil {
+		w.deliver(data, binary)
+		return
+	}
+	w.collect(data, binary)
 }
 
 // violation ends the connection of a client that broke the framing protocol, with the code for it.
@@ -167,6 +179,7 @@ func (w *wsConn) end(code ws.StatusCode, reason Reason) {
 // Closed implements Receiver.
 func (w *wsConn) Closed(error) {
 	w.deaf = true
+	w.endDeflate()
 	w.reader.Reset()
 	w.lostLater(ReasonTransportClose)
 }

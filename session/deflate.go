@@ -1,0 +1,205 @@
+package session
+
+import (
+	"errors"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+
+	"github.com/seed58c87869/siren/codec/deflate"
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/httpwire"
+	"github.com/seed58c87869/siren/codec/wsframe"
+)
+
+// errCorruptMessage is a message that cannot be inflated. The code is what the reference server's library uses.
+var errCorruptMessage = &wsframe.Error{Code: ws.StatusInvalidFramePayloadData, Reason: "invalid compressed data"}
+
+const (
+	// inflatedKeep bounds the buffer for inflated messages that a shard keeps between them.
+	inflatedKeep = 64 << 10
+	// inflatedBatch is how much one read may inflate to before it is posted to a session of another loop, in bytes:
+	// what is posted counts for Config.InboundBytes.
+	inflatedBatch = 1 << 20
+)
+
+// offered notes what the opening handshake offers and is accepted. It is false when the offer is malformed.
+func (h *HTTPConn) offered(r *httpwire.Request) bool {
+	c := &h.engine.compression
+	if c.pack == nil {
+		return true
+	}
+	for value := range r.Values("Sec-WebSocket-Extensions") {
+		params, ok, err := deflate.Accept(value, c.options)
+		if err != nil {
+			return false
+		}
+		if ok {
+			h.params = params
+			break
+		}
+	}
+	return true
+}
+
+// deflates reports whether the request in progress has made an offer that was accepted.
+func (h *HTTPConn) deflates() bool { return h.params.ServerWindowBits > 0 }
+
+// beginDeflate gives a new WebSocket what its opening handshake has negotiated.
+func (h *HTTPConn) beginDeflate(w *wsConn) {
+	if !h.deflates() {
+		return
+	}
+	w.windowBits = h.params.ServerWindowBits
+	h.engine.compression.open.Add(1)
+	if h.params.ClientTakeover {
+		sh := h.shard
+		if sh.windows == nil {
+			sh.windows = make(map[*wsConn]*deflate.Window)
+		}
+		sh.windows[w] = deflate.NewWindow(int(h.params.ClientWindowBits))
+	}
+}
+
+// endDeflate is the end of the connection. It is called once.
+func (w *wsConn) endDeflate() {
+	if w.windowBits == 0 {
+		return
+	}
+	sh := w.shard()
+	sh.engine.compression.open.Add(-1)
+	delete(sh.windows, w)
+}
+
+// limits are those of the connection's frames.
+func (w *wsConn) limits(e *Engine) *wsframe.Limits {
+	t := &e.tuning
+	if w.foreign == nil {
+		t = w.session.tuning()
+	}
+	if w.windowBits > 0 {
+		return &t.packed
+	}
+	return &t.ws
+}
+
+// takeCompressed handles a compressed message. The limit for messages holds for what it inflates to.
+func (w *wsConn) takeCompressed(msg *wsframe.Message) {
+	sh := w.shard()
+	buf := sh.inflated
+	sh.inflated = nil
+	data, err := deflate.Inflate(buf[:0], msg.Data, w.limits(sh.engine).MessageBytes, sh.windows[w])
+	switch {
+	case errors.Is(err, deflate.ErrTooBig):
+		w.violation(wsframe.ErrMessageTooBig)
+	case err != nil:
+		w.violation(errCorruptMessage)
+	case msg.Kind == wsframe.Text && !utf8.Valid(data):
+		w.violation(wsframe.ErrInvalidUTF8)
+	default:
+		w.take(data, msg.Kind == wsframe.Binary)
+		if f := w.foreign; f != nil && f.batch != nil && f.batch.size() > inflatedBatch {
+			w.postBatch()
+		}
+	}
+	if cap(data) <= inflatedKeep {
+		sh.inflated = data
+	}
+}
+
+// wire is a packet as a WebSocket frame for a client that compresses, or speaks something else than plain protocol 4.
+// Binary messages of protocol 3 are not compressed: their bytes are others, and their clients are few.
+func (s *Session) wire(f *eio.Frame) []byte {
+	if s.ws.windowBits > 0 && !(f.Binary() && s.dialect.is(revision3)) {
+		return s.ws.packed(s.shard.engine, f)
+	}
+	return s.dialect.frame(f)
+}
+
+// packed is a packet as it goes to a client that negotiated compression.
+func (w *wsConn) packed(e *Engine, f *eio.Frame) []byte {
+	n := len(f.Payload())
+	// No distance in a message is longer than the message, whatever window it was compressed with.
+	fits := int(w.windowBits) >= e.cfg.PerMessageDeflate.ServerMaxWindowBits || n <= 1<<w.windowBits
+	if n < e.cfg.PerMessageDeflate.Threshold || !fits {
+		return f.WebSocket()
+	}
+	return f.Deflated(e.compression.pack)
+}
+
+// kindDeflate marks in Session.kind, which anybody may read, that the transport in use is a WebSocket that compresses.
+const kindDeflate = 1 << 9
+
+// noteDeflate marks a session whose new WebSocket compresses.
+func (s *Session) noteDeflate() {
+	if s.ws.windowBits > 0 {
+		s.kind.Store(s.kind.Load() | kindDeflate)
+	}
+}
+
+// Deflates reports whether the session's transport is a WebSocket that negotiated compression. Safe for concurrent use.
+func (s *Session) Deflates() bool { return s.kind.Load()&kindDeflate != 0 }
+
+// Deflate makes the compressed form of a packet for several sessions when one or more of the engine's have negotiated
+// compression. Frames that are not compressed before they are sent are compressed by the first loop that sends them; it
+// is better to spend that time where the packet was encoded. Safe for concurrent use.
+func (e *Engine) Deflate(f *eio.Frame) {
+	if e.compression.open.Load() > 0 {
+		e.deflate(f)
+	}
+}
+
+// Deflate is Engine.Deflate for a packet that goes to this session alone. Safe for concurrent use.
+func (s *Session) Deflate(f *eio.Frame) {
+	if s.Deflates() {
+		s.shard.engine.deflate(f)
+	}
+}
+
+func (e *Engine) deflate(f *eio.Frame) {
+	for ; f != nil; f = f.Next() {
+		if len(f.Payload()) >= e.cfg.PerMessageDeflate.Threshold {
+			f.Deflated(e.compression.pack)
+		}
+	}
+}
+
+// accepts notes how the answer to the request in progress may be compressed.
+func (h *HTTPConn) accepts(r *httpwire.Request) {
+	if h.engine.compression.bodies != nil {
+		h.coding = deflate.AcceptEncoding(r.Get("Accept-Encoding"))
+	}
+}
+
+// pack compresses the body of an answer if that is wanted, and adds the header fields for it. The result is good until
+// the shard's next answer.
+func (h *HTTPConn) pack(r *reply) []byte {
+	e, sh := h.engine, h.shard
+	if !r.data || r.plain || e.compression.bodies == nil || len(r.body) < e.cfg.HTTPCompression.Threshold {
+		return r.body
+	}
+	// What is below the threshold is the same for all clients.
+	sh.fields = append(sh.fields, "Vary", "Accept-Encoding")
+	if h.coding == deflate.Identity || h.head {
+		return r.body
+	}
+	out := e.compression.bodies.Append(sh.packed[:0], r.body, h.coding)
+	if sh.packed = out; cap(out) > scratchKeep {
+		sh.packed = nil
+	}
+	if len(out) >= len(r.body) {
+		return r.body
+	}
+	sh.fields = append(sh.fields, "Content-Encoding", h.coding.String())
+	return out
+}
+
+// allPlain reports whether no packet is to be compressed.
+func allPlain(queue []*eio.Frame) bool {
+	for _, f := range queue {
+		if !f.IsPlain() {
+			return false
+		}
+	}
+	return true
+}
