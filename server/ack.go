@@ -67,9 +67,10 @@ type pendingAck struct {
 	id    uint64
 	// frame is the event until the loop has sent it.
 	frame *eio.Frame
-	// timeout is 0 when the context bounds the wait. Immutable, as is volatile.
+	// timeout is 0 when the context bounds the wait. Immutable, as are volatile and plain.
 	timeout  time.Duration
 	volatile bool
+	plain    bool // not to be compressed
 	// others are the socket's other ones by their ids, when this is the one that its table points to. Guarded by the
 	// socket's mutex.
 	others map[uint64]*pendingAck
@@ -278,8 +279,14 @@ func (p *pendingAck) emit(event string, args []any) (err error) {
 	}()
 	s.listenOut(event, args)
 	p.frame, err = s.ns.srv.enc.event(s.ns.name, int64(p.id), event, args)
-	if err == nil && !s.client.loop().TryPost(p) {
-		err = s.ns.srv.refused()
+	if err == nil {
+		if p.plain {
+			eio.Plain(p.frame)
+		}
+		s.client.sess.Deflate(p.frame)
+		if !s.client.loop().TryPost(p) {
+			err = s.ns.srv.refused()
+		}
 	}
 	sent = err == nil
 	return err

@@ -75,6 +75,7 @@ func (a *ask) begin(ctx context.Context, o Operator, event string, args []any) e
 	b := o.broadcast(f, data)
 	d := &askDelivery{broadcast: b, ask: a}
 	if o.resolve(&b.target) {
+		ns.srv.deflate(b)
 		if err := ns.srv.dispatch(&b.target, d, a.expectLoop); err != nil {
 			return err
 		}

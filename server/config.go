@@ -170,6 +170,11 @@ type Config struct {
 	CORS CORS
 	// Cookie, when it has a Name, is sent with the handshake.
 	Cookie Cookie
+	// PerMessageDeflate compresses WebSocket messages. Default off, as in the reference server: it costs time and, on the
+	// clients' side, memory.
+	PerMessageDeflate PerMessageDeflate
+	// HTTPCompression compresses polling answers. Default on.
+	HTTPCompression HTTPCompression
 	// EchoUnhandled answers an event that no handler takes, and that asks for an acknowledgement, with its own
 	// arguments. The default is the reference's: no answer.
 	EchoUnhandled bool
@@ -347,6 +352,7 @@ func (c *Config) session() session.Config {
 		MaxPayload: c.MaxPayload, MaxHeaderBytes: c.MaxHeaderBytes, MaxRequestBody: c.MaxRequestBody,
 		QueueBytes: c.Queue.MaxBytes, OnFull: c.Queue.OnFull, VolatileBytes: c.Queue.VolatileBytes, MaxSessions: c.MaxSessions,
 		CORS: c.CORS, Cookie: c.Cookie, ProxyProtocol: c.ProxyProtocol, TrustedProxies: c.TrustedProxies,
+		PerMessageDeflate: c.PerMessageDeflate, HTTPCompression: c.HTTPCompression,
 		Tune: c.Tune, GenerateID: c.GenerateID,
 		OnInitialHeaders: c.OnInitialHeaders, OnHeaders: c.OnHeaders, OnConnectionError: c.OnConnectionError,
 	}

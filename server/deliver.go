@@ -9,6 +9,7 @@ import (
 
 // post sends a packet to the socket's loop.
 func (s *Socket) post(f *eio.Frame, volatile bool) error {
+	s.client.sess.Deflate(f)
 	if !s.client.loop().TryPost(&delivery{s, f, volatile}) {
 		return s.ns.srv.refused()
 	}
@@ -22,6 +23,7 @@ const answerPatience = time.Second
 // when the mailbox is full the handler's goroutine waits, which holds up its own socket alone. That also slows down
 // whoever fills the mailbox with answers. A handler on the loop cannot wait, and there it is one for each event read.
 func (s *Socket) answer(f *eio.Frame, onLoop bool) error {
+	s.client.sess.Deflate(f)
 	d := &delivery{s, f, false}
 	if onLoop {
 		s.client.loop().Post(d)

@@ -8,7 +8,8 @@ import (
 )
 
 // Emission says how the next event goes to one socket. An immutable value, safe to share and to keep: each method
-// returns another one. Get one from Socket.Volatile and Socket.Timeout. It is to one socket what an Operator is to many.
+// returns another one. Get one from Socket.Volatile, Socket.Timeout and Socket.Compress. It is to one socket what an
+// Operator is to many.
 type Emission struct {
 	s     *Socket
 	flags emitFlags
@@ -20,6 +21,8 @@ type emitFlags struct {
 	volatile bool
 	// timeout bounds the wait for an acknowledgement; 0 is Config.AckTimeout, unless a context has a deadline.
 	timeout time.Duration
+	// plain keeps the event from being compressed.
+	plain bool
 }
 
 // Volatile makes an Emission that is dropped when the client cannot take it at once; the drop is counted.
@@ -43,6 +46,20 @@ func (e Emission) Timeout(d time.Duration) Emission {
 // Emit sends the event; see Socket.Emit.
 func (e Emission) Emit(event string, args ...any) error { return e.s.emit(event, args, e.flags) }
 
+// SendPrepared sends a prepared event; see Socket.SendPrepared.
+func (e Emission) SendPrepared(p *Prepared) error {
+	s := e.s
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	s.listenOut(p.event, p.args)
+	f, err := p.frame(s.ns.srv.enc, s.ns.name, e.flags.plain)
+	if err != nil {
+		return err
+	}
+	return s.post(f, e.flags.volatile)
+}
+
 // EmitAck sends the event and has done called with the acknowledgement; see Socket.EmitAck.
 func (e Emission) EmitAck(ctx context.Context, event string, done func(r Reply, err error), args ...any) error {
 	p := e.pending(ctx)
@@ -55,7 +72,9 @@ func (e Emission) EmitAck(ctx context.Context, event string, done func(r Reply, 
 }
 
 func (e Emission) pending(ctx context.Context) *pendingAck {
-	return &pendingAck{s: e.s, timeout: e.s.settings().patience(ctx, e.flags.timeout), volatile: e.flags.volatile}
+	return &pendingAck{
+		s: e.s, timeout: e.s.settings().patience(ctx, e.flags.timeout), volatile: e.flags.volatile, plain: e.flags.plain,
+	}
 }
 
 // Request sends the event and waits for the acknowledgement; see Socket.Request.
@@ -87,6 +106,7 @@ func (s *Socket) emit(event string, args []any, flags emitFlags) error {
 	if err != nil {
 		return err
 	}
+	flags.mark(f)
 	return s.post(f, flags.volatile)
 }
 

@@ -170,7 +170,7 @@ func (n *node) receive(ns *Namespace, m *cluster.Message) {
 func targetOperator(ns *Namespace, m *cluster.Message) Operator {
 	return Operator{
 		ns: ns, rooms: m.Target.Rooms, except: m.Target.Except, local: true,
-		flags: emitFlags{volatile: m.Target.Volatile, timeout: max(m.Target.Timeout, 0)},
+		flags: emitFlags{volatile: m.Target.Volatile, plain: m.Target.NoCompress, timeout: max(m.Target.Timeout, 0)},
 	}
 }
 

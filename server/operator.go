@@ -71,7 +71,11 @@ func (o Operator) Emit(event string, args ...any) (int, error) {
 // encode makes the frame of an event, and its data for those who did not ask for the frame: other nodes and listeners.
 // It is empty when there are none.
 func (o Operator) encode(id int64, event string, args []any) (*eio.Frame, Raw, error) {
-	return o.ns.srv.enc.eventFor(o.ns.name, id, event, args, o.elsewhere() || o.listened())
+	f, data, err := o.ns.srv.enc.eventFor(o.ns.name, id, event, args, o.elsewhere() || o.listened())
+	if err == nil {
+		o.flags.mark(f)
+	}
+	return f, data, err
 }
 
 // send posts an encoded event to the loops that have members, and tells the other nodes.
@@ -107,7 +111,7 @@ func (o Operator) elsewhere() bool { return o.ns.srv.node != nil && !o.local }
 
 // clusterTarget is the operator for other nodes.
 func (o Operator) clusterTarget(timeout time.Duration) cluster.Target {
-	t := cluster.Target{Rooms: o.rooms, Except: o.except, Volatile: o.flags.volatile, Timeout: timeout}
+	t := cluster.Target{Rooms: o.rooms, Except: o.except, Volatile: o.flags.volatile, NoCompress: o.flags.plain, Timeout: timeout}
 	if o.from != nil {
 		t.Except = append(t.Except[:len(t.Except):len(t.Except)], o.from.id)
 	}
@@ -194,6 +198,7 @@ func (srv *Server) post(b *broadcast) (n int, err error) {
 			return 0, srv.refused()
 		}
 	}
+	srv.deflate(b)
 	for i := range srv.nloops {
 		if b.target.OnShard(i) {
 			srv.loops[i].Post(b)

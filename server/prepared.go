@@ -17,16 +17,18 @@ type Prepared struct {
 	attachments [][]byte
 
 	mu sync.Mutex
-	// frames are the finished ones, one for each namespace that was sent to.
+	// frames are the finished ones, one for each namespace that was sent to, and another one for each that is not to be
+	// compressed.
 	frames []preparedFrame
 }
 
-// preparedKeep bounds the namespaces whose frames are kept: the list is searched, and for more it is made anew.
+// preparedKeep bounds the frames that are kept: the list is searched, and for more it is made anew.
 const preparedKeep = 32
 
 type preparedFrame struct {
 	enc       *encoding
 	namespace string
+	plain     bool
 	frame     *eio.Frame
 }
 
@@ -50,28 +52,34 @@ func (e *encoding) prepare(event string, args []any) (*Prepared, error) {
 	return &Prepared{event: event, args: args, json: slices.Clone(p.json()), attachments: p.attachments}, nil
 }
 
-// frame is the frame for a namespace. An error is that of a parser of the application's.
-func (p *Prepared) frame(e *encoding, namespace string) (*eio.Frame, error) {
+// frame is the frame for a namespace; a plain one is not to be compressed. An error is that of a parser of the application's.
+func (p *Prepared) frame(e *encoding, namespace string, plain bool) (*eio.Frame, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.frames {
-		if p.frames[i].enc == e && p.frames[i].namespace == namespace {
-			return p.frames[i].frame, nil
+		if k := &p.frames[i]; k.enc == e && k.namespace == namespace && k.plain == plain {
+			return k.frame, nil
 		}
 	}
 	whole := newPayload(sio.Event, namespace, noAck)
 	defer whole.release()
 	whole.text, whole.attachments = append(whole.text, p.json...), p.attachments
 	f, err := e.frame(&whole)
-	if err == nil && len(p.frames) < preparedKeep {
-		p.frames = append(p.frames, preparedFrame{e, namespace, f})
+	if err != nil {
+		return nil, err
 	}
-	return f, err
+	if plain {
+		eio.Plain(f)
+	}
+	if len(p.frames) < preparedKeep {
+		p.frames = append(p.frames, preparedFrame{e, namespace, plain, f})
+	}
+	return f, nil
 }
 
 // Send broadcasts a prepared event, as Emit does.
 func (o Operator) Send(p *Prepared) (int, error) {
-	f, err := p.frame(o.ns.srv.enc, o.ns.name)
+	f, err := p.frame(o.ns.srv.enc, o.ns.name, o.flags.plain)
 	if err != nil {
 		return 0, err
 	}
@@ -82,14 +90,4 @@ func (o Operator) Send(p *Prepared) (int, error) {
 func (ns *Namespace) Send(p *Prepared) (int, error) { return ns.all().Send(p) }
 
 // SendPrepared sends a prepared event to the client, as Emit does.
-func (s *Socket) SendPrepared(p *Prepared) error {
-	if s.closed.Load() {
-		return ErrClosed
-	}
-	s.listenOut(p.event, p.args)
-	f, err := p.frame(s.ns.srv.enc, s.ns.name)
-	if err != nil {
-		return err
-	}
-	return s.post(f, false)
-}
+func (s *Socket) SendPrepared(p *Prepared) error { return Emission{s: s}.SendPrepared(p) }
