@@ -56,12 +56,18 @@ async function reservePorts() {
 }
 
 export class Fixture {
+  #args;
   #child = null;
   #stopping = false;
   #lock = null;
   #stderr = '';
   #ports = 0;
   #farewells = [];
+
+  /** `args` are further options of the server's command line. */
+  constructor(args = []) {
+    this.#args = args;
+  }
 
   /** Starts the process and waits for its "ready". After a kill the same ports are used again. */
   async start() {
@@ -71,7 +77,7 @@ export class Fixture {
       this.#lock = lock;
     }
     this.#stopping = false;
-    const child = spawn(BINARY, ['-port', String(this.#ports)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(BINARY, ['-port', String(this.#ports), ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     process.once('exit', () => child.kill('SIGKILL'));
     // The test runner ends a file that takes too long with SIGTERM.
@@ -152,9 +158,9 @@ export class Fixture {
 }
 
 /** A suite with a server of its own. `define` gets the Fixture, which is up when the tests run. */
-export function suite(name, define, options = {}) {
+export function suite(name, define, { args, ...options } = {}) {
   describe(name, { concurrency: 1, ...options }, () => {
-    const fixture = new Fixture();
+    const fixture = new Fixture(args);
     before(() => fixture.start());
     after(() => fixture.stop());
     define(fixture);
