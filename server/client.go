@@ -149,6 +149,10 @@ func (c *client) connect(p *sio.Packet) {
 
 // beginSocket makes the socket of a namespace that is held for it.
 func (c *client) beginSocket(ns *Namespace, auth string) {
+	if ns.history != nil && !c.old() {
+		c.beginRecoverable(ns, auth)
+		return
+	}
 	s := &Socket{ns: ns, client: c, id: c.socketID(ns), auth: auth}
 	s.member.Init(c.shard(), s)
 	c.sockets.add(s)

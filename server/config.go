@@ -166,6 +166,8 @@ type Config struct {
 	Queue Queue
 	// Inbox bounds the events that wait for one socket's handlers.
 	Inbox Inbox
+	// Recovery lets clients that lost their connection come back as themselves, with what they missed. Off by default.
+	Recovery Recovery
 	// CORS is what pages of other origins may do.
 	CORS CORS
 	// Cookie, when it has a Name, is sent with the handshake.
@@ -309,6 +311,9 @@ func (c *Config) settleNumbers() error {
 		{&c.MaxPendingAcks, defaultMaxPendingAcks, "MaxPendingAcks"}, {&c.Queue.MaxBytes, defaultQueueBytes, "Queue.MaxBytes"},
 		{&c.Inbox.MaxEvents, defaultInboxEvents, "Inbox.MaxEvents"}, {&c.Inbox.MaxBytes, defaultInboxBytes, "Inbox.MaxBytes"},
 		{&c.MaxRoomEvents, defaultMaxRoomEvents, "MaxRoomEvents"},
+		{&c.Recovery.MaxPackets, defaultRecoveryPackets, "Recovery.MaxPackets"},
+		{&c.Recovery.MaxBytes, defaultRecoveryBytes, "Recovery.MaxBytes"},
+		{&c.Recovery.MaxSessions, defaultRecoverySessions, "Recovery.MaxSessions"},
 		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
 		{&c.MaxSessions, 0, "MaxSessions"}, {&c.Queue.VolatileBytes, 0, "Queue.VolatileBytes"},
 		{&c.MaxHeaderBytes, 0, "MaxHeaderBytes"}, {&c.MaxRequestBody, 0, "MaxRequestBody"},
@@ -330,7 +335,7 @@ func (c *Config) settleTimes() error {
 		name string
 	}{
 		{&c.ConnectTimeout, defaultConnectTimeout, "ConnectTimeout"}, {&c.AckTimeout, defaultAckTimeout, "AckTimeout"},
-		{&c.WriteTimeout, 0, "WriteTimeout"}, {&c.AttachmentTimeout, defaultAttachmentTimeout, "AttachmentTimeout"},
+		{&c.WriteTimeout, 0, "WriteTimeout"}, {&c.Recovery.MaxDisconnection, 0, "Recovery.MaxDisconnection"}, {&c.AttachmentTimeout, defaultAttachmentTimeout, "AttachmentTimeout"},
 		{&c.RequestTimeout, defaultRequestTimeout, "RequestTimeout"},
 	} {
 		if *f.v == 0 {

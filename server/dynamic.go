@@ -117,6 +117,9 @@ func (d *dynamics) remove(c *child) {
 	d.count--
 	d.srv.mu.Lock()
 	delete(d.srv.spaces, c.ns.name)
+	if c.ns.history != nil {
+		c.ns.history.close()
+	}
 	d.srv.mu.Unlock()
 	c.parent.disown(c.ns)
 	d.srv.node.unsubscribe(c.ns)

@@ -49,6 +49,10 @@ func (e Emission) Emit(event string, args ...any) error { return e.s.emit(event,
 // SendPrepared sends a prepared event; see Socket.SendPrepared.
 func (e Emission) SendPrepared(p *Prepared) error {
 	s := e.s
+	if r := s.recovery(); r != nil && !e.flags.volatile {
+		s.listenOut(p.event, p.args)
+		return s.emitKept(r, p.fill, e.flags)
+	}
 	if s.closed.Load() {
 		return ErrClosed
 	}
@@ -95,13 +99,17 @@ func (e Emission) Request(ctx context.Context, event string, args ...any) (Reply
 }
 
 func (s *Socket) emit(event string, args []any, flags emitFlags) error {
-	if s.closed.Load() {
+	r := s.recovery()
+	if s.closed.Load() && (r == nil || flags.volatile) {
 		return ErrClosed
 	}
 	if sio.Reserved(event) {
 		return reservedError(event)
 	}
 	s.listenOut(event, args)
+	if r != nil && !flags.volatile {
+		return s.emitKept(r, func(p *payload) error { return s.ns.srv.enc.appendEvent(p, event, args) }, flags)
+	}
 	f, err := s.ns.srv.enc.event(s.ns.name, noAck, event, args)
 	if err != nil {
 		return err

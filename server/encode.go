@@ -53,11 +53,15 @@ func (e *encoding) ack(ns string, id uint64, args []any) (*eio.Frame, error) {
 	return e.frame(&p)
 }
 
-// connect makes the frame that tells a client that its socket is connected.
-func (e *encoding) connect(ns, sid string) *eio.Frame {
-	var buf [64]byte
-	data := append(append(append(buf[:0], `{"sid":"`...), sid...), `"}`...)
-	return e.plain(sio.Connect, ns, data)
+// connect makes the frame that tells a client that its socket is connected. A socket that may come back has a private
+// id besides.
+func (e *encoding) connect(ns, sid, pid string) *eio.Frame {
+	var buf [96]byte
+	data := append(append(buf[:0], `{"sid":"`...), sid...)
+	if pid != "" {
+		data = append(append(data, `","pid":"`...), pid...)
+	}
+	return e.plain(sio.Connect, ns, append(data, `"}`...))
 }
 
 // disconnect makes the frame that tells a client that its socket is disconnected.

@@ -70,10 +70,16 @@ type history struct {
 	away    map[string]*awaySocket
 	leaving []*awaySocket
 
-	// recovered and refused count clients that came back: as themselves, or too late. dropped counts events that were
-	// given up for MaxPackets or MaxBytes.
-	recovered, refused, dropped atomic.Uint64
+	// sweeper runs while anything is kept.
+	sweeper *time.Timer
+	closed  bool
+
+	stats *recoveryStats
 }
+
+// recoveryStats count for all namespaces: clients that came back, as themselves or too late, and events that were given up
+// for MaxPackets or MaxBytes.
+type recoveryStats struct{ recovered, refused, dropped atomic.Uint64 }
 
 // keptEvent is an event as it was sent. Immutable.
 type keptEvent struct {
@@ -100,8 +106,8 @@ type awaySocket struct {
 	since   time.Time
 }
 
-func newHistory(limits Recovery, queueBytes int) *history {
-	return &history{limits: limits, replayMax: queueBytes / 2, now: time.Now, first: 1, away: map[string]*awaySocket{}}
+func newHistory(limits Recovery, queueBytes int, stats *recoveryStats) *history {
+	return &history{limits: limits, replayMax: queueBytes / 2, now: time.Now, first: 1, away: map[string]*awaySocket{}, stats: stats}
 }
 
 // Offsets are numbers of fixed length in a text form that JSON does not escape, so that one can be put into an event that
@@ -162,6 +168,10 @@ const keptOverhead = 160
 
 // keep is called with the lock held.
 func (h *history) keep(e keptEvent) {
+	if h.closed {
+		h.first++
+		return
+	}
 	if len(h.events) == cap(h.events) && h.head*2 >= len(h.events) {
 		n := copy(h.events, h.events[h.head:])
 		clear(h.events[n:])
@@ -172,8 +182,9 @@ func (h *history) keep(e keptEvent) {
 	h.expire(e.at)
 	for len(h.events)-h.head > h.limits.MaxPackets || h.bytes > h.limits.MaxBytes {
 		h.forgetFirst()
-		h.dropped.Add(1)
+		h.stats.dropped.Add(1)
 	}
+	h.sweepLater()
 }
 
 func (h *history) forgetFirst() {
@@ -206,18 +217,47 @@ func (h *history) forgetAway() {
 	}
 }
 
-// sweep is expire for a namespace in which nothing happens. It reports whether anything is kept still.
-func (h *history) sweep() bool {
+// sweepLater sees to it that a namespace in which nothing happens keeps nothing for longer than need be. Called with the
+// lock held.
+func (h *history) sweepLater() {
+	if h.sweeper == nil && !h.closed {
+		h.sweeper = time.AfterFunc(h.limits.MaxDisconnection+sweepSlack, h.sweep)
+	}
+}
+
+// sweepSlack makes a sweep come when what is to be forgotten is old enough.
+const sweepSlack = 10 * time.Millisecond
+
+func (h *history) sweep() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.sweeper = nil
 	h.expire(h.now())
-	return len(h.events)-h.head+len(h.leaving) > 0
+	if len(h.events)-h.head+len(h.leaving) > 0 {
+		h.sweepLater()
+	}
+}
+
+// close forgets everything, for good.
+func (h *history) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	if h.sweeper != nil {
+		h.sweeper.Stop()
+	}
+	h.first += uint64(len(h.events) - h.head)
+	h.events, h.head, h.bytes, h.leaving = nil, 0, 0, nil
+	clear(h.away)
 }
 
 // leave keeps a socket that may come back.
 func (h *history) leave(a *awaySocket) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.closed {
+		return
+	}
 	a.since = h.now()
 	h.expire(a.since)
 	h.away[a.pid] = a
@@ -225,12 +265,11 @@ func (h *history) leave(a *awaySocket) {
 	for len(h.leaving) > h.limits.MaxSessions {
 		h.forgetAway()
 	}
+	h.sweepLater()
 }
 
-// isAway reports whether a socket may come back still.
-func (h *history) isAway(pid string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// awaits reports whether a socket may come back still. Called with the lock held.
+func (h *history) awaits(pid string) bool {
 	a := h.away[pid]
 	return a != nil && h.now().Sub(a.since) <= h.limits.MaxDisconnection
 }
@@ -243,7 +282,7 @@ func (h *history) restore(pid, after string, enter func(a *awaySocket)) (a *away
 	defer h.mu.Unlock()
 	a = h.away[pid]
 	if a == nil {
-		h.refused.Add(1)
+		h.stats.refused.Add(1)
 		return nil, nil
 	}
 	n, ok := offsetOf(after)
@@ -255,10 +294,10 @@ func (h *history) restore(pid, after string, enter func(a *awaySocket)) (a *away
 	}
 	delete(h.away, pid)
 	if !ok {
-		h.refused.Add(1)
+		h.stats.refused.Add(1)
 		return nil, nil
 	}
-	h.recovered.Add(1)
+	h.stats.recovered.Add(1)
 	enter(a)
 	return a, missed
 }

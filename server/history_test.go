@@ -19,7 +19,7 @@ type historyRig struct {
 
 func newHistoryRig(t *testing.T, limits Recovery) *historyRig {
 	r := &historyRig{t: t, clock: time.Unix(1e9, 0)}
-	r.history = newHistory(limits, 1<<20)
+	r.history = newHistory(limits, 1<<20, new(recoveryStats))
 	r.now = func() time.Time { return r.clock }
 	return r
 }
@@ -81,7 +81,7 @@ func TestHistoryMissed(t *testing.T) {
 	r.emit("but me", audience{except: []string{"id"}})
 	r.emit("but room", audience{rooms: []string{"a"}, except: []string{"b"}})
 	last := r.emit("last", audience{except: []string{"c"}})
-	if !r.isAway("p") || r.isAway("q") {
+	if !r.awaits("p") || r.awaits("q") {
 		t.Error("who is away is not known")
 	}
 	if got := r.back("q", at); got != nil {
@@ -132,25 +132,32 @@ func TestHistoryBounds(t *testing.T) {
 		leave(fmt.Sprint(i))
 		r.clock = r.clock.Add(time.Second)
 	}
-	if r.isAway("1") || !r.isAway("2") || len(r.away) != 3 {
+	if r.awaits("1") || !r.awaits("2") || len(r.away) != 3 {
 		t.Errorf("%d are away", len(r.away))
 	}
 	r.clock = r.clock.Add(56 * time.Second)
-	if r.back("2", at) == nil || !r.sweep() {
+	if r.sweep(); r.back("2", at) == nil || len(r.leaving) == 0 {
 		t.Error("it is too early to be forgotten")
 	}
 	r.clock = r.clock.Add(3 * time.Second)
-	if r.isAway("3") || r.back("3", at) != nil || r.back("4", at) == nil {
+	if r.awaits("3") || r.back("3", at) != nil || r.back("4", at) == nil {
 		t.Error("it is away for too long")
 	}
 	r.clock = r.clock.Add(time.Hour)
-	if r.sweep() || r.bytes != 0 || len(r.away) != 0 || len(r.events) != r.head || len(r.leaving) != 0 {
+	if r.sweep(); r.sweeper != nil || r.bytes != 0 || len(r.away) != 0 || len(r.events) != r.head || len(r.leaving) != 0 {
 		t.Errorf("%d bytes, %d clients stay", r.bytes, len(r.away))
 	}
 	at = r.emit("y", audience{})
 	leave("p")
 	if got := r.back("p", at); got == nil {
 		t.Error("offsets do not go on after a sweep")
+	}
+	leave("p")
+	r.close()
+	r.emit("z", audience{})
+	leave("q")
+	if r.back("p", at) != nil || r.back("q", at) != nil || len(r.events)+len(r.away)+len(r.leaving) != 0 {
+		t.Error("a closed one keeps something")
 	}
 }
 

@@ -92,6 +92,8 @@ type extra struct {
 	// values are what keys keep; nil while there are none. Guarded by the socket's mutex.
 	values *values
 	own    ownHandlers
+	// recovery is nil unless the socket may come back.
+	recovery *recovery
 }
 
 // extras makes what is extra, when there is nothing yet. Called with the socket's mutex held.

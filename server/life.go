@@ -48,7 +48,11 @@ func (c *connection) Do() {
 // admit asks all that have a say in who connects.
 func (s *Socket) admit() {
 	h := s.ns.hooks.Load()
-	for _, fn := range h.use {
+	use := h.use
+	if s.Recovered() && !s.ns.srv.cfg.Recovery.RunMiddlewares {
+		use = nil
+	}
+	for _, fn := range use {
 		if !s.ask(fn) {
 			return
 		}
@@ -100,6 +104,9 @@ func (s *Socket) announce() bool {
 	if s.closed.Load() {
 		return false
 	}
+	if s.announced {
+		return true
+	}
 	s.ns.rooms.Retain(s.ns.rooms.Everyone(), s.shard())
 	s.announced = true
 	// Whoever finds the socket posts behind its entry.
@@ -150,6 +157,7 @@ func (s *Socket) accept() {
 	s.connected.Store(true)
 	c := s.client
 	c.stopConnectTimer()
+	s.replay()
 	c.send(c.connected(s))
 	pending := s.release()
 	for _, f := range pending {
@@ -219,6 +227,7 @@ func (s *Socket) end(r Reason) bool {
 	if s.phase == phaseClosed {
 		return false
 	}
+	away := s.phase == phaseConnected && recoverable(r) && s.recovery() != nil
 	s.phase = phaseClosed
 	s.ns.srv.stats.late.Add(uint64(len(s.release())))
 	s.mu.Lock()
@@ -226,8 +235,11 @@ func (s *Socket) end(r Reason) bool {
 	acks := s.acks.take()
 	s.mu.Unlock()
 	loop := s.shard()
-	s.ns.sockets.remove(s)
 	s.ns.shards[loop].Detach(&s.member, func(r *room.Room) { s.ns.unlinked(s, r, loop) })
+	if away {
+		s.goAway()
+	}
+	s.ns.sockets.remove(s) // whoever does not find it any more may come back
 	s.ctx.cancel(r)
 	for _, a := range acks {
 		a.stopTimer()

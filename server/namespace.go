@@ -17,6 +17,8 @@ type Namespace struct {
 	sockets *socketMap
 	// unreachable: no packet can carry the name, so no client can join.
 	unreachable bool
+	// history is nil without Config.Recovery. Immutable.
+	history *history
 	// child is what a namespace has that a ParentNamespace made; nil for others. Immutable.
 	child *child
 	// asks are the broadcasts that wait for acknowledgements.
@@ -45,6 +47,9 @@ func newChild(p *ParentNamespace, name string) *Namespace {
 
 func (ns *Namespace) start(srv *Server, name string) {
 	ns.init(srv, name)
+	if srv.cfg.Recovery.MaxDisconnection > 0 {
+		ns.history = newHistory(srv.cfg.Recovery, srv.cfg.Queue.MaxBytes, &srv.stats.recovery)
+	}
 	for i := range srv.nloops {
 		ns.shards = append(ns.shards, room.NewShard(i))
 	}

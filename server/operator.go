@@ -61,6 +61,9 @@ func (o Operator) Timeout(d time.Duration) Operator {
 // several of the rooms counts for each, and one that is left out counts too. Errors: ErrReserved, ErrEncode,
 // ErrQueueFull and ErrClosed (nobody got it), ErrCluster (this node's sockets get it, others may not).
 func (o Operator) Emit(event string, args ...any) (int, error) {
+	if o.ns.history != nil && !o.flags.volatile {
+		return o.emitKept(func(p *payload) error { return o.ns.srv.enc.appendEvent(p, event, args) })
+	}
 	f, data, err := o.encode(noAck, event, args)
 	if err != nil {
 		return 0, err
@@ -80,18 +83,29 @@ func (o Operator) encode(id int64, event string, args []any) (*eio.Frame, Raw, e
 
 // send posts an encoded event to the loops that have members, and tells the other nodes.
 func (o Operator) send(f *eio.Frame, data Raw) (n int, err error) {
+	if n, err = o.sendHere(f, data); err != nil {
+		return n, err
+	}
+	return n, o.publish(data)
+}
+
+// sendHere posts an encoded event to the loops that have members.
+func (o Operator) sendHere(f *eio.Frame, data Raw) (n int, err error) {
 	b := o.broadcast(f, data)
 	if o.resolve(&b.target) {
-		if n, err = o.ns.srv.post(b); err != nil {
-			return n, err
-		}
-	}
-	if o.elsewhere() {
-		err = o.ns.srv.node.publish(&cluster.Message{
-			Kind: cluster.Broadcast, Namespace: o.ns.name, Data: data, Target: o.clusterTarget(0),
-		})
+		n, err = o.ns.srv.post(b)
 	}
 	return n, err
+}
+
+// publish tells the other nodes, if there are any, of an event.
+func (o Operator) publish(data Raw) error {
+	if !o.elsewhere() {
+		return nil
+	}
+	return o.ns.srv.node.publish(&cluster.Message{
+		Kind: cluster.Broadcast, Namespace: o.ns.name, Data: data, Target: o.clusterTarget(0),
+	})
 }
 
 // broadcast makes the task of a broadcast, all but its target.

@@ -52,6 +52,12 @@ func (e *encoding) prepare(event string, args []any) (*Prepared, error) {
 	return &Prepared{event: event, args: args, json: slices.Clone(p.json()), attachments: p.attachments}, nil
 }
 
+// fill makes it the payload of a packet.
+func (p *Prepared) fill(to *payload) error {
+	to.text, to.attachments = append(to.text, p.json...), p.attachments
+	return nil
+}
+
 // frame is the frame for a namespace; a plain one is not to be compressed. An error is that of a parser of the application's.
 func (p *Prepared) frame(e *encoding, namespace string, plain bool) (*eio.Frame, error) {
 	p.mu.Lock()
@@ -63,7 +69,7 @@ func (p *Prepared) frame(e *encoding, namespace string, plain bool) (*eio.Frame,
 	}
 	whole := newPayload(sio.Event, namespace, noAck)
 	defer whole.release()
-	whole.text, whole.attachments = append(whole.text, p.json...), p.attachments
+	_ = p.fill(&whole)
 	f, err := e.frame(&whole)
 	if err != nil {
 		return nil, err
@@ -79,6 +85,9 @@ func (p *Prepared) frame(e *encoding, namespace string, plain bool) (*eio.Frame,
 
 // Send broadcasts a prepared event, as Emit does.
 func (o Operator) Send(p *Prepared) (int, error) {
+	if o.ns.history != nil && !o.flags.volatile {
+		return o.emitKept(p.fill)
+	}
 	f, err := p.frame(o.ns.srv.enc, o.ns.name, o.flags.plain)
 	if err != nil {
 		return 0, err

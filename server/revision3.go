@@ -38,7 +38,11 @@ func (c *client) authOf(p *sio.Packet) string {
 // connected is CONNECT, which tells an old client nothing but that.
 func (c *client) connected(s *Socket) *eio.Frame {
 	if !c.old() {
-		return c.srv.enc.connect(s.ns.name, s.id)
+		pid := ""
+		if r := s.recovery(); r != nil {
+			pid = r.pid
+		}
+		return c.srv.enc.connect(s.ns.name, s.id, pid)
 	}
 	return c.srv.enc.plain(sio.Connect, s.ns.name, nil)
 }

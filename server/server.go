@@ -311,6 +311,7 @@ func (srv *Server) close() error {
 	srv.endAcks()
 	srv.endAsks()
 	err = errors.Join(err, srv.leaveCluster())
+	srv.forgetHistory()
 	waitUntil(closeHandlers, func() bool { return srv.jobs.Load() == 0 })
 	srv.log.Info("closed")
 	return err

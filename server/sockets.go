@@ -68,7 +68,9 @@ func (m *socketMap) remove(s *Socket) {
 		return
 	}
 	st.mu.Lock()
-	delete(st.byID, s.id)
+	if st.byID[s.id] == s { // it may have come back already, as another Socket
+		delete(st.byID, s.id)
+	}
 	st.mu.Unlock()
 }
 

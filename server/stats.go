@@ -8,6 +8,7 @@ import (
 )
 
 type counters struct {
+	recovery                                                                                    recoveryStats
 	panics, failures, unhandled, inboxFull, unknownAcks, queueFull, late, early, namespacesFull atomic.Uint64
 	unheard, joinsRefused, clusterFailures, clusterDrops                                        atomic.Uint64
 }
@@ -36,6 +37,10 @@ type Stats struct {
 	// ClusterFailures counts what the adapter failed to publish, send or find out (ErrCluster), ClusterDrops the messages
 	// of other nodes that this one could not follow: they made no sense, or its loops were behind for too long.
 	ClusterFailures, ClusterDrops uint64
+	// Recovered counts clients that came back as themselves (Config.Recovery), NotRecovered those that tried, and were new
+	// ones instead: away for too long, unknown, or they had missed more than is kept. RecoveryDropped counts events that
+	// were given up before their time for Recovery.MaxPackets or MaxBytes.
+	Recovered, NotRecovered, RecoveryDropped uint64
 	// Handlers is the number of goroutines that run handlers now. Waiting is how many of these wait in Request or Call for
 	// their client; only a server on loops of others counts it, see Attach.
 	Handlers, Waiting int
@@ -55,6 +60,8 @@ func (srv *Server) Stats() Stats {
 		Unheard: srv.stats.unheard.Load(), JoinsRefused: srv.stats.joinsRefused.Load(),
 		ClusterFailures: srv.stats.clusterFailures.Load(), ClusterDrops: srv.stats.clusterDrops.Load(),
 	}
+	r := &srv.stats.recovery
+	s.Recovered, s.NotRecovered, s.RecoveryDropped = r.recovered.Load(), r.refused.Load(), r.dropped.Load()
 	s.DynamicNamespaces, s.NamespacesRefused = srv.dynamic.len(), srv.stats.namespacesFull.Load()
 	s.Bridged = int(srv.mount.wires.Load())
 	p, engine := srv.running()
