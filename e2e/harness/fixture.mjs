@@ -16,6 +16,7 @@ const BINARY = path.resolve(
 const PROFILES = {
   main: { offset: 0, path: '/socket.io/' },
   fast: { offset: 1, path: '/socket.io/' },
+  csr: { offset: 2, path: '/socket.io/' },
   engine3: { offset: 4, path: '/engine.io/' },
   opts: { offset: 5, path: '/custom-path/' },
   msgpack: { offset: 6, path: '/socket.io/' },
