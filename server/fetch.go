@@ -81,7 +81,7 @@ func (s *Socket) details() *cluster.Socket {
 		ID: s.id, Rooms: s.Rooms(), Data: s.Data(),
 		Handshake: cluster.Handshake{
 			Headers: h.Headers(), Query: h.Query(), Auth: h.RawAuth(), Address: h.Address(), URL: h.URL(), Issued: h.Time,
-			CrossDomain: h.CrossDomain(),
+			Secure: h.Secure(), CrossDomain: h.CrossDomain(),
 		},
 	}
 }
@@ -138,7 +138,7 @@ func (r RemoteSocket) Disconnect(closeConn bool) error {
 }
 
 // Data is a JSON object with the values of the socket's shared keys by their names, see Shared; no value when there are
-// none. A value that cannot be encoded is left out and logged.
+// none. A value that cannot be encoded is left out, and OnError is told, for the event "data".
 func (s *Socket) Data() Raw {
 	members := map[string]any{}
 	for name, value := range s.shared() {

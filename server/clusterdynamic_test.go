@@ -1,0 +1,33 @@
+package server_test
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/seed58c87869/siren/server"
+)
+
+// N7, S21: namespaces that clients make are in the cluster as long as they are there.
+func TestS21ClusterDynamic(t *testing.T) {
+	n := newNodes(t, server.Config{CleanupEmptyChildNamespaces: true}, func(_ string, srv *server.Server) {
+		srv.OfRegexp(regexp.MustCompile(`^/dyn-[a-z]$`))
+	})
+	a, _ := joined(t, n.srv["a"], "/dyn-x")
+	for range 3 {
+		b, _ := joined(t, n.srv["b"], "/dyn-x")
+		if _, err := n.srv["a"].Lookup("/dyn-x").Emit("e"); err != nil {
+			t.Error(err)
+		}
+		a.expect(`2/dyn-x,["e"]`)
+		b.expect(`2/dyn-x,["e"]`)
+		if c, err := n.srv["b"].Lookup("/dyn-x").To().Count(t.Context()); c != 2 || err != nil {
+			t.Error(c, err)
+		}
+		b.close()
+		eventually(t, "it is gone", func() bool { return n.srv["b"].Lookup("/dyn-x") == nil })
+		p, err := n.adapters["a"].Peers(t.Context(), "/dyn-x")
+		if p.Count != 0 || err != nil {
+			t.Error(p, err)
+		}
+	}
+}
