@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"syscall"
@@ -79,6 +80,11 @@ type serveFlags struct {
 	logLevel     string
 	logFormat    string
 	noDemo       bool
+	allowEIO3    bool
+	compress     bool
+	recovery     time.Duration
+	proxyHeader  bool
+	proxies      []string
 }
 
 // newServeCommand is the broadcast node.
@@ -106,6 +112,11 @@ func newServeCommand() *cobra.Command {
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	flags.BoolVar(&f.noDemo, "no-demo", false, "no demo page")
+	flags.BoolVar(&f.allowEIO3, "allow-eio3", false, "serve clients of Socket.IO 2 too (Engine.IO protocol 3)")
+	flags.BoolVar(&f.compress, "compress", false, "compress WebSocket messages from 1 KiB on for clients that offer it (permessage-deflate)")
+	flags.DurationVar(&f.recovery, "recovery", 0, "how long a client that lost its connection may come back with what it missed, such as 2m (default: it may not)")
+	flags.BoolVar(&f.proxyHeader, "proxy-protocol", false, "expect a PROXY protocol header, version 1 or 2, on each connection")
+	flags.StringArrayVar(&f.proxies, "trusted-proxy", nil, "address or prefix of a proxy whose X-Forwarded-For is believed, such as 10.0.0.0/8; may be repeated")
 	return cmd
 }
 
@@ -125,6 +136,9 @@ func (f *serveFlags) check() error {
 	if f.maxPayload > payloadMax {
 		return fmt.Errorf("--max-payload must be at most %d", payloadMax)
 	}
+	if f.recovery < 0 {
+		return errors.New("--recovery must not be negative")
+	}
 	if f.maxConns < 0 {
 		return errors.New("--max-conns must not be negative")
 	}
@@ -140,6 +154,23 @@ func (f *serveFlags) check() error {
 		}
 	}
 	return nil
+}
+
+// trustedProxies are the prefixes of the proxies that are believed; an address is the prefix of itself.
+func (f *serveFlags) trustedProxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range f.proxies {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			out = append(out, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("--trusted-proxy %q is neither an address nor a prefix", text)
+		}
+		out = append(out, prefix)
+	}
+	return out, nil
 }
 
 // listenAddrs gives addresses without a scheme that of TCP.
@@ -188,6 +219,10 @@ func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	proxies, err := f.trustedProxies()
+	if err != nil {
+		return err
+	}
 	descriptors, err := raiseDescriptors()
 	if err != nil {
 		log.Warn("the limit of open files stays as it is", "err", err)
@@ -202,7 +237,10 @@ func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
 		Inbox:    server.Inbox{MaxBytes: max(8<<20, 4*f.maxPayload)},
 		Queue:    server.Queue{MaxBytes: max(1<<20, 2*f.maxPayload)},
 		MaxConns: f.maxConns, MaxRooms: roomsMax, Loops: loops, Logger: log,
-		Fallback: newPages(ctx, f.path, !f.noDemo),
+		Fallback:  newPages(ctx, f.path, !f.noDemo),
+		AllowEIO3: f.allowEIO3, PerMessageDeflate: server.PerMessageDeflate{Enabled: f.compress},
+		Recovery:      server.Recovery{MaxDisconnection: f.recovery},
+		ProxyProtocol: f.proxyHeader, TrustedProxies: proxies,
 	}
 	cfg.CORS = originsAllowed(f.origins)
 	srv, err := server.New(cfg)

@@ -35,6 +35,8 @@ func TestServeRefusesFlags(t *testing.T) {
 		{"--addr 3000", "missing port"},
 		{"--addr http://x:1", "neither tcp"},
 		{"--cors-origin * --cors-origin http://x", "stands alone"},
+		{"--recovery -1s", "--recovery must not be negative"},
+		{"--trusted-proxy proxy.example", `--trusted-proxy "proxy.example" is neither`},
 		{"--unknown", "unknown flag"},
 		{"argument", "unknown command"},
 	} {
@@ -187,6 +189,47 @@ func TestServeOrigins(t *testing.T) {
 		if (r.StatusCode == 200) != ok || (!ok && r.StatusCode != 403) {
 			t.Errorf("polling from %q: status %d", origin, r.StatusCode)
 		}
+	}
+}
+
+// Options of the server that flags switch on.
+func TestServeOptions(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, "--allow-eio3", "--compress", "--recovery", "1m", "--trusted-proxy", "127.0.0.1", "--trusted-proxy", "10.0.0.0/8")
+	r, err := http.Get("http://" + n.addr + "/socket.io/?EIO=3&transport=polling")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Body.Close()
+	if r.StatusCode != 200 {
+		t.Errorf("protocol 3: status %d", r.StatusCode)
+	}
+	request, err := http.NewRequest("GET", "http://"+n.addr+"/socket.io/?EIO=4&transport=websocket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+		"Sec-WebSocket-Extensions": "permessage-deflate",
+	} {
+		request.Header.Set(name, value)
+	}
+	if r, err = http.DefaultTransport.RoundTrip(request); err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Body.Close()
+	if r.StatusCode != 101 || !strings.HasPrefix(r.Header.Get("Sec-WebSocket-Extensions"), "permessage-deflate") {
+		t.Errorf("status %d, extensions %q", r.StatusCode, r.Header.Get("Sec-WebSocket-Extensions"))
+	}
+	proxied := startNode(t, "--proxy-protocol")
+	c, err := net.Dial("tcp", proxied.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, _ = io.WriteString(c, "PROXY TCP4 192.0.2.1 192.0.2.2 1234 80\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
+		t.Errorf("%q, %v", answer, err)
 	}
 }
 
