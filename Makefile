@@ -18,6 +18,7 @@ build:
 	$(GO) build -o $(SIREN) ./cmd/siren
 	$(GO) build -o $(FIXTURE) ./cmd/fixture
 	$(GO) build -o $(NETHTTP) ./examples/nethttp
+	$(GO) build -o bin/ ./examples/chat ./examples/livelist
 
 test: lint race e2e ## everything that must pass
 

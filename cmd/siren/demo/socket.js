@@ -1,9 +1,9 @@
-// A small Socket.IO client: protocol 5 on Engine.IO 4, the namespace "/", JSON
+// A small Socket.IO client: protocol 5 on Engine.IO 4, one namespace, JSON
 // without binary attachments. It opens a WebSocket, or, where that cannot be
 // done, polls; it answers the server's heartbeat and leaves when that stops;
 // and it connects again, ever more slowly, until it is told to close.
 //
-//   const socket = new Socket("/socket.io/");
+//   const socket = new Socket("/socket.io/", { namespace: "/chat", auth: { token } });
 //   socket.onstate = (state) => {};        // see State
 //   socket.on("news", (data) => {});
 //   socket.open();
@@ -127,12 +127,21 @@ class PollingTransport {
   }
 }
 
-/** One connection to the namespace "/", for as long as it is wanted. */
+/** One connection to one namespace, for as long as it is wanted. */
 export class Socket {
   /** Called with the new state and, in State.waiting, the milliseconds until the next attempt. */
   onstate = () => {};
+  /**
+   * When set, called with { message, data } when the server does not let the socket in, which then is closed until it
+   * is opened again. Otherwise it tries again by itself.
+   */
+  onrefused = null;
+
+  /** What is sent with each attempt to join the namespace, for the server to know who is there. */
+  auth;
 
   #path;
+  #prefix; // of packets: nothing for "/"
   #state = State.closed;
   #id = "";
   #listeners = new Map();
@@ -145,8 +154,10 @@ export class Socket {
   #acks = new Map();
   #ackNumber = 0;
 
-  constructor(path) {
+  constructor(path, { namespace = "/", auth } = {}) {
     this.#path = path;
+    this.#prefix = namespace === "/" ? "" : `${namespace},`;
+    this.auth = auth;
   }
 
   get state() {
@@ -192,8 +203,13 @@ export class Socket {
       const number = this.#ackNumber++;
       const timer = setTimeout(() => this.#settle(number, new Error("no answer")), ACK_TIMEOUT);
       this.#acks.set(number, { resolve, reject, timer });
-      this.#send(`42${number}${JSON.stringify([event, ...args])}`);
+      this.#send(`42${this.#prefix}${number}${JSON.stringify([event, ...args])}`);
     });
+  }
+
+  /** Sends an event if the socket is connected, and forgets about it. */
+  emit(event, ...args) {
+    if (this.#state === State.connected) this.#send(`42${this.#prefix}${JSON.stringify([event, ...args])}`);
   }
 
   #change(state, detail) {
@@ -241,7 +257,7 @@ export class Socket {
         const { pingInterval, pingTimeout } = JSON.parse(packet.slice(1));
         this.#patience = pingInterval + pingTimeout;
         this.#alive();
-        this.#send("40");
+        this.#send(`40${this.#prefix}${this.auth ? JSON.stringify(this.auth) : ""}`);
         break;
       }
       case "1":
@@ -257,9 +273,9 @@ export class Socket {
     }
   }
 
-  // One Socket.IO packet: type, perhaps the number of an acknowledgement, JSON.
+  // One Socket.IO packet: type, perhaps the namespace, perhaps the number of an acknowledgement, JSON.
   #message(message) {
-    const [, type, number, json] = /^(\d)(\d*)(.*)$/s.exec(message) ?? [];
+    const [, type, number, json] = /^(\d)(?:\/[^,]*,?)?(\d*)(.*)$/s.exec(message) ?? [];
     switch (type) {
       case "0":
         clearTimeout(this.#openTimer);
@@ -268,8 +284,16 @@ export class Socket {
         this.#change(State.connected);
         break;
       case "1": // put out by the server
-      case "4": // not let in
         this.#lose();
+        break;
+      case "4": // not let in
+        if (this.onrefused) {
+          this.#drop(new Error("refused"));
+          this.#change(State.closed);
+          this.onrefused(JSON.parse(json));
+        } else {
+          this.#lose();
+        }
         break;
       case "2": {
         const [event, ...args] = JSON.parse(json);

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/seed58c87869/siren/server"
+)
+
+// Bounds of what clients may send, in characters.
+const (
+	nameMax = 32
+	roomMax = 32
+	textMax = 500
+)
+
+// What the chat keeps with a socket: whose it is, and the room it is in.
+var (
+	userName = server.NewKey[string]("user name")
+	roomName = server.NewKey[string]("room")
+)
+
+// said is a message, as everybody in the room gets it.
+type said struct {
+	From string    `json:"from"` // the socket's id
+	Name string    `json:"name"`
+	Text string    `json:"text"`
+	At   time.Time `json:"at"`
+}
+
+// typing tells that somebody began to write, or stopped.
+type typing struct {
+	From string `json:"from"`
+	Name string `json:"name"`
+	On   bool   `json:"on"`
+}
+
+// entered is the answer to "enter".
+type entered struct {
+	Room   string `json:"room"`
+	People int    `json:"people"`
+}
+
+// chat is the namespace /chat. Safe for concurrent use.
+type chat struct {
+	ns *server.Namespace
+	// mu guards people, the number of sockets in each room, and makes counting and telling one step: otherwise an older
+	// number could come last.
+	mu     sync.Mutex
+	people map[string]int
+}
+
+// newChat registers the chat's handlers.
+func newChat(srv *server.Server, t *tokens) *chat {
+	c := &chat{ns: srv.Of("/chat"), people: map[string]int{}}
+	c.ns.Use(func(_ context.Context, s *server.Socket) error {
+		var auth struct {
+			Token string `json:"token"`
+		}
+		if err := s.Handshake().Auth(&auth); err != nil {
+			return server.Refuse("sign in", nil)
+		}
+		name, err := t.verify(auth.Token)
+		if err != nil {
+			return server.Refuse("sign in", nil)
+		}
+		userName.Set(s, name)
+		return nil
+	})
+	server.Handle(c.ns, "enter", c.enter)
+	server.Handle(c.ns, "say", c.say)
+	server.Handle1(c.ns, "typing", c.typing, server.Inline()) // it is quick and waits for nothing
+	c.ns.OnDisconnect(func(s *server.Socket, _ server.Reason) { c.leave(s) })
+	return c
+}
+
+// enter moves the socket to a room.
+func (c *chat) enter(_ context.Context, s *server.Socket, room string) (entered, error) {
+	room = strings.TrimSpace(room)
+	if room == "" || utf8.RuneCountInString(room) > roomMax {
+		return entered{}, server.Refuse("a room's name has 1 to 32 characters", nil)
+	}
+	c.leave(s)
+	if err := s.Join(room); err != nil {
+		return entered{}, err
+	}
+	roomName.Set(s, room)
+	return entered{room, c.count(room, 1)}, nil
+}
+
+// say sends a message to the room, its sender included, so that all see the same conversation.
+func (c *chat) say(_ context.Context, s *server.Socket, text string) (string, error) {
+	room, ok := roomName.Get(s)
+	if !ok {
+		return "", server.Refuse("enter a room first", nil)
+	}
+	text = strings.TrimSpace(text)
+	if text == "" || utf8.RuneCountInString(text) > textMax {
+		return "", server.Refuse("a message has 1 to 500 characters", nil)
+	}
+	name, _ := userName.Get(s)
+	_, err := c.ns.To(room).Emit("said", said{s.ID(), name, text, time.Now().UTC()})
+	return "ok", err
+}
+
+// typing tells the others. Whoever cannot take it at once need not know any more later.
+func (c *chat) typing(_ context.Context, s *server.Socket, on bool) error {
+	room, ok := roomName.Get(s)
+	if !ok {
+		return nil
+	}
+	name, _ := userName.Get(s)
+	_, err := s.To(room).Volatile().Emit("typing", typing{s.ID(), name, on})
+	return err
+}
+
+// leave takes the socket out of its room. That of one which has ended is empty of it already.
+func (c *chat) leave(s *server.Socket) {
+	if room, ok := roomName.Get(s); ok {
+		roomName.Delete(s)
+		s.Leave(room)
+		c.count(room, -1)
+	}
+}
+
+// count changes the number of people in a room, and tells them.
+func (c *chat) count(room string, by int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.people[room] + by
+	if c.people[room] = n; n == 0 {
+		delete(c.people, room)
+	}
+	_, _ = c.ns.To(room).Emit("people", n) // it fails when the server ends
+	return n
+}
