@@ -1,24 +1,67 @@
 // Package server is a Socket.IO server: protocol 5 over Engine.IO 4, on event loops that share nothing. Official
 // Socket.IO clients connect to it unchanged.
 //
-// # Quick start
+// # Concepts
 //
-//	srv, err := server.New(server.Config{Logger: slog.Default()})
-//	if err != nil {
-//		return err
+// A client opens one connection and joins one or more namespaces on it; in each it is a Socket, with an id. Events go both
+// ways: a name and arguments, and, if the sender asks for one, an acknowledgement with arguments of its own. A socket may
+// be in any number of rooms of its namespace; rooms are names, which come to be with their first member.
+//
+//	Server        the listener, the event loops, the namespaces
+//	Namespace     handlers, and all sockets that joined it (Server.Of; made by clients: OfFunc, OfRegexp)
+//	Socket        one client in one namespace
+//	Operator      whom a broadcast is for: chat.To("lobby").Except("muted")
+//	Message       an event that came, for handlers that take it raw
+//
+// # The smallest program
+//
+//	package main
+//
+//	import (
+//		"context"
+//		"log"
+//
+//		"github.com/seed58c87869/siren/server"
+//	)
+//
+//	func main() {
+//		srv, err := server.New(server.Config{})
+//		if err != nil {
+//			log.Fatal(err)
+//		}
+//		server.Handle(srv.Of("/"), "hello", func(ctx context.Context, s *server.Socket, name string) (string, error) {
+//			return "Hello " + name, nil
+//		})
+//		log.Fatal(srv.ListenAndServe(context.Background(), "tcp://:3000"))
 //	}
+//
+// In a browser, with the official client: await io("http://localhost:3000").emitWithAck("hello", "Ann").
+//
+// # Handlers
+//
+// Handle takes a function of one argument and its result, Handle0 to Handle3 functions without a result, Namespace.On one
+// of the raw Message, Register the methods of a value that each connection gets for itself. Arguments are decoded into
+// the function's types, results are acknowledgements.
+//
 //	chat := srv.Of("/chat")
-//	chat.OnConnect(func(ctx context.Context, s *server.Socket) error {
+//	chat.Use(func(ctx context.Context, s *server.Socket) error {        // may it connect?
+//		var auth struct{ Token string }
+//		if err := s.Handshake().Auth(&auth); err != nil || !valid(auth.Token) {
+//			return server.Refuse("sign in", nil)                        // the client is told
+//		}
+//		return nil
+//	})
+//	chat.OnConnect(func(ctx context.Context, s *server.Socket) error { // it does
 //		return s.Join("lobby")
 //	})
-//	server.Handle(chat, "chat_message", func(ctx context.Context, s *server.Socket, m Msg) (Status, error) {
-//		_, err := chat.To("lobby").Emit("chat_message", m)
+//	server.Handle(chat, "say", func(ctx context.Context, s *server.Socket, m Msg) (Status, error) {
+//		_, err := chat.To("lobby").Emit("said", m)
 //		return Status{OK: err == nil}, err
 //	})
-//	return srv.ListenAndServe(ctx, "tcp://:3000")
+//	name, err := server.Call[string](ctx, s, "your name?")             // asks a client, and waits
 //
 // The words are Socket.IO's own (Of, To, In, Except, Local, Volatile, Emit, Join, Leave), so its documentation carries
-// over.
+// over; docs/from-node.md has its calls and ours side by side.
 //
 // # Where handlers run
 //
@@ -65,10 +108,22 @@
 // # Concurrency
 //
 // Server, Namespace, ParentNamespace, Socket, EngineSocket, Registration, Message, NodeMessage, Operator, Emission,
-// RemoteSocket, Prepared and Key are safe for concurrent use, from handlers of every
-// kind and from any other goroutine. Data is encoded in the call: arguments may be changed afterwards, except the ones of
-// Prepare. Received data is the handler's own, except an Inline handler's Message.
+// RemoteSocket, Prepared and Key are safe for concurrent use, from handlers of every kind and from any other goroutine.
+// Data is encoded in the call: arguments may be changed afterwards, except the ones of Prepare. Received data is the
+// handler's own, except an Inline handler's Message.
 //
 // Values are encoded by the rules of codec/sio: as encoding/json does, but a []byte, at any depth, is a binary
 // attachment, in both directions. Raw carries a value through without decoding it.
+//
+// # Limits
+//
+// Everything that can fill up has a limit in Config, with a default and its reason: messages, rooms, what waits for a slow
+// client, what waits for a socket's handlers, connections. What passes one is refused with an error, or disconnected, and
+// counted in Stats.
+//
+// # Where to go on
+//
+// The examples below; package servertest, for tests without a network; in the repository, docs/tutorial builds a chat from
+// nothing, docs/settings.md lists the fields of Config, docs/embedding.md puts a server into a net/http program or behind a
+// proxy, docs/deployment.md is about production, and ARCHITECTURE.md about how it works inside.
 package server

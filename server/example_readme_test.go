@@ -1,0 +1,28 @@
+package server_test
+
+import (
+	"context"
+	"log"
+
+	"github.com/seed58c87869/siren/server"
+)
+
+// The example of the README: a room, and an event with an acknowledgement.
+func Example_readme() {
+	srv, err := server.New(server.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	chat := srv.Of("/chat")
+	chat.OnConnect(func(_ context.Context, s *server.Socket) error { return s.Join("lobby") })
+	server.Handle(chat, "say", func(_ context.Context, s *server.Socket, text string) (string, error) {
+		_, err := chat.To("lobby").Emit("said", s.ID(), text)
+		return "ok", err
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	stop() // a program ends with a signal: see signal.NotifyContext
+	if err := srv.ListenAndServe(ctx, "tcp://127.0.0.1:0"); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+}
