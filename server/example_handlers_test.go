@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/seed58c87869/siren/server"
 )
@@ -115,6 +116,20 @@ func ExampleRegistration() {
 	chat := newServer(server.Config{}).Of("/chat")
 	vote := server.Handle1(chat, "vote", func(_ context.Context, _ *server.Socket, _ int) error { return nil })
 	vote.Remove() // the poll is over
+}
+
+// With Recovery, a client that lost its connection for less than two minutes comes back as the same socket.
+func ExampleSocket_Recovered() {
+	srv := newServer(server.Config{Recovery: server.Recovery{MaxDisconnection: 2 * time.Minute}})
+	srv.Of("/").OnConnect(func(_ context.Context, s *server.Socket) error {
+		if s.Recovered() {
+			return nil // it is in its rooms, and gets what it missed
+		}
+		if err := s.Join("news"); err != nil {
+			return err
+		}
+		return s.Emit("state", "all there is")
+	})
 }
 
 // A socket may have handlers of its own, which come before those of its namespace.

@@ -9,6 +9,8 @@ import (
 
 // The example of the README: a room, and an event with an acknowledgement.
 func Example_readme() {
+	ctx := context.Background()
+
 	srv, err := server.New(server.Config{})
 	if err != nil {
 		log.Fatal(err)
@@ -17,12 +19,7 @@ func Example_readme() {
 	chat.OnConnect(func(_ context.Context, s *server.Socket) error { return s.Join("lobby") })
 	server.Handle(chat, "say", func(_ context.Context, s *server.Socket, text string) (string, error) {
 		_, err := chat.To("lobby").Emit("said", s.ID(), text)
-		return "ok", err
+		return "ok", err // the client's acknowledgement, if it asked for one
 	})
-	ctx, stop := context.WithCancel(context.Background())
-	stop() // a program ends with a signal: see signal.NotifyContext
-	if err := srv.ListenAndServe(ctx, "tcp://127.0.0.1:0"); err != nil {
-		log.Fatal(err)
-	}
-	// Output:
+	log.Fatal(srv.ListenAndServe(ctx, "tcp://:3000"))
 }
