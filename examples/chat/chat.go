@@ -83,6 +83,9 @@ func (c *chat) enter(_ context.Context, s *server.Socket, room string) (entered,
 	if room == "" || utf8.RuneCountInString(room) > roomMax {
 		return entered{}, server.Refuse("a room's name has 1 to 32 characters", nil)
 	}
+	if old, ok := roomName.Get(s); ok && old == room {
+		return entered{room, c.count(room, 0)}, nil
+	}
 	c.leave(s)
 	if err := s.Join(room); err != nil {
 		return entered{}, err

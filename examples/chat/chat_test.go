@@ -62,6 +62,8 @@ func TestPeopleComeAndGo(t *testing.T) {
 	ann.Expect("people", 1)
 	bob.EmitAck("enter", "lobby")
 	ann.Expect("people", 2)
+	bob.EmitAck("enter", "lobby")
+	ann.Expect("people", 2)
 	bob.Cut()
 	ann.Expect("people", 1)
 	ann.ExpectNothing()

@@ -9,7 +9,15 @@ const TYPING_LOST = 6_000; // "stopped typing" may never come: it is sent volati
 const at = (id) => document.getElementById(id);
 const socket = new Socket("/socket.io/", { namespace: "/chat" });
 let name = "";
-let room = decodeURIComponent(location.hash.slice(1)) || "lobby";
+let room = roomOfAddress();
+
+function roomOfAddress() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)) || "lobby";
+  } catch {
+    return "lobby"; // no valid escape
+  }
+}
 
 // Signing in
 

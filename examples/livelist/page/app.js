@@ -34,7 +34,10 @@ function line({ id, title }) {
   button.type = "button";
   button.textContent = "Delete";
   button.setAttribute("aria-label", `Delete ${title}`);
-  button.addEventListener("click", () => ask("delete", id));
+  button.addEventListener("click", async () => {
+    // The button that had the focus is gone then.
+    if (await ask("delete", id)) at("items").focus();
+  });
   node.append(text, button);
   return node;
 }
