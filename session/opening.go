@@ -115,15 +115,15 @@ func (h *HTTPConn) openWebSocket(s *Session, info *eio.OpenInfo, key []byte) {
 	if c := &h.engine.cfg.Cookie; c.Name != "" {
 		extra = append([]string{"Set-Cookie", c.header(s.sid)}, extra...)
 	}
-	w := h.becomeWebSocket(s.shard, s, key, extra)
-	s.ws = w
-	s.noteDeflate()
 	var packet [openRoom]byte
-	open := eio.NewText(eio.AppendOpen(packet[:0], info)).WebSocket()
+	open := eio.AppendOpen(packet[:0], info)
 	if s.dialect.is(revision3) {
-		h.beginLater(s, open)
+		s.ws = h.becomeWebSocket(s.shard, s, key, extra, nil)
+		s.noteDeflate()
+		h.beginLater(s, eio.NewText(open).WebSocket())
 		return
 	}
-	w.out().Queue(open)
+	s.ws = h.becomeWebSocket(s.shard, s, key, extra, open)
+	s.noteDeflate()
 	s.begin()
 }

@@ -124,7 +124,7 @@ func (h *HTTPConn) finishUpgrade(home *Shard, u *upgrade, v verdict, key []byte)
 	if u != nil && home == h.shard {
 		local = u.session
 	}
-	w := h.becomeWebSocket(home, local, key, h.cors)
+	w := h.becomeWebSocket(home, local, key, h.cors, nil)
 	if u == nil {
 		w.deaf = true
 		w.conn.Queue(wsCloseNormal)

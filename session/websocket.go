@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"sync/atomic"
 
@@ -72,7 +73,8 @@ var wsCloseNormal = wsframe.AppendClose(nil, 0, "")
 
 // becomeWebSocket answers the opening handshake and turns the connection into a WebSocket of a session at home. A session
 // of the connection's own loop is given; one of another loop is known there alone.
-func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, key []byte, extra []string) *wsConn {
+// What is given as first leaves as a text message in the same frame of the queue.
+func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, key []byte, extra []string, first []byte) *wsConn {
 	h.phase = phaseHanded
 	h.last = false
 	h.home, h.cancel = nil, nil
@@ -89,7 +91,12 @@ func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, key []byte, extra []
 		extra = append(extra[:len(extra):len(extra)], "Sec-WebSocket-Extensions", h.params.String())
 		h.beginDeflate(w)
 	}
-	if !h.conn.Queue(wsframe.AppendUpgradeResponse(make([]byte, 0, responseHeadRoom), key, extra...)) {
+	var room [responseHeadRoom + openRoom]byte
+	out := wsframe.AppendUpgradeResponse(room[:0], key, extra...)
+	if first != nil {
+		out = wsframe.AppendFrame(out, ws.OpText, first)
+	}
+	if !h.conn.Queue(bytes.Clone(out)) {
 		h.conn.Close() // no frame may come without it
 	}
 	h.conn.SetReceiver(w)
