@@ -18,33 +18,44 @@ type asking struct {
 
 // ask asks the parents for the namespace of a CONNECT packet.
 func (c *client) ask(name, auth string) {
-	if c.asking == nil {
-		c.asking = new(asking)
-		c.asking.ctx, c.asking.cancel = context.WithCancelCause(context.Background())
+	j := c.join()
+	if j.asking == nil {
+		j.asking = new(asking)
+		j.asking.ctx, j.asking.cancel = context.WithCancelCause(context.Background())
 	}
-	q := &question{c: c, a: c.asking, name: name, auth: auth}
-	c.asking.names = append(c.asking.names, q.name)
-	c.asking.inbox.PutAlways(q, &c.srv.inbox)
+	q := &question{c: c, a: j.asking, name: name, auth: auth}
+	q.a.names = append(q.a.names, q.name)
+	q.a.inbox.PutAlways(q, &c.srv.inbox)
+}
+
+// asked is who is asked; nil when nobody is.
+func (c *client) asked() *asking {
+	if c.joins == nil {
+		return nil
+	}
+	return c.joins.asking
 }
 
 // asks reports whether the client waits for that namespace.
 func (c *client) asks(ns []byte) bool {
-	return c.asking != nil && slices.Contains(c.asking.names, string(ns))
+	a := c.asked()
+	return a != nil && slices.Contains(a.names, string(ns))
 }
 
 // joining is the number of namespaces that the client has joined, or wants to.
 func (c *client) joining() int {
-	if c.asking != nil {
-		return c.sockets.len() + len(c.asking.names)
+	if a := c.asked(); a != nil {
+		return c.sockets.len() + len(a.names)
 	}
 	return c.sockets.len()
 }
 
 // stopAsking is the end of the client.
 func (c *client) stopAsking(cause error) {
-	if c.asking != nil {
-		c.asking.cancel(cause)
-		c.asking = nil
+	if a := c.asked(); a != nil {
+		a.cancel(cause)
+		c.joins.asking = nil
+		c.joined()
 	}
 }
 
@@ -71,7 +82,7 @@ func (q *question) Do() {
 // Run implements task. The client may have gone meanwhile.
 func (q *question) Run(int) {
 	c := q.c
-	if c.asking != q.a {
+	if c.asked() != q.a {
 		if q.ns != nil {
 			c.srv.dynamic.drop(q.ns)
 		}

@@ -17,18 +17,35 @@ type client struct {
 	sess    *session.Session
 	partial *partial // nil while no packet is incomplete, with the default parser
 	sockets socketList
-	timer   *connectTimer // nil once a namespace was joined
-	asking  *asking       // nil unless parents are asked for a namespace
+	joins   *joins // nil once a namespace was joined, unless parents are asked for another one
 }
 
-// connectTimer ends a session that joins no namespace. It is apart from the client so that connected ones do not pay.
-type connectTimer struct {
+// joins is what a client has while it joins namespaces: a timer that ends a session which joins none, and who is asked. It
+// is apart from the client so that connected ones do not pay. Loop-owned.
+type joins struct {
 	wheel.Timer
-	c *client
+	c      *client
+	asking *asking // nil unless parents are asked for a namespace
 }
 
 // Expire implements wheel.Expirer. Sockets whose handlers are still at work have not joined.
-func (t *connectTimer) Expire(int64) { t.c.end(session.ReasonForcedServerClose) }
+func (j *joins) Expire(int64) { j.c.end(session.ReasonForcedServerClose) }
+
+// join makes a joins, if there is none.
+func (c *client) join() *joins {
+	if c.joins == nil {
+		c.joins = &joins{c: c}
+		c.joins.Init(c.joins)
+	}
+	return c.joins
+}
+
+// joined gives the joins back when there is nothing in it.
+func (c *client) joined() {
+	if j := c.joins; j.asking == nil && !j.Scheduled() {
+		c.joins = nil
+	}
+}
 
 func newClient(srv *Server, sess *session.Session) *client {
 	c := &client{srv: srv, sess: sess}
@@ -36,9 +53,7 @@ func newClient(srv *Server, sess *session.Session) *client {
 		c.connectRoot()
 		return c
 	}
-	c.timer = &connectTimer{c: c}
-	c.timer.Init(c.timer)
-	c.loop().Wheel().Schedule(&c.timer.Timer, c.loop().Now()+int64(srv.cfg.ConnectTimeout))
+	c.loop().Wheel().Schedule(&c.join().Timer, c.loop().Now()+int64(srv.cfg.ConnectTimeout))
 	return c
 }
 
@@ -48,9 +63,9 @@ func (c *client) shard() int { return c.sess.Shard().Index() }
 func (c *client) loop() EventLoop { return c.srv.loops[c.shard()] }
 
 func (c *client) stopConnectTimer() {
-	if c.timer != nil {
-		c.loop().Wheel().Cancel(&c.timer.Timer)
-		c.timer = nil
+	if c.joins != nil {
+		c.loop().Wheel().Cancel(&c.joins.Timer)
+		c.joined()
 	}
 }
 
