@@ -12,33 +12,34 @@ const module = "github.com/seed58c87869/siren"
 func TestImports(t *testing.T) {
 	gnet := "github.com/panjf2000/gnet/v2"
 	// What a package may import, its own imports bring along.
-	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/proxyproto", "/poller/wheel"}
+	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel"}
 	server := append([]string{"/room/cluster", "/session", "/room", "/poller", "/codec/sio", "/codec/msgpack"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
 		never []string // others it must not
 	}{
+		{"/codec/quote", nil, []string{gnet}},
 		{"/codec/httpwire", nil, []string{gnet}},
 		{"/codec/wsframe", nil, []string{gnet}},
-		{"/codec/eio", nil, []string{gnet}},
+		{"/codec/eio", []string{"/codec/quote"}, []string{gnet}},
 		{"/codec/proxyproto", nil, []string{gnet}},
-		{"/codec/sio", nil, []string{gnet}},
-		{"/codec/msgpack", nil, []string{gnet}},
+		{"/codec/sio", []string{"/codec/quote"}, []string{gnet}},
+		{"/codec/msgpack", []string{"/codec/quote"}, []string{gnet}},
 		{"/codec/deflate", nil, []string{gnet}},
 		{"/poller/wheel", nil, []string{gnet}},
 		{"/poller/pollertest", []string{"/poller/wheel"}, []string{gnet}},
 		{"/poller", []string{"/poller/wheel"}, nil},
 		{"/room", nil, []string{gnet}},
 		{"/session", session, []string{gnet}},
-		{"/room/cluster", []string{"/codec/sio"}, []string{gnet}},
+		{"/room/cluster", []string{"/codec/sio", "/codec/quote"}, []string{gnet}},
 		{"/server", server, nil},
 		// The test kit is for tests: nobody's import but theirs.
 		{"/server/servertest", append([]string{"/server", "/poller/pollertest"}, server...), nil},
-		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire"}, []string{gnet}},
+		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 		// The simulation runs the server on fake loops; poller and gnet come in through server.
 		{"/bench/sim", append([]string{"/bench", "/server", "/poller/pollertest"}, server...), nil},
-		{"/bench/report", []string{"/bench", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/httpwire"}, []string{gnet}},
+		{"/bench/report", []string{"/bench", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 	} {
 		t.Run(strings.TrimPrefix(row.pkg, "/"), func(t *testing.T) {
 			out, err := exec.Command("go", "list", "-deps", module+row.pkg).Output()

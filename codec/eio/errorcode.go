@@ -1,6 +1,10 @@
 package eio
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/seed58c87869/siren/codec/quote"
+)
 
 // HTTP statuses of the answers that carry an ErrorCode.
 const (
@@ -58,6 +62,6 @@ func AppendError(dst []byte, c ErrorCode, message string) []byte {
 	dst = append(dst, `{"code":`...)
 	dst = strconv.AppendInt(dst, int64(c), 10)
 	dst = append(dst, `,"message":`...)
-	dst = appendJSONString(dst, message)
+	dst = quote.Append(dst, message)
 	return append(dst, '}')
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/seed58c87869/siren/codec/quote"
 )
 
 // AppendJSONP appends to dst the script that hands a payload to the JSONP client's callback of that
@@ -38,7 +40,7 @@ func appendScriptText(dst, s []byte) []byte {
 		case c == '/' && i > 0 && s[i-1] == '<':
 			escape = `\/`
 		case c < ' ' || c == '"' || c == '\\':
-			dst = appendEscape(append(dst, s[from:i]...), c)
+			dst = quote.AppendEscape(append(dst, s[from:i]...), c)
 			from = i + 1
 		}
 		if escape != "" {

@@ -3,6 +3,8 @@ package eio
 import (
 	"strconv"
 	"time"
+
+	"github.com/seed58c87869/siren/codec/quote"
 )
 
 // OpenInfo is the content of the open packet, the server's half of the handshake (protocol section
@@ -20,13 +22,13 @@ type OpenInfo struct {
 func AppendOpen(dst []byte, o *OpenInfo) []byte {
 	dst = append(dst, byte(Open))
 	dst = append(dst, `{"sid":`...)
-	dst = appendJSONString(dst, o.SID)
+	dst = quote.Append(dst, o.SID)
 	dst = append(dst, `,"upgrades":[`...)
 	for i, u := range o.Upgrades {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendJSONString(dst, u)
+		dst = quote.Append(dst, u)
 	}
 	dst = append(dst, `],"pingInterval":`...)
 	dst = strconv.AppendInt(dst, o.PingInterval.Milliseconds(), 10)

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"strconv"
+
+	"github.com/seed58c87869/siren/codec/quote"
 )
 
 // First bytes of values, by the MessagePack specification.
@@ -160,7 +162,7 @@ func (r *reader) value(depth int) error {
 	}
 	switch kind {
 	case kindText:
-		r.out = appendQuoted(r.out, r.take(n))
+		r.out = quote.AppendBytes(r.out, r.take(n))
 	case kindBinary:
 		return r.attach(r.take(n))
 	case kindArray:
@@ -256,7 +258,7 @@ func (r *reader) name() error {
 	}
 	switch kind {
 	case kindText, kindBinary:
-		r.out = appendQuoted(r.out, r.take(n))
+		r.out = quote.AppendBytes(r.out, r.take(n))
 		return nil
 	case kindNil, kindBool, kindNumber:
 		r.out = append(r.out, '"')

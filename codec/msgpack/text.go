@@ -5,94 +5,19 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/seed58c87869/siren/codec/quote"
 )
 
 // replacement stands for what is not UTF-8.
 const replacement = "\uFFFD"
 
-// Bit patterns to look at eight bytes at once.
-const (
-	eachByte = 0x0101010101010101
-	highBits = 0x8080808080808080
-)
-
-// marked is not 0 if some of the eight bytes of w can't stand in a JSON string
-// as they are. Flipping bit 1 makes the quote the neighbour of the control
-// characters, so that one comparison finds both.
-func marked(w uint64) uint64 {
-	return (((w ^ eachByte*0x02) - eachByte*0x21) | ((w ^ eachByte*'\\') - eachByte)) &^ w & highBits
-}
-
 // skipPlain goes on from i by eights, while nothing but plain text comes.
 func skipPlain(b []byte, i int) int {
-	for len(b)-i >= 8 && marked(binary.LittleEndian.Uint64(b[i:])) == 0 {
+	for len(b)-i >= 8 && quote.Special(binary.LittleEndian.Uint64(b[i:])) == 0 {
 		i += 8
 	}
 	return i
-}
-
-// appendQuoted appends text as a JSON string, spelled as JSON.stringify does.
-func appendQuoted(dst, text []byte) []byte {
-	dst = append(dst, '"')
-	if utf8.Valid(text) {
-		return append(appendPlain(dst, text), '"')
-	}
-	start, i := 0, 0
-	for i < len(text) {
-		c := text[i]
-		switch {
-		case c >= utf8.RuneSelf:
-			r, n := utf8.DecodeRune(text[i:])
-			if r == utf8.RuneError && n == 1 {
-				dst = append(append(dst, text[start:i]...), replacement...)
-				start = i + 1
-			}
-			i += n
-		case c < ' ' || c == '"' || c == '\\':
-			dst = appendEscape(append(dst, text[start:i]...), c)
-			i++
-			start = i
-		default:
-			i++
-		}
-	}
-	return append(append(dst, text[start:]...), '"')
-}
-
-// appendPlain is the inside of appendQuoted for text that is UTF-8.
-func appendPlain(dst, text []byte) []byte {
-	start := 0
-	for i := skipPlain(text, 0); i < len(text); {
-		c := text[i]
-		i++
-		if c < ' ' || c == '"' || c == '\\' {
-			dst = appendEscape(append(dst, text[start:i-1]...), c)
-			start = i
-		} else if i&7 == 0 {
-			i = skipPlain(text, i)
-		}
-	}
-	return append(dst, text[start:]...)
-}
-
-const hexDigits = "0123456789abcdef"
-
-func appendEscape(dst []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(dst, '\\', c)
-	case '\b':
-		return append(dst, '\\', 'b')
-	case '\f':
-		return append(dst, '\\', 'f')
-	case '\n':
-		return append(dst, '\\', 'n')
-	case '\r':
-		return append(dst, '\\', 'r')
-	case '\t':
-		return append(dst, '\\', 't')
-	}
-	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
 
 // validText is b as UTF-8, each byte that is wrong replaced.

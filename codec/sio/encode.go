@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/seed58c87869/siren/codec/quote"
 )
 
 var (
@@ -43,7 +45,7 @@ func AppendEventPayload(dst []byte, event string, args []any) (out []byte, attac
 		return dst, nil, fmt.Errorf("%w: %w: %q", ErrEncode, ErrReserved, event)
 	}
 	payload := len(dst)
-	return appendArgs(appendString(append(dst, '['), event), payload, args)
+	return appendArgs(quote.Append(append(dst, '['), event), payload, args)
 }
 
 // AppendAck appends the text of the acknowledgement of the event with this id.
@@ -198,7 +200,7 @@ func AppendConnect(dst []byte, nsp string, payload any) ([]byte, error) {
 func AppendConnectSID(dst []byte, nsp, sid string) []byte {
 	dst = appendHead(dst, Connect, nsp)
 	dst = append(dst, `{"sid":`...)
-	dst = appendString(dst, sid)
+	dst = quote.Append(dst, sid)
 	return append(dst, '}')
 }
 
@@ -221,7 +223,7 @@ func AppendConnectError(dst []byte, nsp, message string, data any, hasData bool)
 // AppendConnectErrorPayload appends the payload of such a packet alone.
 func AppendConnectErrorPayload(dst []byte, message string, data any, hasData bool) ([]byte, error) {
 	out := append(dst, `{"message":`...)
-	out = appendString(out, message)
+	out = quote.Append(out, message)
 	if hasData {
 		var err error
 		if out, err = AppendPlain(append(out, `,"data":`...), data); err != nil {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/seed58c87869/siren/codec/quote"
 )
 
 type (
@@ -252,7 +254,7 @@ func TestAppendStringEverywhere(t *testing.T) {
 			for m := range 20 {
 				s := strings.Repeat("a", n) + special + strings.Repeat("b", m)
 				var back string
-				if err := json.Unmarshal(appendString(nil, s), &back); err != nil || back != strings.ToValidUTF8(s, "\ufffd") {
+				if err := json.Unmarshal(quote.Append(nil, s), &back); err != nil || back != strings.ToValidUTF8(s, "\ufffd") {
 					t.Fatalf("%q: %q, %v", s, back, err)
 				}
 			}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/url"
 	"strings"
+
+	"github.com/seed58c87869/siren/codec/quote"
 )
 
 // AppendQuery appends the query that a client of protocol 3 has put behind a
@@ -33,8 +35,8 @@ func AppendQuery(dst, query []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(appendString(dst, name), ':')
-		dst = appendString(dst, values[name])
+		dst = append(quote.Append(dst, name), ':')
+		dst = quote.Append(dst, values[name])
 	}
 	return append(dst, '}')
 }

@@ -3,22 +3,9 @@ package sio
 import (
 	"encoding/binary"
 	"math/bits"
-)
 
-// Bit patterns to look at eight bytes at once.
-const (
-	eachByte = 0x0101010101010101
-	highBits = 0x8080808080808080
+	"github.com/seed58c87869/siren/codec/quote"
 )
-
-// plainEnd marks, in the high bit of its byte, each byte of the little-endian
-// word w that can't stand in a JSON string as it is: control characters, the
-// quote and the backslash. Only the lowest mark is exact. Flipping bit 1 makes
-// the quote (0x22) the neighbour of the control characters, so that one
-// comparison finds both.
-func plainEnd(w uint64) uint64 {
-	return (((w ^ eachByte*0x02) - eachByte*0x21) | ((w ^ eachByte*'\\') - eachByte)) &^ w & highBits
-}
 
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
@@ -191,14 +178,14 @@ func scanString(b []byte, i int) int {
 	for {
 		for len(b)-i >= 32 {
 			c := b[i : i+32 : i+32]
-			if plainEnd(binary.LittleEndian.Uint64(c))|plainEnd(binary.LittleEndian.Uint64(c[8:]))|
-				plainEnd(binary.LittleEndian.Uint64(c[16:]))|plainEnd(binary.LittleEndian.Uint64(c[24:])) != 0 {
+			if quote.Special(binary.LittleEndian.Uint64(c))|quote.Special(binary.LittleEndian.Uint64(c[8:]))|
+				quote.Special(binary.LittleEndian.Uint64(c[16:]))|quote.Special(binary.LittleEndian.Uint64(c[24:])) != 0 {
 				break
 			}
 			i += 32
 		}
 		for len(b)-i >= 8 {
-			if m := plainEnd(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+			if m := quote.Special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
 				i += bits.TrailingZeros64(m) >> 3
 				break
 			}

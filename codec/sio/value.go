@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/seed58c87869/siren/codec/quote"
 )
 
 var (
@@ -25,7 +27,7 @@ func appendScalar(dst []byte, v any) (out []byte, ok bool) {
 	case nil:
 		return append(dst, "null"...), true
 	case string:
-		return appendString(dst, v), true
+		return quote.Append(dst, v), true
 	case bool:
 		return strconv.AppendBool(dst, v), true
 	case int:
@@ -213,7 +215,7 @@ func (e *encoder) appendMap(dst []byte, m map[string]any, depth int) (_ []byte, 
 			dst = append(dst, ',')
 		}
 		name := e.names[bottom+i]
-		dst = append(appendString(dst, name), ':')
+		dst = append(quote.Append(dst, name), ':')
 		if dst, err = e.appendValue(dst, m[name], depth+1); err != nil {
 			return dst, err
 		}
