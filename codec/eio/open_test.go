@@ -5,9 +5,6 @@ import (
 	"reflect"
 	"testing"
 	"time"
-	"unicode/utf8"
-
-	"github.com/seed58c87869/siren/codec/quote"
 )
 
 // S7, S8: the heartbeat values and maxPayload are in the open packet.
@@ -57,43 +54,4 @@ func TestErrorCodesN2(t *testing.T) {
 	if got := AppendError([]byte("x"), Forbidden, "say \"please\"\n"); string(got) != `x{"code":4,"message":"say \"please\"\n"}` {
 		t.Errorf("got %s", got)
 	}
-}
-
-func TestAppendJSONString(t *testing.T) {
-	tests := []struct{ in, want string }{
-		{"", `""`},
-		{"plain", `"plain"`},
-		{`"\/`, `"\"\\/"`},
-		{"\b\f\n\r\t", `"\b\f\n\r\t"`},
-		{"\x00\x1f\x7f", "\"\\u0000\\u001f\x7f\""},
-		{"<é€𝄞>", `"<é€𝄞>"`},
-		{"a\xffb", `"a�b"`},
-		{"\xed\xa0\x80", `"���"`}, // a lone surrogate
-		{"\xe2\x82", `"��"`},
-		{"�", "\"�\""},
-	}
-	for _, tt := range tests {
-		if got := quote.Append(nil, tt.in); string(got) != tt.want {
-			t.Errorf("%q: %s, want %s", tt.in, got, tt.want)
-		}
-	}
-}
-
-func FuzzAppendJSONString(f *testing.F) {
-	for _, s := range []string{"", "a\"b\\c\n\x00", "é\xff€", "\xed\xa0\x80", "\u2028"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, in string) {
-		out := quote.Append(nil, in)
-		if !utf8.Valid(out) {
-			t.Fatalf("%q: not UTF-8: %q", in, out)
-		}
-		var back string
-		if err := json.Unmarshal(out, &back); err != nil {
-			t.Fatalf("%q: %s: %v", in, out, err)
-		}
-		if want := string([]rune(in)); back != want {
-			t.Fatalf("%q: reads back as %q, want %q", in, back, want)
-		}
-	})
 }

@@ -9,13 +9,14 @@ import (
 
 func TestAppend(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                   `""`,
-		"plain":              `"plain"`,
-		`a"b\c`:              `"a\"b\\c"`,
-		"\b\f\n\r\t\x00\x1f": `"\b\f\n\r\t\u0000\u001f"`,
-		"<>&\u2028\x7f":      "\"<>&\u2028\x7f\"",
-		"é😀":                 `"é😀"`,
-		"a\xffb\xc3":         "\"a\uFFFDb\uFFFD\"",
+		"":                     `""`,
+		"plain":                `"plain"`,
+		`a"b\c`:                `"a\"b\\c"`,
+		"\b\f\n\r\t\x00\x1f":   `"\b\f\n\r\t\u0000\u001f"`,
+		"<>&\u2028\x7f":        "\"<>&\u2028\x7f\"",
+		"é😀":                   `"é😀"`,
+		"\xed\xa0\x80\xe2\x82": "\"\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\"", // a lone surrogate, a part of a character
+		"a\xffb\xc3":           "\"a\uFFFDb\uFFFD\"",
 		strings.Repeat("x", 40) + "\n" + strings.Repeat("ü", 40): `"` + strings.Repeat("x", 40) + `\n` + strings.Repeat("ü", 40) + `"`,
 	} {
 		if got := string(Append([]byte("-"), in)); got != "-"+want {
