@@ -1,6 +1,7 @@
 package server
 
 import (
+	"sync"
 	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
@@ -10,7 +11,9 @@ import (
 // post sends a packet to the socket's loop.
 func (s *Socket) post(f *eio.Frame, volatile bool) error {
 	s.client.sess.Deflate(f)
-	if !s.client.loop().TryPost(&delivery{s, f, volatile}) {
+	d := newDelivery(s, f, volatile)
+	if !s.client.loop().TryPost(d) {
+		d.release()
 		return s.ns.srv.refused()
 	}
 	return nil
@@ -24,7 +27,7 @@ const answerPatience = time.Second
 // whoever fills the mailbox with answers. A handler on the loop cannot wait, and there it is one for each event read.
 func (s *Socket) answer(f *eio.Frame, onLoop bool) error {
 	s.client.sess.Deflate(f)
-	d := &delivery{s, f, false}
+	d := newDelivery(s, f, false)
 	if onLoop {
 		s.client.loop().Post(d)
 		return nil
@@ -66,8 +69,27 @@ type delivery struct {
 	volatile bool
 }
 
+// deliveries are those that have arrived: there is one for each packet to a single socket.
+var deliveries = sync.Pool{New: func() any { return new(delivery) }}
+
+func newDelivery(s *Socket, f *eio.Frame, volatile bool) *delivery {
+	d := deliveries.Get().(*delivery)
+	d.s, d.f, d.volatile = s, f, volatile
+	return d
+}
+
+// release gives back a delivery that nobody has any more.
+func (d *delivery) release() {
+	*d = delivery{}
+	deliveries.Put(d)
+}
+
 // Run implements task.
-func (d *delivery) Run(int) { d.s.deliver(d.f, d.volatile) }
+func (d *delivery) Run(int) {
+	s, f, volatile := d.s, d.f, d.volatile
+	d.release()
+	s.deliver(f, volatile)
+}
 
 // deliver hands a packet to the session, which counts what it drops. Loop-only.
 func (s *Socket) deliver(f *eio.Frame, volatile bool) {

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"github.com/seed58c87869/siren/codec/sio"
@@ -91,6 +92,9 @@ func (m *Message) Clone() *Message {
 	return c
 }
 
+// inlineMessages are those of inline handlers, which are theirs only in the call.
+var inlineMessages = sync.Pool{New: func() any { return new(Message) }}
+
 // receive takes an event on the loop: an inline handler runs at once, others through the socket's inbox. This is
 // where the payload is copied, unless it is owned.
 func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
@@ -108,16 +112,20 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 		srv.stats.unhandled.Add(1)
 		return
 	}
-	m := &Message{s: s, args: arguments{p.Args, attachments, p.NArgs}, id: p.ID, hasID: p.HasID}
+	args := arguments{p.Args, attachments, p.NArgs}
+	if hd != nil && hd.inline && hd.slots == nil && !listened && hd.take() {
+		m := inlineMessages.Get().(*Message)
+		m.s, m.event, m.args, m.id, m.hasID, m.onLoop = s, hd.event, args, p.ID, p.HasID, true
+		m.run(hd)
+		*m = Message{}
+		inlineMessages.Put(m)
+		return
+	}
+	m := &Message{s: s, args: args, id: p.ID, hasID: p.HasID}
 	if hd != nil {
 		m.event = hd.event
 	} else {
 		m.event = string(p.Event)
-	}
-	if hd != nil && hd.inline && hd.slots == nil && !listened && hd.take() {
-		m.onLoop = true
-		m.run(hd)
-		return
 	}
 	size := len(p.Args) + messageOverhead
 	for _, a := range attachments {
