@@ -90,6 +90,9 @@ type client struct {
 	open string       // the open packet; to be read behind a message
 	wmu  sync.Mutex
 	done chan struct{}
+	// left is closed by close: the reader may wait for room in in, which nobody makes any more.
+	left  chan struct{}
+	leave sync.Once
 	// pings are those that the server has sent.
 	pings atomic.Int64
 }
@@ -114,7 +117,7 @@ func dialTarget(t testing.TB, srv *server.Server, target string, header http.Hea
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &client{t: t, conn: conn, in: make(chan message, 1<<14), done: make(chan struct{})}
+	c := newClient(t, conn)
 	var r io.Reader = conn
 	if br != nil {
 		r = br
@@ -125,6 +128,10 @@ func dialTarget(t testing.TB, srv *server.Server, target string, header http.Hea
 	}{r, lockedWriter{c}})
 	t.Cleanup(c.close)
 	return c
+}
+
+func newClient(t testing.TB, conn net.Conn) *client {
+	return &client{t: t, conn: conn, in: make(chan message, 1<<14), done: make(chan struct{}), left: make(chan struct{})}
 }
 
 type lockedWriter struct{ c *client }
@@ -145,11 +152,11 @@ func (c *client) read(rw io.ReadWriter) {
 		}
 		switch {
 		case op == ws.OpBinary:
-			c.in <- message{binary: append([]byte{}, data...)}
+			c.put(message{binary: append([]byte{}, data...)})
 		case len(data) > 0 && data[0] == '0':
 			c.open = string(data)
 		case len(data) > 0 && data[0] == '4':
-			c.in <- message{text: string(data[1:])}
+			c.put(message{text: string(data[1:])})
 		case string(data) == "2":
 			c.pings.Add(1)
 			c.raw("3")
@@ -157,9 +164,18 @@ func (c *client) read(rw io.ReadWriter) {
 	}
 }
 
+// put hands a message to the test, unless it has left.
+func (c *client) put(m message) {
+	select {
+	case c.in <- m:
+	case <-c.left:
+	}
+}
+
 // close drops the connection as a network failure would.
 func (c *client) close() {
 	_ = c.conn.Close()
+	c.leave.Do(func() { close(c.left) })
 	<-c.done
 }
 

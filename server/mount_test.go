@@ -116,7 +116,7 @@ func (h *host) dial(t testing.TB) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &client{t: t, conn: conn, in: make(chan message, 1<<14), done: make(chan struct{})}
+	c := newClient(t, conn)
 	var r io.Reader = conn
 	if br != nil {
 		r = br

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/seed58c87869/siren/server"
 )
@@ -240,8 +241,15 @@ func (c *client) joinAndLeave(stop chan struct{}, drop bool) {
 		default:
 		}
 		c.send(`21["join","room"]`, `22["leave","room"]`)
-		for left := 2; left > 0; {
-			m, ok := <-c.in
+		for left, limit := 2, time.After(patience); left > 0; {
+			var m message
+			ok := true
+			select {
+			case m, ok = <-c.in:
+			case <-limit:
+				c.t.Error("no answer to join and leave")
+				return
+			}
 			if !ok {
 				return
 			}
