@@ -62,6 +62,10 @@ func (a *ask) begin(ctx context.Context, o Operator, event string, args []any) e
 	if !ns.asks.add(a, ns.hooks.Load().settings.maxPendingAcks) {
 		return ErrTooManyAcks
 	}
+	if ns.srv.state.Load() >= serverClosing { // Close may have ended those that there were just before
+		a.finish(ErrClosed)
+		return nil
+	}
 	sent := false
 	defer func() {
 		if !sent { // a value may also panic when it is encoded
@@ -240,19 +244,20 @@ func (a *ask) delivered(n int) {
 // reply takes a client's acknowledgement. It is false when nobody waits for it any longer.
 func (a *ask) reply(r Reply) bool {
 	a.mu.Lock()
-	defer a.settle()
 	if a.over {
+		a.mu.Unlock()
 		return false
 	}
-	a.answered++
 	if a.answer != nil {
 		a.mu.Unlock()
-		a.answer(r)
+		a.answer(r) // before it counts: the end of the wait comes behind all answers
 		a.mu.Lock()
-		return true
+	} else {
+		a.replies = append(a.replies, r)
+		a.signal()
 	}
-	a.replies = append(a.replies, r)
-	a.signal()
+	a.answered++
+	a.settle()
 	return true
 }
 

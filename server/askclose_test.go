@@ -1,0 +1,70 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed58c87869/siren/room/cluster"
+)
+
+// N9: whoever asks in the moment in which the server closes is told so, and does not wait for loops that have ended.
+func TestN9CallAllWhileClosing(t *testing.T) {
+	for range 300 {
+		r := newRig(t, Config{})
+		// Somebody seems to be there, on a loop that does nothing any more.
+		r.srv.root.rooms.Retain(r.srv.root.rooms.Everyone(), 0)
+		var asking sync.WaitGroup
+		begin := make(chan struct{})
+		for range 8 {
+			asking.Go(func() {
+				<-begin
+				for range 20 {
+					for _, err := range CallAll[int](context.Background(), r.srv.root.all(), "q") {
+						if !errors.Is(err, ErrClosed) {
+							t.Error(err)
+						}
+					}
+				}
+			})
+		}
+		asking.Go(func() {
+			<-begin
+			_ = r.srv.Close()
+		})
+		close(begin)
+		over := make(chan struct{})
+		go func() { asking.Wait(); close(over) }()
+		select {
+		case <-over:
+		case <-time.After(10 * time.Second):
+			t.Fatal("a question waits for a server that has closed")
+		}
+	}
+}
+
+// An adapter that panics when it is to send an acknowledgement leaves the question as it was.
+func TestAnswerPanics(t *testing.T) {
+	r := newRig(t, Config{})
+	a := newAsk(r.srv.root)
+	a.nodes.expect(cluster.Peers{})
+	if !r.srv.root.asks.add(a, 1) {
+		t.Fatal("no room")
+	}
+	a.answer = func(Reply) { panic("adapter") }
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		a.reply(Reply{})
+	}()
+	a.lose(0)
+	a.finish(ErrTimeout)
+	if len(r.srv.root.asks.all()) != 0 {
+		t.Error("it pends")
+	}
+}
