@@ -104,8 +104,15 @@ func (b *bridge) ends() bridgeEnding {
 	return b.ending
 }
 
+// bridgeFramesKeep bounds the places for frames that a bridge keeps when it has sent a burst: a connection may be idle for
+// long after.
+const bridgeFramesKeep = 64
+
 // take takes out all that is queued, into the list whose frames have left; sent says when it has been sent.
 func (b *bridge) take(list [][]byte) ([][]byte, bridgeEnding) {
+	if cap(list) > bridgeFramesKeep {
+		list = nil
+	}
 	clear(list)
 	b.mu.Lock()
 	defer b.mu.Unlock()

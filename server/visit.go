@@ -80,7 +80,11 @@ func (v *visit) bring(body io.Reader, length int64) (left int64, err error) {
 	for left = length; ; {
 		select {
 		case <-v.fed:
+		case <-v.r.Context().Done():
+			return left, context.Cause(v.r.Context())
 		case <-v.quit:
+			return left, errWireCut
+		case <-v.srv.done: // the event loops have failed
 			return left, errWireCut
 		}
 		if whole, _ := v.collect(); whole || left <= 0 {
@@ -125,6 +129,8 @@ func (v *visit) await() error {
 		case <-v.r.Context().Done():
 			return context.Cause(v.r.Context())
 		case <-v.quit:
+			return errWireCut
+		case <-v.srv.done:
 			return errWireCut
 		}
 	}

@@ -73,6 +73,8 @@ func (w *wire) pump() error {
 		case <-w.fed:
 		case <-quit:
 			return errWireCut
+		case <-w.srv.done: // the event loops have failed
+			return errWireCut
 		}
 		n, err := w.conn.Read(buf)
 		if err != nil {
