@@ -88,7 +88,9 @@ func (a *ask) begin(ctx context.Context, o Operator, event string, args []any) e
 	if o.elsewhere() {
 		a.askOthers(o, data, a.limit(ctx, o.flags.timeout))
 	} else {
+		a.mu.Lock() // Close may be ending it
 		a.nodes.expect(cluster.Peers{})
+		a.mu.Unlock()
 	}
 	a.watch(ctx, o.flags.timeout)
 	a.delivered(0)
@@ -98,9 +100,17 @@ func (a *ask) begin(ctx context.Context, o Operator, event string, args []any) e
 // askOthers asks the other nodes too.
 func (a *ask) askOthers(o Operator, data Raw, limit time.Duration) {
 	n := a.ns.srv.node
-	a.request = n.register(a)
+	id := n.register(a)
+	a.mu.Lock()
+	a.request = id
+	over := a.over
+	a.mu.Unlock()
+	if over { // it has ended without the id
+		n.forget(id)
+		return
+	}
 	err := n.publish(&cluster.Message{
-		Kind: cluster.Broadcast, Namespace: a.ns.name, Request: a.request, Data: data,
+		Kind: cluster.Broadcast, Namespace: a.ns.name, Request: id, Data: data,
 		Target: o.clusterTarget(limit),
 	})
 	if err != nil {
