@@ -98,6 +98,17 @@ func (a *audience) includes(rooms map[string]struct{}) bool {
 	return (len(a.rooms) == 0 || slices.ContainsFunc(a.rooms, in)) && !slices.ContainsFunc(a.except, in)
 }
 
+// size is what the names count for: an event may be for very many rooms.
+func (a *audience) size() (n int) {
+	const nameBytes = 16
+	for _, list := range [...][]string{a.rooms, a.except} {
+		for _, name := range list {
+			n += nameBytes + len(name)
+		}
+	}
+	return n
+}
+
 // awaySocket is what a socket comes back with. Immutable.
 type awaySocket struct {
 	pid, id string
@@ -159,7 +170,7 @@ func (h *history) record(to *audience, encode func(offset string) (*eio.Frame, e
 	if err := send(f); err != nil {
 		return err
 	}
-	h.keep(keptEvent{frame: f, to: to, at: h.now(), size: f.Size() + keptOverhead})
+	h.keep(keptEvent{frame: f, to: to, at: h.now(), size: f.Size() + to.size() + keptOverhead})
 	return nil
 }
 
@@ -311,7 +322,7 @@ func (h *history) missed(a *awaySocket, from uint64) (frames []*eio.Frame, ok bo
 	bytes := 0
 	for i := h.head + int(from-h.first); i < len(h.events); i++ {
 		if e := &h.events[i]; e.to.includes(rooms) {
-			if bytes += e.size; bytes > h.replayMax {
+			if bytes += e.frame.Size() + keptOverhead; bytes > h.replayMax {
 				return nil, false
 			}
 			frames = append(frames, e.frame)

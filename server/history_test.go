@@ -197,3 +197,24 @@ func TestHistoryReplayIsBounded(t *testing.T) {
 		t.Errorf("got %d", len(got))
 	}
 }
+
+// N6: the names of the rooms that an event was for count for MaxBytes: they may be many times its size.
+func TestHistoryCountsNames(t *testing.T) {
+	r := newHistoryRig(t, Recovery{MaxDisconnection: time.Minute, MaxPackets: 1000, MaxBytes: 100_000, MaxSessions: 3})
+	rooms := make([]string, 100)
+	for i := range rooms {
+		rooms[i] = fmt.Sprintf("%0100d", i)
+	}
+	for range 50 {
+		r.emit("x", audience{rooms: rooms[:50], except: rooms[50:]})
+	}
+	if n := len(r.events) - r.head; n < 5 || n > 10 || r.bytes > 100_000 {
+		t.Errorf("%d events with 10 KB of names each, counted as %d bytes", n, r.bytes)
+	}
+	for n := len(r.events) - r.head; n > 0; n-- {
+		r.forgetFirst()
+	}
+	if r.bytes != 0 {
+		t.Errorf("%d bytes of nothing", r.bytes)
+	}
+}
