@@ -246,7 +246,10 @@ func (h *history) sweep() {
 	h.expire(h.now())
 	if len(h.events)-h.head+len(h.leaving) > 0 {
 		h.sweepLater()
+		return
 	}
+	// The places of a busy time are megabytes, and a namespace may be one of many.
+	h.events, h.head, h.leaving, h.away = nil, 0, nil, map[string]*awaySocket{}
 }
 
 // close forgets everything, for good.

@@ -24,8 +24,13 @@ type socketMap struct {
 type socketStripe struct {
 	mu   sync.RWMutex
 	byID map[string]*Socket
-	_    [32]byte
+	// peak is the most sockets that the map has held: it does not shrink by itself.
+	peak int
+	_    [24]byte
 }
+
+// socketsKeep is the peak up to which an empty map is kept.
+const socketsKeep = 64
 
 func newSocketMap(stripes int) *socketMap {
 	return &socketMap{seed: maphash.MakeSeed(), size: uint64(stripes)}
@@ -59,6 +64,7 @@ func (m *socketMap) add(s *Socket) {
 		st.byID = make(map[string]*Socket)
 	}
 	st.byID[s.id] = s
+	st.peak = max(st.peak, len(st.byID))
 	st.mu.Unlock()
 }
 
@@ -70,6 +76,9 @@ func (m *socketMap) remove(s *Socket) {
 	st.mu.Lock()
 	if st.byID[s.id] == s { // it may have come back already, as another Socket
 		delete(st.byID, s.id)
+		if len(st.byID) == 0 && st.peak > socketsKeep {
+			st.byID, st.peak = nil, 0
+		}
 	}
 	st.mu.Unlock()
 }
