@@ -103,6 +103,28 @@ func TestEngineSocket(t *testing.T) {
 	}
 }
 
+// N4, N14: a plain socket that compresses is open like any other.
+func TestEngineSocketDeflates(t *testing.T) {
+	opened := make(chan server.EngineSocket, 1)
+	srv := start(t, server.Config{
+		Path: "/socket.io/", PerMessageDeflate: server.PerMessageDeflate{Enabled: true},
+		Engine: func(s *server.Session) server.EngineClient {
+			e := server.NewEngineSocket(s)
+			opened <- e
+			return engineRecorder{make(chan server.Reason, 1)}
+		},
+	}, nil)
+	sent := later(func() error {
+		e := <-opened
+		return errors.Join(e.SendText("in place of CONNECT"), e.SendText("hello"))
+	})
+	c := dialPacked(t, srv)
+	if err := receive(t, sent); err != nil {
+		t.Fatal(err)
+	}
+	c.want("4hello", false)
+}
+
 type engineRecorder struct{ closed chan server.Reason }
 
 func (engineRecorder) Message([]byte, bool)     {}

@@ -127,9 +127,6 @@ func (w *wsConn) packed(e *Engine, f *eio.Frame) []byte {
 	return f.Deflated(e.compression.pack)
 }
 
-// kindDeflate marks in Session.kind, which anybody may read, that the transport in use is a WebSocket that compresses.
-const kindDeflate = 1 << 9
-
 // noteDeflate marks a session whose new WebSocket compresses.
 func (s *Session) noteDeflate() {
 	if s.ws.windowBits > 0 {

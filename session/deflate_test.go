@@ -101,11 +101,15 @@ func TestN4DeflateHandshake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, 1, tc.cfg)
 			p := r.openDeflate(0, "", tc.answer, "Sec-WebSocket-Extensions: "+tc.offer)
-			if got, want := r.last().s.Deflates(), tc.answer != ""; got != want {
-				t.Errorf("Deflates %v", got)
+			s := r.last().s
+			if got, want := s.Deflates(), tc.answer != ""; got != want || !s.Open() {
+				t.Errorf("Deflates %v, Open %v", got, s.Open())
 			}
 			p.cut()
 			r.wantEmpty()
+			if got, want := s.Deflates(), tc.answer != ""; got != want || s.Open() {
+				t.Errorf("at the end: Deflates %v, Open %v", got, s.Open())
+			}
 			if n := r.engine.compression.open.Load(); n != 0 || len(r.engine.Shard(0).windows) != 0 {
 				t.Errorf("%d connections left, %d windows", n, len(r.engine.Shard(0).windows))
 			}

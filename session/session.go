@@ -64,6 +64,8 @@ const (
 	kind3 = 1 << 8
 	// kindOver marks a session that is over for the application.
 	kindOver = 1 << 9
+	// kindDeflate marks that the transport in use is a WebSocket that compresses.
+	kindDeflate = 1 << 10
 )
 
 // setTransport notes the transport in use.
