@@ -10,7 +10,7 @@ import (
 )
 
 // HTTPConn is a connection while it speaks HTTP/1.1: it reads one request at a time and holds what a client pipelines
-// behind it until the answer is out. Loop-owned by the connection's loop. A request that waits in a session of
+// behind it until the answer is out, but for a POST behind a GET that waits (see pipeline). Loop-owned by the connection's loop. A request that waits in a session of
 // another loop is answered through that loop's posts.
 type HTTPConn struct {
 	engine *Engine
@@ -26,6 +26,8 @@ type HTTPConn struct {
 	// session's id, and stays for the next request, which is most likely for the same one.
 	home *Shard
 	sid  string
+	// pipe is set while a POST that was pipelined behind the request in progress is handled, for both of them.
+	pipe *pipeline
 	// cancel, when set, is told that the connection went away under the request in progress.
 	cancel func()
 	// turn counts the answers, so that one for an earlier request is known as such.
@@ -35,7 +37,9 @@ type HTTPConn struct {
 	last, head bool
 	// started: some of the next request has arrived.
 	started bool
-	gone    bool
+	// polls: the request in progress is a GET that waits in a session.
+	polls bool
+	gone  bool
 	// params is what a WebSocket of the request in progress would negotiate, and zero without; coding is how its answer
 	// may be compressed.
 	params deflate.Params
@@ -97,6 +101,10 @@ func (h *HTTPConn) Receive(data []byte) (n, need int) {
 		case h.phase == phaseHanded:
 			return h.handed(n, len(data))
 		case h.phase == phaseBusy:
+			if used := h.overtake(data[n:]); used > 0 {
+				n += used
+				continue
+			}
 			if len(data)-n > h.engine.cfg.MaxPipeline {
 				h.conn.Close()
 				return len(data), 0
@@ -185,8 +193,11 @@ func (h *HTTPConn) fail(status int, reason string) {
 }
 
 // Closed implements Receiver.
-func (h *HTTPConn) Closed(error) {
+func (h *HTTPConn) Closed(err error) {
 	h.gone = true
+	if h.pipe != nil && h.pipe.get == h {
+		h.pipe.closed(err)
+	}
 	delete(h.shard.noted, h)
 	h.shard.loop.Wheel().Cancel(&h.timer)
 	if h.cancel != nil {
@@ -218,27 +229,4 @@ func (h *HTTPConn) Respond(r *httpwire.Response) {
 	out.Close, out.Head = r.Close || h.last, h.head
 	h.last = out.Close
 	h.send(httpwire.AppendResponse(make([]byte, 0, len(r.Body)+responseHeadRoom), &out))
-}
-
-// send writes the bytes of an answer and goes on with the next request.
-func (h *HTTPConn) send(out []byte) {
-	h.turn++
-	delete(h.shard.noted, h)
-	h.cors, h.cancel, h.head = nil, nil, false
-	if !h.conn.Queue(out) {
-		// It is closing, or the answer is longer than it may hold; the session's packets are lost with it.
-		h.phase, h.last = phaseHanded, true
-		h.conn.Close()
-		return
-	}
-	h.home = nil
-	if h.last {
-		h.phase = phaseHanded
-		h.shard.loop.Wheel().Cancel(&h.timer)
-		h.conn.CloseAfterFlush()
-		return
-	}
-	h.phase = phaseHead
-	h.arm(int64(h.engine.cfg.IdleTimeout))
-	h.conn.Resume()
 }

@@ -74,6 +74,7 @@ func (h *HTTPConn) routeSession(r *httpwire.Request, t *target) {
 	}
 	kind := kindOf(r)
 	h.waitFor(t)
+	h.polls = kind == kindGet
 	home, a := h.home, h.asker()
 	if home == h.shard {
 		home.serve(a, home.find(h.sid), t.transport, kind, r.Body)

@@ -1,0 +1,69 @@
+package session
+
+import "testing"
+
+// PROTOCOL 17: what a client pipelines behind a GET that waits.
+func TestPipelinedPost(t *testing.T) {
+	both(t, func(t *testing.T, loop int) {
+		r := newRig(t, 2, Config{})
+		sid := r.poll(0)
+		p := r.dial(loop)
+
+		// One that does not end the wait is handled, and its answer stays behind the GET's.
+		p.write(getRequest(sid) + postRequest(sid, "4a")).wantNothing()
+		r.last().wantGot("a")
+		// A second one waits for the first one's turn.
+		p.write(postRequest(sid, "4b")).wantNothing()
+		r.last().wantGot("a")
+		r.loops[0].Do(func() { r.last().s.Send(message(3), false) })
+		r.run()
+		p.want(200, "4xxx")
+		p.want(200, "ok")
+		p.want(200, "ok")
+		r.last().wantGot("a", "b")
+
+		// Half of one is finished when the GET is over.
+		text := "POST " + base + "polling&sid=" + sid + " HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n4c\r\n1\r\nd\r\n0\r\n\r\n"
+		p.write(getRequest(sid) + text[:len(text)-9]).wantNothing()
+		r.loops[0].Do(func() { r.last().s.Send(message(3), false) })
+		r.run()
+		p.want(200, "4xxx")
+		p.write(text[len(text)-9:]).want(200, "ok")
+		r.last().wantGot("a", "b", "cd")
+
+		// Connection: close is the POST's, and the GET goes before.
+		p.write(getRequest(sid) + request("POST", base+"polling&sid="+sid, "4e", "Connection: close")).wantNothing()
+		r.loops[0].Do(func() { r.last().s.Send(message(3), false) })
+		r.run()
+		p.want(200, "4xxx")
+		if a := p.want(200, "ok"); !a.Close || !p.isClosed() {
+			t.Error("Connection: close stays open")
+		}
+	})
+}
+
+// PROTOCOL 5, 17: a close packet behind the GET, a payload that is none, and a connection that goes.
+func TestPipelinedPostEnds(t *testing.T) {
+	both(t, func(t *testing.T, loop int) {
+		r := newRig(t, 2, Config{})
+		sid := r.poll(0)
+		p := r.dial(loop).write(getRequest(sid) + postRequest(sid, "4a\x1e1"))
+		p.want(200, "6")
+		p.want(200, "ok")
+		r.last().wantGot("a")
+		r.last().wantClosed(ReasonTransportClose)
+
+		sid = r.poll(0)
+		p.write(getRequest(sid) + postRequest(sid, "x"))
+		p.want(200, "1")
+		p.want(400, `{"code":3,"message":"Bad request"}`)
+		r.last().wantClosed(ReasonParseError)
+
+		sid = r.poll(0)
+		p.write(getRequest(sid) + postRequest(sid, "4b")).wantNothing()
+		p.conn.PeerClose(nil)
+		r.run()
+		r.last().wantClosed(ReasonTransportError)
+		r.wantEmpty()
+	})
+}
