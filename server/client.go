@@ -106,6 +106,10 @@ func (c *client) invalid(err error) {
 
 // packet handles one whole packet. owned tells that its views need no copy.
 func (c *client) packet(p *sio.Packet, attachments [][]byte, owned bool) {
+	if p.Query != nil && !c.old() {
+		c.queried(p)
+		return
+	}
 	s := c.socket(p.Namespace)
 	switch {
 	case s == nil && c.asks(p.Namespace):

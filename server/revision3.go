@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/session"
 )
 
 // What is different for clients of Socket.IO protocol 4, those of Engine.IO 3: connecting. All other packets are the
@@ -33,6 +34,17 @@ func (c *client) authOf(p *sio.Packet) string {
 		return string(sio.AppendQuery(nil, p.Query))
 	}
 	return string(p.Data)
+}
+
+// queried handles a packet whose namespace has a query string. Only old clients say something with one; to others it is
+// part of a name that no namespace has. Loop-only.
+func (c *client) queried(p *sio.Packet) {
+	if p.Type != sio.Connect {
+		c.end(session.ReasonForcedServerClose)
+		return
+	}
+	name := string(p.Namespace) + "?" + string(p.Query)
+	c.send(c.srv.enc.connectError(name, invalidNamespace))
 }
 
 // connected is CONNECT, which tells an old client nothing but that.

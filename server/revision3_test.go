@@ -202,3 +202,17 @@ func TestDisconnect3N1(t *testing.T) {
 	c.expect("1")
 	c.expectClosed()
 }
+
+// PROTOCOL 10, S15: the query string of a namespace is the old protocol's alone. To other clients it is part of a name
+// that no namespace has, and the connection stays.
+func TestNamespaceQueryS15(t *testing.T) {
+	srv := start(t, server.Config{AllowEIO3: true}, func(srv *server.Server) { withID(srv, "/", "/a") })
+	c := dialTarget(t, srv, "/socket.io/?EIO=4&transport=websocket", nil)
+	for _, query := range []string{"?x=1", "?"} {
+		c.send("0/a" + query + ",")
+		c.expect("4/a" + query + `,{"message":"Invalid namespace"}`)
+	}
+	c.join("/a")
+	c.send("2/a?x=1,[\"id\"]")
+	c.expectClosed()
+}
