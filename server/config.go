@@ -118,6 +118,10 @@ type Config struct {
 	MaxConns int
 	// MaxSessions bounds the sessions: a polling client holds one without a connection. Default 2,097,152.
 	MaxSessions int
+	// MaxHandshakes bounds the handshakes that AllowRequest, Tune and the other hooks have at the same time, each in a
+	// goroutine of its own: a hook that is slow and does not look at its context goes on when its client has gone. Others
+	// are refused with 503. Default 8,192.
+	MaxHandshakes int
 	// MaxNamespaces bounds the namespaces that one connection may join. Default 64.
 	MaxNamespaces int
 	// MaxDynamicNamespaces bounds the namespaces that clients made, by connecting to names that a ParentNamespace takes:
@@ -315,7 +319,7 @@ func (c *Config) settleNumbers() error {
 		{&c.Recovery.MaxBytes, defaultRecoveryBytes, "Recovery.MaxBytes"},
 		{&c.Recovery.MaxSessions, defaultRecoverySessions, "Recovery.MaxSessions"},
 		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
-		{&c.MaxSessions, 0, "MaxSessions"}, {&c.Queue.VolatileBytes, 0, "Queue.VolatileBytes"},
+		{&c.MaxSessions, 0, "MaxSessions"}, {&c.MaxHandshakes, 0, "MaxHandshakes"}, {&c.Queue.VolatileBytes, 0, "Queue.VolatileBytes"},
 		{&c.MaxHeaderBytes, 0, "MaxHeaderBytes"}, {&c.MaxRequestBody, 0, "MaxRequestBody"},
 	} {
 		if *f.v == 0 {
@@ -356,7 +360,8 @@ func (c *Config) session() session.Config {
 		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout,
 		MaxPayload: c.MaxPayload, MaxHeaderBytes: c.MaxHeaderBytes, MaxRequestBody: c.MaxRequestBody,
 		QueueBytes: c.Queue.MaxBytes, OnFull: c.Queue.OnFull, VolatileBytes: c.Queue.VolatileBytes, MaxSessions: c.MaxSessions,
-		CORS: c.CORS, Cookie: c.Cookie, ProxyProtocol: c.ProxyProtocol, TrustedProxies: c.TrustedProxies,
+		MaxHandshakes: c.MaxHandshakes,
+		CORS:          c.CORS, Cookie: c.Cookie, ProxyProtocol: c.ProxyProtocol, TrustedProxies: c.TrustedProxies,
 		PerMessageDeflate: c.PerMessageDeflate, HTTPCompression: c.HTTPCompression,
 		Tune: c.Tune, GenerateID: c.GenerateID,
 		OnInitialHeaders: c.OnInitialHeaders, OnHeaders: c.OnHeaders, OnConnectionError: c.OnConnectionError,

@@ -98,6 +98,29 @@ func TestAllowConnectionGone(t *testing.T) {
 	r.wantEmpty()
 }
 
+// Handshakes that hooks have are bounded, whether their clients stay or not.
+func TestAllowIsBounded(t *testing.T) {
+	release := make(chan struct{})
+	r := newRig(t, 1, Config{MaxHandshakes: 2, Allow: func(context.Context, *Handshake) error { <-release; return nil }})
+	first := r.dial(0).write(request("GET", base+"polling", ""))
+	r.dial(0).write(request("GET", base+"polling", "")).conn.PeerClose(io.EOF)
+	r.dial(0).write(request("GET", base+"polling", "")).want(503, "Too many handshakes")
+	if n := r.engine.Stats().TurnedAway; n != 1 {
+		t.Errorf("%d turned away", n)
+	}
+	close(release)
+	for first.conn.FrameCount() == 0 {
+		r.waitPosted(0)
+	}
+	for r.engine.asking.Load() != 0 {
+		time.Sleep(100 * time.Microsecond)
+	}
+	if a := first.answer(); a == nil || a.StatusCode != 200 {
+		t.Errorf("%v", a)
+	}
+	r.run()
+}
+
 // A handshake that is being asked about when the engine closes must not open a session that nobody ends.
 func TestAllowEngineClosing(t *testing.T) {
 	release := make(chan struct{})

@@ -24,6 +24,12 @@ var (
 
 // ask lets the hooks have a handshake, and goes on with what they say.
 func (h *HTTPConn) ask(o opening) {
+	if h.engine.asking.Add(1) > int64(h.engine.cfg.MaxHandshakes) {
+		h.engine.asking.Add(-1)
+		h.shard.stats.away.Add(1)
+		h.unavailable("Too many handshakes")
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancel = cancel
 	running := h.engine.cfg.Running
@@ -35,6 +41,7 @@ func (h *HTTPConn) ask(o opening) {
 		if running != nil {
 			defer running.Add(-1)
 		}
+		defer h.engine.asking.Add(-1)
 		// A hook that ends the goroutine has refused.
 		defer h.shard.loop.PostFunc(func() {
 			cancel()

@@ -74,6 +74,9 @@ type Config struct {
 	// MaxSessions bounds the open sessions, about: loops that open some at the same moment may pass it by a few. A
 	// polling session costs its client one short request and us memory until its pong is overdue. Default 2,097,152.
 	MaxSessions int
+	// MaxHandshakes bounds the handshakes that hooks such as Allow have at the same time, each in a goroutine of its own:
+	// one that is slow and does not look at its context goes on when its client has gone. Others get 503. Default 8,192.
+	MaxHandshakes int
 	// MaxPayload bounds one message, one polling request body and one polling response, in bytes. Default 1,000,000.
 	MaxPayload int
 	// MaxPackets bounds the packets of one polling request body: each costs a dispatch whatever its size. Default 16,384.
@@ -250,7 +253,7 @@ func (c Config) settle() (Config, error) {
 		def   int
 		name  string
 	}{
-		{&c.MaxSessions, 1 << 21, "MaxSessions"}, {&c.MaxPayload, DefaultMaxPayload, "MaxPayload"}, {&c.MaxPackets, 16 << 10, "MaxPackets"},
+		{&c.MaxSessions, 1 << 21, "MaxSessions"}, {&c.MaxHandshakes, 8 << 10, "MaxHandshakes"}, {&c.MaxPayload, DefaultMaxPayload, "MaxPayload"}, {&c.MaxPackets, 16 << 10, "MaxPackets"},
 		{&c.MaxFragments, 1 << 10, "MaxFragments"}, {&c.MaxHeaderBytes, 16 << 10, "MaxHeaderBytes"},
 		{&c.MaxRequestBody, c.MaxPayload, "MaxRequestBody"}, {&c.MaxPipeline, 64 << 10, "MaxPipeline"},
 		{&c.QueueBytes, 4 << 20, "QueueBytes"}, {&c.QueueFrames, 32 << 10, "QueueFrames"},

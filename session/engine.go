@@ -37,6 +37,8 @@ type Engine struct {
 	refusals   Inbox
 	unreported atomic.Uint64
 	closing    atomic.Bool
+	// asking is the number of handshakes that hooks have.
+	asking atomic.Int64
 	// after calls fn on another goroutine when d is over. Tests have their own.
 	after func(d time.Duration, fn func())
 	// compression is of messages and of answers.
@@ -165,7 +167,7 @@ type Stats struct {
 	DroppedVolatile uint64
 	// Refused counts handshakes and requests refused, by error code.
 	Refused [6]uint64
-	// TurnedAway counts handshakes refused because MaxSessions were open.
+	// TurnedAway counts handshakes refused because MaxSessions were open, or hooks had MaxHandshakes.
 	TurnedAway uint64
 	// Flooded counts WebSockets closed because too much of theirs waited for the session's loop.
 	Flooded uint64
