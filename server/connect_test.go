@@ -58,7 +58,7 @@ func TestS15UnknownNamespace(t *testing.T) {
 	c := dial(t, srv)
 	c.send("0/nope,", "0/odd\x01name,", "0/nope?x=1,")
 	c.expect(`4/nope,{"message":"Invalid namespace"}`, "4/odd\x01name,"+`{"message":"Invalid namespace"}`,
-		`4/nope,{"message":"Invalid namespace"}`)
+		`4/nope?x=1,{"message":"Invalid namespace"}`)
 	c.join("/")
 	c.join("/a")
 	c.send("0/b,")
