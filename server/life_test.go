@@ -13,7 +13,7 @@ import (
 	"github.com/seed58c87869/siren/server/servertest"
 )
 
-// S18: each way to end has its reason, told once to both hooks, and as the cause of the context.
+// S18, N13: each way to end has its reason, told once to both hooks, and as the cause of the context.
 func TestS18Reasons(t *testing.T) {
 	for _, test := range []struct {
 		want string

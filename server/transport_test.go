@@ -87,7 +87,7 @@ func TestAllowRequest(t *testing.T) {
 	}
 }
 
-// W1, W10: a slow client loses what the policy says, and nobody else.
+// W1, W10, S39: a slow client loses what the policy says, each drop is counted, and nobody else loses anything.
 func TestSlowConsumer(t *testing.T) {
 	for _, transport := range []server.Transport{server.Polling, server.WebSocket} {
 		for _, policy := range []server.Overflow{server.Disconnect, server.DropNewest} {
