@@ -142,7 +142,13 @@ func (r *run) trafficFigures(bursts [3]Burst) {
 	overSocket := float64(mixed.Delivered - mixed.overPolling)
 	messages := polling.Server.PerMessage*float64(mixed.overPolling) + socket.Server.PerMessage*overSocket
 	total := (mixed.Server.User + mixed.Server.System) * 1e6
-	r.gauges.of(name+"server CPU per upgrade", "us", BetterLower).add((total - messages) / float64(mixed.upgradesDone))
+	upgrades := total - messages
+	if upgrades < 0 {
+		// The messages of this burst were cheaper than those of the others.
+		r.result.note("the upgrades with messages took less than what the cost of messages varies by: 0 stands for that")
+		upgrades = 0
+	}
+	r.gauges.of(name+"server CPU per upgrade", "us", BetterLower).add(upgrades / float64(mixed.upgradesDone))
 	r.gauges.of(name+"server CPU per message over polling", "us", BetterLower).add(polling.Server.PerMessage)
 	r.gauges.of(name+"server CPU per message over WebSocket", "us", BetterLower).add(socket.Server.PerMessage)
 }
