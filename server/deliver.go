@@ -11,6 +11,11 @@ import (
 // post sends a packet to the socket's loop.
 func (s *Socket) post(f *eio.Frame, volatile bool) error {
 	s.client.sess.Deflate(f)
+	return s.place(f, volatile)
+}
+
+// place is post without compressing the packet: its loop does that.
+func (s *Socket) place(f *eio.Frame, volatile bool) error {
 	d := newDelivery(s, f, volatile)
 	if !s.client.loop().TryPost(d) {
 		d.release()

@@ -92,10 +92,13 @@ func (o Operator) send(f *eio.Frame, data Raw) (n int, err error) {
 // sendHere posts an encoded event to the loops that have members.
 func (o Operator) sendHere(f *eio.Frame, data Raw) (n int, err error) {
 	b := o.broadcast(f, data)
-	if o.resolve(&b.target) {
-		n, err = o.ns.srv.post(b)
+	if !o.resolve(&b.target) {
+		return 0, nil
 	}
-	return n, err
+	if o.ns.history == nil || o.flags.volatile {
+		o.ns.srv.deflate(b)
+	}
+	return o.ns.srv.post(b)
 }
 
 // publish tells the other nodes, if there are any, of an event.
@@ -212,7 +215,6 @@ func (srv *Server) post(b *broadcast) (n int, err error) {
 			return 0, srv.refused()
 		}
 	}
-	srv.deflate(b)
 	for i := range srv.nloops {
 		if b.target.OnShard(i) {
 			srv.loops[i].Post(b)

@@ -110,7 +110,7 @@ func (s *Socket) emitKept(r *recovery, fill func(p *payload) error, flags emitFl
 	return s.ns.keep(&p, &flags, &audience{rooms: []string{s.id}}, func(f *eio.Frame) error {
 		switch {
 		case !s.closed.Load():
-			return s.post(f, false)
+			return s.place(f, false) // compressing would keep the lock for a while
 		case s.ns.history.awaits(r.pid):
 			return nil
 		}
@@ -129,12 +129,18 @@ func (o Operator) emitKept(fill func(p *payload) error) (n int, err error) {
 	if o.elsewhere() || o.listened() {
 		data = p.data()
 	}
+	var sent *eio.Frame
 	err = o.ns.keep(&p, &o.flags, o.audience(), func(f *eio.Frame) (err error) {
+		sent = f
 		n, err = o.sendHere(f, data)
 		return err
 	})
 	if err != nil {
 		return n, err
+	}
+	if n > 0 {
+		// Not under the history's lock: compressing takes a while. A loop that has come to the packet first has done it.
+		o.ns.srv.engine.Deflate(sent)
 	}
 	return n, o.publish(data)
 }
