@@ -114,18 +114,10 @@ func (r *run) floorHandshakes(ctx context.Context, counted bool) error {
 // floorIdle holds connections.
 func (r *run) floorIdle(ctx context.Context, counted bool) error {
 	return r.onFloor(r.cfg, duty{}, func(s *stage) error {
-		if err := s.prime(ctx); err != nil {
-			return err
-		}
-		before := s.resident()
-		n, err := s.connect(ctx, s.cfg.Subscribers, 0)
-		if err != nil {
-			return err
-		}
-		pause(ctx, settleAfter)
-		if after := s.resident(); counted && before > 0 && after > 0 {
+		n, before, after, err := s.occupy(ctx)
+		if err == nil && counted && before > 0 && after > 0 {
 			r.gauges.of("RSS per connection", "bytes", BetterLower).add(float64(after-before) / float64(n))
 		}
-		return nil
+		return err
 	})
 }

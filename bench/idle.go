@@ -41,16 +41,10 @@ func (r *run) idle(ctx context.Context) error {
 
 // hold opens sessions, leaves them alone for a while, and ends them.
 func (r *run) hold(ctx context.Context, s *stage, d time.Duration, counted bool) error {
-	if err := s.prime(ctx); err != nil {
-		return err
-	}
-	before := s.resident()
-	n, err := s.connect(ctx, s.cfg.Subscribers, 0)
+	n, before, after, err := s.occupy(ctx)
 	if err != nil {
 		return err
 	}
-	pause(ctx, settleAfter)
-	after := s.resident()
 	if s.floor == nil {
 		r.noteMemory(s, before, n)
 	}
@@ -80,6 +74,19 @@ func (r *run) hold(ctx context.Context, s *stage, d time.Duration, counted bool)
 		}
 	}
 	return errors.Join(stop, s.leave(ctx))
+}
+
+// occupy opens the sessions, and tells their number and the server's RSS without and with them.
+func (s *stage) occupy(ctx context.Context) (n int, before, after int64, err error) {
+	if err = s.prime(ctx); err != nil {
+		return 0, 0, 0, err
+	}
+	before = s.resident()
+	if n, err = s.connect(ctx, s.cfg.Subscribers, 0); err != nil {
+		return 0, 0, 0, err
+	}
+	pause(ctx, settleAfter)
+	return n, before, s.resident(), nil
 }
 
 // idleCounts is what a hold counted beyond its window.

@@ -6,31 +6,11 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-
-const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"].find((file) => file && existsSync(file));
-const BROWSER_FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
-];
-// What the page shows must come within this time; it waits for what happens, not for the clock.
-const PATIENCE = 20_000;
-
-const skip = CHROMIUM ? false : "no Chromium at /usr/bin/chromium, /usr/bin/chromium-browser or $CHROMIUM";
-
-/** A port that nobody uses at the moment. */
-async function freePort() {
-  const probe = createServer();
-  await new Promise((resolve, reject) => probe.once("error", reject).listen(0, "127.0.0.1", resolve));
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
+import { BROWSER_FLAGS, CHROMIUM, PATIENCE, freePort, skip } from "./harness/browser.mjs";
 
 /** `siren serve` on one port; it can be stopped and started again. */
 class Server {

@@ -162,7 +162,7 @@ func newPID() string {
 func (h *history) record(to *audience, encode func(offset string) (*eio.Frame, error), send func(f *eio.Frame) error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	text := offset(h.first + uint64(len(h.events)-h.head))
+	text := offset(h.next())
 	f, err := encode(string(text[:]))
 	if err != nil {
 		return err
@@ -176,6 +176,11 @@ func (h *history) record(to *audience, encode func(offset string) (*eio.Frame, e
 
 // keptOverhead is what a kept event counts for besides its bytes.
 const keptOverhead = 160
+
+// kept is the number of events, next the offset of the one that comes next. Both are called with the lock held.
+func (h *history) kept() int { return len(h.events) - h.head }
+
+func (h *history) next() uint64 { return h.first + uint64(h.kept()) }
 
 // keep is called with the lock held.
 func (h *history) keep(e keptEvent) {
@@ -191,7 +196,7 @@ func (h *history) keep(e keptEvent) {
 	h.events = append(h.events, e)
 	h.bytes += e.size
 	h.expire(e.at)
-	for len(h.events)-h.head > h.limits.MaxPackets || h.bytes > h.limits.MaxBytes {
+	for h.kept() > h.limits.MaxPackets || h.bytes > h.limits.MaxBytes {
 		h.forgetFirst()
 		h.stats.dropped.Add(1)
 	}
@@ -244,7 +249,7 @@ func (h *history) sweep() {
 	defer h.mu.Unlock()
 	h.sweeper = nil
 	h.expire(h.now())
-	if len(h.events)-h.head+len(h.leaving) > 0 {
+	if h.kept()+len(h.leaving) > 0 {
 		h.sweepLater()
 		return
 	}
@@ -260,7 +265,7 @@ func (h *history) close() {
 	if h.sweeper != nil {
 		h.sweeper.Stop()
 	}
-	h.first += uint64(len(h.events) - h.head)
+	h.first = h.next()
 	h.events, h.head, h.bytes, h.leaving = nil, 0, 0, nil
 	clear(h.away)
 }
@@ -300,7 +305,7 @@ func (h *history) restore(pid, after string, enter func(a *awaySocket)) (a *away
 		return nil, nil
 	}
 	n, ok := offsetOf(after)
-	end := h.first + uint64(len(h.events)-h.head)
+	end := h.next()
 	if ok && h.now().Sub(a.since) <= h.limits.MaxDisconnection && n+1 >= h.first && n < end {
 		missed, ok = h.missed(a, n+1)
 	} else {

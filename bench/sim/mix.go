@@ -15,14 +15,7 @@ func (r *run) mix(ctx context.Context, w *world) error {
 	leave := sweep{name: "leave", to: w.size, op: func(d *driver, i int) { d.sockets[d.order[i]].Leave(everyone) }}
 	join := sweep{name: "join in random order", to: w.size, op: func(d *driver, i int) { _ = d.sockets[d.order[i]].Join(shuffled) }}
 	for _, s := range []sweep{leave, join} {
-		err := r.profile(s.name, func() error {
-			took, err := w.sweep(ctx, r.progress, s)
-			if err == nil {
-				r.book.sweep(s.name, took)
-			}
-			return err
-		})
-		if err != nil {
+		if err := r.sweepAll(ctx, w, s); err != nil {
 			return err
 		}
 	}
@@ -41,18 +34,22 @@ func (r *run) mix(ctx context.Context, w *world) error {
 	})
 }
 
-// end has all clients go, in random order, and looks at what is left.
-func (r *run) end(ctx context.Context, w *world) error {
-	n := w.size
-	s := sweep{name: "disconnect", to: n, op: func(d *driver, i int) { d.hang(int(d.order[i])) }}
-	err := r.profile(s.name, func() error {
+// sweepAll makes a sweep under its profile and books it.
+func (r *run) sweepAll(ctx context.Context, w *world, s sweep) error {
+	return r.profile(s.name, func() error {
 		took, err := w.sweep(ctx, r.progress, s)
 		if err == nil {
 			r.book.sweep(s.name, took)
 		}
 		return err
 	})
-	if err != nil {
+}
+
+// end has all clients go, in random order, and looks at what is left.
+func (r *run) end(ctx context.Context, w *world) error {
+	n := w.size
+	s := sweep{name: "disconnect", to: n, op: func(d *driver, i int) { d.hang(int(d.order[i])) }}
+	if err := r.sweepAll(ctx, w, s); err != nil {
 		return err
 	}
 	w.size = 0

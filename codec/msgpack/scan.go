@@ -3,6 +3,8 @@ package msgpack
 import (
 	"bytes"
 	"strconv"
+
+	"github.com/seed58c87869/siren/codec/quote"
 )
 
 // placeholderHead stands in front of the number of an attachment, in the one
@@ -140,9 +142,11 @@ func (s *scanner) checkText(i int) (int, error) {
 		case c < ' ':
 			return 0, errNotJSON
 		case c == '\\':
-			if i = scanEscape(s.b, i+1); i < 0 {
+			end := quote.ScanEscape(s.b, i+1)
+			if end < 0 {
 				return 0, errNotJSON
 			}
+			i = end - 1
 		case i&7 == 0:
 			i = skipPlain(s.b, i+1) - 1
 		}
@@ -150,62 +154,11 @@ func (s *scanner) checkText(i int) (int, error) {
 	return 0, errNotJSON
 }
 
-// scanEscape returns the index of the last byte of the escape whose backslash is
-// before b[i], -1 if it is malformed.
-func scanEscape(b []byte, i int) int {
-	if i >= len(b) {
-		return -1
-	}
-	switch b[i] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return i
-	case 'u':
-		if len(b)-i < unicodeEscape-1 {
-			return -1
-		}
-		for _, c := range b[i+1 : i+5] {
-			if hexDigit(c) > 15 {
-				return -1
-			}
-		}
-		return i + 4
-	}
-	return -1
-}
-
 // checkNumber checks a number.
 func (s *scanner) checkNumber(i int) (int, error) {
-	b := s.b
-	if b[i] == '-' {
-		i++
-	}
-	digits := skipDigits(b, i)
-	if digits == i || b[i] == '0' && digits > i+1 {
+	end := quote.ScanNumber(s.b, i)
+	if end < 0 {
 		return 0, errNotJSON
 	}
-	i = digits
-	if i < len(b) && b[i] == '.' {
-		if digits = skipDigits(b, i+1); digits == i+1 {
-			return 0, errNotJSON
-		}
-		i = digits
-	}
-	if i < len(b) && b[i]|0x20 == 'e' {
-		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		if digits = skipDigits(b, i); digits == i {
-			return 0, errNotJSON
-		}
-		i = digits
-	}
-	return i, nil
-}
-
-func skipDigits(b []byte, i int) int {
-	for i < len(b) && b[i]-'0' <= 9 {
-		i++
-	}
-	return i
+	return end, nil
 }

@@ -9,9 +9,6 @@ import (
 	"github.com/seed58c87869/siren/codec/quote"
 )
 
-// replacement stands for what is not UTF-8.
-const replacement = "\uFFFD"
-
 // skipPlain goes on from i by eights, while nothing but plain text comes.
 func skipPlain(b []byte, i int) int {
 	for len(b)-i >= 8 && quote.Special(binary.LittleEndian.Uint64(b[i:])) == 0 {

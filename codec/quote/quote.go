@@ -1,5 +1,6 @@
-// Package quote writes JSON strings, spelled as JavaScript's JSON.stringify does: only the quote, the backslash and control
-// characters are escaped. It is what the codecs that write JSON have in common; functions are safe for concurrent use.
+// Package quote has what the codecs that handle JSON text have in common: it writes strings, spelled as JavaScript's
+// JSON.stringify does (only the quote, the backslash and control characters are escaped), and finds the ends of escapes and
+// numbers. Functions are safe for concurrent use.
 package quote
 
 import (

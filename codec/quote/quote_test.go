@@ -56,3 +56,20 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+func TestScan(t *testing.T) {
+	for text, want := range map[string]int{
+		"0": 1, "-0,": 2, "10]": 2, "1.5e+3 ": 6, "1E9": 3, "01": -1, "-": -1, "1.": -1, "1e": -1, "1e+": -1, ".5": -1, "x": -1,
+	} {
+		if got := ScanNumber([]byte(text), 0); got != want {
+			t.Errorf("number %q ends at %d, not %d", text, got, want)
+		}
+	}
+	for text, want := range map[string]int{
+		"": -1, "n": 1, `"x`: 1, "/": 1, "u00e9": 5, "ud83dx": 5, "uD8": -1, "u00g0": -1, "x": -1,
+	} {
+		if got := ScanEscape([]byte(text), 0); got != want {
+			t.Errorf("escape %q ends at %d, not %d", text, got, want)
+		}
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	jsonv1 "github.com/go-json-experiment/json/v1"
+
+	"github.com/seed58c87869/siren/codec/quote"
 )
 
 // plainOptions are the rules of encoding/json without its escaping for HTML
@@ -108,7 +110,7 @@ func marshalNumber(enc *jsontext.Encoder, n stdjson.Number) error {
 	if n == "" {
 		n = "0"
 	}
-	if scanNumber([]byte(n), 0) != len(n) {
+	if quote.ScanNumber([]byte(n), 0) != len(n) {
 		return errNotNumber
 	}
 	return enc.WriteValue(jsontext.Value(n))

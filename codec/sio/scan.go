@@ -164,7 +164,7 @@ func scanScalar(b []byte, i int) int {
 	case 'n':
 		word = "null"
 	default:
-		return scanNumber(b, i)
+		return quote.ScanNumber(b, i)
 	}
 	if end := i + len(word); end <= len(b) && string(b[i:end]) == word {
 		return end
@@ -198,7 +198,7 @@ func scanString(b []byte, i int) int {
 		case c == '"':
 			return i + 1
 		case c == '\\':
-			if i = scanEscape(b, i+1); i < 0 {
+			if i = quote.ScanEscape(b, i+1); i < 0 {
 				return -1
 			}
 		case c < ' ':
@@ -207,64 +207,4 @@ func scanString(b []byte, i int) int {
 			i++
 		}
 	}
-}
-
-// scanEscape returns the index behind the escape whose backslash is before
-// b[i], -1 if it is malformed. Surrogates need not come in pairs.
-func scanEscape(b []byte, i int) int {
-	if i >= len(b) {
-		return -1
-	}
-	switch b[i] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return i + 1
-	case 'u':
-		if len(b)-i < 5 {
-			return -1
-		}
-		for _, c := range b[i+1 : i+5] {
-			if c-'0' > 9 && c|0x20-'a' > 5 {
-				return -1
-			}
-		}
-		return i + 5
-	}
-	return -1
-}
-
-// scanNumber returns the end of the number that begins at b[i], -1 if there is
-// none. Any number of digits is fine.
-func scanNumber(b []byte, i int) int {
-	if b[i] == '-' {
-		i++
-	}
-	digits := skipDigits(b, i)
-	if digits == i || b[i] == '0' && digits > i+1 {
-		return -1
-	}
-	i = digits
-	if i < len(b) && b[i] == '.' {
-		if digits = skipDigits(b, i+1); digits == i+1 {
-			return -1
-		}
-		i = digits
-	}
-	if i < len(b) && b[i]|0x20 == 'e' {
-		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		if digits = skipDigits(b, i); digits == i {
-			return -1
-		}
-		i = digits
-	}
-	return i
-}
-
-func skipDigits(b []byte, i int) int {
-	for i < len(b) && b[i]-'0' <= 9 {
-		i++
-	}
-	return i
 }

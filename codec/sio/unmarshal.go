@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/seed58c87869/siren/codec/quote"
 )
 
 var (
@@ -110,7 +112,7 @@ func unmarshalNumber(arg []byte, dst any) (done bool) {
 	case *int64:
 		return dst != nil && setInt(arg, 64, func(n int64) { *dst = n })
 	case *float64:
-		if dst == nil || arg[0] != '-' && arg[0]-'0' > 9 || scanNumber(arg, 0) != len(arg) {
+		if dst == nil || arg[0] != '-' && arg[0]-'0' > 9 || quote.ScanNumber(arg, 0) != len(arg) {
 			return false
 		}
 		f, err := strconv.ParseFloat(string(arg), 64)
@@ -129,7 +131,7 @@ func unmarshalNumber(arg []byte, dst any) (done bool) {
 }
 
 func setInt(arg []byte, size int, set func(int64)) bool {
-	if arg[0] != '-' && arg[0]-'0' > 9 || scanNumber(arg, 0) != len(arg) {
+	if arg[0] != '-' && arg[0]-'0' > 9 || quote.ScanNumber(arg, 0) != len(arg) {
 		return false
 	}
 	n, err := strconv.ParseInt(string(arg), 10, size)
@@ -227,7 +229,7 @@ func unmarshalJSONNumber(dec *jsontext.Decoder, dst *stdjson.Number) error {
 		return nil
 	case jsontext.KindString: // encoding/json takes numbers in quotes too
 		value = value[1 : len(value)-1]
-		if len(value) == 0 || scanNumber(value, 0) != len(value) {
+		if len(value) == 0 || quote.ScanNumber(value, 0) != len(value) {
 			return errNumberKind
 		}
 	case jsontext.KindNumber:
