@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { BROWSER_FLAGS, CHROMIUM, PATIENCE, freePort, skip } from "./harness/browser.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
+
 /** One of the programs on one port; it can be stopped and started again. */
 class Program {
   log = "";
