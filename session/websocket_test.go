@@ -66,6 +66,11 @@ func TestWebSocketEnds(t *testing.T) {
 		{"not masked", "\x81\x02hi", []string{"close:1002"}, ReasonTransportError},
 		{"compressed", "\xc1\x80\x00\x00\x00\x00", []string{"close:1002"}, ReasonTransportError},
 		{"not UTF-8", frame(ws.OpText, "4\xff"), []string{"close:1007"}, ReasonTransportError},
+		{"first byte alone", "\xff", []string{"close:1002"}, ReasonTransportError},
+		{"header without mask", "\x89\xfe", []string{"close:1002"}, ReasonTransportError},
+		{"not UTF-8, incomplete", textFrame("4\xff" + big[:500])[:30], []string{"close:1007"}, ReasonTransportError},
+		{"not UTF-8, incomplete fragment", string(wsframe.AppendMaskedFrame(nil, ws.OpText, false, [4]byte{}, []byte("4\xce"))) +
+			string(wsframe.AppendMaskedFrame(nil, ws.OpContinuation, true, [4]byte{}, []byte("\xff"+big[:500])))[:9], []string{"close:1007"}, ReasonTransportError},
 		{"too long", textFrame(big), []string{"close:1009"}, ReasonTransportError},
 		{"too long, header only", textFrame(big)[:8], []string{"close:1009"}, ReasonTransportError},
 		{"too long in fragments", string(wsframe.AppendMaskedFrame(nil, ws.OpText, false, [4]byte{}, []byte(big[:600]))) +

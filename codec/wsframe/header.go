@@ -36,29 +36,26 @@ const headerBytesMax = 2 + 8 + maskBytes
 const rsv1 = rsv1Bit >> rsvShift
 
 // ParseHeader reads the frame header at the start of b and returns it with its
-// size in bytes. n == 0 and err == nil say that b ends within the header. It
-// neither changes nor keeps b, and does not allocate.
+// size in bytes. n == 0 and err == nil say that b ends within the header; then
+// h.Length is set if the length has arrived, and is zero otherwise. It neither
+// changes nor keeps b, and does not allocate.
 //
 // Only the encoding of the length is checked here: [ErrLengthOverflow] and
-// [ErrLengthEncoding], both reported when the whole header has arrived. What
+// [ErrLengthEncoding], both reported as soon as the length has arrived. What
 // a header may say is for [Reader] to check.
 func ParseHeader(b []byte) (h ws.Header, n int, err error) {
 	if len(b) < 2 {
 		return h, 0, nil
 	}
 	code := b[1] & lengthMask
-	size := 2
+	maskAt := 2
 	switch code {
 	case length16:
-		size += 2
+		maskAt += 2
 	case length64:
-		size += 8
+		maskAt += 8
 	}
-	maskAt := size
-	if b[1]&maskBit != 0 {
-		size += maskBytes
-	}
-	if len(b) < size {
+	if len(b) < maskAt {
 		return h, 0, nil
 	}
 
@@ -83,10 +80,15 @@ func ParseHeader(b []byte) (h ws.Header, n int, err error) {
 	h.Rsv = b[0] >> rsvShift & rsvMask
 	h.OpCode = ws.OpCode(b[0] & opCodeMask)
 	h.Length = int64(length)
-	if size > maskAt {
-		h.Masked = true
-		copy(h.Mask[:], b[maskAt:size])
+	if b[1]&maskBit == 0 {
+		return h, maskAt, nil
 	}
+	size := maskAt + maskBytes
+	if len(b) < size {
+		return h, 0, nil
+	}
+	h.Masked = true
+	copy(h.Mask[:], b[maskAt:size])
 	return h, size, nil
 }
 

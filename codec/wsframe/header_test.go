@@ -58,6 +58,7 @@ func TestParseHeaderLengthErrors(t *testing.T) {
 		{"top bit", []byte{0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0}, ErrLengthOverflow},
 		{"all bits", []byte{0x82, 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, ErrLengthOverflow},
 		{"masked, 16 bits for 1", []byte{0x82, 0x80 | 126, 0, 1, 1, 2, 3, 4}, ErrLengthEncoding},
+		{"masked, top bit", []byte{0x82, 0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4}, ErrLengthOverflow},
 	} {
 		_, n, err := ParseHeader(c.in)
 		if err != c.want {
@@ -70,8 +71,16 @@ func TestParseHeaderLengthErrors(t *testing.T) {
 		if err != nil && (!errors.As(err, &failure) || failure.Code != ws.StatusProtocolError) {
 			t.Errorf("%s: %v is not a protocol error", c.name, err)
 		}
+		length := len(c.in) // where the length ends
+		if c.in[1]&maskBit != 0 {
+			length -= maskBytes
+		}
 		for cut := range c.in {
-			if _, n, err := ParseHeader(c.in[:cut]); n != 0 || err != nil {
+			want := c.want
+			if cut < length {
+				want = nil
+			}
+			if _, n, err := ParseHeader(c.in[:cut]); n != 0 || err != want {
 				t.Errorf("%s cut at %d: n %d, err %v", c.name, cut, n, err)
 			}
 		}

@@ -30,7 +30,7 @@ func closing(code ws.StatusCode, reason string) event {
 type outcome struct {
 	events  []event
 	failure ws.StatusCode // 0 when there was none
-	taken   int           // bytes of the stream
+	taken   int           // bytes of the stream, without the frame that failed
 }
 
 func (o outcome) equal(other outcome) error {
@@ -73,9 +73,8 @@ func readAll(stream []byte, lim *Limits, next func() int) (o outcome, err error)
 				return o, fmt.Errorf("frame of %d bytes, Need said %d", n, need)
 			}
 			buf = buf[n:]
-			o.taken += n
-			if !bytes.Equal(buf, stream[o.taken:received]) {
-				return o, fmt.Errorf("bytes changed that were not taken, at %d of %d", o.taken, received)
+			if !bytes.Equal(buf, stream[o.taken+n:received]) {
+				return o, fmt.Errorf("bytes changed that were not taken, at %d of %d", o.taken+n, received)
 			}
 			if err != nil {
 				if msg.Kind != None || msg.Data != nil || msg.Code != 0 {
@@ -88,6 +87,7 @@ func readAll(stream []byte, lim *Limits, next func() int) (o outcome, err error)
 				o.failure = failure.Code
 				return o, checkFinal(&r, buf, lim, err)
 			}
+			o.taken += n
 			if r.buffer != nil && cap(r.buffer.B) > max(2*received, pooledBytesMax) {
 				return o, fmt.Errorf("a buffer of %d bytes, %d received", cap(r.buffer.B), received)
 			}

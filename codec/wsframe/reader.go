@@ -1,6 +1,7 @@
 package wsframe
 
 import (
+	"math"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -29,8 +30,10 @@ type Reader struct {
 	need int
 	// fragments counts the frames of the open message.
 	fragments uint32
-	// text is the state of an open text message that is not compressed.
+	// text is the state of the text message in progress, if it is not compressed.
 	text UTF8
+	// seen is how many payload bytes of the incomplete frame are fed to text.
+	seen uint32
 	// open is the opcode of the open message, zero (continuation) when none.
 	open       ws.OpCode
 	compressed bool
@@ -42,14 +45,17 @@ type Reader struct {
 // may be nil. It does not allocate unless a fragmented message has to grow.
 //
 // n == 0 and err == nil mean that the frame is incomplete: nothing was taken
-// and nothing was changed; see [Reader.Need]. When n > 0, buf[:n] was taken
-// and its payload unmasked in place; msg.Kind tells what came out of it, None
-// for a fragment that does not end its message.
+// and no byte was changed; see [Reader.Need]. The next call must have the same
+// bytes at the start of buf. When n > 0, buf[:n] was taken and its payload
+// unmasked in place; msg.Kind tells what came out of it, None for a fragment
+// that does not end its message.
 //
 // Errors are of type *[Error] and final: each further call returns the same
-// one. What the header alone tells, a limit that is exceeded for example, is
-// reported before the payload has arrived and with n == 0; an error of the
-// payload is reported with the size of its frame.
+// one. A violation is reported as soon as its bytes have arrived: that of a
+// header before the header is complete, text that cannot become valid UTF-8 and
+// a limit that is exceeded before the payload is. So the error does not depend
+// on how the stream is cut into calls. It comes with n == 0, or with the size of
+// the frame if that was complete and its payload is at fault.
 //
 // Next goes on after a Close frame; that what follows it is to be discarded
 // (RFC 6455 section 1.4) is for the caller to do.
@@ -63,20 +69,27 @@ func (r *Reader) Next(buf []byte, lim *Limits, msg *Message) (n int, err error) 
 	if lim == nil {
 		lim = &defaultLimits
 	}
+	if failure := r.checkStart(buf, lim); failure != nil {
+		return 0, r.fail(failure)
+	}
 	h, size, err := ParseHeader(buf)
 	if err != nil {
 		return 0, r.fail(err.(*Error)) // ParseHeader returns no others
 	}
+	if failure := r.checkLimits(&h, size, lim); failure != nil {
+		return 0, r.fail(failure)
+	}
 	if size == 0 {
 		return 0, nil
 	}
-	if failure := r.check(&h, lim); failure != nil {
-		return 0, r.fail(failure)
-	}
-	// check bounded the length, so that the sum fits an int.
+	// checkLimits bounded the length, so that the sum fits an int.
 	total := size + int(h.Length)
 	if len(buf) < total {
 		r.need = total
+		if r.isText(&h) && !r.preview(&h, buf[size:]) {
+			r.need = 0
+			return 0, r.fail(ErrInvalidUTF8)
+		}
 		return 0, nil
 	}
 	payload := buf[size:total:total]
@@ -88,7 +101,7 @@ func (r *Reader) Next(buf []byte, lim *Limits, msg *Message) (n int, err error) 
 	case h.OpCode.IsControl():
 		failure = control(&h, payload, msg)
 	case h.Fin && h.OpCode != ws.OpContinuation:
-		failure = whole(&h, payload, msg)
+		failure = r.whole(&h, payload, msg)
 	default:
 		failure = r.fragment(&h, payload, msg)
 	}
@@ -132,37 +145,102 @@ func (r *Reader) Reset() {
 	*r = Reader{}
 }
 
-// check applies the rules that need only the header: RFC 6455 sections 5.1 to
-// 5.5, then the limits.
-func (r *Reader) check(h *ws.Header, lim *Limits) *Error {
-	op := h.OpCode
+// checkStart applies the rules of RFC 6455 sections 5.1 to 5.5 to the first two
+// bytes of a frame, or to the first one alone while the second is missing.
+func (r *Reader) checkStart(b []byte, lim *Limits) *Error {
+	if len(b) == 0 {
+		return nil
+	}
+	op, rsv := ws.OpCode(b[0]&opCodeMask), b[0]>>rsvShift&rsvMask
 	starts := op == ws.OpText || op == ws.OpBinary
 	switch {
 	case op.IsReserved():
 		return ErrReservedOpCode
-	case h.Rsv != 0 && (h.Rsv != rsv1 || !lim.AllowRSV1 || !starts):
+	case rsv != 0 && (rsv != rsv1 || !lim.AllowRSV1 || !starts):
 		return ErrReservedBits
-	case !h.Masked && !lim.Client:
-		return ErrMaskRequired
-	case h.Masked && lim.Client:
-		return ErrMaskUnexpected
-	case op.IsControl() && !h.Fin:
+	case op.IsControl() && b[0]&finBit == 0:
 		return ErrControlFragmented
-	case op.IsControl() && h.Length > ws.MaxControlFramePayloadSize:
-		return ErrControlTooLong
-	case op.IsControl():
-		return nil
 	case starts && r.open != ws.OpContinuation:
 		return ErrContinuationExpected
-	case !starts && r.open == ws.OpContinuation:
+	case op == ws.OpContinuation && r.open == ws.OpContinuation:
 		return ErrContinuationUnexpected
+	case len(b) == 1:
+		return nil
+	}
+	masked := b[1]&maskBit != 0
+	switch {
+	case !masked && !lim.Client:
+		return ErrMaskRequired
+	case masked && lim.Client:
+		return ErrMaskUnexpected
+	case op.IsControl() && b[1]&lengthMask > len7Max:
+		return ErrControlTooLong
+	default:
+		return nil
+	}
+}
+
+// checkLimits applies the limits of messages to the header of a frame. It is
+// called with size == 0 too, for a header that is not complete.
+func (r *Reader) checkLimits(h *ws.Header, size int, lim *Limits) *Error {
+	switch {
+	case h.OpCode.IsControl():
+		return nil
 	case h.Length > lim.messageBytes()-int64(r.Buffered()):
 		return ErrMessageTooBig
-	case !starts && int64(r.fragments) >= lim.fragments():
+	case size > 0 && h.OpCode == ws.OpContinuation && int64(r.fragments) >= lim.fragments():
 		return ErrTooManyFragments
 	default:
 		return nil
 	}
+}
+
+// isText reports whether the payload of the frame has to be UTF-8.
+func (r *Reader) isText(h *ws.Header) bool {
+	if h.OpCode == ws.OpContinuation {
+		return r.open == ws.OpText && !r.compressed
+	}
+	return h.OpCode == ws.OpText && h.Rsv != rsv1
+}
+
+// previewBytes is the size of the pieces in which an incomplete payload is
+// unmasked for validation: large enough for the fast checks, small on a stack.
+const previewBytes = 512
+
+// preview feeds those payload bytes of an incomplete text frame to r.text that
+// arrived since the last call, so each byte once. It reports whether the text
+// may still become valid.
+//
+// The bytes are unmasked in a copy: buf is not changed before it is taken. A
+// frame too long for r.seen is validated when it is complete.
+func (r *Reader) preview(h *ws.Header, payload []byte) bool {
+	if h.Length > math.MaxUint32 {
+		return true
+	}
+	var piece [previewBytes]byte
+	for at := int(r.seen); at < len(payload); {
+		n := copy(piece[:], payload[at:])
+		if h.Masked {
+			ws.Cipher(piece[:n], h.Mask, at)
+		}
+		if !r.text.Feed(piece[:n]) {
+			return false
+		}
+		at += n
+		r.seen = uint32(at)
+	}
+	return true
+}
+
+// feed validates what preview has not seen of the payload of a complete frame;
+// last tells that the message ends with it.
+func (r *Reader) feed(payload []byte, last bool) bool {
+	ok := r.text.Feed(payload[r.seen:]) && (!last || r.text.Complete())
+	r.seen = 0
+	if last {
+		r.text.Reset()
+	}
+	return ok
 }
 
 // control delivers a control frame, as a view of the payload.
@@ -175,12 +253,14 @@ func control(h *ws.Header, payload []byte, msg *Message) (failure *Error) {
 }
 
 // whole delivers a message of one frame, as a view of the payload.
-func whole(h *ws.Header, payload []byte, msg *Message) *Error {
-	compressed := h.Rsv == rsv1
-	if h.OpCode == ws.OpText && !compressed && !utf8.Valid(payload) {
-		return ErrInvalidUTF8
+func (r *Reader) whole(h *ws.Header, payload []byte, msg *Message) *Error {
+	if r.isText(h) {
+		// Nearly every frame arrives at once: then one call validates it.
+		if r.seen == 0 && !utf8.Valid(payload) || r.seen > 0 && !r.feed(payload, true) {
+			return ErrInvalidUTF8
+		}
 	}
-	msg.Kind, msg.Data, msg.Compressed = kindOf(h.OpCode), payload, compressed
+	msg.Kind, msg.Data, msg.Compressed = kindOf(h.OpCode), payload, h.Rsv == rsv1
 	return nil
 }
 
@@ -191,10 +271,8 @@ func (r *Reader) fragment(h *ws.Header, payload []byte, msg *Message) *Error {
 		r.open, r.compressed = h.OpCode, h.Rsv == rsv1
 	}
 	r.fragments++
-	if r.open == ws.OpText && !r.compressed {
-		if !r.text.Feed(payload) || h.Fin && !r.text.Complete() {
-			return ErrInvalidUTF8
-		}
+	if r.open == ws.OpText && !r.compressed && !r.feed(payload, h.Fin) {
+		return ErrInvalidUTF8
 	}
 	if !h.Fin {
 		r.keep(payload)
@@ -208,7 +286,6 @@ func (r *Reader) fragment(h *ws.Header, payload []byte, msg *Message) *Error {
 		r.delivered = true
 	}
 	r.open, r.compressed, r.fragments = ws.OpContinuation, false, 0
-	r.text.Reset()
 	return nil
 }
 

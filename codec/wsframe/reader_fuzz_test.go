@@ -21,8 +21,10 @@ func reference(stream []byte, lim *Limits) (o outcome) {
 		h, err := ws.ReadHeader(rest)
 		if errors.Is(err, ws.ErrHeaderLengthMSB) {
 			o.failure = ws.StatusProtocolError
+			return o
 		}
 		if err != nil {
+			o.failure = referenceStart(stream[o.taken:], lim, len(message), frames > 0)
 			return o
 		}
 		size := len(stream) - o.taken - rest.Len()
@@ -34,21 +36,21 @@ func reference(stream []byte, lim *Limits) (o outcome) {
 			o.failure = ws.StatusMessageTooBig
 			return o
 		}
-		if int64(rest.Len()) < h.Length {
-			return o
-		}
-		payload := bytes.Clone(stream[o.taken+size:][:h.Length])
+		whole := int64(rest.Len()) >= h.Length
+		payload := bytes.Clone(stream[o.taken+size:][:min(int64(rest.Len()), h.Length)])
 		for i := range payload {
 			payload[i] ^= h.Mask[i%4]
 		}
-		o.taken += size + len(payload)
-
 		if h.OpCode.IsControl() {
+			if !whole {
+				return o
+			}
 			e, failure := referenceControl(h, payload)
 			if o.failure = failure; failure != 0 {
 				return o
 			}
 			o.events = append(o.events, e)
+			o.taken += size + len(payload)
 			continue
 		}
 		if frames == 0 {
@@ -56,15 +58,54 @@ func reference(stream []byte, lim *Limits) (o outcome) {
 		}
 		frames++
 		message = append(message, payload...)
-		if open.OpCode == ws.OpText && !open.Rsv1() && !referenceText(message, h.Fin) {
+		if open.OpCode == ws.OpText && !open.Rsv1() && !referenceText(message, h.Fin && whole) {
 			o.failure = ws.StatusInvalidFramePayloadData
 			return o
 		}
+		if !whole {
+			return o
+		}
+		o.taken += size + len(payload)
 		if h.Fin {
 			o.events = append(o.events, event{kindOf(open.OpCode), string(message), 0, open.Rsv1()})
 			message, frames = nil, 0
 		}
 	}
+}
+
+// referenceStart judges a header that is not complete: it completes it with
+// what can do no harm.
+func referenceStart(b []byte, lim *Limits, held int, fragmented bool) ws.StatusCode {
+	if len(b) == 0 {
+		return 0
+	}
+	if len(b) == 1 {
+		b = []byte{b[0], 0x80}
+		if lim.Client {
+			b[1] = 0
+		}
+	}
+	lengthEnd, harmless := 2, []byte(nil)
+	switch b[1] & 0x7f {
+	case 126:
+		lengthEnd, harmless = 4, []byte{0, 126}
+	case 127:
+		lengthEnd, harmless = 10, []byte{0, 0, 0, 0, 0, 1, 0, 0}
+	}
+	known := len(b) >= lengthEnd
+	if known {
+		harmless = b[2:lengthEnd]
+	}
+	complete := append(append([]byte{b[0], b[1]}, harmless...), 0, 0, 0, 0)
+	rest := bytes.NewReader(complete)
+	h, err := ws.ReadHeader(rest)
+	switch {
+	case err != nil, !referenceHeader(h, lim, fragmented), known && ws.HeaderSize(h) != len(complete)-rest.Len():
+		return ws.StatusProtocolError
+	case known && !h.OpCode.IsControl() && h.Length > int64(lim.MessageBytes-held):
+		return ws.StatusMessageTooBig
+	}
+	return 0
 }
 
 func referenceHeader(h ws.Header, lim *Limits, fragmented bool) bool {
