@@ -1,153 +1,90 @@
 package poller
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"net/url"
-	"os"
+	"net/netip"
 	"path"
 	"strings"
-	"syscall"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// dialProbeTimeout bounds the look whether somebody serves a unix socket path.
-const dialProbeTimeout = time.Second
-
-// address is one entry of Config.Addrs, split the way gnet does. It is immutable.
+// address is one entry of Config.Addrs. It is immutable.
 type address struct {
-	network string // tcp, tcp4, tcp6 or unix
+	network string // tcp, tcp4, tcp6 or unix, as package net has them
 	target  string // host:port or path
 }
 
+// String returns the address as Config.Addrs has it, with its scheme.
 func (a address) String() string { return a.network + "://" + a.target }
 
-// listenerNetwork is how gnet's DupListener calls the network.
-func (a address) listenerNetwork() string {
+// fixed reports whether nobody else can have the same address: port 0 is another port each time.
+func (a address) fixed() bool {
 	if a.network == "unix" {
-		return "unix"
+		return true
 	}
-	return "tcp"
+	_, port, err := net.SplitHostPort(a.target)
+	return err != nil || port != "0"
 }
 
-func parseAddress(raw string) (address, error) {
-	// An IPv6 zone has a percent sign that is not an escape.
-	u, err := url.Parse(strings.ReplaceAll(raw, "%", "%25"))
-	if err != nil {
-		return address{}, err
+// family is the network of the address for package net, which takes 0.0.0.0 for all addresses, those of IPv6 too.
+// Whoever writes 0.0.0.0 means IPv4.
+func (a address) family() string {
+	if host, _, err := net.SplitHostPort(a.target); err == nil && a.network == "tcp" {
+		if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+			return "tcp4"
+		}
 	}
-	switch u.Scheme {
+	return a.network
+}
+
+// parseAddress splits an entry of Config.Addrs. An address without a scheme is host:port, as in package net.
+func parseAddress(raw string) (address, error) {
+	network, target, ok := strings.Cut(raw, "://")
+	if !ok {
+		network, target = "tcp", raw
+	}
+	switch network {
 	case "tcp", "tcp4", "tcp6":
-		if u.Path != "" || u.RawQuery != "" || u.User != nil {
-			return address{}, fmt.Errorf("%q has more than a host and a port", raw)
-		}
-		if _, _, err := net.SplitHostPort(u.Host); err != nil {
-			return address{}, err
-		}
-		return address{u.Scheme, u.Host}, nil
+		return parseTCP(raw, network, target)
 	case "unix":
-		target := path.Join(u.Host, u.Path)
-		if target == "" || target == "." {
+		if target == "" {
 			return address{}, fmt.Errorf("%q has no path", raw)
 		}
-		return address{"unix", target}, nil
+		return address{network, path.Clean(target)}, nil
 	default:
 		return address{}, fmt.Errorf("%q is neither tcp:// nor unix://", raw)
 	}
 }
 
+func parseTCP(raw, network, target string) (address, error) {
+	_, port, err := net.SplitHostPort(target)
+	var bad *net.AddrError
+	switch {
+	case errors.As(err, &bad):
+		return address{}, fmt.Errorf("%q: %s; an address is host:port, :port or unix://path", raw, bad.Err)
+	case err != nil:
+		return address{}, fmt.Errorf("%q: %w", raw, err)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil || port == "" {
+		return address{}, fmt.Errorf("%q: %q is not a port", raw, port)
+	}
+	return address{network, target}, nil
+}
+
 func parseAddresses(raw []string) ([]address, error) {
 	addrs := make([]address, 0, len(raw))
-	seen := make(map[string]bool, len(raw))
+	seen := make(map[address]bool, len(raw))
 	for _, r := range raw {
 		a, err := parseAddress(r)
 		if err != nil {
 			return nil, &ConfigError{"Addrs", err.Error()}
 		}
-		key := a.listenerNetwork() + a.target
-		if seen[key] {
+		if seen[a] && a.fixed() {
 			return nil, &ConfigError{"Addrs", fmt.Sprintf("%q is there twice", r)}
 		}
-		seen[key] = true
+		seen[a] = true
 		addrs = append(addrs, a)
 	}
 	return addrs, nil
-}
-
-// probe checks that the address is free, because gnet's own errors of listening are partly lost, and leave the sockets of
-// the addresses before it open. With reusePort and port 0 it picks the port that all loops share and keeps it bound
-// until hold is closed. hold may be nil.
-func (a address) probe(reusePort bool) (free address, hold net.Listener, err error) {
-	if a.network == "unix" {
-		return a, nil, a.probePath()
-	}
-	_, port, err := net.SplitHostPort(a.target)
-	if err != nil {
-		return a, nil, err
-	}
-	if port == "0" && !reusePort {
-		return a, nil, nil
-	}
-	config := net.ListenConfig{KeepAlive: -1}
-	if reusePort {
-		config.Control = func(_, _ string, raw syscall.RawConn) error {
-			var sockErr error
-			err := raw.Control(func(fd uintptr) {
-				sockErr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-			})
-			return errors.Join(err, sockErr)
-		}
-	}
-	hold, err = config.Listen(context.Background(), a.network, a.target)
-	if err != nil {
-		return a, nil, err
-	}
-	if port != "0" {
-		return a, nil, hold.Close()
-	}
-	host, _, _ := net.SplitHostPort(a.target)
-	_, port, err = net.SplitHostPort(hold.Addr().String())
-	return address{a.network, net.JoinHostPort(host, port)}, hold, err
-}
-
-// probePath makes sure that what gnet will delete at the path is a socket that nobody serves.
-func (a address) probePath() error {
-	info, err := os.Lstat(a.target)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode()&fs.ModeSocket == 0 {
-		return fmt.Errorf("listen %s: the path is there and is not a socket", a)
-	}
-	conn, err := net.DialTimeout("unix", a.target, dialProbeTimeout)
-	switch {
-	case err == nil:
-		_ = conn.Close()
-		return fmt.Errorf("listen %s: %w", a, unix.EADDRINUSE)
-	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
-		return nil // left over by a process that is gone, or removed right now
-	default:
-		// Somebody may serve it: it has other permissions, a full queue, or another kind of socket.
-		return fmt.Errorf("listen %s: %w: %w", a, unix.EADDRINUSE, err)
-	}
-}
-
-// boundAddr returns the real address of a listening socket.
-func boundAddr(fd int) (net.Addr, error) {
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return nil, os.NewSyscallError("getsockname", err)
-	}
-	if sa, ok := sa.(*unix.SockaddrUnix); ok {
-		return &net.UnixAddr{Net: "unix", Name: sa.Name}, nil
-	}
-	return net.TCPAddrFromAddrPort(addrPortOf(sa)), nil
 }

@@ -46,12 +46,14 @@ const (
 // Config is what an Engine is made from. Zero values mean the defaults named at the fields. It is copied by New and
 // immutable afterwards.
 type Config struct {
-	// Addrs are the addresses to listen on: "tcp://host:port" (tcp4, tcp6; port 0 picks one; an empty host is all
-	// addresses) or "unix://path". A left-over socket file is removed first, a live one is an error. None: the engine
-	// listens nowhere and has only the connections that it is given by Loop.Adopt.
+	// Addrs are the addresses to listen on: "host:port" or "tcp://host:port", with tcp4 or tcp6 for IPv4 or IPv6 alone, or
+	// "unix://path". Port 0 picks a free port. An empty host, or [::], is all addresses of IPv4 and IPv6, and 0.0.0.0 those
+	// of IPv4. A name that stands for several addresses is the first of them, IPv4 preferred, as in package net. A left-over
+	// socket file is removed first, a live one is an error. Without any address the engine listens nowhere and has only the
+	// connections that it is given by Loop.Adopt.
 	Addrs []string
 	// UnixMode are the permissions of unix socket files: who may write to one may connect. Default: 0o660, the
-	// process's user and group. Between bind and chmod, which is less than a millisecond, they are what the umask says.
+	// process's user and group.
 	UnixMode fs.FileMode
 	// Loops is the number of event loops, 1 to 256. Default: GOMAXPROCS.
 	Loops int
@@ -101,7 +103,8 @@ type Config struct {
 	// KeepAlive is the idle time after which TCP probes the peer; negative: never. Default: 60 s.
 	KeepAlive time.Duration
 	// ReusePort gives each loop a listening socket of its own (SO_REUSEPORT) in place of one acceptor. Several
-	// processes may share the port then. Backlog applies to the first loop's socket only. Ignored with a unix address.
+	// processes may share the port then. Backlog applies to the first loop's socket only. Ignored with a unix address. An
+	// address of IPv4 and IPv6 is an error where net.ipv6.bindv6only is 1.
 	ReusePort bool
 	// PrivateFiles is an experiment, for tests with more connections than one process may have open files: each loop gets
 	// a listener of its own (as with ReusePort), an operating system thread of its own, and before Start returns that thread

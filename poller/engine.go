@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -28,6 +26,9 @@ const (
 type Engine struct {
 	config Config
 	addrs  []address
+	// listeners are open from Start on. The goroutine of Start has them, then that of gnet.
+	listeners []*listener
+
 	loops  []*Loop
 	kicker *kicker
 	gate   gate
@@ -110,8 +111,9 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// Start listens on all addresses and returns when they accept connections, or with the error of the first that cannot be
-// listened on, such as one in use. Without addresses it runs the loops, for Adopt. An engine starts once.
+// Start listens on all addresses and returns when they accept connections. When one of them cannot be listened on, such as
+// one in use, Start returns a *ListenError and none of them is open. Without addresses Start runs the loops, for Adopt. An
+// engine starts once.
 func (e *Engine) Start() error {
 	if e.started.Swap(true) {
 		if e.stopping.Load() {
@@ -119,13 +121,11 @@ func (e *Engine) Start() error {
 		}
 		return ErrStarted
 	}
-	var holds []net.Listener
 	err := e.claimFiles()
 	if err == nil {
-		holds, err = e.probe()
+		err = e.openListeners()
 	}
 	if err != nil {
-		closeAll(holds)
 		e.releaseFiles()
 		e.mu.Lock()
 		e.err = err
@@ -141,10 +141,8 @@ func (e *Engine) Start() error {
 	go func() { ended <- e.run() }()
 	select {
 	case <-e.booted:
-		closeAll(holds)
 		return e.ready()
 	case err := <-ended:
-		closeAll(holds)
 		return err
 	}
 }
@@ -160,65 +158,20 @@ func (e *Engine) ready() error {
 	return e.isolate()
 }
 
-func (e *Engine) probe() (holds []net.Listener, err error) {
-	for i, a := range e.addrs {
-		free, hold, err := a.probe(e.config.ReusePort)
-		if hold != nil {
-			holds = append(holds, hold)
-		}
-		if err != nil {
-			return holds, fmt.Errorf("poller: %w", err)
-		}
-		e.addrs[i] = free
-	}
-	return holds, nil
-}
-
-func closeAll(listeners []net.Listener) {
-	for _, ln := range listeners {
-		_ = ln.Close()
-	}
-}
-
-// boot runs when the sockets listen: it sets on them what gnet does not, or does in a way that hides errors.
+// boot runs when gnet has its loops and before it accepts.
 func (e *Engine) boot(g gnet.Engine) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	defer close(e.booted)
 	defer e.adoptions.start()
 	e.gnet = g
-	for _, a := range e.addrs {
-		fd, err := g.DupListener(a.listenerNetwork(), a.target)
-		if err == nil {
-			e.gate.mu.Lock()
-			e.gate.fds = append(e.gate.fds, fd)
-			e.gate.mu.Unlock()
-			err = e.tuneListener(fd, a)
-		}
-		if err != nil {
-			e.bootErr = fmt.Errorf("poller: listen %s: %w", a, err)
-			return e.bootErr
-		}
+	if e.bootErr = e.seat(g); e.bootErr != nil {
+		return e.bootErr
+	}
+	for _, ln := range e.listeners {
+		e.bound = append(e.bound, ln.bound)
 	}
 	return nil
-}
-
-func (e *Engine) tuneListener(fd int, a address) error {
-	addr, err := boundAddr(fd)
-	if err != nil {
-		return err
-	}
-	e.bound = append(e.bound, addr)
-	if err := unix.Listen(fd, e.config.Backlog); err != nil {
-		return err
-	}
-	if a.network == "unix" {
-		return os.Chmod(a.target, e.config.UnixMode)
-	}
-	if e.config.KeepAlive < 0 {
-		return nil
-	}
-	return setKeepAlive(fd, e.config.KeepAlive)
 }
 
 // nudge makes gnet's acceptor look into the listen queues again, by a connection from ourselves.
@@ -256,6 +209,7 @@ func (e *Engine) finish(err error) {
 		l.kill()
 	}
 	e.kicker.stop()
+	e.closeListeners()
 	e.gate.close()
 	e.runLast()
 	e.awaitThreads()

@@ -56,7 +56,9 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	for _, addr := range []string{"", "127.0.0.1:80", "udp://:1", "tcp://", "tcp://host", "tcp://:1/path", "unix://", "tcp://:1?x=1"} {
+	for _, addr := range []string{
+		"", "3000", "udp://:1", "tcp://", "tcp://host", "tcp://:", "tcp://:1/path", "unix://", "tcp://:1?x=1", "tcp://[::1:1",
+	} {
 		cfg := good
 		cfg.Addrs = []string{addr}
 		if _, err := New(cfg); err == nil {

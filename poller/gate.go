@@ -28,6 +28,13 @@ type gate struct {
 	tried bool        // guarded by mu: accept has failed since the gate was open
 }
 
+// add gives the gate a descriptor of a listening socket, which is the gate's from now on.
+func (g *gate) add(fd int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fds = append(g.fds, fd)
+}
+
 // see looks at the descriptor of a new connection. All lower numbers were taken when it was accepted, and those behind
 // it are not more than those before it unless peers connect faster than twice the rate of the loops; the margin in
 // danger is for these.

@@ -29,6 +29,7 @@ func (h *handler) OnShutdown(gnet.Engine) {
 	for _, l := range e.loops {
 		l.kill()
 	}
+	e.removeFiles()
 	e.gate.close()
 }
 

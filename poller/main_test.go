@@ -52,11 +52,15 @@ func start(t testing.TB, cfg Config) *Engine {
 
 func stop(t testing.TB, e *Engine) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	if err := e.Stop(ctx); err != nil {
+	if err := stopNow(e); err != nil {
 		t.Errorf("Stop: %v", err)
 	}
+}
+
+func stopNow(e *Engine) error {
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	return e.Stop(ctx)
 }
 
 func dial(t testing.TB, e *Engine) net.Conn {

@@ -8,11 +8,7 @@ func (e *Engine) run() error {
 		e.finish(e.runUnheard())
 		return e.Err()
 	}
-	targets := make([]string, len(e.addrs))
-	for i, a := range e.addrs {
-		targets[i] = a.String()
-	}
-	e.finish(gnet.Rotate((*handler)(e), targets, e.options()...))
+	e.finish(gnet.Rotate((*handler)(e), e.gnetAddrs(), e.options()...))
 	return e.Err()
 }
 

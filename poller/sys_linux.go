@@ -1,6 +1,21 @@
 package poller
 
-import "golang.org/x/sys/unix"
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// replaceFile makes the descriptor at refer to what fd refers to, and closes what it referred to, in one go.
+func replaceFile(fd, at int) error {
+	return os.NewSyscallError("dup3", unix.Dup3(fd, at, unix.O_CLOEXEC))
+}
+
+// unixPlaceholder is an address of gnet's for a unix socket without a file. gnet cleans the path, and only so can the
+// result begin with an at sign, which is Linux's abstract namespace.
+func unixPlaceholder() string { return fmt.Sprintf("unix://_/../@siren-%016x", rand.Uint64()) }
 
 // unsentBytes returns how much the kernel still holds that the peer has not acknowledged; -1 when it does not say.
 func unsentBytes(fd int) int {

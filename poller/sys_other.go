@@ -2,6 +2,25 @@
 
 package poller
 
+import (
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// replaceFile makes the descriptor at refer to what fd refers to, and closes what it referred to, in one go.
+func replaceFile(fd, at int) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	err := unix.Dup2(fd, at)
+	unix.CloseOnExec(at)
+	return os.NewSyscallError("dup2", err)
+}
+
+// unixPlaceholder is an address that gnet can open beside a unix socket.
+func unixPlaceholder() string { return "tcp4://127.0.0.1:0" }
+
 // Without Linux there is no way to close the gate for packets or to look into the kernel's send queue; the engine
 // then relies on FDReserve and on gnet's own buffer alone.
 

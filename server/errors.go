@@ -3,6 +3,8 @@ package server
 import (
 	"errors"
 	"fmt"
+
+	"github.com/seed58c87869/siren/poller"
 )
 
 // The errors of this package; compare with errors.Is.
@@ -34,6 +36,37 @@ var (
 	// ErrPanic: a handler panicked. It wraps what the handler panicked with, if that was an error.
 	ErrPanic = errors.New("siren: handler panicked")
 )
+
+// ListenError says which of its addresses Listen could not open, and why. Immutable.
+type ListenError struct {
+	// Addr is the address with its scheme, such as "tcp://127.0.0.1:3000".
+	Addr string
+	// Err is the cause, such as an *os.SyscallError with syscall.EADDRINUSE, or a *net.DNSError.
+	Err error
+}
+
+// Error returns "server: cannot listen on Addr: cause".
+func (e *ListenError) Error() string {
+	return "server: cannot listen on " + e.Addr + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *ListenError) Unwrap() error { return e.Err }
+
+// startError is what Listen returns when the event loops did not start.
+func startError(err error) error {
+	var listen *poller.ListenError
+	var config *poller.ConfigError
+	switch {
+	case errors.As(err, &listen):
+		return &ListenError{Addr: listen.Addr, Err: listen.Err}
+	case errors.As(err, &config) && config.Field == "Addrs":
+		return fmt.Errorf("server: address %s", config.Reason)
+	case errors.As(err, &config):
+		return fmt.Errorf("server: Config.%s: %s", config.Field, config.Reason)
+	}
+	return fmt.Errorf("server: cannot start: %w", err)
+}
 
 // Refusal is an error whose text, and data, the client may see. Immutable.
 type Refusal struct {

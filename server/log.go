@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/seed58c87869/siren/codec/eio"
 )
@@ -40,6 +41,10 @@ func (s *Socket) about(event string) []any {
 
 // logStart is the first line of a server's life. Called with life held.
 func (srv *Server) logStart() {
+	var addrs []string
+	for _, a := range srv.poller.Addrs() {
+		addrs = append(addrs, a.String())
+	}
 	srv.log.Info("listening", "version", Version, "socketio", socketIOProtocol, "engineio", eio.Protocol, "eio3", srv.cfg.AllowEIO3,
-		"addr", srv.poller.Addr(), "path", srv.cfg.Path, "loops", srv.nloops)
+		"addr", strings.Join(addrs, ", "), "path", srv.cfg.Path, "loops", srv.nloops)
 }

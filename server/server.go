@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -161,9 +160,14 @@ func (srv *Server) Emit(event string, args ...any) (int, error) { return srv.roo
 // addresses.
 func (srv *Server) Start() error { return srv.Listen() }
 
-// Listen opens the addresses, such as "tcp://:3000" or "unix:///run/siren.sock", and serves until Close. It returns
-// when the server accepts connections. A server listens once; after an error it may try again. The file of a unix socket
-// that nobody listens on any more is replaced, and Close removes the server's own; its permissions are Config.UnixMode.
+// Listen opens the addresses, such as ":3000" or "unix:///run/siren.sock", and serves until Close. It returns when the
+// server accepts connections. When an address cannot be opened, Listen returns a *ListenError, and none of the addresses
+// is open. A server listens once; after an error it may try again.
+//
+// An address is "host:port" or "tcp://host:port", or with tcp4 or tcp6 for IPv4 or IPv6 alone. Port 0 is a free port, see
+// Addrs. An empty host or [::] is all addresses of IPv4 and IPv6, and those of IPv4 on a system without IPv6; 0.0.0.0 is
+// those of IPv4. The file of a unix socket that nobody listens on any more is replaced, and Close removes the server's
+// own; its permissions are Config.UnixMode.
 func (srv *Server) Listen(addrs ...string) error {
 	srv.life.Lock()
 	defer srv.life.Unlock()
@@ -176,10 +180,7 @@ func (srv *Server) Listen(addrs ...string) error {
 	}
 	if err := srv.start(addrs); err != nil {
 		srv.loops, srv.engine, srv.poller = nil, nil, nil
-		if len(addrs) == 0 {
-			return fmt.Errorf("server: cannot start: %w", err)
-		}
-		return fmt.Errorf("server: cannot listen on %s: %w", strings.Join(addrs, ", "), err)
+		return startError(err)
 	}
 	srv.state.Store(serverOpen)
 	srv.logStart()
@@ -239,13 +240,22 @@ var tooMany = httpwire.AppendResponse(nil, &httpwire.Response{
 	Header: []string{"Retry-After", "5"}, Close: true,
 })
 
-// Addr is the first address the server listens on; nil before Listen, after Start, and for an attached server.
+// Addr returns the first of Addrs; nil when there is none.
 func (srv *Server) Addr() net.Addr {
+	if addrs := srv.Addrs(); len(addrs) > 0 {
+		return addrs[0]
+	}
+	return nil
+}
+
+// Addrs returns the addresses that the server listens on, with their real ports, in the order of Listen's arguments. It is
+// nil before Listen, after Start, and for an attached server. Safe for concurrent use.
+func (srv *Server) Addrs() []net.Addr {
 	p, _ := srv.running()
 	if p == nil {
 		return nil
 	}
-	return p.Addr()
+	return p.Addrs()
 }
 
 // running is what Listen has started; nil before. An attached server has no poller.

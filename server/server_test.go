@@ -3,11 +3,14 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/seed58c87869/siren/codec/eio"
@@ -51,6 +54,70 @@ func TestConfigErrors(t *testing.T) {
 	}
 	if _, err := server.New(server.Config{}); err != nil {
 		t.Error("the zero value is usable, but", err)
+	}
+}
+
+// Listen takes addresses with and without a scheme, Addrs has all of them with their real ports, and the log too.
+func TestAddrs(t *testing.T) {
+	log := &logBuffer{}
+	srv, err := server.New(server.Config{Loops: 1, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	if srv.Addrs() != nil {
+		t.Errorf("%v before Listen", srv.Addrs())
+	}
+	path := filepath.Join(t.TempDir(), "s")
+	if err := srv.Listen("127.0.0.1:0", "tcp://127.0.0.1:0", ":0", "unix://"+path); err != nil {
+		t.Fatal(err)
+	}
+	addrs := srv.Addrs()
+	if len(addrs) != 4 || addrs[3].String() != path || srv.Addr() != addrs[0] {
+		t.Fatalf("%v, %v", addrs, srv.Addr())
+	}
+	var names []string
+	for _, a := range addrs {
+		names = append(names, a.String())
+		network, target := a.Network(), a.String()
+		if tcp, ok := a.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+			target = fmt.Sprintf("127.0.0.1:%d", tcp.Port)
+		}
+		if c, err := net.Dial(network, target); err != nil {
+			t.Error(err)
+		} else {
+			_ = c.Close()
+		}
+	}
+	if want := fmt.Sprintf("node.addr=%q", strings.Join(names, ", ")); !strings.Contains(log.String(), want) {
+		t.Errorf("no %s in\n%s", want, log.String())
+	}
+}
+
+// The error of Listen names the one address that could not be opened, and no other one is open.
+func TestListenError(t *testing.T) {
+	busy := start(t, server.Config{}, nil)
+	srv, err := server.New(server.Config{Loops: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	taken := "tcp://" + busy.Addr().String()
+	path := filepath.Join(t.TempDir(), "s")
+	err = srv.Listen("unix://"+path, taken, ":0")
+	var le *server.ListenError
+	if !errors.As(err, &le) || le.Addr != taken || !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("%v", err)
+	}
+	if want := "server: cannot listen on " + taken + ": bind: address already in use"; err.Error() != want {
+		t.Errorf("%q, want %q", err, want)
+	}
+	if c, err := net.Dial("unix", path); err == nil {
+		_ = c.Close()
+		t.Error("the first address is open still")
+	}
+	if err := srv.Listen("unix://" + path); err != nil {
+		t.Errorf("after an error: %v", err)
 	}
 }
 

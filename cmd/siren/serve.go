@@ -173,18 +173,6 @@ func (f *serveFlags) trustedProxies() ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// listenAddrs gives addresses without a scheme that of TCP.
-func listenAddrs(addrs []string) []string {
-	out := make([]string, len(addrs))
-	for i, a := range addrs {
-		if !strings.Contains(a, "://") {
-			a = "tcp://" + a
-		}
-		out[i] = a
-	}
-	return out
-}
-
 // logger writes to out in the format and from the level of the flags.
 func (f *serveFlags) logger(out io.Writer) (*slog.Logger, error) {
 	var level slog.Level
@@ -248,9 +236,8 @@ func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
 		return err
 	}
 	serveBroadcast(srv.Of("/"))
-	addrs := listenAddrs(f.addrs)
-	if err := srv.Listen(addrs...); err != nil {
-		return listenError(err, addrs)
+	if err := srv.Listen(f.addrs...); err != nil {
+		return listenError(err)
 	}
 	// The server has told its version and what it listens on.
 	log.Info("siren serves", "go", runtime.Version(), "descriptors", descriptors, "demo", !f.noDemo)
@@ -268,18 +255,22 @@ func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
 }
 
 // listenError says in plain words what most often keeps a server from listening.
-func listenError(err error, addrs []string) error {
-	where := strings.Join(addrs, ", ")
+func listenError(err error) error {
+	var listen *server.ListenError
+	if !errors.As(err, &listen) {
+		return err
+	}
+	why := listen.Err.Error()
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("cannot listen on %s: the address is in use; stop who uses it, or choose another with --addr", where)
+		why = "the address is in use; stop who uses it, or choose another with --addr"
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("cannot listen on %s: permission denied", where)
+		why = "permission denied"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("cannot listen on %s: this machine does not have that address", where)
+		why = "this machine does not have that address"
 	case errors.As(err, &dns):
-		return fmt.Errorf("cannot listen on %s: unknown host %q", where, dns.Name)
+		why = fmt.Sprintf("unknown host %q", dns.Name)
 	}
-	return err
+	return fmt.Errorf("cannot listen on %s: %s", listen.Addr, why)
 }
