@@ -190,7 +190,7 @@ func TestCloseEndsAcksOfDeadLoops(t *testing.T) {
 	r := newRig(t, Config{})
 	_, s := r.join(t)
 	out := r.request(context.Background(), s)
-	r.srv.endAcks()
+	r.srv.endWaits()
 	if err := <-out; !errors.Is(err, ErrClosed) {
 		t.Error(err)
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -165,7 +164,7 @@ func (c *census) pass() {
 	}
 }
 
-// census waits for a look at the sockets of this node. The loops of a server that is going down may not come to it.
+// census waits for a look at the sockets of this node. It ends with ErrClosed when the server begins to close.
 func (o Operator) census(ctx context.Context, limit time.Duration, list bool) (sockets []*Socket, count int, err error) {
 	srv := o.ns.srv
 	if srv.state.Load() >= serverClosing {
@@ -199,9 +198,8 @@ func (o Operator) census(ctx context.Context, limit time.Duration, list bool) (s
 		err = ErrTimeout
 	case <-ctx.Done():
 		err = ended(ctx)
-	}
-	if srv.state.Load() >= serverClosing {
-		err = errors.Join(ErrClosed, err)
+	case <-srv.ctx.Done():
+		err = ErrClosed
 	}
 	return nil, 0, err
 }

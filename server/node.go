@@ -123,8 +123,8 @@ func (n *node) unsubscribe(ns *Namespace) {
 	}
 }
 
-// close leaves the cluster.
-func (n *node) close() error {
+// endRequests ends the questions to other nodes with ErrClosed.
+func (n *node) endRequests() {
 	n.mu.Lock()
 	requests := n.requests
 	n.requests = map[string]request{}
@@ -132,7 +132,6 @@ func (n *node) close() error {
 	for _, r := range requests {
 		r.finish(ErrClosed)
 	}
-	return n.adapter.Close()
 }
 
 // receive takes a message of another node. It runs on the adapter's goroutine, which waits when this node is behind, and

@@ -306,6 +306,7 @@ func (srv *Server) close() error {
 	srv.life.Unlock()
 	defer srv.state.Store(serverClosed)
 	srv.stop(ErrClosed)
+	srv.endWaits()
 	if engine == nil {
 		return srv.leaveCluster()
 	}
@@ -318,8 +319,6 @@ func (srv *Server) close() error {
 		defer cancel()
 		err = p.Stop(ctx)
 	}
-	srv.endAcks()
-	srv.endAsks()
 	err = errors.Join(err, srv.leaveCluster())
 	srv.forgetHistory()
 	waitUntil(closeHandlers, func() bool { return srv.jobs.Load() == 0 })
@@ -327,42 +326,12 @@ func (srv *Server) close() error {
 	return err
 }
 
-// endAcks ends the waiting for acknowledgements of sockets that are left because their loop has failed: nobody else
-// would.
-func (srv *Server) endAcks() {
-	srv.mu.RLock()
-	defer srv.mu.RUnlock()
-	for _, ns := range srv.spaces {
-		for _, s := range ns.sockets.all() {
-			s.mu.Lock()
-			acks := s.acks.take()
-			s.mu.Unlock()
-			for _, p := range acks {
-				p.settle(answer{err: ErrClosed})
-			}
-		}
-	}
-}
-
-// endAsks ends the broadcasts that wait for acknowledgements: nobody can answer any longer.
-func (srv *Server) endAsks() {
-	srv.mu.RLock()
-	var asks []*ask
-	for _, ns := range srv.spaces {
-		asks = append(asks, ns.asks.all()...)
-	}
-	srv.mu.RUnlock()
-	for _, a := range asks {
-		a.finish(ErrClosed)
-	}
-}
-
 // leaveCluster tells the other nodes, if there are any.
 func (srv *Server) leaveCluster() error {
 	if srv.node == nil {
 		return nil
 	}
-	return srv.node.close()
+	return srv.node.adapter.Close()
 }
 
 // waitUntil polls: it is used once in a server's life.
