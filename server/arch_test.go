@@ -29,6 +29,8 @@ func TestImports(t *testing.T) {
 		{"/codec/deflate", nil, []string{gnet}},
 		{"/poller/wheel", nil, []string{gnet}},
 		{"/poller/pollertest", []string{"/poller/wheel"}, []string{gnet}},
+		{"/poller/pollertest/netns", nil, []string{gnet}},
+		{"/session/sessiontest", nil, []string{gnet}},
 		{"/poller", []string{"/poller/wheel"}, nil},
 		{"/room", nil, []string{gnet}},
 		{"/session", session, []string{gnet}},
@@ -71,7 +73,7 @@ func TestBinariesAreWithoutTheKit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dep := range strings.Fields(string(out)) {
-		if dep == "testing" || dep == module+"/server/servertest" {
+		if dep == "testing" || strings.HasSuffix(dep, "/servertest") || strings.HasSuffix(dep, "/sessiontest") {
 			t.Errorf("a binary depends on %s", dep)
 		}
 	}
