@@ -108,7 +108,7 @@ type Config struct {
 	HeaderTimeout, BodyTimeout, IdleTimeout time.Duration
 	// MaxPayload bounds one message and one polling body, in bytes. Default 1,000,000.
 	MaxPayload int
-	// MaxHeaderBytes bounds a request's head. Default 16 KiB.
+	// MaxHeaderBytes bounds a request's head, of which the request line may take all. Default 16 KiB, as Node's.
 	MaxHeaderBytes int
 	// MaxRequestBody bounds the body of requests for Fallback. Default MaxPayload.
 	MaxRequestBody int
@@ -390,4 +390,4 @@ func (c *Config) packets() sio.Limits {
 
 // queryNamespaceBytes is room for a namespace and the query that clients of protocol 3 put behind it: tokens are in
 // there, and as long as they may be in a request line.
-const queryNamespaceBytes = 8 << 10
+const queryNamespaceBytes = 16 << 10

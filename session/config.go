@@ -83,7 +83,7 @@ type Config struct {
 	MaxPackets int
 	// MaxFragments bounds the frames of one fragmented WebSocket message. Default 1,024.
 	MaxFragments int
-	// MaxHeaderBytes bounds a request's head. Default 16 KiB.
+	// MaxHeaderBytes bounds a request's head, of which the request line may take all. Default 16 KiB, as Node's.
 	MaxHeaderBytes int
 	// MaxRequestBody bounds the body of a request outside of Path. Default MaxPayload.
 	MaxRequestBody int

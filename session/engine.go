@@ -62,7 +62,7 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, app: app, borrow: borrow, cors: cfg.CORS.table(), after: func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
 		limits: httpwire.Limits{
-			LineBytes: cfg.MaxHeaderBytes / 2, HeaderBytes: cfg.MaxHeaderBytes,
+			LineBytes: cfg.MaxHeaderBytes, HeaderBytes: cfg.MaxHeaderBytes,
 			BodyBytes: max(cfg.MaxPayload, cfg.MaxRequestBody),
 		},
 		ws:      wsframe.Limits{MessageBytes: cfg.MaxPayload, Fragments: cfg.MaxFragments},

@@ -117,6 +117,36 @@ func TestSyntaxErrors(t *testing.T) {
 	}
 }
 
+// A request line may be as long as the head.
+func TestLongRequestLine(t *testing.T) {
+	r := newRig(t, 1, Config{})
+	p := r.dial(0).write(request("GET", base+"polling&token="+strings.Repeat("x", 12<<10), ""))
+	if a := p.answer(); a == nil || a.StatusCode != 200 {
+		t.Errorf("a line of 12 KiB: %v", a)
+	}
+	if a := p.write(request("GET", base+"polling&token="+strings.Repeat("x", 16<<10), "")).answer(); a == nil || a.StatusCode != 414 {
+		t.Errorf("a line of 16 KiB: %v", a)
+	}
+	r = newRig(t, 1, Config{MaxHeaderBytes: 64 << 10})
+	if a := r.dial(0).write(request("GET", base+"polling&token="+strings.Repeat("x", 60<<10), "")).answer(); a == nil || a.StatusCode != 200 {
+		t.Errorf("a line of 60 KiB where heads may have 64: %v", a)
+	}
+}
+
+// Clients in Node write an IPv6 address without brackets into the Host field.
+func TestHostForms(t *testing.T) {
+	for host, status := range map[string]int{
+		"::1:3000": 200, "[::1]:3000": 200, "2001:db8::1:65535": 200, "::1": 200, "[fe80::1%eth0]:80": 200, "a_b.example": 200,
+		"h:1:2": 400, "::1:3000, h": 400,
+	} {
+		r := newRig(t, 1, Config{})
+		a := r.dial(0).write(strings.Replace(request("GET", base+"polling", ""), "siren.example", host, 1)).answer()
+		if a == nil || a.StatusCode != status {
+			t.Errorf("%s: %v, want %d", host, a, status)
+		}
+	}
+}
+
 func TestExpectContinue(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, Config{})

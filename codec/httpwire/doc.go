@@ -13,7 +13,8 @@
 // different places (RFC 9112, section 11.2): lines end in CRLF and nothing else,
 // a message has one Content-Length or one chunked coding and never both, names
 // are tokens that touch their colon, folded lines are refused. Host must be there
-// once in HTTP/1.1 and must be a host. Everything a peer can make long has a
+// once in HTTP/1.1 and must be a host, or an IPv6 address as some clients write
+// it. Everything a peer can make long has a
 // bound in [Limits], enforced as soon as the bytes prove that it is broken.
 // Where RFC 9112 lets a server be lenient, this one is not; see [Parser.Parse].
 //

@@ -119,7 +119,7 @@ func (f *framing) check(r *Request) *Error {
 		return errHostRepeated
 	case f.hosts == 0 && r.Minor > 0:
 		return errHostMissing
-	case len(f.host) > 0 && !isHost(f.host):
+	case len(f.host) > 0 && !isHostField(f.host):
 		return errHost
 	case f.surprised && r.Minor > 0:
 		return errExpect
@@ -128,5 +128,8 @@ func (f *framing) check(r *Request) *Error {
 		r.Host = f.host
 	}
 	r.Close = f.closing || r.Minor == 0 && !f.keeping
+	if r.ContentLength = f.length; f.chunked {
+		r.ContentLength = -1
+	}
 	return nil
 }

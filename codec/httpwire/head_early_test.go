@@ -23,10 +23,33 @@ func TestHeadBeforeTheBody(t *testing.T) {
 	if err := p.Head(buf[:len(head)+2], &r); err != nil || string(r.Method) != "POST" || string(r.RawQuery) != "sid=x" {
 		t.Fatalf("%v: %s %s", err, r.Method, r.RawQuery)
 	}
-	if p.Declared() != 5 {
-		t.Errorf("Declared = %d, want 5", p.Declared())
+	if p.Declared() != 5 || r.ContentLength != 5 {
+		t.Errorf("Declared = %d, ContentLength = %d, want 5", p.Declared(), r.ContentLength)
 	}
 	if n, err := p.Parse(buf, nil, &r); n != len(buf) || err != nil || string(r.Body) != "hello" {
 		t.Fatalf("%d, %v, body %q", n, err, r.Body)
+	}
+}
+
+// How long a chunked body will be at least is known with each chunk's first line.
+func TestDeclaredOfChunks(t *testing.T) {
+	var p Parser
+	var r Request
+	buf := []byte("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+	for _, c := range []struct {
+		more string
+		want int
+	}{{"", 0}, {"5\r\n", 5}, {"he", 5}, {"llo", 5}, {"\r\n", 5}, {"a", 5}, {"\r\n", 15}, {"0123456789\r\n0\r\n", 15}} {
+		buf = append(buf, c.more...)
+		if n, err := p.Parse(buf, nil, &r); n != 0 || err != nil {
+			t.Fatal(n, err)
+		}
+		if err := p.Head(buf, &r); err != nil || r.ContentLength != -1 || p.Declared() != c.want {
+			t.Errorf("behind %q: Declared = %d, want %d; ContentLength = %d, %v", c.more, p.Declared(), c.want, r.ContentLength, err)
+		}
+	}
+	buf = append(buf, "\r\n"...)
+	if n, err := p.Parse(buf, nil, &r); n != len(buf) || err != nil || len(r.Body) != 15 || r.ContentLength != -1 || p.Declared() != 0 {
+		t.Error(n, err, len(r.Body), r.ContentLength, p.Declared())
 	}
 }

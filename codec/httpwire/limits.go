@@ -2,7 +2,7 @@ package httpwire
 
 // Defaults for the zero fields of Limits.
 const (
-	DefaultLineBytes   = 8 << 10   // what RFC 9112, section 3, asks for at least
+	DefaultLineBytes   = 16 << 10  // all of the head, as in Node's server: tokens in queries are long
 	DefaultHeaderBytes = 16 << 10  // the bound of Node's server, so of the original one
 	DefaultHeaders     = 100       // a browser sends 15 to 25, proxies add some
 	DefaultBodyBytes   = 1_000_000 // maxHttpBufferSize of Engine.IO

@@ -6,7 +6,7 @@ import (
 )
 
 func TestDefaults(t *testing.T) {
-	want := bounds{8 << 10, 16 << 10, 100, 1_000_000}
+	want := bounds{16<<10 - 2, 16 << 10, 100, 1_000_000}
 	for _, l := range []*Limits{nil, {}, {LineBytes: -1, HeaderBytes: -1, Headers: -1, BodyBytes: -1}} {
 		if got := l.bounds(); got != want {
 			t.Errorf("%+v: %+v", l, got)
@@ -32,6 +32,7 @@ func TestLimits(t *testing.T) {
 		{"line over", head + "\r\n", Limits{LineBytes: len(line) - 1}, 414},
 		{"line open", "GET /" + x(100), Limits{LineBytes: 90}, 414},
 		{"line open, default", "GET /" + x(DefaultLineBytes), Limits{}, 414},
+		{"long line, default", "GET /" + x(12<<10) + " HTTP/1.1\r\nHost: h\r\n\r\n", Limits{}, 200},
 		{"line fills the head", "GET /" + x(100), Limits{LineBytes: 90, HeaderBytes: 50}, 414},
 		{"head at", head + "\r\n", Limits{HeaderBytes: len(head) + 2}, 200},
 		{"head at, empty lines before", "\r\n\r\n" + head + "\r\n", Limits{HeaderBytes: len(head) + 2}, 200},

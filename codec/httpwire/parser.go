@@ -234,12 +234,17 @@ func (p *Parser) enterBody(buf []byte, b *bounds, req *Request, f *framing) *Err
 	return nil
 }
 
-// Declared returns the Content-Length of the request whose head is complete while its body is not, and else 0.
+// Declared returns the length that the body has at least, as far as it is known, of the request whose head is complete
+// while its body is not: the Content-Length, or the sum of the chunks that have begun. It is 0 otherwise.
 func (p *Parser) Declared() int {
-	if p.phase != phaseSized {
-		return 0
+	switch p.phase {
+	case phaseSized:
+		return int(p.length)
+	case phaseChunkData:
+		return int(p.decoded + p.length)
+	default:
+		return int(p.decoded)
 	}
-	return int(p.length)
 }
 
 // Head fills req, but for its Body, with views of buf once the head of the current request is complete while its body

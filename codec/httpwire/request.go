@@ -23,12 +23,16 @@ type Request struct {
 	// RawQuery is what follows the first "?" of Target; see QueryGet.
 	RawQuery []byte
 	// Host is the authority of an absolute-form Target, else the Host field. It is
-	// a well-formed host with an optional port, or empty.
+	// a well-formed host with an optional port, or empty. An IPv6 address in the
+	// Host field may lack its brackets, or have a zone.
 	Host []byte
 	// Minor is y in HTTP/1.y, 0 or 1.
 	Minor int
 	// Fields are the header fields in the order of arrival.
 	Fields []Field
+	// ContentLength is the length of the body as the head declares it: 0 without
+	// a body, -1 when it is chunked.
+	ContentLength int64
 	// Head is the request line and the fields exactly as received, each line with
 	// its CRLF, without the empty line. ParseHead reads it again.
 	Head []byte
@@ -55,6 +59,22 @@ func (r *Request) Get(name string) []byte {
 		}
 	}
 	return nil
+}
+
+// Single returns the value of the field of that name. ok is false when there is
+// none or more than one: it is for fields that must not appear twice.
+func (r *Request) Single(name string) (value []byte, ok bool) {
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		if !foldEqual(f.Name, name) {
+			continue
+		}
+		if ok {
+			return nil, false
+		}
+		value, ok = f.Value, true
+	}
+	return value, ok
 }
 
 // Values iterates over the values of all fields of that name, in order of arrival.

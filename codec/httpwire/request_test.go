@@ -119,3 +119,19 @@ func FuzzQueryGet(f *testing.F) {
 		}
 	})
 }
+
+func TestSingle(t *testing.T) {
+	var r Request
+	head := "GET / HTTP/1.1\r\nHost: h\r\nKey: a\r\nTwice: b\r\nkey2:\r\nTWICE: b\r\nThrice: c\r\nThrice: d\r\nThrice: e\r\n"
+	if err := ParseHead([]byte(head), &r); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, value string
+		ok          bool
+	}{{"KEY", "a", true}, {"Key2", "", true}, {"Twice", "", false}, {"Thrice", "", false}, {"None", "", false}} {
+		if v, ok := r.Single(c.name); string(v) != c.value || ok != c.ok {
+			t.Errorf("%s: %q %v", c.name, v, ok)
+		}
+	}
+}

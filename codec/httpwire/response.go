@@ -16,11 +16,14 @@ type Response struct {
 	Status int
 	// ContentType is the value of Content-Type; no such field when it is empty.
 	ContentType string
+	// Date is the value of Date, in the form of http.TimeFormat; no such field when
+	// it is empty, and with 1xx.
+	Date string
 	// Body is the content. It is not sent with 1xx, 204 and 304.
 	Body []byte
 	// Header is further fields: name, value, name, value. Fields whose name is not
 	// a token are dropped, and so are Content-Length and Transfer-Encoding, which
-	// follow from Body, and Content-Type when ContentType is set. Control
+	// follow from Body, and Content-Type and Date when these are set above. Control
 	// characters in values become spaces.
 	Header []string
 	// Close adds Connection: close, but for 1xx.
@@ -46,8 +49,7 @@ func makeStatusLines() (lines [statusLast - statusFirst + 1]string) {
 
 // AppendResponse appends r in wire form to dst, with Content-Length unless the
 // status forbids it (RFC 9110, section 8.6). It allocates only to make dst grow.
-// Nothing in r can end a line early or add one. Date is not added: the caller, who
-// has a clock, may pass it in Header.
+// Nothing in r can end a line early or add one.
 func AppendResponse(dst []byte, r *Response) []byte {
 	status := r.Status
 	if status < 100 || status > 999 {
@@ -64,6 +66,9 @@ func AppendResponse(dst []byte, r *Response) []byte {
 	bare := interim || status == http.StatusNoContent || status == http.StatusNotModified
 	if r.ContentType != "" {
 		dst = appendField(dst, "Content-Type", r.ContentType)
+	}
+	if r.Date != "" && !interim {
+		dst = appendField(dst, "Date", r.Date)
 	}
 	if !bare {
 		dst = append(dst, "Content-Length: "...)
@@ -88,6 +93,10 @@ func AppendResponse(dst []byte, r *Response) []byte {
 // mayAdd reports whether a field of Header may be sent under that name.
 func (r *Response) mayAdd(name string) bool {
 	switch len(name) {
+	case len("Date"):
+		if foldEqual(name, "Date") {
+			return r.Date == ""
+		}
 	case len("Content-Type"):
 		if foldEqual(name, "Content-Type") {
 			return r.ContentType == ""

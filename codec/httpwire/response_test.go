@@ -21,6 +21,11 @@ func TestAppendResponse(t *testing.T) {
 			"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"},
 		{"head", Response{Status: 200, Body: []byte("ok"), Head: true},
 			"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"},
+		{"date", Response{Status: 200, Date: "Sun, 06 Nov 1994 08:49:37 GMT", Header: []string{"date", "later", "X", "y"}},
+			"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\nX: y\r\n\r\n"},
+		{"date as a field", Response{Status: 200, Header: []string{"date", "later"}},
+			"HTTP/1.1 200 OK\r\nContent-Length: 0\r\ndate: later\r\n\r\n"},
+		{"date of an interim answer", Response{Status: 103, Date: "now"}, "HTTP/1.1 103 Early Hints\r\n\r\n"},
 		{"204", Response{Status: 204, Body: []byte("ok"), Close: true},
 			"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"},
 		{"304", Response{Status: 304, Body: []byte("ok"), Header: []string{"ETag", `"x"`}},
@@ -32,8 +37,8 @@ func TestAppendResponse(t *testing.T) {
 		{"no code", Response{}, "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"},
 		{"bad code", Response{Status: 1000}, "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"},
 		{"split attempts", Response{Status: 200, ContentType: "a\r\nX: y", Header: []string{
-			"A", "b\r\nC: d\r\n\r\nevil\x00", "E\r\nF", "g", "", "h", "I:", "j", "K ", "l", "M", "caf\xe9\tn", "odd"}},
-			"HTTP/1.1 200 OK\r\nContent-Type: a  X: y\r\nContent-Length: 0\r\nA: b  C: d    evil \r\nM: caf\xe9\tn\r\n\r\n"},
+			"A", "b\r\nC: d\r\n\r\nevil\x00", "E\r\nF", "g", "", "h", "I:", "j", "K ", "l", "M", "caf\xe9\tn", "odd"}, Date: "d\r\ne"},
+			"HTTP/1.1 200 OK\r\nContent-Type: a  X: y\r\nDate: d  e\r\nContent-Length: 0\r\nA: b  C: d    evil \r\nM: caf\xe9\tn\r\n\r\n"},
 		{"framing is ours", Response{Status: 200, ContentType: "a", Header: []string{
 			"content-length", "9", "Transfer-Encoding", "chunked", "content-type", "b", "Sec-WebSocket", "c"}},
 			"HTTP/1.1 200 OK\r\nContent-Type: a\r\nContent-Length: 0\r\nSec-WebSocket: c\r\n\r\n"},
@@ -63,7 +68,7 @@ func FuzzAppendResponse(f *testing.F) {
 	f.Add(200, "text/plain", []byte("ok"), "X", "y", true, false)
 	f.Add(304, "a\r\n\r\n", []byte("HTTP/1.1 200 OK\r\n\r\n"), "Content-Length", "0", false, true)
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte, name, value string, closing, head bool) {
-		r := Response{Status: status, ContentType: contentType, Body: body, Header: []string{name, value}, Close: closing, Head: head}
+		r := Response{Status: status, ContentType: contentType, Body: body, Header: []string{name, value}, Date: value, Close: closing, Head: head}
 		wire := AppendResponse(nil, &r)
 		if status >= 100 && status < 200 {
 			return // interim: net/http reads on for the final one, but for 101
@@ -94,7 +99,7 @@ func FuzzAppendResponse(f *testing.F) {
 		if closing && !got.Close {
 			t.Fatalf("not closing: %q", wire)
 		}
-		if n := strings.Count(string(wire[:len(wire)-len(want)]), "\r\n"); n > 6 {
+		if n := strings.Count(string(wire[:len(wire)-len(want)]), "\r\n"); n > 7 {
 			t.Fatalf("%d lines: %q", n, wire)
 		}
 	})

@@ -88,11 +88,17 @@ func TestFields(t *testing.T) {
 		want   int
 	}{
 		{"Host: h\r\n", 200}, {"hOST:h:80\r\n", 200}, {"Host:\r\n", 200}, {"Host: [::1]:3000\r\n", 200}, {"Host: a_b.c\r\n", 200},
+		{"Host: ::1\r\n", 200}, {"Host: ::1:3000\r\n", 200}, {"Host: ::1:34567\r\n", 200}, {"Host: 2001:db8::ff:80\r\n", 200},
+		{"Host: 1:2:3:4:5:6:7:8:3000\r\n", 200}, {"Host: ::ffff:192.0.2.1:80\r\n", 200}, {"Host: [::1]:\r\n", 200}, {"Host: :::80\r\n", 200},
+		{"Host: [fe80::1%eth0]:3000\r\n", 200}, {"Host: [fe80::1%25eth0]\r\n", 200},
 		{"Host: h\r\nX:\t a\tb \t\r\n", 200}, {"Host: h\r\nX: caf\xe9 \u00e9\r\n", 200}, {"Host: h\r\nX:\r\nX:\r\n", 200},
 		{"Host: h\r\nExpect: 100-Continue\r\n", 200}, {"Host: h\r\nContent-Length: 0\r\n", 200}, {"Host: h\r\nContent-Length: 000\r\n", 200},
 
-		{"", 400}, {"X: y\r\n", 400}, {"Host: h\r\nHost: h\r\n", 400}, {"Host: a b\r\n", 400}, {"Host: a/b\r\n", 400},
+		{"", 400}, {"X: y\r\n", 400}, {"Host: h\r\nHost: h\r\n", 400}, {"Host: ::1:80\r\nHost: ::1:80\r\n", 400}, {"Host: a b\r\n", 400}, {"Host: a/b\r\n", 400},
 		{"Host: u@h\r\n", 400}, {"Host: h:x\r\n", 400}, {"Host: :80\r\n", 400}, {"Host: \xe9\r\n", 400}, {"Host: [::1\r\n", 400},
+		{"Host: ::1:3000x\r\n", 400}, {"Host: 1:2:3\r\n", 400}, {"Host: a:1:2\r\n", 400}, {"Host: ::1:2:99999:1\r\n", 400},
+		{"Host: fe80::1%eth0\r\n", 400}, {"Host: [fe80::1%]\r\n", 400}, {"Host: [fe80::1%a b]\r\n", 400}, {"Host: [fe80::1%eth0]x\r\n", 400},
+		{"Host: [fe80::1%e[]:1\r\n", 400}, {"Host: [h%eth0]\r\n", 400}, {"Host: [%eth0]\r\n", 400}, {"Host: ::1,::2\r\n", 400}, {"Host: ::1 ::2\r\n", 400},
 		{" Host: h\r\n", 400}, {"\tHost: h\r\nHost: h\r\n", 400}, {"Host : h\r\n", 400}, {"Host\t: h\r\n", 400}, {"Host h\r\n", 400},
 		{"Host: h\r\nX: a\r\n b\r\n", 400}, {"Host: h\r\nX: a\r\n\tb\r\n", 400}, {"Host: h\r\n \r\n", 400},
 		{"Host: h\r\n: v\r\n", 400}, {"Host: h\r\nX\r\n", 400}, {"Host: h\r\nX(y): z\r\n", 400}, {"Host: h\r\nX\x00: z\r\n", 400}, {"Host: h\r\n\xe9: z\r\n", 400},

@@ -95,13 +95,47 @@ func isHost(h []byte) bool {
 			return false // a port needs a host before it
 		}
 	}
-	if len(port) == 0 {
+	return isPort(port)
+}
+
+// isHostField reports whether h may be the value of a Host field. Besides hosts
+// it takes two forms of IPv6 addresses that clients send and RFC 9110 does not
+// have: without brackets ("::1:3000", by XMLHttpRequest libraries for Node), and
+// in brackets with a zone ("[fe80::1%eth0]:3000", by older HTTP libraries).
+// Neither has a bearing on where the message ends.
+func isHostField(h []byte) bool {
+	if isHost(h) || isIPv6(h) {
 		return true
 	}
-	if port[0] != ':' {
+	if h[0] != '[' {
+		colon := bytes.LastIndexByte(h, ':')
+		return colon > 0 && isIPv6(h[:colon]) && isPort(h[colon:])
+	}
+	zone := bytes.IndexByte(h, '%')
+	end := bytes.IndexByte(h, ']')
+	return zone > 0 && end > zone+1 && isIPv6(h[1:zone]) && isZone(h[zone+1:end]) && isPort(h[end+1:])
+}
+
+// isZone reports whether z is the name of an IPv6 zone, with or without the
+// percent escapes of RFC 6874.
+func isZone(z []byte) bool {
+	for _, c := range z {
+		if c != '%' && class[c]&classHost == 0 {
+			return false
+		}
+	}
+	return len(z) > 0
+}
+
+// isPort reports whether p is empty or a colon with any number of digits.
+func isPort(p []byte) bool {
+	if len(p) == 0 {
+		return true
+	}
+	if p[0] != ':' {
 		return false
 	}
-	for _, c := range port[1:] {
+	for _, c := range p[1:] {
 		if c < '0' || c > '9' {
 			return false
 		}
