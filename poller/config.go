@@ -13,7 +13,6 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultBacklog         = 512
 	DefaultQueueBytesMax   = 1 << 20
 	DefaultReadBufferBytes = 64 << 10
 	DefaultRestBytesMax    = 4 << 20
@@ -27,7 +26,7 @@ const (
 	DefaultKeepAlive       = 60 * time.Second
 	DefaultTimerResolution = 10 * time.Millisecond
 
-	// DefaultFDReserveBase is FDReserve without the backlogs: the process's own files, outgoing connections, and
+	// DefaultFDReserveBase is FDReserve without the listen queues: the process's own files, outgoing connections, and
 	// connections that are accepted already but not yet seen by their loop.
 	DefaultFDReserveBase = 384
 )
@@ -36,8 +35,10 @@ const (
 const DefaultUnixMode fs.FileMode = 0o660
 
 const (
-	loopsMax           = 256 // gnet's limit
-	backlogMax         = 1 << 16
+	loopsMax           = 256   // gnet's limit
+	backlogMax         = 65535 // old kernels keep 16 bits of it
+	backlogMin         = 128   // a longer listen queue gets shorter when few descriptors are left, down to this
+	listenQueueUsual   = 4096  // Linux's default of net.core.somaxconn, where there is none
 	readBufferMax      = 16 << 20
 	timerResolutionMin = time.Millisecond
 	timerResolutionMax = 100 * time.Millisecond
@@ -62,10 +63,13 @@ type Config struct {
 	// (RLIMIT_NOFILE) minus FDReserve. It is an error when both together exceed that limit. See PrivateFiles.
 	MaxConns int
 	// FDReserve is how many file descriptors are kept for all else: what sits in the listen queues when the cap is
-	// reached, rejected connections that linger, the process's own files. Default: Backlog per address + 384.
+	// reached, rejected connections that linger, the process's own files. Default: 384, and for each address 128, or
+	// Backlog if that is less.
 	FDReserve int
-	// Backlog is the listen queue of each address, 1 to 65536. Small, because gnet accepts a full queue in one go,
-	// and each of these takes a descriptor before it can be refused. Default: 512.
+	// Backlog is the longest listen queue of each address, 1 to 65535: a burst of connects that is longer may fail, on unix
+	// sockets, or take a second longer. gnet accepts a full queue in one go, and each connection takes a descriptor before
+	// it can be refused, so the queues are made shorter when few descriptors are left, down to 128. Default: the longest
+	// that the kernel makes, which is net.core.somaxconn on Linux.
 	Backlog int
 	// Reject is written, for example as an HTTP 503 with Connection: close, to a connection over MaxConns (or while
 	// Engine.Refuse is on), which is then closed. Empty: closed without a word. At most 16 KiB.
@@ -129,13 +133,13 @@ const rejectBytesMax = 16 << 10
 // withDefaults fills in what is zero, except MaxConns, which needs the limit of open files.
 func (c Config) withDefaults() Config {
 	fill(&c.Loops, min(runtime.GOMAXPROCS(0), loopsMax))
-	fill(&c.Backlog, DefaultBacklog)
+	fill(&c.Backlog, listenQueueMax())
 	fill(&c.UnixMode, DefaultUnixMode)
 	if c.PrivateFiles {
 		c.ReusePort = true
 		fill(&c.FDReserve, DefaultFDReserveBase+filesPerLoop*c.Loops)
 	}
-	fill(&c.FDReserve, len(c.Addrs)*c.Backlog+DefaultFDReserveBase)
+	fill(&c.FDReserve, len(c.Addrs)*min(c.Backlog, backlogMin)+DefaultFDReserveBase)
 	fill(&c.QueueBytesMax, DefaultQueueBytesMax)
 	fill(&c.ReadBufferBytes, DefaultReadBufferBytes)
 	fill(&c.RestBytesMax, DefaultRestBytesMax)

@@ -90,26 +90,38 @@ func New(cfg Config) (*Engine, error) {
 		halt: make(chan struct{}),
 	}
 	e.logger.onAccept = e.acceptFailed
-	e.gate.nudge = e.nudge
-	backlogs := min(len(addrs)*cfg.Backlog, cfg.FDReserve)
-	if cfg.PrivateFiles {
-		backlogs = 0
-	}
-	spare := cfg.FDReserve - backlogs
-	e.rejectsMax = int64(spare / lingerShare)
-	e.gate.danger = filesMax - backlogs - spare/2
-	e.loopConns = math.MaxInt64
-	if cfg.PrivateFiles {
-		// A loop refuses right after it has accepted, so the cap is enough, and the gate is of the wrong table.
-		e.gate.danger = math.MaxInt
-		e.loopConns = int64(cfg.tableConns(filesMax))
-	}
+	e.setUpGate(filesMax)
 	e.shown.Store(&map[gnet.EventLoop]*Loop{})
 	for i := range cfg.Loops {
 		e.loops = append(e.loops, newLoop(e, i))
 	}
 	return e, nil
 }
+
+// setUpGate divides the descriptors that FDReserve keeps: some are for the shortest listen queues, the others for the rest
+// of the process and for rejected connections that linger.
+func (e *Engine) setUpGate(filesMax int) {
+	cfg := &e.config
+	e.gate.nudge, e.gate.conns = e.nudge, e.connections
+	longest := min(cfg.Backlog, listenQueueMax())
+	e.gate.queues = queueLengths{longest: longest, shortest: min(longest, backlogMin)}
+	queued := min(len(e.addrs)*e.gate.queues.shortest, cfg.FDReserve)
+	if cfg.PrivateFiles {
+		queued = 0
+	}
+	own := cfg.FDReserve - queued
+	e.rejectsMax = int64(own / lingerShare)
+	e.gate.danger, e.gate.room = filesMax-queued-own/2, filesMax-own
+	e.loopConns = math.MaxInt64
+	if cfg.PrivateFiles {
+		// A loop refuses right after it has accepted, so the cap is enough, and the gate is of the wrong table.
+		e.gate.danger, e.gate.room = math.MaxInt, math.MaxInt
+		e.loopConns = int64(cfg.tableConns(filesMax))
+	}
+}
+
+// connections is how many connections have a descriptor, as far as the loops have seen them.
+func (e *Engine) connections() int { return int(e.admitted.Load() + e.rejecting.Load()) }
 
 // Start listens on all addresses and returns when they accept connections. When one of them cannot be listened on, such as
 // one in use, Start returns a *ListenError and none of them is open. Without addresses Start runs the loops, for Adopt. An

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -8,39 +9,88 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// gateRetry is how often a shut gate looks whether descriptors are free again.
-const gateRetry = 20 * time.Millisecond
+const (
+	// gateRetry is how often a shut gate looks whether descriptors are free again.
+	gateRetry = 20 * time.Millisecond
+	// gateRelax is how often an open gate looks whether its queues may be longer again.
+	gateRelax = time.Second
+)
 
-// gate keeps accept from running out of file descriptors, which the whole process would suffer from. gnet's acceptor cannot be paused, and it
-// runs ahead of the loops, where connections over the cap are refused. So when a loop sees a descriptor number that shows
-// how few are left, the gate makes the listening sockets drop packets; peers try again, and the queue in front
-// of the loops runs empty meanwhile. It works for TCP on Linux; elsewhere FDReserve alone has to suffice.
-// It is safe for concurrent use.
+// gate keeps accept from running out of file descriptors, which the whole process would suffer from. gnet's acceptor
+// cannot be paused, and it runs ahead of the loops, where connections over the cap are refused: all that is in the listen
+// queues takes descriptors. The gate has two means.
+//
+// It makes the listen queues shorter, the fewer descriptors are left: twice what they hold must be free. Bursts need long
+// queues most when few are connected.
+//
+// When a loop sees a descriptor number that shows how few are left, the gate shuts: it makes the listening sockets drop
+// packets; peers try again, and the queue in front of the loops runs empty meanwhile. This works for TCP on Linux;
+// elsewhere FDReserve alone has to suffice. It is safe for concurrent use.
 type gate struct {
-	danger int // descriptor number from which on the gate shuts
+	danger int          // descriptor number from which on the gate shuts
+	room   int          // descriptors for connections and what the listen queues hold
+	queues queueLengths // of each listening socket
+	conns  func() int   // how many connections there are
 	shuts  atomic.Int64
 	isShut atomic.Bool
 	nudge  func() // makes the acceptor try again
+	// tight is the number of connections from which on the queues are too long.
+	tight atomic.Int64
 
-	mu    sync.Mutex
-	fds   []int       // guarded by mu: duplicates of the listening sockets; nil after close
-	timer *time.Timer // guarded by mu: set while shut
-	tried bool        // guarded by mu: accept has failed since the gate was open
+	mu     sync.Mutex
+	fds    []int       // guarded by mu: duplicates of the listening sockets; nil after close
+	queue  int         // guarded by mu: the length of the queues
+	timer  *time.Timer // guarded by mu: set while shut, or while the queues are shorter than they may be
+	tried  bool        // guarded by mu: accept has failed since the gate was open
+	closed bool        // guarded by mu
 }
 
-// add gives the gate a descriptor of a listening socket, which is the gate's from now on.
-func (g *gate) add(fd int) {
+// queueLengths are the bounds of a listen queue. Immutable.
+type queueLengths struct{ longest, shortest int }
+
+// open gives the gate descriptors of the listening sockets, which are the gate's from now on. It is called once, before
+// anything is accepted.
+func (g *gate) open(fds []int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.fds = append(g.fds, fd)
+	g.fds = fds
+	return g.listen(g.fit(0))
 }
 
-// see looks at the descriptor of a new connection. All lower numbers were taken when it was accepted, and those behind
-// it are not more than those before it unless peers connect faster than twice the rate of the loops; the margin in
-// danger is for these.
-func (g *gate) see(fd int) {
-	if fd >= g.danger && !g.isShut.Load() {
+// fit is the length of the queues with so many connections: halves of the longest, so that it seldom changes.
+func (g *gate) fit(conns int) int {
+	q := g.queues.longest
+	for q > g.queues.shortest && conns+2*len(g.fds)*q > g.room {
+		q /= 2
+	}
+	return max(q, g.queues.shortest)
+}
+
+// listen sets the length of the queues. The caller holds mu.
+func (g *gate) listen(length int) (err error) {
+	for _, fd := range g.fds {
+		if e := unix.Listen(fd, length); e != nil {
+			err = e
+		}
+	}
+	g.queue = length
+	tight := int64(math.MaxInt64)
+	if length > g.queues.shortest {
+		tight = int64(g.room - 2*len(g.fds)*length + 1)
+	}
+	g.tight.Store(tight)
+	return err
+}
+
+// see looks at the descriptor of a new connection, which is one of conns. All lower numbers were taken when it was
+// accepted, and those behind it are not more than those before it unless peers connect faster than twice the rate of the
+// loops; the margin in danger is for these.
+func (g *gate) see(fd, conns int) {
+	switch {
+	case fd >= g.danger && !g.isShut.Load():
 		g.shut()
+	case int64(conns) >= g.tight.Load():
+		g.shorten(conns)
 	}
 }
 
@@ -60,7 +110,7 @@ func (g *gate) shut() {
 }
 
 func (g *gate) shutLocked() {
-	if g.timer != nil || g.fds == nil {
+	if g.closed || g.isShut.Load() {
 		return
 	}
 	for _, fd := range g.fds {
@@ -68,33 +118,67 @@ func (g *gate) shutLocked() {
 	}
 	g.isShut.Store(true)
 	g.shuts.Add(1)
-	g.timer = time.AfterFunc(gateRetry, g.tryOpen)
+	g.lookIn(gateRetry)
 }
 
-// tryOpen opens the gate when descriptors are free again.
-func (g *gate) tryOpen() {
+// shorten makes the queues fit so many connections.
+func (g *gate) shorten(conns int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.timer == nil || len(g.fds) == 0 {
+	if length := g.fit(conns); length < g.queue && !g.closed {
+		_ = g.listen(length)
+		if !g.isShut.Load() {
+			g.lookIn(gateRelax)
+		}
+	}
+}
+
+// lookIn sets the timer. The caller holds mu.
+func (g *gate) lookIn(d time.Duration) {
+	if g.timer == nil {
+		g.timer = time.AfterFunc(d, g.look)
 		return
 	}
+	g.timer.Reset(d)
+}
+
+// look opens the gate when descriptors are free again, and makes the queues longer.
+func (g *gate) look() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed || len(g.fds) == 0 {
+		return
+	}
+	if g.isShut.Load() && !g.tryOpen() {
+		g.lookIn(gateRetry)
+		return
+	}
+	if length := g.fit(g.conns()); length > g.queue {
+		_ = g.listen(length)
+	}
+	if g.queue < g.fit(0) {
+		g.lookIn(gateRelax)
+	}
+}
+
+// tryOpen opens the gate if descriptors are free. The caller holds mu.
+func (g *gate) tryOpen() bool {
 	lowest, err := unix.FcntlInt(uintptr(g.fds[0]), unix.F_DUPFD_CLOEXEC, 0)
 	if err == nil {
 		_ = unix.Close(lowest)
 	}
 	if err != nil || lowest >= g.danger {
-		g.timer.Reset(gateRetry)
-		return
+		return false
 	}
 	for _, fd := range g.fds {
 		_ = allowIncoming(fd)
 	}
 	g.isShut.Store(false)
-	g.timer = nil
 	if g.tried {
 		g.tried = false
 		go g.nudge()
 	}
+	return true
 }
 
 // close gives the duplicates back; the port is free when gnet has closed its own.
@@ -104,7 +188,7 @@ func (g *gate) close() {
 	for _, fd := range g.fds {
 		_ = unix.Close(fd)
 	}
-	g.fds = nil
+	g.fds, g.closed = nil, true
 	if g.timer != nil {
 		g.timer.Stop()
 	}

@@ -56,7 +56,7 @@ func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	l.enter()
 	defer l.leave()
 	l.chain.sawRead = true
-	e.gate.see(gc.Fd())
+	e.gate.see(gc.Fd(), e.connections()+1)
 
 	c := &Conn{loop: l, gc: gc}
 	if adopted != nil {

@@ -35,7 +35,7 @@ func (e *ListenError) Unwrap() error { return e.Err }
 // Its fields are immutable but for file.
 type listener struct {
 	address address
-	fd      int      // the engine's own descriptor, which gate.close closes
+	fd      int      // the engine's own descriptor, until the gate has it
 	bound   net.Addr // with the real port
 	// file is the inode of a unix socket, which remove looks for. nil for TCP, and once removed.
 	file fs.FileInfo
@@ -84,10 +84,8 @@ func (a address) open(cfg *Config) (*listener, error) {
 	raw, rawErr := l.(syscall.Conn).SyscallConn()
 	if err = errors.Join(err, rawErr); err == nil {
 		err = control(raw, func(fd int) (err error) {
-			if ln.fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
-				return os.NewSyscallError("fcntl", err)
-			}
-			return os.NewSyscallError("listen", unix.Listen(fd, cfg.Backlog))
+			ln.fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+			return os.NewSyscallError("fcntl", err)
 		})
 	}
 	if err = errors.Join(err, l.Close()); err != nil {

@@ -123,35 +123,36 @@ func (e *Engine) seat(g gnet.Engine) error {
 	if e.config.ReusePort {
 		return e.seatShared(seats)
 	}
+	var fds []int
 	for i, ln := range e.listeners {
 		if err := replaceFile(ln.fd, seats[i]); err != nil {
 			return fmt.Errorf("poller: seat %s: %w", ln.address, err)
 		}
-		e.gate.add(ln.fd)
+		fds = append(fds, ln.fd)
+	}
+	for _, ln := range e.listeners {
 		ln.fd = -1 // is the gate's
 	}
-	return nil
+	return os.NewSyscallError("listen", e.gate.open(fds))
 }
 
 // seatShared is seat for ReusePort: gnet keeps its sockets.
 func (e *Engine) seatShared(seats []int) error {
 	e.yieldPorts(false)
+	var fds []int
 	for _, fd := range seats {
-		twin, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			return os.NewSyscallError("fcntl", err)
-		}
-		e.gate.add(twin)
-		if err := unix.Listen(fd, e.config.Backlog); err != nil {
-			return os.NewSyscallError("listen", err)
-		}
 		if e.config.KeepAlive > 0 {
 			if err := setKeepAlive(fd, e.config.KeepAlive); err != nil {
 				return os.NewSyscallError("setsockopt", err)
 			}
 		}
+		twin, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return os.NewSyscallError("fcntl", err)
+		}
+		fds = append(fds, twin)
 	}
-	return nil
+	return os.NewSyscallError("listen", e.gate.open(fds))
 }
 
 // errBindV6Only: with ReusePort an address of IPv4 and IPv6 needs net.ipv6.bindv6only=0.

@@ -32,6 +32,9 @@ func stormChild(mode string) int {
 		return child()
 	}
 	limit := unix.Rlimit{Cur: stormFiles, Max: stormFiles}
+	if mode == "defaults" {
+		limit = unix.Rlimit{Cur: 1024, Max: 1024}
+	}
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		fmt.Println("error", err)
 		return 1
@@ -44,6 +47,9 @@ func stormChild(mode string) int {
 	}
 	cfg := Config{Addrs: []string{"tcp://127.0.0.1:0"}, Backlog: 32, FDReserve: 128, Loops: 2, Accept: h.accept,
 		Reject: []byte("busy\n"), Logger: quiet()}
+	if mode == "defaults" {
+		cfg.Backlog, cfg.FDReserve = 0, 0
+	}
 	if mode == "unguarded" {
 		cfg.FDReserve = 1 // MaxConns is above what the process can have: accept fails
 	}
@@ -119,7 +125,7 @@ func (s *storm) finish(t *testing.T) (report string, err error) {
 
 // Hazard 3: thousands of connects over the cap, and the engine lives and serves afterwards.
 func TestAcceptGuardSurvivesAStorm(t *testing.T) {
-	for _, mode := range []string{"fast", "slow"} {
+	for _, mode := range []string{"fast", "slow", "defaults"} {
 		t.Run(mode, func(t *testing.T) {
 			s := startStorm(t, mode)
 			var held sync.Map

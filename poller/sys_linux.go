@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +18,15 @@ func replaceFile(fd, at int) error {
 // unixPlaceholder is an address of gnet's for a unix socket without a file. gnet cleans the path, and only so can the
 // result begin with an at sign, which is Linux's abstract namespace.
 func unixPlaceholder() string { return fmt.Sprintf("unix://_/../@siren-%016x", rand.Uint64()) }
+
+// listenQueueMax is the longest listen queue that the kernel makes, in the network namespace of the process.
+func listenQueueMax() int {
+	text, err := os.ReadFile("/proc/sys/net/core/somaxconn")
+	if n, e := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && e == nil && n > 0 {
+		return min(n, backlogMax)
+	}
+	return listenQueueUsual
+}
 
 // unsentBytes returns how much the kernel still holds that the peer has not acknowledged; -1 when it does not say.
 func unsentBytes(fd int) int {

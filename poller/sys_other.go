@@ -21,6 +21,8 @@ func replaceFile(fd, at int) error {
 // unixPlaceholder is an address that gnet can open beside a unix socket.
 func unixPlaceholder() string { return "tcp4://127.0.0.1:0" }
 
+func listenQueueMax() int { return listenQueueUsual }
+
 // Without Linux there is no way to close the gate for packets or to look into the kernel's send queue; the engine
 // then relies on FDReserve and on gnet's own buffer alone.
 

@@ -215,6 +215,10 @@ type Config struct {
 	Engine func(s *Session) EngineClient
 	// Loops is the number of event loops. Default GOMAXPROCS.
 	Loops int
+	// Backlog is the longest listen queue of each address that Listen opens, up to 65,535: connects that find it full fail
+	// on a unix socket, and take a second longer over TCP. It is made shorter, down to 128, when the process is about to
+	// run out of open files. Default: the longest that the kernel makes, net.core.somaxconn on Linux, so that bursts pass.
+	Backlog int
 	// UnixMode are the permissions of unix sockets that Listen makes: who may write to one may connect. Default 0o660.
 	UnixMode fs.FileMode
 	// ProxyProtocol makes each connection that Listen's addresses take begin with a PROXY header, version 1 or 2, as
@@ -255,6 +259,8 @@ const (
 
 	defaultAttachmentTimeout = 30 * time.Second
 
+	backlogMax = 65_535 // old kernels keep 16 bits of a listen queue's length
+
 	loopsMax = 256 // a session id has one byte for its loop
 )
 
@@ -290,6 +296,9 @@ func (c Config) settle() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Backlog > backlogMax {
+		return c, fmt.Errorf("server: Config.Backlog = %d: %d are possible", c.Backlog, backlogMax)
+	}
 	if c.UnixMode > fs.ModePerm {
 		return c, fmt.Errorf("server: Config.UnixMode = %v has more than permissions", c.UnixMode)
 	}
@@ -321,6 +330,7 @@ func (c *Config) settleNumbers() error {
 		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
 		{&c.MaxSessions, 0, "MaxSessions"}, {&c.MaxHandshakes, 0, "MaxHandshakes"}, {&c.Queue.VolatileBytes, 0, "Queue.VolatileBytes"},
 		{&c.MaxHeaderBytes, 0, "MaxHeaderBytes"}, {&c.MaxRequestBody, 0, "MaxRequestBody"},
+		{&c.Backlog, 0, "Backlog"},
 	} {
 		if *f.v == 0 {
 			*f.v = f.def

@@ -217,7 +217,7 @@ func (srv *Server) sessionConfig() session.Config {
 func (srv *Server) pollerConfig(addrs []string) poller.Config {
 	sc := srv.cfg.session()
 	return poller.Config{
-		Addrs: addrs, UnixMode: srv.cfg.UnixMode, Loops: srv.nloops, MaxConns: srv.cfg.MaxConns, WriteTimeout: srv.cfg.WriteTimeout,
+		Addrs: addrs, Backlog: srv.cfg.Backlog, UnixMode: srv.cfg.UnixMode, Loops: srv.nloops, MaxConns: srv.cfg.MaxConns, WriteTimeout: srv.cfg.WriteTimeout,
 		QueueBytesMax:   queueBytes(&srv.cfg),
 		RestBytesMax:    restBytes(&srv.cfg),
 		TimerResolution: min(sc.Resolution(), max(srv.cfg.AckTimeout/100, time.Millisecond)), Logger: srv.log.Logger, Reject: tooMany, PrivateFiles: srv.privateFiles,

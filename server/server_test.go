@@ -28,6 +28,7 @@ func TestConfigErrors(t *testing.T) {
 		"MaxPayload":     {MaxPayload: -1},
 		"MaxResponse":    {MaxResponse: -1},
 		"MaxConns":       {MaxConns: -1},
+		"Backlog":        {Backlog: 1 << 16},
 		"MaxNamespaces":  {MaxNamespaces: -1},
 		"MaxRooms":       {MaxRooms: -1},
 		"MaxPendingAcks": {MaxPendingAcks: -1},
