@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seed58c87869/siren/poller/stream"
 )
 
 // Defaults of Config.
@@ -16,6 +18,7 @@ const (
 	DefaultQueueBytesMax   = 1 << 20
 	DefaultReadBufferBytes = 64 << 10
 	DefaultRestBytesMax    = 4 << 20
+	DefaultDiscardBytesMax = 4 << 20
 	DefaultWriteTimeout    = 30 * time.Second
 	DefaultFlushTimeout    = 5 * time.Second
 	DefaultDrainItems      = 1024
@@ -75,20 +78,25 @@ type Config struct {
 	// Engine.Refuse is on), which is then closed. Empty: closed without a word. At most 16 KiB.
 	Reject []byte
 
-	// QueueBytesMax is the high mark of a connection's outbound queue, gnet's part included: Queue refuses what
-	// would go over it. Default: 1 MiB.
+	// QueueBytesMax is the high mark of a connection's outbound queue, in bytes, with stream.FrameOverhead for each frame
+	// behind the first: Queue refuses what would go over it. Default: 1 MiB.
 	QueueBytesMax int
 	// ReadBufferBytes is how much one read takes, per loop, 1 KiB to 16 MiB, rounded up to a power of two. Default: 64 KiB.
 	ReadBufferBytes int
 	// RestBytesMax is the largest unconsumed rest that a connection may hold. It is a backstop behind the receiver's
 	// own limits: going over it closes the connection with ErrRestTooLong. Default: 4 MiB.
 	RestBytesMax int
+	// DiscardBytesMax bounds the input that is read and discarded at the end of a connection, after CloseAfterFlush: a peer
+	// that goes on sending is cut behind it. What it had under way when it was refused, such as a request's body, must fit,
+	// or the kernel resets the connection and the peer may lose the answer. Default: 4 MiB, above the default limits of
+	// bodies and messages.
+	DiscardBytesMax int
 	// SendBufferBytes is the kernel's send buffer per connection (SO_SNDBUF). Default 0: tuned by the kernel.
 	SendBufferBytes int
 
 	// WriteTimeout closes a connection whose peer took nothing that long while data waited. Default: 30 s.
 	WriteTimeout time.Duration
-	// FlushTimeout is how long CloseAfterFlush may take. Default: 5 s.
+	// FlushTimeout is WriteTimeout for a connection that is leaving (CloseAfterFlush). Default: 5 s.
 	FlushTimeout time.Duration
 
 	// DrainItems and DrainTime bound one turn of the mailbox. Defaults: 1024 tasks, 1 ms.
@@ -143,6 +151,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.QueueBytesMax, DefaultQueueBytesMax)
 	fill(&c.ReadBufferBytes, DefaultReadBufferBytes)
 	fill(&c.RestBytesMax, DefaultRestBytesMax)
+	fill(&c.DiscardBytesMax, DefaultDiscardBytesMax)
 	fill(&c.WriteTimeout, DefaultWriteTimeout)
 	fill(&c.FlushTimeout, DefaultFlushTimeout)
 	fill(&c.DrainItems, DefaultDrainItems)
@@ -180,6 +189,7 @@ func (c *Config) validate(filesMax int) error {
 		{"QueueBytesMax", int64(c.QueueBytesMax), 1, math.MaxInt32},
 		{"ReadBufferBytes", int64(c.ReadBufferBytes), 1 << 10, readBufferMax},
 		{"RestBytesMax", int64(c.RestBytesMax), 1, math.MaxInt32},
+		{"DiscardBytesMax", int64(c.DiscardBytesMax), 1, math.MaxInt32},
 		{"SendBufferBytes", int64(c.SendBufferBytes), 0, math.MaxInt32},
 		{"DrainItems", int64(c.DrainItems), 1, math.MaxInt32},
 		{"FlushSlice", int64(c.FlushSlice), 1, math.MaxInt32},
@@ -213,6 +223,17 @@ func (c *Config) validateConns(filesMax int) error {
 	}
 	fill(&c.MaxConns, room)
 	return nil
+}
+
+// turnBytesMax bounds what one connection may write before it is the next one's turn.
+const turnBytesMax = 1 << 20
+
+// limits are those of connections.
+func (c *Config) limits() stream.Limits {
+	return stream.Limits{
+		QueueBytesMax: c.QueueBytesMax, RestBytesMax: c.RestBytesMax, DiscardBytesMax: c.DiscardBytesMax,
+		WriteTimeout: c.WriteTimeout, FlushTimeout: c.FlushTimeout, TurnBytesMax: turnBytesMax,
+	}
 }
 
 // tableConns is how many connections have room in one table of descriptors.

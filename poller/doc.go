@@ -18,8 +18,14 @@
 // never writes. A connection that received something is flushed when its Receive has returned, so that replies to a
 // pipeline leave in one write. All others are flushed when the mailbox is drained, in slices (Config.FlushSlice,
 // Config.FlushTime) with socket I/O between them; what is queued meanwhile joins the next write.
-// gnet gets data only while its own buffer for the connection is empty, at most 64 KiB at a time, so its private copy
-// is bounded; a connection whose peer does not read waits on a list that is looked at every 10 ms.
+//
+// gnet accepts, reads and closes; the engine writes to the descriptors itself, because gnet copies what the kernel does not
+// take and tells nobody when that has left. When the kernel's buffer is full, the queue keeps the rest by reference, and a
+// set of descriptors of the engine's own tells the loop when the kernel takes more. What connections do with their bytes,
+// and how they end, is in package stream.
+//
+// gnet closes a connection at its peer's FIN. A peer that shuts its sending side down and waits for answers does not get
+// them; those that were queued already are counted (Stats.Abandoned).
 //
 // # Mailbox
 //

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+
+	"github.com/seed58c87869/siren/poller/stream"
 )
 
 const (
@@ -25,14 +27,16 @@ const (
 // Engine listens and runs the loops. It is safe for concurrent use.
 type Engine struct {
 	config Config
+	limits stream.Limits
 	addrs  []address
 	// listeners are open from Start on. The goroutine of Start has them, then that of gnet.
 	listeners []*listener
 
-	loops  []*Loop
-	kicker *kicker
-	gate   gate
-	logger *gnetLogger
+	loops     []*Loop
+	kicker    *kicker
+	writables writables
+	gate      gate
+	logger    *gnetLogger
 
 	admitted   atomic.Int64 // connections counted against MaxConns
 	rejecting  atomic.Int64 // rejected ones that still have a descriptor
@@ -85,7 +89,7 @@ func New(cfg Config) (*Engine, error) {
 		cfg.ReusePort = cfg.ReusePort && a.network != "unix"
 	}
 	e := &Engine{
-		config: cfg, addrs: addrs, kicker: newKicker(cfg.Loops), logger: &gnetLogger{log: cfg.Logger},
+		config: cfg, limits: cfg.limits(), addrs: addrs, kicker: newKicker(cfg.Loops), logger: &gnetLogger{log: cfg.Logger},
 		booted: make(chan struct{}), looping: make(chan struct{}), done: make(chan struct{}),
 		halt: make(chan struct{}),
 	}
@@ -135,9 +139,13 @@ func (e *Engine) Start() error {
 	}
 	err := e.claimFiles()
 	if err == nil {
+		err = e.writables.start(e.loops)
+	}
+	if err == nil {
 		err = e.openListeners()
 	}
 	if err != nil {
+		e.writables.stop()
 		e.releaseFiles()
 		e.mu.Lock()
 		e.err = err
@@ -225,6 +233,7 @@ func (e *Engine) finish(err error) {
 	e.gate.close()
 	e.runLast()
 	e.awaitThreads()
+	e.writables.stop()
 	e.releaseFiles()
 
 	e.mu.Lock()

@@ -1,18 +1,24 @@
 package poller
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/seed58c87869/siren/poller/stream"
+)
 
 // Errors that Receiver.Closed may get besides those of the system (io.EOF wrapped by gnet, ECONNRESET and so on).
 // A connection that was closed by Close or has left by CloseAfterFlush gets nil.
 var (
-	// ErrWriteTimeout: the peer took nothing for Config.WriteTimeout while data waited.
-	ErrWriteTimeout = errors.New("poller: write timeout")
-	// ErrFlushTimeout: CloseAfterFlush could not get rid of the queue within Config.FlushTimeout.
-	ErrFlushTimeout = errors.New("poller: flush timeout")
-	// ErrRestTooLong: the receiver left more than Config.RestBytesMax bytes unconsumed.
-	ErrRestTooLong = errors.New("poller: unconsumed input too long")
-	// ErrPanic: an entry for this connection panicked.
-	ErrPanic = errors.New("poller: panic in handler")
+	// ErrWriteTimeout means that the peer took nothing for Config.WriteTimeout while data waited.
+	ErrWriteTimeout = stream.ErrWriteTimeout
+	// ErrFlushTimeout means that the peer took nothing for Config.FlushTimeout after CloseAfterFlush, with data waiting.
+	ErrFlushTimeout = stream.ErrFlushTimeout
+	// ErrRestTooLong means that the receiver left more than Config.RestBytesMax bytes unconsumed.
+	ErrRestTooLong = stream.ErrRestTooLong
+	// ErrDiscarded means that the peer sent more than Config.DiscardBytesMax bytes while the connection ended.
+	ErrDiscarded = stream.ErrDiscarded
+	// ErrPanic means that an entry for this connection panicked.
+	ErrPanic = stream.ErrPanic
 	// ErrStopped: the engine stopped with the connection open. Start after Stop returns it too, and Adopt when the
 	// loops do not run.
 	ErrStopped = errors.New("poller: engine stopped")

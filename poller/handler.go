@@ -58,7 +58,7 @@ func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	l.chain.sawRead = true
 	e.gate.see(gc.Fd(), e.connections()+1)
 
-	c := &Conn{loop: l, gc: gc}
+	c := newConn(l, gc, addrPortFrom(gc.RemoteAddr()))
 	if adopted != nil {
 		adopted.opened = true
 	}
@@ -69,8 +69,7 @@ func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		l.reject(c)
 		return nil, gnet.None
 	}
-	c.flags |= flagAdmitted
-	c.setRemote(addrPortFrom(gc.RemoteAddr()))
+	c.Mark = markAdmitted
 	gc.SetContext(c)
 	l.counters.conns.Add(1)
 	l.accept(c, adopted)
@@ -96,27 +95,15 @@ func (h *handler) OnTraffic(gc gnet.Conn) gnet.Action {
 	if !ok || err != nil || len(data) == 0 {
 		return gnet.None
 	}
-	l := c.loop
+	l := c.Loop()
 	l.enter()
 	defer l.leave()
 	l.chain.sawRead = true
 	l.counters.reads.Add(1)
 	l.counters.bytesIn.Add(int64(len(data)))
-	if c.flags&flagsDeaf != 0 {
-		return gnet.None
-	}
-	l.read(c, data)
+	c.Read(data)
 	l.catchUp()
 	return gnet.None
-}
-
-// read gives bytes from the network to the connection's receiver and writes what that answers.
-func (l *Loop) read(c *Conn, data []byte) {
-	l.current = c
-	c.deliver(data)
-	l.settle()
-	l.current = nil
-	l.flushConn(c)
 }
 
 // catchUpTurns bounds the turns that a loop takes between two sockets when its mailbox is long.
@@ -130,24 +117,25 @@ func (l *Loop) catchUp() {
 	}
 }
 
-// OnClose runs when gnet has given up a connection, also from inside of our writes.
+// OnClose runs when gnet has given up a connection: because its peer has, because the engine stops, or inside of
+// socket.Close.
 func (h *handler) OnClose(gc gnet.Conn, err error) gnet.Action {
 	e := h.engine()
 	c, ok := gc.Context().(*Conn)
 	if !ok {
 		return gnet.None
 	}
-	l := c.loop
+	if c.Closed() {
+		return gnet.None
+	}
+	l := c.Loop()
 	l.enter()
 	defer l.leave()
 	l.chain.sawRead = true
-	switch {
-	case l.closing == c:
-		err = l.reason
-	case err == nil && e.stopping.Load():
+	if err == nil && e.stopping.Load() {
 		err = ErrStopped
 	}
-	l.forget(c, err)
+	c.Ended(err)
 	return gnet.None
 }
 
@@ -158,36 +146,20 @@ func (l *Loop) accept(c *Conn, adopted *adoption) {
 	if adopted != nil && adopted.accept != nil {
 		take = adopted.accept
 	}
-	l.current = c
-	ok := l.acceptGuarded(c, take)
-	l.settle()
-	l.current = nil
+	err, wanted := c.Start(func() Receiver { return take(c) })
 	switch {
-	case c.flags&flagClosed != 0:
-	case !ok:
-		l.closeConn(c, ErrPanic)
-	case c.recv == nil && c.flags&flagLeaving == 0:
-		l.closeConn(c, nil)
+	case c.Closed():
+	case err != nil:
+		c.Cut(err)
+	case !wanted:
+		c.Cut(nil)
 	default:
 		l.counters.accepted.Add(1)
-		l.flushConn(c)
-		if adopted != nil && len(adopted.rest) > 0 && c.flags&flagsDeaf == 0 {
-			l.read(c, adopted.rest)
+		c.Flush()
+		if adopted != nil && len(adopted.rest) > 0 {
+			c.Read(adopted.rest)
 		}
 	}
-}
-
-func (l *Loop) acceptGuarded(c *Conn, take func(c *Conn) Receiver) (ok bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			l.panicked("accept", v)
-			ok = false
-		}
-	}()
-	if r := take(c); r != nil && c.recv == nil {
-		c.recv = r
-	}
-	return true
 }
 
 // reject answers a connection over the cap. It lingers for a moment, so that the answer is not lost to the reset that the
@@ -196,22 +168,14 @@ func (l *Loop) reject(c *Conn) {
 	e := l.engine
 	gc := c.gc
 	l.counters.rejected.Add(1)
-	c.flags |= flagRejected
+	c.Mark = markRejected
 	gc.SetContext(c)
-	lingers := e.rejecting.Add(1) <= e.rejectsMax
-	if len(e.config.Reject) > 0 {
-		l.counters.writes.Add(1)
-		if n, err := gc.Write(e.config.Reject); err == nil {
-			l.counters.bytesOut.Add(int64(n))
-		}
-		if c.flags&flagClosed != 0 {
-			return
-		}
-		if lingers {
-			l.linger(c)
-			return
-		}
-		_, _ = unix.Read(gc.Fd(), l.scratch[:cap(l.scratch)]) // less is unread, less likely is the reset
+	lingers := e.rejecting.Add(1) <= e.rejectsMax && len(e.config.Reject) > 0
+	c.Last(e.config.Reject)
+	c.Flush()
+	if c.Closed() || lingers {
+		return
 	}
-	l.closeConn(c, nil)
+	_, _ = unix.Read(gc.Fd(), l.scratch[:cap(l.scratch)]) // less is unread, less likely is the reset
+	c.Cut(nil)
 }

@@ -7,13 +7,16 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 
+	"github.com/seed58c87869/siren/poller/stream"
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
 // Loop is one event loop and all that it owns: connections, timers, buffers, a mailbox. It is loop-owned, except
 // for what says "safe for concurrent use".
 type Loop struct {
+	stream.Loop
 	engine *Engine
 	index  int
 	runner loopRunner
@@ -31,53 +34,42 @@ type Loop struct {
 	mailbox  mailbox
 	counters counters
 
-	// All below is loop-owned.
-	now     int64
-	depth   int // entries on the stack: gnet calls OnClose from inside Write
-	wheel   *wheel.Wheel
+	// All below is loop-owned, and so is what Loop has of connections.
+	depth   int         // entries on the stack: gnet calls OnClose from inside its Close
 	alarm   *time.Timer // posts a turn at alarmAt; nil until first armed
 	alarmAt int64       // 0: not armed
 
-	current *Conn   // its Receive is running; it is flushed at once and needs no place in dirty
-	dirty   dirties // connections with something to flush
-	after   []*Conn // to be closed or resumed when the current entry has returned
-	inAfter bool
-	watched []*Conn // blocked, leaving or lingering
-	watch   wheel.Timer
-	remotes []*Remote // whose batches are to be posted at the end of the entry
-
-	chain   chain
-	scratch []byte
-	parts   [][]byte
-	lists   listPool
-	rests   restPool
-	closing *Conn // closeConn is in gnet's Close for it,
-	reason  error // and this is why
+	chain    chain
+	scratch  []byte
+	vector   []unix.Iovec
+	writable writableTask
 
 	_ [64]byte // the next loop's counters live on other cache lines
 }
 
 func newLoop(e *Engine, index int) *Loop {
-	l := &Loop{engine: e, index: index, now: monotonic()}
-	l.runner.loop = l
-	l.wheel = wheel.New(e.config.TimerResolution, l.now)
-	l.watch.Init((*watcher)(l))
+	l := &Loop{engine: e, index: index}
+	now := monotonic()
+	l.Init(l, &e.limits, wheel.New(e.config.TimerResolution, now), now)
+	l.runner.loop, l.writable.loop = l, l
 	l.scratch = make([]byte, 0, copyBytesMax)
-	l.parts = make([][]byte, 0, partsMax)
 	return l
 }
 
-// Index is the loop's number, from 0. Safe for concurrent use.
+// Index returns the loop's number, from 0. Safe for concurrent use.
 func (l *Loop) Index() int { return l.index }
 
 // Engine returns the engine the loop belongs to. Safe for concurrent use.
 func (l *Loop) Engine() *Engine { return l.engine }
 
-// Now returns nanoseconds of a monotonic clock shared by all loops of the process, as of the start of the current entry.
-func (l *Loop) Now() int64 { return l.now }
+// Clock implements stream.Host.
+func (l *Loop) Clock() int64 { return monotonic() }
 
-// Wheel returns the loop's timers. The next deadline is looked at when the current entry ends.
-func (l *Loop) Wheel() *wheel.Wheel { return l.wheel }
+// MustOwn implements stream.Host.
+func (l *Loop) MustOwn(method string) { l.mustOwn(method) }
+
+// Entered implements stream.Host: the end of the entry sees to everything.
+func (l *Loop) Entered() {}
 
 // OnLoop reports whether the calling goroutine is the one that drives this loop. It parses a stack header and costs
 // about a microsecond: for assertions and tests. Safe for concurrent use.
@@ -86,7 +78,7 @@ func (l *Loop) OnLoop() bool { return l.driver.Load() == goroutineID() }
 // enter starts an entry. Entries nest only in that gnet may call OnClose inside of ours.
 func (l *Loop) enter() {
 	if l.depth == 0 {
-		l.now = monotonic()
+		l.SetNow(monotonic())
 	}
 	l.depth++
 }
@@ -94,9 +86,9 @@ func (l *Loop) enter() {
 // leave ends an entry that came from the network: what it caused for other connections and loops is set going.
 func (l *Loop) leave() {
 	if l.depth == 1 {
-		l.settle()
-		l.sendRemotes()
-		if l.dirty.len() > 0 {
+		l.Settle()
+		l.SendRemotes()
+		if l.Dirty() > 0 {
 			l.schedule()
 		}
 		l.arm()
@@ -104,46 +96,14 @@ func (l *Loop) leave() {
 	l.depth--
 }
 
-// settle closes and resumes what the entry that has just returned asked for.
-func (l *Loop) settle() {
-	if l.inAfter || len(l.after) == 0 {
-		return
-	}
-	l.inAfter = true
-	for i := 0; i < len(l.after); i++ { // grows meanwhile
-		c := l.after[i]
-		l.after[i] = nil
-		c.flags &^= flagAfter
-		switch {
-		case c.flags&flagClosed != 0:
-		case c.flags&flagCloseNow != 0:
-			l.closeConn(c, nil)
-		case c.flags&flagLeaving != 0: // before Resume, which it overrules
-			l.flushConn(c)
-		case c.flags&flagResume != 0:
-			c.resumeRest()
-		}
-	}
-	l.after = l.after[:0]
-	l.inAfter = false
-}
-
-// afterwards puts c on the list for settle.
-func (l *Loop) afterwards(c *Conn) {
-	if c.flags&flagAfter == 0 {
-		c.flags |= flagAfter
-		l.after = append(l.after, c)
-	}
-}
-
 // arm sets the alarm to the wheel's next deadline if that is earlier than what it is set to.
 func (l *Loop) arm() {
-	when, ok := l.wheel.Next()
+	when, ok := l.Wheel().Next()
 	if !ok || l.alarmAt != 0 && l.alarmAt <= when {
 		return
 	}
 	l.alarmAt = when
-	delay := time.Duration(max(when-l.now, 0))
+	delay := time.Duration(max(when-l.Now(), 0))
 	if l.alarm == nil {
 		l.alarm = time.AfterFunc(delay, l.ring)
 	} else {
@@ -200,8 +160,9 @@ func (r *loopRunner) Run(context.Context) error {
 	defer func() {
 		// User code has recovers of its own; this one is for ours, because gnet has none.
 		if v := recover(); v != nil {
-			l.panicked("turn", v)
-			l.depth, l.inAfter = 0, false
+			l.Panicked("turn", v)
+			l.depth = 0
+			l.Recover()
 			l.engine.kicker.kick(l)
 		}
 	}()

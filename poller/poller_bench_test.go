@@ -8,7 +8,7 @@ import (
 
 // BenchmarkPostDrain is one task through the mailbox, without gnet.
 func BenchmarkPostDrain(b *testing.B) {
-	l, _ := stubLoop(b, 0, Config{})
+	l, _, _ := stubLoop(b, 0, Config{})
 	task := &broadcast{}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
@@ -52,7 +52,7 @@ func BenchmarkPostThroughGnet(b *testing.B) {
 // BenchmarkFanOut1000 appends one frame to 1,000 connections and flushes them, without system calls; one operation
 // is one recipient.
 func BenchmarkFanOut1000(b *testing.B) {
-	l, conns := stubLoop(b, 1000, Config{FlushTime: time.Hour})
+	l, conns, _ := stubLoop(b, 1000, Config{FlushTime: time.Hour})
 	task := &broadcast{members: conns, frames: [][]byte{make([]byte, 128)}}
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -64,7 +64,7 @@ func BenchmarkFanOut1000(b *testing.B) {
 
 // BenchmarkFanOut1000x4 coalesces four frames per recipient.
 func BenchmarkFanOut1000x4(b *testing.B) {
-	l, conns := stubLoop(b, 1000, Config{FlushTime: time.Hour})
+	l, conns, _ := stubLoop(b, 1000, Config{FlushTime: time.Hour})
 	frame := make([]byte, 128)
 	task := &broadcast{members: conns, frames: [][]byte{frame, frame, frame, frame}}
 	b.ReportAllocs()

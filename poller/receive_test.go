@@ -14,9 +14,8 @@ func TestRestWithNeed(t *testing.T) {
 	h := newHub()
 	var capacity int
 	h.receive = func(p *peer, data []byte) (int, int) {
-		if p.conn.rest != nil {
-			capacity = max(capacity, cap(p.conn.rest.b))
-		}
+		rest, _ := p.conn.Rest()
+		capacity = max(capacity, cap(rest))
 		n := 0
 		for len(data)-n >= 4 {
 			size := 4 + int(binary.BigEndian.Uint32(data[n:]))
@@ -50,7 +49,7 @@ func TestRestWithNeed(t *testing.T) {
 		if capacity > 1_000_004 {
 			t.Errorf("the rest had a capacity of %d for a message of 1,000,004", capacity)
 		}
-		if p.conn.rest != nil {
+		if rest, _ := p.conn.Rest(); rest != nil {
 			t.Error("an idle connection holds a rest buffer")
 		}
 	})
@@ -58,7 +57,10 @@ func TestRestWithNeed(t *testing.T) {
 	write(t, c, "\x7f\xff\xff\xffabc")
 	eventually(t, "rest kept", func() bool {
 		ok := false
-		on(t, p.conn.Loop(), func() { ok = p.conn.rest != nil && cap(p.conn.rest.b) <= 512 && len(p.conn.rest.b) == 7 })
+		on(t, p.conn.Loop(), func() {
+			rest, _ := p.conn.Rest()
+			ok = cap(rest) <= 512 && len(rest) == 7
+		})
 		return ok
 	})
 }
@@ -73,9 +75,8 @@ func TestRestTooLong(t *testing.T) {
 	eventually(t, "rest kept", func() bool {
 		n := 0
 		on(t, p.conn.Loop(), func() {
-			if p.conn.rest != nil {
-				n = len(p.conn.rest.b)
-			}
+			rest, _ := p.conn.Rest()
+			n = len(rest)
 		})
 		return n == 1000
 	})

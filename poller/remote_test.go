@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// homeOf returns the loop that owns a handle.
+func homeOf(r *Remote) *Loop { return r.Home().Host().(*Loop) }
+
 // lend opens a connection and borrows it to another loop.
 func lend(t *testing.T, e *Engine, h *hub) (io.Reader, *peer, *Remote) {
 	t.Helper()
@@ -29,31 +32,31 @@ func TestRemoteKeepsOrderAndPostsOncePerTurn(t *testing.T) {
 	h := newHub()
 	e := start(t, Config{Accept: h.accept, Loops: 2, QueueBytesMax: 8 << 20})
 	c, p, r := lend(t, e, h)
-	if r.RemoteAddr() != p.conn.RemoteAddr() || r.Home() == p.conn.Loop() {
+	if r.RemoteAddr() != p.conn.RemoteAddr() || homeOf(r) == p.conn.Loop() {
 		t.Error("address or home")
 	}
 	var want bytes.Buffer
 	before := p.conn.Loop().Stats().Posts
 	const turns, frames = 50, 40
 	for turn := range turns {
-		on(t, r.Home(), func() {
+		on(t, homeOf(r), func() {
 			for i := range frames {
 				frame := fmt.Appendf(nil, "%d.%d ", turn, i)
 				want.Write(frame)
-				if !r.Queue(frame) || r.Idle() {
+				if !r.Queue(frame) {
 					t.Error("Queue refused")
 				}
 			}
 			r.Queue(nil)
 		})
 	}
-	on(t, r.Home(), r.CloseAfterFlush)
+	on(t, homeOf(r), r.CloseAfterFlush)
 	got, err := io.ReadAll(c)
 	if err != nil || !bytes.Equal(got, want.Bytes()) {
 		t.Fatalf("%d bytes of %d, %v", len(got), want.Len(), err)
 	}
-	on(t, r.Home(), func() {
-		if r.Queue([]byte("x")) || r.Idle() {
+	on(t, homeOf(r), func() {
+		if r.Queue([]byte("x")) {
 			t.Error("Queue after CloseAfterFlush")
 		}
 	})
@@ -73,7 +76,7 @@ func TestRemoteIsBoundedAndLearnsOfTheEnd(t *testing.T) {
 	frame := make([]byte, 32<<10)
 	eventually(t, "Queue refuses", func() bool {
 		full := false
-		on(t, r.Home(), func() {
+		on(t, homeOf(r), func() {
 			for range 8 {
 				full = !r.Queue(frame) || full
 			}
@@ -83,24 +86,24 @@ func TestRemoteIsBoundedAndLearnsOfTheEnd(t *testing.T) {
 		})
 		return full
 	})
-	on(t, r.Home(), func() { r.Close(); r.Close() })
+	on(t, homeOf(r), func() { r.Close(); r.Close() })
 	if err := recv(t, p.closed, "Closed"); err != nil {
 		t.Errorf("Closed(%v)", err)
 	}
 	// Another one, closed by its peer: the home learns it.
 	c, p, r := lend(t, e, h)
-	on(t, r.Home(), func() { r.Queue([]byte("hello")) })
+	on(t, homeOf(r), func() { r.Queue([]byte("hello")) })
 	_, _ = io.ReadFull(c, make([]byte, 5))
 	eventually(t, "backlog is gone", func() bool {
 		idle := false
-		on(t, r.Home(), func() { idle = r.Idle() })
+		on(t, homeOf(r), func() { idle = r.QueuedBytes() == 0 && r.QueuedFrames() == 0 })
 		return idle
 	})
 	_ = c.(io.Closer).Close()
 	if err := recv(t, p.closed, "Closed"); !errors.Is(err, io.EOF) {
 		t.Errorf("Closed(%v)", err)
 	}
-	on(t, r.Home(), func() {
+	on(t, homeOf(r), func() {
 		if r.Queue([]byte("x")) || !r.Closed() {
 			t.Error("Queue on a handle of a closed connection")
 		}

@@ -20,7 +20,6 @@ func (e *Engine) options() []gnet.Option {
 		gnet.WithReusePort(e.config.ReusePort),
 		gnet.WithTCPNoDelay(e.noDelay()),
 		gnet.WithReadBufferCap(e.config.ReadBufferBytes),
-		gnet.WithWriteBufferCap(writeBytesMax),
 		gnet.WithSocketSendBuffer(e.config.SendBufferBytes),
 		gnet.WithTicker(e.config.PrivateFiles),
 		gnet.WithLockOSThread(false),

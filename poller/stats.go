@@ -12,14 +12,16 @@ type Stats struct {
 	Panics         int64 // recovered in entries
 	Reads          int64 // Receive entries from the socket
 	BytesIn        int64
-	Writes         int64 // calls to gnet that write, one system call each
-	BytesOut       int64 // handed to gnet
+	Writes         int64 // system calls that write
+	BytesOut       int64 // taken by the kernel
 	Frames         int64 // accepted by Queue, of Conn and Remote
 	Refused        int64 // frames that Queue refused because of QueueBytesMax
 	FramesDropped  int64 // queued frames that went with a closed connection
 	Blocked        int64 // connections waiting now for a peer that does not read
 	WriteTimeouts  int64 // connections closed with ErrWriteTimeout
 	FlushTimeouts  int64 // connections closed with ErrFlushTimeout
+	Discarded      int64 // connections closed with ErrDiscarded
+	Abandoned      int64 // connections that the peer ended, or half-closed, while data waited for it
 	Posts          int64 // tasks run
 	PostsRefused   int64 // TryPost over MailboxMax
 	PostsDropped   int64 // posted after the end of the engine
@@ -32,23 +34,22 @@ type Stats struct {
 // counters belong to one loop. Only the loop writes those in the first block, so that the atomics are never contended;
 // anybody reads them.
 type counters struct {
-	conns, accepted, rejected, panics  atomic.Int64
-	reads, bytesIn, writes, bytesOut   atomic.Int64
-	frames, refused, framesDropped     atomic.Int64
-	blocked, writeTimeouts, flushTimes atomic.Int64
-	posts, turns, deferred, timers     atomic.Int64
+	conns, accepted, rejected, panics atomic.Int64
+	reads, bytesIn                    atomic.Int64
+	posts, turns, deferred, timers    atomic.Int64
 
 	postsRefused, postsDropped atomic.Int64 // written by whoever posts
 }
 
 // Stats returns the counters of this loop. Safe for concurrent use.
 func (l *Loop) Stats() Stats {
-	c := &l.counters
+	c, s := &l.counters, &l.Counters
 	return Stats{
 		Conns: c.conns.Load(), Accepted: c.accepted.Load(), Rejected: c.rejected.Load(), Panics: c.panics.Load(),
-		Reads: c.reads.Load(), BytesIn: c.bytesIn.Load(), Writes: c.writes.Load(), BytesOut: c.bytesOut.Load(),
-		Frames: c.frames.Load(), Refused: c.refused.Load(), FramesDropped: c.framesDropped.Load(),
-		Blocked: c.blocked.Load(), WriteTimeouts: c.writeTimeouts.Load(), FlushTimeouts: c.flushTimes.Load(),
+		Reads: c.reads.Load(), BytesIn: c.bytesIn.Load(), Writes: s.Writes.Load(), BytesOut: s.BytesOut.Load(),
+		Frames: s.Frames.Load(), Refused: s.Refused.Load(), FramesDropped: s.FramesDropped.Load(),
+		Blocked: s.Blocked.Load(), WriteTimeouts: s.WriteTimeouts.Load(), FlushTimeouts: s.FlushTimeouts.Load(),
+		Discarded: s.Discarded.Load(), Abandoned: s.Abandoned.Load(),
 		Posts: c.posts.Load(), PostsRefused: c.postsRefused.Load(), PostsDropped: c.postsDropped.Load(),
 		Turns: c.turns.Load(), TurnsDeferred: c.deferred.Load(), TimersFired: c.timers.Load(),
 		MailboxWaiting: int64(l.mailbox.waiting()),
@@ -80,6 +81,8 @@ func (s *Stats) add(o Stats) {
 	s.Blocked += o.Blocked
 	s.WriteTimeouts += o.WriteTimeouts
 	s.FlushTimeouts += o.FlushTimeouts
+	s.Discarded += o.Discarded
+	s.Abandoned += o.Abandoned
 	s.Posts += o.Posts
 	s.PostsRefused += o.PostsRefused
 	s.PostsDropped += o.PostsDropped

@@ -1,47 +1,38 @@
 package poller
 
 import (
+	"net/netip"
 	"testing"
-
-	"github.com/panjf2000/gnet/v2"
 )
 
-// stubConn is a gnet.Conn whose kernel takes everything, or, when stuck, nothing.
-type stubConn struct {
-	gnet.Conn
+// stubSocket is a socket whose kernel takes everything, or, when stuck, nothing more.
+type stubSocket struct {
 	written int
 	writes  int
-	held    int
 	stuck   bool
+	ticket  uint64
 }
 
-func (s *stubConn) Write(p []byte) (int, error) {
+func (s *stubSocket) Write(_ [][]byte, total int) (int, error) {
 	s.writes++
 	if s.stuck {
-		s.held += len(p)
-	} else {
-		s.written += len(p)
+		return 0, nil
 	}
-	return len(p), nil
+	s.written += total
+	return total, nil
 }
 
-func (s *stubConn) Writev(parts [][]byte) (n int, err error) {
-	for i, p := range parts {
-		m, _ := s.Write(p)
-		n += m
-		parts[i] = nil // gnet changes the caller's slice
-		if i > 0 {
-			s.writes--
-		}
-	}
-	return n, nil
+func (s *stubSocket) AwaitWritable(ticket uint64) error {
+	s.ticket = ticket
+	return nil
 }
 
-func (s *stubConn) OutboundBuffered() int { return s.held }
-func (s *stubConn) Fd() int               { return -1 }
+func (s *stubSocket) Unsent() int       { return -1 }
+func (s *stubSocket) CloseWrite() error { return nil }
+func (s *stubSocket) Close(error)       {}
 
 // stubLoop returns a loop that the calling goroutine drives itself, with conns connections.
-func stubLoop(t testing.TB, conns int, cfg Config) (*Loop, []*Conn) {
+func stubLoop(t testing.TB, conns int, cfg Config) (*Loop, []*Conn, []*stubSocket) {
 	t.Helper()
 	cfg.Addrs = []string{"tcp://127.0.0.1:0"}
 	cfg.Accept = func(*Conn) Receiver { return nil }
@@ -53,18 +44,19 @@ func stubLoop(t testing.TB, conns int, cfg Config) (*Loop, []*Conn) {
 	l := e.loops[0]
 	l.driver.Store(goroutineID())
 	l.kill() // nobody else is to be woken
-	list := make([]*Conn, conns)
+	list, socks := make([]*Conn, conns), make([]*stubSocket, conns)
 	for i := range list {
-		list[i] = &Conn{loop: l, gc: &stubConn{}}
+		list[i], socks[i] = &Conn{}, &stubSocket{}
+		list[i].Init(&l.Loop, socks[i], netip.AddrPort{})
 	}
-	return l, list
+	return l, list, socks
 }
 
 // turns takes turns until nothing is left.
 func turns(l *Loop) {
 	for {
 		l.turn(false)
-		if l.dirty.len() == 0 && l.mailbox.waiting() == 0 {
+		if l.Dirty() == 0 && l.mailbox.waiting() == 0 {
 			return
 		}
 	}

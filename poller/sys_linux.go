@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,6 +27,23 @@ func listenQueueMax() int {
 		return min(n, backlogMax)
 	}
 	return listenQueueUsual
+}
+
+// writev writes the parts, none of them empty, with one system call. The vector is the loop's, so nothing is allocated.
+func (l *Loop) writev(fd int, parts [][]byte) (int, error) {
+	vector := l.vector[:0]
+	for _, p := range parts {
+		v := unix.Iovec{Base: unsafe.SliceData(p)}
+		v.SetLen(len(p))
+		vector = append(vector, v)
+	}
+	n, _, errno := unix.Syscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&vector[0])), uintptr(len(vector)))
+	clear(vector) // it would keep frames alive
+	l.vector = vector
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
 }
 
 // unsentBytes returns how much the kernel still holds that the peer has not acknowledged; -1 when it does not say.

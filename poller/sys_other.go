@@ -24,7 +24,10 @@ func unixPlaceholder() string { return "tcp4://127.0.0.1:0" }
 func listenQueueMax() int { return listenQueueUsual }
 
 // Without Linux there is no way to close the gate for packets or to look into the kernel's send queue; the engine
-// then relies on FDReserve and on gnet's own buffer alone.
+// then relies on FDReserve, and takes a peer that reads slower than its buffers for dead after WriteTimeout.
+
+// writev writes the first part: other systems than Linux are for development, and one part is mostly all.
+func (l *Loop) writev(fd int, parts [][]byte) (int, error) { return unix.Write(fd, parts[0]) }
 
 func unsentBytes(int) int { return -1 }
 

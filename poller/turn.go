@@ -40,17 +40,17 @@ func (l *Loop) turn(inPass bool) {
 	if !inPass {
 		l.chain = chain{}
 	}
-	l.now = start
+	l.SetNow(start)
 	l.depth++
 	l.counters.turns.Add(1)
 
 	items := l.drain(start + int64(cfg.DrainTime))
 	l.expire()
-	l.settle()
-	l.sendRemotes()
+	l.Settle()
+	l.SendRemotes()
 	l.flushDirty()
-	l.settle()
-	l.sendRemotes()
+	l.Settle()
+	l.SendRemotes()
 	l.arm()
 	l.depth--
 
@@ -59,7 +59,7 @@ func (l *Loop) turn(inPass bool) {
 	l.chain.time += end - start
 	l.chain.ended = end
 	l.chain.sawRead = false
-	if l.mailbox.settle(l.dirty.len() > 0) {
+	if l.mailbox.settle(l.Dirty() > 0) {
 		l.engine.kicker.kick(l)
 	}
 }
@@ -81,9 +81,9 @@ func (l *Loop) drainSome(itemsMax int, deadline int64) (ran int, more bool) {
 	var task Task
 	defer func() {
 		if v := recover(); v != nil {
-			l.panicked("task", v)
+			l.Panicked("task", v)
 			l.tellPanic(task, v)
-			l.settle()
+			l.Settle()
 			more = true
 		}
 	}()
@@ -93,8 +93,8 @@ func (l *Loop) drainSome(itemsMax int, deadline int64) (ran int, more bool) {
 		}
 		ran++
 		task.Run(l.index)
-		if len(l.after) > 0 {
-			l.settle()
+		if l.Unsettled() {
+			l.Settle()
 		}
 		if ran%clockEvery == 0 && l.clock() >= deadline {
 			return ran, false
@@ -105,15 +105,24 @@ func (l *Loop) drainSome(itemsMax int, deadline int64) (ran int, more bool) {
 
 // clock renews Now in the middle of a turn.
 func (l *Loop) clock() int64 {
-	l.now = monotonic()
-	return l.now
+	now := monotonic()
+	l.SetNow(now)
+	return now
+}
+
+// flushDirty flushes connections until none is dirty or the slice is used up.
+func (l *Loop) flushDirty() {
+	if l.Dirty() > 0 {
+		cfg := &l.engine.config
+		l.FlushSome(cfg.FlushSlice, l.clock()+int64(cfg.FlushTime))
+	}
 }
 
 // expire fires the timers that are due.
 func (l *Loop) expire() {
 	l.mailbox.rung.Store(false) // what rings from here on may be too late for this look
 	l.clock()
-	if l.alarmAt != 0 && l.alarmAt <= l.now {
+	if l.alarmAt != 0 && l.alarmAt <= l.Now() {
 		l.alarmAt = 0 // it has fired, or fires for nothing
 	}
 	for l.expireSome() {
@@ -124,19 +133,19 @@ func (l *Loop) expire() {
 func (l *Loop) expireSome() (more bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			l.panicked("timer", v)
-			l.tellPanic(l.wheel.Expiring(), v)
+			l.Panicked("timer", v)
+			l.tellPanic(l.Wheel().Expiring(), v)
 			more = true
 		}
 	}()
-	if n := l.wheel.Advance(l.now); n > 0 {
+	if n := l.Wheel().Advance(l.Now()); n > 0 {
 		l.counters.timers.Add(int64(n))
 	}
 	return false
 }
 
-// panicked counts and logs a recovered panic.
-func (l *Loop) panicked(entry string, v any) {
+// Panicked counts and logs a recovered panic. It implements stream.Host.
+func (l *Loop) Panicked(entry string, v any) {
 	l.counters.panics.Add(1)
 	l.engine.config.Logger.LogAttrs(context.Background(), slog.LevelError, "poller: panic recovered",
 		slog.String("entry", entry), slog.Int("loop", l.index), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
@@ -150,7 +159,7 @@ func (l *Loop) tellPanic(owner any, v any) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			l.panicked("panic handler", v)
+			l.Panicked("panic handler", v)
 		}
 	}()
 	h.Panicked(l, v)

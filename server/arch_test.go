@@ -13,7 +13,7 @@ func TestImports(t *testing.T) {
 	gnet := "github.com/panjf2000/gnet/v2"
 	// What a package may import, its own imports bring along.
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel"}
-	server := append([]string{"/room/cluster", "/session", "/room", "/poller", "/codec/sio", "/codec/msgpack"}, session...)
+	server := append([]string{"/room/cluster", "/session", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -28,10 +28,11 @@ func TestImports(t *testing.T) {
 		{"/codec/msgpack", []string{"/codec/quote"}, []string{gnet}},
 		{"/codec/deflate", nil, []string{gnet}},
 		{"/poller/wheel", nil, []string{gnet}},
-		{"/poller/pollertest", []string{"/poller/wheel"}, []string{gnet}},
+		{"/poller/stream", []string{"/poller/wheel"}, []string{gnet}},
+		{"/poller/pollertest", []string{"/poller/wheel", "/poller/stream"}, []string{gnet}},
+		{"/poller", []string{"/poller/wheel", "/poller/stream"}, nil},
 		{"/poller/pollertest/netns", nil, []string{gnet}},
 		{"/session/sessiontest", nil, []string{gnet}},
-		{"/poller", []string{"/poller/wheel"}, nil},
 		{"/room", nil, []string{gnet}},
 		{"/session", session, []string{gnet}},
 		{"/room/cluster", []string{"/codec/sio", "/codec/quote"}, []string{gnet}},

@@ -79,6 +79,24 @@ func (b *bridge) QueuedBytes() int {
 	return b.bytes
 }
 
+// QueuedFrames implements session.Conn.
+func (b *bridge) QueuedFrames() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.frames)
+}
+
+// Last implements session.Conn.
+func (b *bridge) Last(frame []byte) {
+	b.mu.Lock()
+	if b.ending == bridgeOpen && len(frame) > 0 {
+		b.frames = append(b.frames, frame)
+		b.bytes += len(frame) + bridgeFrameBytes
+	}
+	b.mu.Unlock()
+	b.CloseAfterFlush()
+}
+
 // CloseAfterFlush implements session.Conn.
 func (b *bridge) CloseAfterFlush() { b.end(bridgeFlush) }
 

@@ -92,7 +92,8 @@ type sink struct{ recv session.Receiver }
 
 func (c *sink) Queue([]byte) bool              { return true }
 func (c *sink) QueuedBytes() int               { return 0 }
-func (c *sink) Idle() bool                     { return true }
+func (c *sink) QueuedFrames() int              { return 0 }
+func (c *sink) Last([]byte)                    {}
 func (c *sink) CloseAfterFlush()               {}
 func (c *sink) Close()                         {}
 func (c *sink) Resume()                        {}

@@ -12,6 +12,7 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/poller"
+	"github.com/seed58c87869/siren/poller/stream"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -231,8 +232,11 @@ func restBytes(c *Config) int {
 	return 2*max(c.MaxPayload, c.MaxRequestBody) + 4*max(c.MaxHeaderBytes, 16<<10) + 128<<10
 }
 
-// queueBytes is the most that waits for one connection: an answer or a session's queue, and their framing.
-func queueBytes(c *Config) int { return max(c.MaxResponse, c.MaxPayload, c.Queue.MaxBytes) + 64<<10 }
+// queueBytes is the most that waits for one connection: an answer or a session's queue, and their framing. The session's
+// own limits are reached before.
+func queueBytes(c *Config) int {
+	return max(c.MaxResponse, c.MaxPayload, c.Queue.MaxBytes) + session.DefaultQueueFrames*stream.FrameOverhead + 64<<10
+}
 
 // tooMany is what a connection above MaxConns gets.
 var tooMany = httpwire.AppendResponse(nil, &httpwire.Response{

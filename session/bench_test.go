@@ -14,6 +14,8 @@ type nullConn struct{ recv Receiver }
 
 func (*nullConn) Queue([]byte) bool          { return true }
 func (*nullConn) QueuedBytes() int           { return 0 }
+func (*nullConn) QueuedFrames() int          { return 0 }
+func (*nullConn) Last([]byte)                {}
 func (*nullConn) CloseAfterFlush()           {}
 func (*nullConn) Close()                     {}
 func (*nullConn) RemoteAddr() netip.AddrPort { return netip.AddrPort{} }

@@ -103,7 +103,8 @@ type Config struct {
 	// handled yet, in bytes. Who passes it is disconnected: a loop cannot stop reading from one connection.
 	// Default 8 MiB.
 	InboundBytes int
-	// QueueFrames bounds the packets that wait for one polling session: an empty packet costs memory too. Default 32,768.
+	// QueueFrames bounds the packets that wait for one session, on either transport: an empty packet costs memory too.
+	// Default 32,768.
 	QueueFrames int
 	// OnFull says what happens when QueueBytes would be passed. Default Disconnect.
 	OnFull Overflow
@@ -216,6 +217,7 @@ const (
 	DefaultPingInterval = 25 * time.Second
 	DefaultPingTimeout  = 20 * time.Second
 	DefaultMaxPayload   = 1_000_000
+	DefaultQueueFrames  = 32 << 10
 )
 
 // settle fills in the defaults and checks the result; errors name the field.
@@ -256,7 +258,7 @@ func (c Config) settle() (Config, error) {
 		{&c.MaxSessions, 1 << 21, "MaxSessions"}, {&c.MaxHandshakes, 8 << 10, "MaxHandshakes"}, {&c.MaxPayload, DefaultMaxPayload, "MaxPayload"}, {&c.MaxPackets, 16 << 10, "MaxPackets"},
 		{&c.MaxFragments, 1 << 10, "MaxFragments"}, {&c.MaxHeaderBytes, 16 << 10, "MaxHeaderBytes"},
 		{&c.MaxRequestBody, c.MaxPayload, "MaxRequestBody"}, {&c.MaxPipeline, 64 << 10, "MaxPipeline"},
-		{&c.QueueBytes, 4 << 20, "QueueBytes"}, {&c.QueueFrames, 32 << 10, "QueueFrames"},
+		{&c.QueueBytes, 4 << 20, "QueueBytes"}, {&c.QueueFrames, DefaultQueueFrames, "QueueFrames"},
 		{&c.VolatileBytes, 16 << 10, "VolatileBytes"}, {&c.InboundBytes, 8 << 20, "InboundBytes"},
 	} {
 		if *d.field == 0 {

@@ -132,18 +132,22 @@ func (d dialect) carriedBy(u *upgrade) dialect {
 // done with, and their bytes in the queue's measure.
 func (s *Session) nextPayload() (packets, bytes int) {
 	sh, p := s.shard, s.poll
-	if !s.dialect.is(revision3) {
+	// A packet of which only a part fits is replaced by its rest: what is done with shows in the difference.
+	sh.before = append(sh.before[:0], p.queue...)
+	if s.dialect.is(revision3) {
+		sh.scratch, packets = eio.AppendPayload3(sh.scratch[:0], p.queue, s.tuning().MaxPayload, !s.dialect.is(base64Only))
+	} else {
 		sh.scratch, packets = eio.AppendPayload(sh.scratch[:0], p.queue, s.tuning().MaxPayload)
-		return packets, len(sh.scratch) + 1
 	}
-	// What part of a packet is done with tells the difference between before and after.
-	before := append([]*eio.Frame(nil), p.queue...)
-	sh.scratch, packets = eio.AppendPayload3(sh.scratch[:0], p.queue, s.tuning().MaxPayload, !s.dialect.is(base64Only))
-	for _, f := range before[:packets] {
-		bytes += pollingBytes(f)
+	for _, f := range sh.before[:packets] {
+		bytes += f.Size()
 	}
-	if packets < len(before) {
-		bytes += pollingBytes(before[packets]) - pollingBytes(p.queue[packets])
+	if packets < len(sh.before) {
+		bytes += sh.before[packets].Size() - p.queue[packets].Size()
+	}
+	clear(sh.before)
+	if cap(sh.before) > beforeKeep {
+		sh.before = nil
 	}
 	return packets, bytes
 }

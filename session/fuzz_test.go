@@ -12,6 +12,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/poller/pollertest"
 )
 
 // script is a fuzzer's input, read as orders.
@@ -115,7 +116,7 @@ func (s *storm) step() {
 		case 1:
 			p.conn.Stall(s.script.next(2) == 0)
 		default:
-			p.conn.SetFull(s.script.next(2) == 0)
+			p.conn.Loop().SetQueueBytesMax([]int{-1, pollertest.DefaultQueueBytesMax}[s.script.next(2)])
 		}
 	case 9:
 		s.serve()

@@ -49,8 +49,7 @@ func (w *wsConn) postBatch() {
 	if pending > b.size() && pending > int64(f.shard.engine.cfg.InboundBytes) {
 		f.shard.stats.flooded.Add(1)
 		w.deaf = true
-		w.conn.Queue(wsframe.AppendClose(nil, ws.StatusPolicyViolation, ""))
-		w.conn.CloseAfterFlush()
+		w.conn.Last(wsframe.AppendClose(nil, ws.StatusPolicyViolation, ""))
 		w.lostLater(ReasonTransportError)
 		return
 	}

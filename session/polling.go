@@ -8,8 +8,8 @@ import (
 
 // pollState is the polling transport of one session. Loop-owned (home loop).
 type pollState struct {
-	// queue are the packets no GET has fetched yet, each with the attachments linked to it; bytes is their length
-	// on the wire, with a separator each.
+	// queue are the packets no GET has fetched yet, each with the attachments linked to it; bytes is their size in the
+	// measure of Config.QueueBytes, which is that of WebSockets (eio.Frame.Size): an upgrade takes the queue over.
 	queue []*eio.Frame
 	bytes int
 	// get is the GET that waits, post the POST whose body is being read or handled.
@@ -23,7 +23,7 @@ type pollState struct {
 
 func (p *pollState) push(f *eio.Frame) {
 	p.queue = append(p.queue, f)
-	p.bytes += pollingBytes(f)
+	p.bytes += f.Size()
 }
 
 // push queues a packet on polling.
@@ -32,14 +32,6 @@ func (s *Session) push(f *eio.Frame) {
 		s.debugSent(f)
 	}
 	s.poll.push(f)
-}
-
-// pollingBytes is what a packet and its attachments take of a payload, with a separator each.
-func pollingBytes(f *eio.Frame) (n int) {
-	for ; f != nil; f = f.Next() {
-		n += f.PollingLen() + 1
-	}
-	return n
 }
 
 // servePoll answers the waiting GET with what is queued, as one payload of at most maxPayload bytes.

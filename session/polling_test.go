@@ -156,7 +156,7 @@ func TestCutUnderAnswer(t *testing.T) {
 	r = newRig(t, 1, Config{})
 	sid = r.poll(0)
 	p = r.get(0, sid)
-	p.conn.SetFull(true)
+	r.setQueueBytesMax(-1)
 	r.loops[0].Do(func() { r.last().s.Send(eio.NewMessage([]byte("lost")), false) })
 	r.run()
 	r.last().wantClosed(ReasonTransportError)

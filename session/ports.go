@@ -21,11 +21,15 @@ type Receiver = interface {
 type Conn interface {
 	// Queue appends an immutable frame to the outbound queue. It never writes at once. It is false when the
 	// connection is closing or when its queue would pass its byte limit; the frame is not queued then. The limit
-	// must be above Config.QueueBytes, which sessions check by themselves, and leave room for an answer.
+	// must be above Config.QueueBytes and the overhead of Config.QueueFrames, which sessions check by themselves, and
+	// leave room for an answer.
 	Queue(frame []byte) bool
-	// QueuedBytes is what waits to be written, in bytes.
+	// Last queues a frame whatever waits, and ends the connection behind it as CloseAfterFlush does.
+	Last(frame []byte)
+	// QueuedBytes and QueuedFrames are what waits to be written.
 	QueuedBytes() int
-	// CloseAfterFlush closes the connection when all that is queued has left, or at a deadline.
+	QueuedFrames() int
+	// CloseAfterFlush closes the connection when all that is queued has left, or when its peer takes nothing for too long.
 	CloseAfterFlush()
 	// Close closes the connection and drops what is queued.
 	Close()

@@ -109,6 +109,13 @@ func (r *rig) run() {
 	}
 }
 
+// setQueueBytesMax sets the high mark of all connections; a negative one makes them refuse everything.
+func (r *rig) setQueueBytesMax(n int) {
+	for _, l := range r.loops {
+		l.SetQueueBytesMax(n)
+	}
+}
+
 // advance moves all clocks, in steps so small that the order between loops is right.
 func (r *rig) advance(d time.Duration) { r.leap(d, max(time.Millisecond, d/4096)) }
 

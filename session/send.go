@@ -34,13 +34,14 @@ func (s *Session) Send(f *eio.Frame, volatile bool) SendStatus {
 
 func (s *Session) sendWebSocket(f *eio.Frame, volatile bool) SendStatus {
 	cfg := s.tuning()
-	waiting := s.ws.out().QueuedBytes()
+	out := s.ws.out()
+	waiting := out.QueuedBytes()
 	if volatile && waiting > cfg.VolatileBytes {
 		s.shard.stats.volatile.Add(1)
 		return DroppedVolatile
 	}
 	size := f.Size()
-	if waiting > 0 && waiting+size > cfg.QueueBytes {
+	if waiting > 0 && (waiting+size > cfg.QueueBytes || out.QueuedFrames() >= s.shard.engine.cfg.QueueFrames) {
 		return s.full()
 	}
 	return s.queueWebSocket(f, size)
@@ -88,7 +89,7 @@ func (s *Session) sendPolling(f *eio.Frame, volatile bool) SendStatus {
 		s.shard.stats.volatile.Add(1)
 		return DroppedVolatile
 	}
-	if len(p.queue) > 0 && (p.bytes+pollingBytes(f) > cfg.QueueBytes || len(p.queue) >= s.shard.engine.cfg.QueueFrames) {
+	if len(p.queue) > 0 && (p.bytes+f.Size() > cfg.QueueBytes || len(p.queue) >= s.shard.engine.cfg.QueueFrames) {
 		return s.full()
 	}
 	s.push(f)

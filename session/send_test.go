@@ -152,7 +152,7 @@ func TestLongPacket(t *testing.T) {
 		if p.message() != "4"+strings.Repeat("x", 5000) {
 			t.Error("lost")
 		}
-		p.conn.SetQueueBytesMax(20_000)
+		r.setQueueBytesMax(20_000)
 		if st := r.last().send(eio.Link(message(5000), message(50_000)), false); st != DroppedFull {
 			t.Error(st)
 		}
@@ -174,13 +174,13 @@ func TestLongPacket(t *testing.T) {
 // is handled.
 func TestSendToClosing(t *testing.T) {
 	wsPeers(t, fast, func(t *testing.T, r *rig, p *peer) {
-		p.conn.SetFull(true)
+		r.setQueueBytesMax(-1)
 		r.advance(302 * ms) // the ping is refused
 		r.last().wantClosed(ReasonTransportClose)
 	})
 	wsPeers(t, Config{}, func(t *testing.T, r *rig, p *peer) {
 		r.echo()
-		p.conn.SetFull(true) // refuses everything, as one that is closing
+		r.setQueueBytesMax(-1) // refuses everything, as one that is closing
 		p.conn.Feed([]byte(textFrame("4a") + textFrame("4b")))
 		for range 2 {
 			if st := r.last().send(message(1), false); st != NotOpen {

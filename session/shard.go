@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/seed58c87869/siren/codec/deflate"
+	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/codec/wsframe"
 )
@@ -19,6 +20,8 @@ type Shard struct {
 	msg wsframe.Message
 	// scratch is where a polling payload is put together before it is copied to its exact size.
 	scratch []byte
+	// before is scratch for the packets of a queue while a payload is made of them.
+	before []*eio.Frame
 	// packed and inflated are scratch for a compressed payload, and for an inflated message.
 	packed, inflated []byte
 	// windows are the contexts of the WebSockets of this loop whose clients keep theirs. nil while there was none.
@@ -39,6 +42,9 @@ type Shard struct {
 
 // scratchKeep bounds the payload scratch that a shard keeps between payloads.
 const scratchKeep = 256 << 10
+
+// beforeKeep bounds the places of Shard.before that are kept.
+const beforeKeep = 1 << 10
 
 func newShard(e *Engine, l Loop) *Shard {
 	sh := &Shard{engine: e, loop: l, index: l.Index(), sessions: make(map[string]*Session)}

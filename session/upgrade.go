@@ -127,8 +127,7 @@ func (h *HTTPConn) finishUpgrade(home *Shard, u *upgrade, v verdict, key []byte)
 	w := h.becomeWebSocket(home, local, key, h.cors, nil)
 	if u == nil {
 		w.deaf = true
-		w.conn.Queue(wsCloseNormal)
-		w.conn.CloseAfterFlush()
+		w.conn.Last(wsCloseNormal)
 		return
 	}
 	h.shard.on(home, func() {

@@ -8,6 +8,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/poller/stream"
 )
 
 // S5, S11, PROTOCOL 6: from polling to WebSocket. Nothing is lost, also what waits for a GET between probe and "5".
@@ -336,4 +337,33 @@ func TestHeartbeatInUpgrade(t *testing.T) {
 		w.wantFrames("t:2")
 		r.last().wantClosed()
 	})
+}
+
+// A queue that is within the limits on polling is within those of the WebSocket that takes it over, whatever the size of
+// its packets.
+func TestUpgradeTakesAFullQueueOver(t *testing.T) {
+	for _, size := range []int{1, 100, 10_000} {
+		both(t, func(t *testing.T, loop int) {
+			r := newRig(t, 2, Config{})
+			r.setQueueBytesMax(r.engine.cfg.QueueBytes + r.engine.cfg.QueueFrames*stream.FrameOverhead + 64<<10)
+			w := r.openWS(loop, r.poll(0)).text("2probe")
+			w.wantFrames("t:3probe")
+			w.conn.Stall(true)
+			f, sent := message(size), 0
+			for bytes := 0; bytes+f.Size() <= r.engine.cfg.QueueBytes && sent < r.engine.cfg.QueueFrames; bytes += f.Size() {
+				if st := r.last().send(f, false); st != Queued {
+					t.Fatalf("packet %d: %v", sent, st)
+				}
+				sent++
+			}
+			w.text("5")
+			w.conn.Stall(false)
+			for i := range sent {
+				if got := w.message(); len(got) != size+1 {
+					t.Fatalf("message %d of %d: %d bytes", i, sent, len(got))
+				}
+			}
+			r.last().wantClosed()
+		})
+	}
 }

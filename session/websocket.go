@@ -177,8 +177,7 @@ func (w *wsConn) end(code ws.StatusCode, reason Reason) {
 	w.postBatch()
 	w.deaf = true
 	w.shard().on(w.home(), func() {
-		w.out().Queue(wsframe.AppendClose(nil, code, ""))
-		w.out().CloseAfterFlush()
+		w.out().Last(wsframe.AppendClose(nil, code, ""))
 		w.lost(reason)
 	})
 }
@@ -218,8 +217,7 @@ func (w *wsConn) deliver(data []byte, binary bool) {
 		return
 	}
 	if len(data) > s.tuning().MaxPayload { // the connection's loop knows the limit of all alone
-		w.out().Queue(wsframe.AppendClose(nil, ws.StatusMessageTooBig, ""))
-		w.out().CloseAfterFlush()
+		w.out().Last(wsframe.AppendClose(nil, ws.StatusMessageTooBig, ""))
 		w.lost(ReasonTransportError)
 		return
 	}
@@ -248,6 +246,5 @@ func (w *wsConn) closeGracefully(frame []byte) {
 		return
 	}
 	w.gone = true
-	w.out().Queue(frame)
-	w.out().CloseAfterFlush()
+	w.out().Last(frame)
 }

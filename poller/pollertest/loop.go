@@ -1,9 +1,11 @@
 package pollertest
 
 import (
+	"math"
 	"sync"
 	"time"
 
+	"github.com/seed58c87869/siren/poller/stream"
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
@@ -29,37 +31,53 @@ func (f plainFunc) Run(int) { f() }
 
 // Loop is a fake event loop. It is loop-owned by the test's goroutine except for the posts.
 type Loop struct {
-	index int
-	now   int64
-	wheel *wheel.Wheel
-	depth int
+	stream.Loop
+	limits stream.Limits
+	index  int
+	now    int64
+	depth  int
 
 	mu     sync.Mutex
 	posted []task // guarded by mu
 	// batch is the emptied list that posted is swapped with; nil while its tasks run.
 	batch []task
-
-	after []*Conn
-	dirty []*Conn
-	// flushed is the emptied list that dirty is swapped with.
-	flushed []*Conn
-	remotes []*Remote
-	writes  int
 }
 
 // NewLoop returns a loop with that number whose clock stands still.
 func NewLoop(index int) *Loop {
-	return &Loop{index: index, now: start, wheel: wheel.New(Resolution, start)}
+	l := &Loop{index: index, now: start, limits: stream.Limits{
+		QueueBytesMax: DefaultQueueBytesMax, RestBytesMax: math.MaxInt, DiscardBytesMax: math.MaxInt,
+		WriteTimeout: never, FlushTimeout: never, TurnBytesMax: math.MaxInt,
+	}}
+	l.Init(l, &l.limits, wheel.New(Resolution, start), start)
+	return l
 }
 
-// Index is the loop's number.
+// SetQueueBytesMax sets the high mark of the loop's connections, and of its handles of others. A negative one makes Queue
+// refuse everything, as that of a connection does whose queue is full, or which is closing.
+func (l *Loop) SetQueueBytesMax(n int) { l.limits.QueueBytesMax = n }
+
+// never is a limit of time that a test does not reach: its peers stall as long as it wants.
+const never = time.Duration(math.MaxInt64)
+
+// Index returns the number that NewLoop was given.
 func (l *Loop) Index() int { return l.index }
 
-// Now returns the fake time in nanoseconds.
-func (l *Loop) Now() int64 { return l.now }
+// Clock implements stream.Host.
+func (l *Loop) Clock() int64 { return l.now }
 
-// Wheel returns the loop's timers; Advance fires them.
-func (l *Loop) Wheel() *wheel.Wheel { return l.wheel }
+// MustOwn implements stream.Host: the caller drives the loop.
+func (l *Loop) MustOwn(string) {}
+
+// Panicked implements stream.Host: a panic is the test's.
+func (l *Loop) Panicked(_ string, v any) { panic(v) }
+
+// Entered implements stream.Host: outside of an entry, what was queued or ended is seen to at once.
+func (l *Loop) Entered() {
+	if l.depth == 0 {
+		l.Do(func() {})
+	}
+}
 
 // OnLoop is always true: there is one goroutine.
 func (l *Loop) OnLoop() bool { return true }
@@ -91,7 +109,7 @@ func (l *Loop) Posted() int {
 }
 
 // Writes returns how many writes the loop would have made: one per connection and flush.
-func (l *Loop) Writes() int { return l.writes }
+func (l *Loop) Writes() int { return int(l.Counters.Writes.Load()) }
 
 // Do runs fn as an entry of the loop and then what it caused on this loop's connections. It runs no posted functions.
 func (l *Loop) Do(fn func()) {
@@ -102,13 +120,6 @@ func (l *Loop) Do(fn func()) {
 		}
 	}()
 	fn()
-}
-
-// entered makes an entry of a call that came from outside of one.
-func (l *Loop) entered() {
-	if l.depth == 0 {
-		l.Do(func() {})
-	}
 }
 
 // RunUntilIdle runs posted tasks, also those that they post, each as an entry of its own, and returns how many it ran.
@@ -165,41 +176,32 @@ func (l *Loop) Advance(d time.Duration) {
 	l.RunUntilIdle()
 	end := l.now + int64(d)
 	for {
-		when, ok := l.wheel.Next()
+		when, ok := l.Wheel().Next()
 		if !ok || when > end {
 			break
 		}
-		l.now = max(l.now, when)
-		l.Do(func() { l.wheel.Advance(l.now) })
+		l.setNow(max(l.now, when))
+		l.Do(func() { l.Wheel().Advance(l.now) })
 		l.RunUntilIdle()
 	}
-	l.now = end
-	l.Do(func() { l.wheel.Advance(l.now) })
+	l.setNow(end)
+	l.Do(func() { l.Wheel().Advance(l.now) })
 	l.RunUntilIdle()
 }
 
-// settle does what the entry has asked for, as poller does between entries: closings, resumes, posts, flushes.
+// setNow moves the clock.
+func (l *Loop) setNow(now int64) {
+	l.now = now
+	l.SetNow(now)
+}
+
+// settle is the end of an entry: it closes, resumes, posts and flushes until nothing is left of it.
 func (l *Loop) settle() {
 	l.depth++ // what runs here is not to settle again
 	defer func() { l.depth-- }()
-	for len(l.after) > 0 || len(l.remotes) > 0 || len(l.dirty) > 0 {
-		for i := 0; i < len(l.after); i++ { // grows meanwhile
-			c := l.after[i]
-			c.flags &^= flagAfter
-			c.settle()
-		}
-		l.after = l.after[:0]
-		for _, r := range l.remotes {
-			r.send()
-		}
-		l.remotes = l.remotes[:0]
-		dirty := l.dirty
-		l.dirty, l.flushed = l.flushed, nil
-		for _, c := range dirty {
-			c.flags &^= flagDirty
-			c.flush()
-		}
-		clear(dirty)
-		l.flushed = dirty[:0]
+	for l.Unsettled() || l.Unsent() || l.Dirty() > 0 {
+		l.Settle()
+		l.SendRemotes()
+		l.FlushSome(math.MaxInt, math.MaxInt64)
 	}
 }

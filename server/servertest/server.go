@@ -159,7 +159,7 @@ func (ts *Server) dial(o *options) *wire {
 	if o.address.IsValid() {
 		c.SetAddrs(o.address, c.LocalAddr())
 	}
-	c.SetQueueBytesMax(max(16<<20, ts.cfg.MaxResponse, ts.cfg.MaxPayload, ts.cfg.Queue.MaxBytes) + 64<<10)
+	l.SetQueueBytesMax(max(16<<20, ts.cfg.MaxResponse, ts.cfg.MaxPayload, ts.cfg.Queue.MaxBytes) + 64<<10)
 	l.Do(func() { c.SetReceiver(ts.accept(c, i)) })
 	return &wire{conn: c}
 }

@@ -1,4 +1,4 @@
-package poller
+package stream
 
 import (
 	"net/netip"
@@ -15,13 +15,22 @@ type Remote struct {
 	next *Remote
 
 	batch  *remoteBatch // what this entry has queued; nil: nothing
-	posted int64        // bytes queued so far
+	posted amount       // queued so far
 	ended  ending       // CloseAfterFlush or Close was called
 	addr   netip.AddrPort
 
-	closed atomic.Bool  // set by the connection's loop
-	gone   atomic.Int64 // of posted: what has been handed to the kernel; set by the connection's loop
-	taken  int64        // of posted: what has reached the connection; owned by its loop
+	closed     atomic.Bool  // set by the connection's loop
+	goneBytes  atomic.Int64 // of posted: what the socket has taken; set by the connection's loop
+	goneFrames atomic.Int64
+	taken      amount // of posted: what has reached the connection; owned by its loop
+}
+
+// amount is a number of frames and their bytes. A plain value.
+type amount struct{ bytes, frames int64 }
+
+func (a *amount) add(bytes, frames int) {
+	a.bytes += int64(bytes)
+	a.frames += int64(frames)
 }
 
 // ending says what comes after the frames of a batch.
@@ -46,14 +55,14 @@ var batchPool = sync.Pool{New: func() any { return new(remoteBatch) }}
 // Borrow returns the handle by which sessions of home use the connection, always the same one. It is called on the
 // connection's loop.
 func (c *Conn) Borrow(home *Loop) *Remote {
-	c.loop.mustOwn("Conn.Borrow")
+	c.own("Conn.Borrow")
 	for r := c.remotes(); r != nil; r = r.next {
 		if r.home == home {
 			return r
 		}
 	}
 	r := &Remote{home: home, conn: c, next: c.remotes(), addr: c.RemoteAddr()}
-	r.closed.Store(c.flags&flagClosed != 0)
+	r.closed.Store(c.state == stateClosed)
 	c.rarely().remotes = r
 	return r
 }
@@ -69,23 +78,44 @@ func (r *Remote) RemoteAddr() netip.AddrPort { return r.addr }
 // closes is counted in Stats.FramesDropped.
 func (r *Remote) Queue(frame []byte) bool {
 	l := r.home
-	l.mustOwn("Remote.Queue")
+	r.own("Remote.Queue")
 	if r.ended != endNone || r.closed.Load() {
 		return false
 	}
-	if r.QueuedBytes()+len(frame) > l.engine.config.QueueBytesMax {
-		l.counters.refused.Add(1)
+	if r.QueuedBytes()+r.QueuedFrames()*FrameOverhead+len(frame) > l.limits.QueueBytesMax {
+		l.Counters.Refused.Add(1)
 		return false
 	}
-	l.counters.frames.Add(1)
+	l.Counters.Frames.Add(1)
+	r.enqueue(frame)
+	return true
+}
+
+func (r *Remote) enqueue(frame []byte) {
 	if len(frame) == 0 {
-		return true
+		return
 	}
 	b := r.open()
 	b.frames = append(b.frames, frame)
-	b.bytes += len(frame) + frameOverhead
-	r.posted += int64(len(frame) + frameOverhead)
-	return true
+	b.bytes += len(frame)
+	r.posted.add(len(frame), 1)
+	r.home.host.Entered()
+}
+
+// Last is Conn.Last.
+func (r *Remote) Last(frame []byte) {
+	r.own("Remote.Last")
+	if r.ended == endNone {
+		r.enqueue(frame)
+		r.CloseAfterFlush()
+	}
+}
+
+// own checks that the caller runs on the home loop, when assertions are compiled in.
+func (r *Remote) own(method string) {
+	if asserting {
+		r.home.host.MustOwn(method)
+	}
 }
 
 // open returns the batch of this entry.
@@ -98,43 +128,34 @@ func (r *Remote) open() *remoteBatch {
 	return r.batch
 }
 
-// QueuedBytes returns how much of what was queued here has not been handed to the kernel, as far as is known.
-// What other handles and the connection's own loop have queued may be counted in.
-func (r *Remote) QueuedBytes() int { return int(r.posted - r.gone.Load()) }
+// QueuedBytes returns how many of the bytes queued here the socket has not taken, as far as is known. What other handles
+// and the connection's own loop have queued may be counted in.
+func (r *Remote) QueuedBytes() int { return int(r.posted.bytes - r.goneBytes.Load()) }
 
-// Idle reports whether nothing that was queued here waits, and more can be queued.
-func (r *Remote) Idle() bool { return r.ended == endNone && !r.closed.Load() && r.QueuedBytes() == 0 }
+// QueuedFrames is QueuedBytes for frames.
+func (r *Remote) QueuedFrames() int { return int(r.posted.frames - r.goneFrames.Load()) }
 
 // Closed reports whether the connection is known to be closed. Safe for concurrent use.
 func (r *Remote) Closed() bool { return r.closed.Load() }
 
 // CloseAfterFlush is Conn.CloseAfterFlush, behind what was queued here.
 func (r *Remote) CloseAfterFlush() {
-	r.home.mustOwn("Remote.CloseAfterFlush")
+	r.own("Remote.CloseAfterFlush")
 	if r.ended == endNone {
 		r.ended = endFlush
 		r.open().end = endFlush
+		r.home.host.Entered()
 	}
 }
 
 // Close is Conn.Close; what this entry has queued is dropped.
 func (r *Remote) Close() {
-	r.home.mustOwn("Remote.Close")
+	r.own("Remote.Close")
 	if r.ended != endNow {
 		r.ended = endNow
 		r.open().end = endNow
+		r.home.host.Entered()
 	}
-}
-
-// sendRemotes posts the batches of this entry.
-func (l *Loop) sendRemotes() {
-	for i, r := range l.remotes {
-		l.remotes[i] = nil
-		b := r.batch
-		r.batch = nil
-		r.conn.loop.Post(b)
-	}
-	l.remotes = l.remotes[:0]
 }
 
 // Run delivers a batch, on the connection's loop.
@@ -143,14 +164,14 @@ func (b *remoteBatch) Run(int) {
 	c := r.conn
 	l := c.loop
 	switch {
-	case c.flags&flagsEnding != 0 || b.end == endNow:
-		l.counters.framesDropped.Add(int64(len(b.frames)))
+	case c.state != stateOpen || b.end == endNow:
+		l.Counters.FramesDropped.Add(int64(len(b.frames)))
 	default:
 		for _, frame := range b.frames {
 			c.enqueue(frame)
 		}
 	}
-	r.taken += int64(b.bytes)
+	r.taken.add(b.bytes, len(b.frames))
 	c.tellRemotes()
 	switch b.end {
 	case endFlush:
@@ -171,12 +192,20 @@ func (c *Conn) tellRemotes() {
 	if c.remotes() == nil {
 		return
 	}
-	waiting := int64(c.QueuedBytes())
-	ending := c.flags&flagsEnding != 0
+	bytes, frames := int64(c.QueuedBytes()), int64(c.QueuedFrames())
 	for r := c.remotes(); r != nil; r = r.next {
-		r.gone.Store(r.taken - min(waiting, r.taken))
-		if ending {
+		r.goneBytes.Store(r.taken.bytes - min(bytes, r.taken.bytes))
+		r.goneFrames.Store(r.taken.frames - min(frames, r.taken.frames))
+		if c.state != stateOpen {
 			r.closed.Store(true)
 		}
 	}
+}
+
+// remotes are the handles of other loops.
+func (c *Conn) remotes() *Remote {
+	if c.rare == nil {
+		return nil
+	}
+	return c.rare.remotes
 }

@@ -1,0 +1,83 @@
+package poller
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// copyBytesMax is up to how much is copied together and written with one write(2). Above, writev(2) without a copy is
+// cheaper.
+const copyBytesMax = 16 << 10
+
+// socket is a Conn as the stream.Socket under itself. gnet reads and closes; writing is ours, because gnet copies what the
+// kernel does not take and tells nobody when it is gone. Loop-owned.
+type socket Conn
+
+func (s *socket) loop() *Loop { return (*Conn)(s).Loop() }
+
+// Write implements stream.Socket.
+func (s *socket) Write(parts [][]byte, total int) (n int, err error) {
+	if s.gc == nil {
+		return 0, unix.EBADF
+	}
+	fd := s.gc.Fd()
+	for {
+		switch {
+		case len(parts) == 1:
+			n, err = unix.Write(fd, parts[0])
+		case total <= copyBytesMax:
+			l := s.loop()
+			buf := l.scratch[:0]
+			for _, p := range parts {
+				buf = append(buf, p...)
+			}
+			n, err = unix.Write(fd, buf)
+		default:
+			n, err = s.loop().writev(fd, parts)
+		}
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EAGAIN:
+			return 0, nil
+		case unix.EINTR:
+		default:
+			return 0, err
+		}
+	}
+}
+
+// AwaitWritable implements stream.Socket.
+func (s *socket) AwaitWritable(ticket uint64) error {
+	l := s.loop()
+	return l.engine.writables.await(s.gc.Fd(), l.index, ticket, (*Conn)(s).Armed())
+}
+
+// Unsent implements stream.Socket.
+func (s *socket) Unsent() int {
+	if s.gc == nil {
+		return -1
+	}
+	return unsentBytes(s.gc.Fd())
+}
+
+// CloseWrite implements stream.Socket.
+func (s *socket) CloseWrite() error { return unix.Shutdown(s.gc.Fd(), unix.SHUT_WR) }
+
+// Close implements stream.Socket. It runs before gnet closes the descriptor, or inside of gnet's own closing.
+func (s *socket) Close(error) {
+	gc, l := s.gc, s.loop()
+	s.gc = nil
+	if (*Conn)(s).Armed() {
+		l.engine.writables.forget(gc.Fd())
+	}
+	switch s.Mark {
+	case markAdmitted:
+		l.engine.admitted.Add(-1)
+		l.counters.conns.Add(-1)
+	case markRejected:
+		l.engine.rejecting.Add(-1)
+	}
+	if err := gc.EventLoop().Close(gc); err != nil { // nothing happens when gnet is closing it already
+		l.engine.config.Logger.Debug("poller: close", "loop", l.index, "error", err)
+	}
+}

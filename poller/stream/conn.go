@@ -1,0 +1,248 @@
+package stream
+
+import "net/netip"
+
+// state is where a connection is on its way to its end. See the table in the package comment.
+type state uint8
+
+const (
+	stateOpen      state = iota
+	stateLeaving         // CloseAfterFlush was called, and data waits
+	stateLingering       // all is sent and our side is shut; the peer's end is awaited
+	stateCut             // Close was called; Settle does it
+	stateClosed          // over: the socket is given back
+)
+
+// flags of a Conn.
+const (
+	flagResume    uint16 = 1 << iota // Resume was called
+	flagSwitched                     // SetReceiver was called
+	flagReceiving                    // Receive is running
+	flagAfter                        // in Loop.after
+	flagDirty                        // in Loop.dirty
+	flagBlocked                      // the socket is full; in Loop.awaiting
+	flagArmed                        // AwaitWritable was called before
+	flagLeft                         // CloseAfterFlush was called
+)
+
+// Conn is one connection. It is loop-owned: call all methods on its loop, in an entry, unless they say otherwise. It is
+// small, because there are many: what only a busy connection needs hangs off it and is nil while it is idle.
+type Conn struct {
+	loop  *Loop
+	sock  Socket
+	recv  Receiver
+	first []byte // what is left of the oldest queued frame; empty when the queue is
+	rare  *rare
+	// addr and port are the peer's, an IPv4 address mapped into an IPv6 one; both are zero when it has none. Immutable.
+	addr  [16]byte
+	port  uint16
+	flags uint16
+	state state
+	// Mark is for the backend's own use.
+	Mark uint8
+}
+
+// rare is what few connections need. It is loop-owned, and nil in a Conn that needs nothing of it.
+type rare struct {
+	rest    *restBuffer // input that was not consumed; nil: none
+	more    *frameList  // frames behind the first; nil: none
+	stall   *stall      // while blocked, leaving or lingering
+	remotes *Remote     // handles of other loops
+}
+
+// Init makes c a connection of l over s. remote may be the zero AddrPort.
+func (c *Conn) Init(l *Loop, s Socket, remote netip.AddrPort) {
+	c.loop, c.sock = l, s
+	if remote.IsValid() {
+		c.addr, c.port = remote.Addr().As16(), remote.Port()
+	}
+}
+
+// Loop returns the loop that owns the connection. Safe for concurrent use.
+func (c *Conn) Loop() *Loop { return c.loop }
+
+// RemoteAddr returns the peer's address: IPv4 is never IPv6-mapped, and IPv6 is without a zone. It is the zero AddrPort for
+// a unix socket. It is valid also after the connection has closed. Safe for concurrent use.
+func (c *Conn) RemoteAddr() netip.AddrPort {
+	if c.addr == ([16]byte{}) {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(netip.AddrFrom16(c.addr).Unmap(), c.port)
+}
+
+// Closed reports whether the connection is over.
+func (c *Conn) Closed() bool { return c.state == stateClosed }
+
+// Ending reports whether the connection takes no more frames, because it is closed or on its way there.
+func (c *Conn) Ending() bool { return c.state != stateOpen }
+
+// Leaving reports whether CloseAfterFlush was called, also after the end.
+func (c *Conn) Leaving() bool { return c.flags&flagLeft != 0 }
+
+// Blocked reports whether data waits because the peer does not take it.
+func (c *Conn) Blocked() bool { return c.flags&flagBlocked != 0 }
+
+// Armed reports whether Socket.AwaitWritable was ever called.
+func (c *Conn) Armed() bool { return c.flags&flagArmed != 0 }
+
+// Receiver returns who receives; nil before the first SetReceiver and after the end.
+func (c *Conn) Receiver() Receiver { return c.recv }
+
+// SetReceiver makes r receive from now on, and makes it the one whose Closed is called. Called inside of Receive, it hands
+// the bytes that this Receive does not consume to r at once.
+func (c *Conn) SetReceiver(r Receiver) {
+	c.own("Conn.SetReceiver")
+	if c.state != stateClosed {
+		c.recv = r
+		c.flags |= flagSwitched
+	}
+}
+
+// Queue appends a frame to what is to be sent. The frame is shared and must never change afterwards. It returns false,
+// and has queued nothing, when the connection is closed or closing or when QueueBytesMax would be exceeded. It never writes,
+// so it may be called during walks over collections of connections; it does not allocate, except that
+// the lists of queues with several frames grow now and then.
+func (c *Conn) Queue(frame []byte) bool {
+	c.own("Conn.Queue")
+	if c.state != stateOpen {
+		return false
+	}
+	l := c.loop
+	if c.footprint()+len(frame) > l.limits.QueueBytesMax {
+		l.Counters.Refused.Add(1)
+		return false
+	}
+	l.Counters.Frames.Add(1)
+	c.enqueue(frame)
+	return true
+}
+
+// Last queues a frame as the last one and ends the connection behind it, whatever waits already: a farewell is short.
+func (c *Conn) Last(frame []byte) {
+	c.own("Conn.Last")
+	if c.state == stateOpen {
+		c.enqueue(frame)
+		c.CloseAfterFlush()
+	}
+}
+
+func (c *Conn) enqueue(frame []byte) {
+	if len(frame) == 0 {
+		return
+	}
+	c.push(frame)
+	c.loop.markDirty(c)
+}
+
+// QueuedBytes returns how many bytes wait to be taken by the socket.
+func (c *Conn) QueuedBytes() int {
+	if c.rare == nil || c.rare.more == nil {
+		return len(c.first)
+	}
+	return len(c.first) + c.rare.more.bytes
+}
+
+// QueuedFrames returns how many frames wait, the one that is partly sent included.
+func (c *Conn) QueuedFrames() int {
+	switch {
+	case len(c.first) == 0:
+		return 0
+	case c.rare == nil || c.rare.more == nil:
+		return 1
+	}
+	return 1 + c.rare.more.len()
+}
+
+// footprint is what waits as QueueBytesMax counts it.
+func (c *Conn) footprint() int {
+	if c.rare == nil || c.rare.more == nil {
+		return len(c.first)
+	}
+	return len(c.first) + c.rare.more.bytes + c.rare.more.len()*FrameOverhead
+}
+
+// Resume makes Receive be called again with the kept rest, if there is one, when the current entry has returned. It is for
+// a receiver that has held input back, for example a pipelined request. Inside of its own Receive it is
+// only good for a Receive that consumes something.
+func (c *Conn) Resume() {
+	c.own("Conn.Resume")
+	if c.state != stateOpen {
+		return
+	}
+	c.flags |= flagResume
+	if c.flags&flagReceiving == 0 {
+		c.loop.afterwards(c)
+	}
+}
+
+// Start calls accept, which may use c, and makes the Receiver that it returns receive. It reports whether the connection
+// is to go on: false when accept returned nil without ending the connection, or panicked (err is ErrPanic then).
+func (c *Conn) Start(accept func() Receiver) (err error, wanted bool) {
+	l := c.loop
+	l.current = c
+	err = c.guard("accept", func() {
+		if r := accept(); r != nil && c.recv == nil {
+			c.recv = r
+		}
+	})
+	l.Settle()
+	l.current = nil
+	return err, c.recv != nil || c.state != stateOpen
+}
+
+// own checks that the caller runs on the loop, when assertions are compiled in.
+func (c *Conn) own(method string) {
+	if asserting {
+		c.loop.host.MustOwn(method)
+	}
+}
+
+// guard runs fn and turns a panic into ErrPanic.
+func (c *Conn) guard(entry string, fn func()) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.loop.host.Panicked(entry, v)
+			err = ErrPanic
+		}
+	}()
+	fn()
+	return nil
+}
+
+// rarely returns the rare part, made if there is none.
+func (c *Conn) rarely() *rare {
+	if c.rare == nil {
+		c.rare = c.loop.rares.get()
+	}
+	return c.rare
+}
+
+// dropRare gives the rare part back when nothing is in it.
+func (c *Conn) dropRare() {
+	if c.rare != nil && *c.rare == (rare{}) {
+		c.loop.rares.put(c.rare)
+		c.rare = nil
+	}
+}
+
+// rareKeep is how many rare parts a loop keeps for reuse.
+const rareKeep = 1 << 12
+
+// rarePool is a loop's free list of rare parts. It is loop-owned and bounded.
+type rarePool struct{ free []*rare }
+
+func (p *rarePool) get() *rare {
+	if n := len(p.free); n > 0 {
+		r := p.free[n-1]
+		p.free[n-1] = nil
+		p.free = p.free[:n-1]
+		return r
+	}
+	return new(rare)
+}
+
+func (p *rarePool) put(r *rare) {
+	if len(p.free) < rareKeep {
+		p.free = append(p.free, r)
+	}
+}

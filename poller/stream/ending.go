@@ -1,0 +1,197 @@
+package stream
+
+import "github.com/seed58c87869/siren/poller/wheel"
+
+// This file and flush.go have every change of a connection's state. The table is in the package comment.
+
+// stall is what is known of a connection that does not move on by itself: it waits for its peer to read, or to end. It is
+// loop-owned.
+type stall struct {
+	wheel.Timer
+	conn      *Conn
+	moved     int64  // when the peer last took something
+	unsent    int    // what the socket held then, -1: unknown
+	ticket    uint64 // in Loop.awaiting, while blocked
+	discarded int    // input that was read and discarded
+}
+
+// CloseAfterFlush sends what is queued and then closes. Queue returns false from now on, and inbound bytes are
+// discarded. When all is sent, our side of the connection is shut down, so that the peer reads EOF behind the last byte; the
+// connection closes when the peer closes its side, or when nothing has moved for a second. It closes with ErrFlushTimeout
+// when the peer takes nothing for FlushTimeout while data waits, and with ErrDiscarded when it sends too much meanwhile.
+func (c *Conn) CloseAfterFlush() {
+	c.own("Conn.CloseAfterFlush")
+	if c.state != stateOpen {
+		return
+	}
+	c.state = stateLeaving
+	c.flags |= flagLeft
+	c.loop.ending++
+	s := c.stalled()
+	s.moved = c.loop.now
+	if c.flags&flagBlocked != 0 {
+		c.watch()
+	}
+	c.loop.afterwards(c)
+}
+
+// Close closes the connection without flushing. Receiver.Closed is not called from inside of Close but when the current
+// entry (Receive, Run, Accept, Closed) has returned; for timers, when all that are due have run.
+func (c *Conn) Close() {
+	c.own("Conn.Close")
+	if c.state < stateCut {
+		c.leaveEnding()
+		c.state = stateCut
+		c.loop.afterwards(c)
+	}
+}
+
+// Ended tells that the backend has lost the connection: the peer has closed it, or the socket failed.
+func (c *Conn) Ended(err error) {
+	if c.state == stateLingering || c.state == stateCut {
+		err = nil // the peer's end is what we waited for
+	} else if c.QueuedBytes() > 0 {
+		c.loop.Counters.Abandoned.Add(1)
+	}
+	c.over(err)
+}
+
+// Cut closes at once, for that reason. No user code may be on the stack.
+func (c *Conn) Cut(err error) { c.over(err) }
+
+// settle does what was asked for in the entry that has returned.
+func (c *Conn) settle() {
+	switch {
+	case c.state == stateClosed:
+	case c.state == stateCut:
+		c.over(nil)
+	case c.state == stateLeaving: // before Resume, which it overrules
+		c.Flush()
+	case c.flags&flagResume != 0:
+		c.resumeRest()
+	}
+}
+
+// linger shuts our side down behind the last byte and waits for the peer to close.
+func (c *Conn) linger() {
+	c.state = stateLingering
+	if err := c.sock.CloseWrite(); err != nil {
+		c.over(nil)
+		return
+	}
+	s := c.stalled()
+	s.moved, s.unsent = c.loop.now, c.sock.Unsent()
+	c.watch()
+}
+
+// over ends the connection. It may still be in the loop's lists; they skip closed connections.
+func (c *Conn) over(err error) {
+	if c.state == stateClosed {
+		return
+	}
+	l := c.loop
+	c.leaveEnding()
+	c.state = stateClosed
+	if c.flags&flagBlocked != 0 {
+		l.unblock(c)
+	}
+	l.Counters.FramesDropped.Add(int64(c.dropQueue()))
+	if c.flags&flagReceiving == 0 {
+		c.dropRest()
+	}
+	c.calm()
+	for r := c.remotes(); r != nil; r = r.next {
+		r.closed.Store(true)
+	}
+	c.sock.Close(err)
+	if recv := c.recv; recv != nil {
+		c.recv = nil
+		_ = c.guard("closed", func() { recv.Closed(err) })
+	}
+}
+
+// leaveEnding takes the connection out of the count of those that end in order.
+func (c *Conn) leaveEnding() {
+	if c.state == stateLeaving || c.state == stateLingering {
+		c.loop.ending--
+	}
+}
+
+// discard counts input of a connection that does not want any.
+func (c *Conn) discard(n int) {
+	if c.state != stateLeaving && c.state != stateLingering {
+		return
+	}
+	s := c.stalled()
+	if s.discarded += n; s.discarded > c.loop.limits.DiscardBytesMax {
+		c.loop.Counters.Discarded.Add(1)
+		c.over(ErrDiscarded)
+	}
+}
+
+// stalled returns the stall of c, made if there is none.
+func (c *Conn) stalled() *stall {
+	r := c.rarely()
+	if r.stall == nil {
+		r.stall = &stall{conn: c, unsent: -1}
+		r.stall.Init(r.stall)
+	}
+	return r.stall
+}
+
+// watch sets the timer of a connection that waits for its peer, unless one runs that comes early enough.
+func (c *Conn) watch() {
+	s := c.rare.stall
+	due := deadline(s.moved, c.patience())
+	if !s.Scheduled() || due < s.When() {
+		c.loop.wheel.Schedule(&s.Timer, due)
+	}
+}
+
+// calm ends the wait for the peer.
+func (c *Conn) calm() {
+	if c.rare != nil && c.rare.stall != nil {
+		c.loop.wheel.Cancel(&c.rare.stall.Timer)
+		c.rare.stall = nil
+		c.dropRare()
+	}
+}
+
+// patience is how long the connection waits in its state without progress.
+func (c *Conn) patience() int64 {
+	switch c.state {
+	case stateLeaving:
+		return int64(c.loop.limits.FlushTimeout)
+	case stateLingering:
+		return lingerTime
+	}
+	return int64(c.loop.limits.WriteTimeout)
+}
+
+// Expire looks whether anything has moved, and ends the connection when nothing has for too long.
+func (s *stall) Expire(now int64) {
+	c := s.conn
+	if c.state >= stateCut || c.state == stateOpen && c.flags&flagBlocked == 0 {
+		return
+	}
+	if now < deadline(s.moved, c.patience()) {
+		c.watch()
+		return
+	}
+	// A socket reports that it takes more only when a good part of it is free; a slow reader is not a dead one.
+	if unsent := c.sock.Unsent(); unsent >= 0 && (unsent < s.unsent || s.unsent < 0) {
+		s.unsent, s.moved = unsent, now
+		c.watch()
+		return
+	}
+	switch c.state {
+	case stateLingering:
+		c.over(nil)
+	case stateLeaving:
+		c.loop.Counters.FlushTimeouts.Add(1)
+		c.over(ErrFlushTimeout)
+	default:
+		c.loop.Counters.WriteTimeouts.Add(1)
+		c.over(ErrWriteTimeout)
+	}
+}

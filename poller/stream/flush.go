@@ -1,0 +1,87 @@
+package stream
+
+// Flush writes what waits, as long as the socket takes it and the connection's turn lasts.
+func (c *Conn) Flush() {
+	if c.state == stateLingering || c.state >= stateCut || c.flags&flagBlocked != 0 {
+		return
+	}
+	l := c.loop
+	moved := false
+	for written := 0; len(c.first) > 0; {
+		if written >= l.limits.TurnBytesMax {
+			l.markDirty(c)
+			break
+		}
+		n, full, err := c.writeSome(l.limits.TurnBytesMax - written)
+		if err != nil {
+			c.over(err)
+			return
+		}
+		written += n
+		moved = moved || n > 0
+		if full {
+			l.block(c, moved)
+			break
+		}
+	}
+	if c.state == stateClosed {
+		return
+	}
+	c.tellRemotes()
+	if len(c.first) == 0 {
+		c.emptied()
+	}
+}
+
+// emptied is called when all that was queued has been taken.
+func (c *Conn) emptied() {
+	if c.state == stateLeaving {
+		c.linger()
+		return
+	}
+	c.calm()
+}
+
+// writeSome gives the socket one write of at most bytesMax bytes; full tells that it took less.
+func (c *Conn) writeSome(bytesMax int) (n int, full bool, err error) {
+	l := c.loop
+	parts, total := c.parts(l.parts[:0], bytesMax)
+	l.Counters.Writes.Add(1)
+	n, err = c.sock.Write(parts, total)
+	clear(parts) // they would keep frames alive
+	if l.parts = parts[:0]; err != nil {
+		return 0, false, err
+	}
+	if n > 0 {
+		l.Counters.BytesOut.Add(int64(n))
+		c.skip(n)
+	}
+	return n, n < total, nil
+}
+
+// block notes that the socket is full, and asks to be told when it is not. moved tells that it took something since it
+// was last full.
+func (l *Loop) block(c *Conn, moved bool) {
+	s := c.stalled()
+	l.tickets++
+	s.ticket = l.tickets
+	l.awaiting[s.ticket] = c
+	c.flags |= flagBlocked
+	l.Counters.Blocked.Add(1)
+	if moved || !s.Scheduled() {
+		s.moved, s.unsent = l.now, c.sock.Unsent()
+	}
+	c.watch()
+	if err := c.sock.AwaitWritable(s.ticket); err != nil {
+		c.over(err)
+		return
+	}
+	c.flags |= flagArmed
+}
+
+// unblock forgets that the socket is full.
+func (l *Loop) unblock(c *Conn) {
+	c.flags &^= flagBlocked
+	l.Counters.Blocked.Add(-1)
+	delete(l.awaiting, c.rare.stall.ticket)
+}

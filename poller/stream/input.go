@@ -1,0 +1,135 @@
+package stream
+
+// idleSwitchesMax bounds how often receivers may hand over to each other without consuming anything.
+const idleSwitchesMax = 8
+
+// Read gives bytes from the peer to the Receiver, behind the rest that it has left, and keeps what it leaves this time;
+// then it settles and flushes what the Receiver has answered. data is valid only in the call.
+func (c *Conn) Read(data []byte) {
+	if c.state != stateOpen {
+		c.discard(len(data))
+		return
+	}
+	l := c.loop
+	l.current = c
+	c.deliver(data)
+	l.Settle()
+	l.current = nil
+	c.Flush()
+}
+
+// deliver gives new input to the receiver, behind the rest it has left, and keeps what it leaves this time.
+func (c *Conn) deliver(data []byte) {
+	if rest := c.rest(); rest != nil {
+		c.rare.rest = c.loop.rests.grow(rest, len(data))
+		c.rare.rest.b = append(c.rare.rest.b, data...)
+		data = c.rare.rest.b
+	}
+	c.feed(data)
+}
+
+// rest is the input that the receiver has left; nil: none.
+func (c *Conn) rest() *restBuffer {
+	if c.rare == nil {
+		return nil
+	}
+	return c.rare.rest
+}
+
+// resumeRest gives the kept rest once more.
+func (c *Conn) resumeRest() {
+	c.flags &^= flagResume
+	if rest := c.rest(); rest != nil && c.state == stateOpen {
+		c.feed(rest.b)
+	}
+}
+
+// feed calls the receiver, again as long as it has been exchanged or wants to resume, and keeps the rest.
+// data is new input or all of the rest.
+func (c *Conn) feed(data []byte) {
+	need, idle := 0, 0
+	for len(data) > 0 {
+		var n int
+		var ok bool
+		c.flags &^= flagResume | flagSwitched
+		c.flags |= flagReceiving
+		n, need, ok = c.receive(data)
+		c.flags &^= flagReceiving
+		if !ok {
+			c.dropRest()
+			c.over(ErrPanic)
+			return
+		}
+		n = max(0, min(n, len(data)))
+		data = data[n:]
+		if c.state != stateOpen {
+			c.dropRest()
+			return
+		}
+		if idle++; n > 0 {
+			idle = 0
+		}
+		again := c.flags&flagSwitched != 0 || c.flags&flagResume != 0 && n > 0
+		if !again || idle > idleSwitchesMax {
+			break
+		}
+	}
+	c.flags &^= flagResume
+	if c.recv == nil { // SetReceiver(nil)
+		data = nil
+	}
+	c.keep(data, need)
+}
+
+// keep stores the tail of what feed was given.
+func (c *Conn) keep(tail []byte, need int) {
+	l := c.loop
+	rest := c.rest()
+	switch {
+	case len(tail) == 0:
+		c.dropRest()
+		return
+	case len(tail) > l.limits.RestBytesMax:
+		c.dropRest()
+		c.over(ErrRestTooLong)
+		return
+	case rest == nil:
+		rest = l.rests.get(restSize(len(tail), need))
+		rest.b = append(rest.b, tail...)
+		c.rarely().rest = rest
+	case len(tail) < len(rest.b):
+		rest.b = rest.b[:copy(rest.b, tail)]
+	}
+	rest.need = need
+}
+
+func (c *Conn) dropRest() {
+	if rest := c.rest(); rest != nil {
+		c.loop.rests.put(rest)
+		c.rare.rest = nil
+		c.dropRare()
+	}
+}
+
+// Rest returns the input that the Receiver has left, and the need that it named. For tests.
+func (c *Conn) Rest() (data []byte, need int) {
+	if rest := c.rest(); rest != nil {
+		return rest.b, rest.need
+	}
+	return nil, 0
+}
+
+// receive is one Receive under a recover.
+func (c *Conn) receive(data []byte) (n, need int, ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.loop.host.Panicked("receive", v)
+			ok = false
+		}
+	}()
+	if c.recv == nil {
+		return len(data), 0, true
+	}
+	n, need = c.recv.Receive(data)
+	return n, need, true
+}

@@ -1,0 +1,167 @@
+package stream
+
+import (
+	"sync/atomic"
+
+	"github.com/seed58c87869/siren/poller/wheel"
+)
+
+// Loop is the part of an event loop that serves connections. It is loop-owned, except for its Counters. Call Init before
+// anything else.
+type Loop struct {
+	Counters Counters
+
+	host   Host
+	limits *Limits
+	wheel  *wheel.Wheel
+	now    int64
+
+	current  *Conn   // its Receive is running; it is flushed at once and needs no place in dirty
+	dirty    dirties // connections with something to flush
+	after    []*Conn // to be closed, flushed or resumed when the current entry has returned
+	settling bool
+	remotes  []*Remote // handles whose batches are posted at the end of the entry
+
+	awaiting map[uint64]*Conn // by ticket: connections whose socket is full
+	tickets  uint64
+	ending   int // connections that are leaving or lingering
+
+	parts [][]byte
+	lists listPool
+	rests restPool
+	rares rarePool
+}
+
+// Counters count what the connections of a loop do. Only the loop writes them, so the atomics are never contended;
+// anybody may read them.
+type Counters struct {
+	Frames        atomic.Int64 // accepted by Queue, of Conn and Remote
+	Refused       atomic.Int64 // refused by Queue because of QueueBytesMax
+	FramesDropped atomic.Int64 // went with a closed connection
+	Writes        atomic.Int64 // calls of Socket.Write
+	BytesOut      atomic.Int64 // taken by sockets
+	Blocked       atomic.Int64 // connections that wait now for a peer that does not read
+	WriteTimeouts atomic.Int64 // connections closed with ErrWriteTimeout
+	FlushTimeouts atomic.Int64 // connections closed with ErrFlushTimeout
+	Discarded     atomic.Int64 // connections closed with ErrDiscarded
+	Abandoned     atomic.Int64 // connections that the peer ended, or half-closed, while data waited for it
+}
+
+// partsMax bounds the parts of one write; the kernel refuses more than 1,024.
+const partsMax = 1024
+
+// Init prepares the loop. limits must not change afterwards.
+func (l *Loop) Init(host Host, limits *Limits, w *wheel.Wheel, now int64) {
+	l.host, l.limits, l.wheel, l.now = host, limits, w, now
+	l.awaiting = make(map[uint64]*Conn)
+	l.parts = make([][]byte, 0, 64)
+}
+
+// Host returns the event loop around this one. Safe for concurrent use.
+func (l *Loop) Host() Host { return l.host }
+
+// Index returns the loop's number. Safe for concurrent use.
+func (l *Loop) Index() int { return l.host.Index() }
+
+// Limits returns the limits of the loop's connections. Safe for concurrent use.
+func (l *Loop) Limits() *Limits { return l.limits }
+
+// Now returns nanoseconds of a monotonic clock shared by all loops, as of the start of the current entry.
+func (l *Loop) Now() int64 { return l.now }
+
+// SetNow sets the time of the current entry.
+func (l *Loop) SetNow(now int64) { l.now = now }
+
+// Wheel returns the loop's timers. The next deadline is looked at when the current entry ends.
+func (l *Loop) Wheel() *wheel.Wheel { return l.wheel }
+
+// Current makes c the connection whose entry is running: what it queues needs no place in the dirty list, because the
+// caller flushes it when the entry has returned. nil ends that.
+func (l *Loop) Current(c *Conn) { l.current = c }
+
+// Unsettled reports whether Settle has something to do.
+func (l *Loop) Unsettled() bool { return len(l.after) > 0 }
+
+// Dirty returns how many connections have something to flush.
+func (l *Loop) Dirty() int { return l.dirty.len() }
+
+// Unfinished returns how many connections still have something to send, or to wait for at their end.
+func (l *Loop) Unfinished() int { return l.dirty.len() + len(l.awaiting) + l.ending }
+
+// Settle closes, flushes and resumes what the entry that has just returned asked for.
+func (l *Loop) Settle() {
+	if l.settling || len(l.after) == 0 {
+		return
+	}
+	l.settling = true
+	for i := 0; i < len(l.after); i++ { // grows meanwhile
+		c := l.after[i]
+		l.after[i] = nil
+		c.flags &^= flagAfter
+		c.settle()
+	}
+	l.after = l.after[:0]
+	l.settling = false
+}
+
+// Recover makes the loop usable again after a panic has left Settle.
+func (l *Loop) Recover() { l.settling = false }
+
+// afterwards puts c on the list for Settle.
+func (l *Loop) afterwards(c *Conn) {
+	if c.flags&flagAfter == 0 {
+		c.flags |= flagAfter
+		l.after = append(l.after, c)
+	}
+	l.host.Entered()
+}
+
+// FlushSome flushes dirty connections: at most count, and until the clock passes until. Endings that this causes are
+// settled in between.
+func (l *Loop) FlushSome(count int, until int64) {
+	for n := 0; n < count && l.dirty.len() > 0; n++ {
+		c := l.dirty.pop()
+		c.flags &^= flagDirty
+		c.Flush()
+		if len(l.after) > 0 {
+			l.Settle()
+		}
+		if l.now = l.host.Clock(); l.now >= until {
+			return
+		}
+	}
+}
+
+// Writable tells that the socket of the connection with that ticket takes more. Tickets of connections that have ended
+// mean nothing.
+func (l *Loop) Writable(ticket uint64) {
+	c := l.awaiting[ticket]
+	if c == nil {
+		return
+	}
+	l.unblock(c)
+	c.Flush()
+}
+
+// markDirty links c into the dirty list, unless it is flushed in any case.
+func (l *Loop) markDirty(c *Conn) {
+	if c.flags&(flagDirty|flagBlocked) == 0 && c != l.current {
+		c.flags |= flagDirty
+		l.dirty.push(c)
+	}
+	l.host.Entered()
+}
+
+// SendRemotes posts the batches of this entry to the loops of their connections.
+func (l *Loop) SendRemotes() {
+	for i, r := range l.remotes {
+		l.remotes[i] = nil
+		b := r.batch
+		r.batch = nil
+		r.conn.loop.host.Post(b)
+	}
+	l.remotes = l.remotes[:0]
+}
+
+// Unsent reports whether SendRemotes has something to do.
+func (l *Loop) Unsent() bool { return len(l.remotes) > 0 }

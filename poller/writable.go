@@ -1,0 +1,123 @@
+package poller
+
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// writables tells loops which of their connections take more data. gnet does not: so the engine has a set of descriptors
+// of its own, for those alone whose kernel buffer is full. One goroutine waits on it.
+//
+// An event carries the number of the loop and a ticket that only that loop understands, never a descriptor: numbers of
+// descriptors are used again, and with private files they repeat. The set is made before Start, so it has the same
+// number in every table; a loop changes it on its own thread. All methods are safe for concurrent use.
+type writables struct {
+	set     *readySet // nil until start
+	loops   []*Loop
+	stopped chan struct{}
+}
+
+// ticketBits is how many bits of an event's data the ticket has; the loop's number is above.
+const ticketBits = 56
+
+// start makes the set and waits on it from now on.
+func (w *writables) start(loops []*Loop) error {
+	set, err := newReadySet()
+	if err != nil {
+		return err
+	}
+	w.set, w.loops, w.stopped = set, loops, make(chan struct{})
+	go w.run()
+	return nil
+}
+
+// await asks for one Writable of that ticket. again tells that this descriptor was in the set before.
+func (w *writables) await(fd, loop int, ticket uint64, again bool) error {
+	return w.set.arm(fd, uint64(loop)<<ticketBits|ticket&(1<<ticketBits-1), again)
+}
+
+// forget takes a descriptor out that is about to be closed.
+func (w *writables) forget(fd int) { w.set.disarm(fd) }
+
+// run hands what is ready to the loops until stop.
+func (w *writables) run() {
+	defer close(w.stopped)
+	ready := make([][]uint64, len(w.loops))
+	for {
+		if !w.set.wait(func(data uint64) {
+			loop := data >> ticketBits
+			ready[loop] = append(ready[loop], data&(1<<ticketBits-1))
+		}) {
+			return
+		}
+		for i, tickets := range ready {
+			if len(tickets) > 0 {
+				w.loops[i].writable.put(tickets)
+				ready[i] = tickets[:0]
+			}
+		}
+	}
+}
+
+// stop ends the goroutine and gives the set back. No loop may use it any more.
+func (w *writables) stop() {
+	if w.set == nil {
+		return
+	}
+	w.set.wake()
+	<-w.stopped
+	w.set.close()
+}
+
+// writableTask is the message that connections of a loop take more data. There is one for each loop, which is posted when
+// it is not on its way already.
+type writableTask struct {
+	loop *Loop
+
+	mu      sync.Mutex
+	tickets []uint64 // guarded by mu
+	posted  bool     // guarded by mu
+
+	running []uint64 // loop-owned
+}
+
+func (t *writableTask) put(tickets []uint64) {
+	t.mu.Lock()
+	t.tickets = append(t.tickets, tickets...)
+	post := !t.posted
+	t.posted = true
+	t.mu.Unlock()
+	if post {
+		t.loop.Post(t)
+	}
+}
+
+// writablesPerTurn bounds the connections that one task serves: each may write Limits.TurnBytesMax.
+const writablesPerTurn = 64
+
+// Run implements Task: it lets the connections write, some of them now and the others behind what is posted meanwhile.
+func (t *writableTask) Run(int) {
+	t.mu.Lock()
+	n := min(len(t.tickets), writablesPerTurn)
+	t.running = append(t.running[:0], t.tickets[:n]...)
+	t.tickets = t.tickets[:copy(t.tickets, t.tickets[n:])]
+	t.posted = len(t.tickets) > 0
+	more := t.posted
+	t.mu.Unlock()
+	for _, ticket := range t.running {
+		t.loop.Writable(ticket)
+	}
+	if more {
+		t.loop.Post(t)
+	}
+}
+
+// retry calls fn as long as a signal interrupts it.
+func retry(fn func() error) error {
+	for {
+		if err := fn(); err != unix.EINTR {
+			return err
+		}
+	}
+}

@@ -1,0 +1,101 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package poller
+
+import (
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// readySet is a kqueue for writable descriptors, each reported once for each arm. Safe for concurrent use.
+//
+// An event of a kqueue names its descriptor; the data that the caller gave stands in a map beside it.
+type readySet struct {
+	queue int
+	pipe  [2]int // its end ends wait
+
+	mu   sync.Mutex
+	data map[int]uint64 // guarded by mu: by descriptor
+}
+
+func newReadySet() (*readySet, error) {
+	queue, err := unix.Kqueue()
+	if err != nil {
+		return nil, os.NewSyscallError("kqueue", err)
+	}
+	unix.CloseOnExec(queue)
+	s := &readySet{queue: queue, data: make(map[int]uint64)}
+	if err := unix.Pipe(s.pipe[:]); err != nil {
+		_ = unix.Close(queue)
+		return nil, os.NewSyscallError("pipe", err)
+	}
+	for _, fd := range s.pipe {
+		unix.CloseOnExec(fd)
+	}
+	if err := s.change(s.pipe[0], unix.EVFILT_READ, unix.EV_ADD); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *readySet) change(fd, filter, flags int) error {
+	var ev [1]unix.Kevent_t
+	unix.SetKevent(&ev[0], fd, filter, flags)
+	err := retry(func() error {
+		_, err := unix.Kevent(s.queue, ev[:], nil, nil)
+		return err
+	})
+	return os.NewSyscallError("kevent", err)
+}
+
+// arm asks for one report of data when fd is writable. again does not matter here.
+func (s *readySet) arm(fd int, data uint64, _ bool) error {
+	s.mu.Lock()
+	s.data[fd] = data
+	s.mu.Unlock()
+	return s.change(fd, unix.EVFILT_WRITE, unix.EV_ADD|unix.EV_ONESHOT)
+}
+
+// disarm takes fd out of the set.
+func (s *readySet) disarm(fd int) {
+	_ = s.change(fd, unix.EVFILT_WRITE, unix.EV_DELETE) // it may have been reported, and is out then
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.data, fd)
+}
+
+// wait reports what is ready, at least one, and returns false after wake.
+func (s *readySet) wait(report func(data uint64)) bool {
+	var events [256]unix.Kevent_t
+	n, err := unix.Kevent(s.queue, nil, events[:], nil)
+	if err == unix.EINTR {
+		return true
+	}
+	if err != nil {
+		return false
+	}
+	for i := range events[:n] {
+		fd := int(events[i].Ident)
+		if fd == s.pipe[0] {
+			return false
+		}
+		s.mu.Lock()
+		data, ok := s.data[fd]
+		s.mu.Unlock()
+		if ok {
+			report(data)
+		}
+	}
+	return true
+}
+
+func (s *readySet) wake() { _, _ = unix.Write(s.pipe[1], []byte{0}) }
+
+func (s *readySet) close() {
+	_ = unix.Close(s.queue)
+	_ = unix.Close(s.pipe[0])
+	_ = unix.Close(s.pipe[1])
+}
