@@ -43,12 +43,13 @@ const (
 	backlogMin         = 128   // a longer listen queue gets shorter when few descriptors are left, down to this
 	listenQueueUsual   = 4096  // Linux's default of net.core.somaxconn, where there is none
 	readBufferMax      = 16 << 20
+	keepAliveMax       = 32767 * time.Second // MAX_TCP_KEEPIDLE of Linux
 	timerResolutionMin = time.Millisecond
 	timerResolutionMax = 100 * time.Millisecond
 )
 
 // Config is what an Engine is made from. Zero values mean the defaults named at the fields. It is copied by New and
-// immutable afterwards.
+// immutable afterwards. A Duration of math.MaxInt64 means "never".
 type Config struct {
 	// Addrs are the addresses to listen on: "host:port" or "tcp://host:port", with tcp4 or tcp6 for IPv4 or IPv6 alone, or
 	// "unix://path". Port 0 picks a free port. An empty host, or [::], is all addresses of IPv4 and IPv6, and 0.0.0.0 those
@@ -112,7 +113,8 @@ type Config struct {
 
 	// Nagle leaves small packets to the kernel to be held back. Default false: TCP_NODELAY is set.
 	Nagle bool
-	// KeepAlive is the idle time after which TCP probes the peer; negative: never. Default: 60 s.
+	// KeepAlive is the idle time after which TCP probes the peer, at most 32,767 s (Linux's limit). A negative one and
+	// math.MaxInt64 mean never. Default: 60 s.
 	KeepAlive time.Duration
 	// ReusePort gives each loop a listening socket of its own (SO_REUSEPORT) in place of one acceptor. Several
 	// processes may share the port then. Backlog applies to the first loop's socket only. Ignored with a unix address. An
@@ -161,6 +163,9 @@ func (c Config) withDefaults() Config {
 	fill(&c.MailboxMax, DefaultMailboxMax)
 	fill(&c.TimerResolution, DefaultTimerResolution)
 	fill(&c.KeepAlive, DefaultKeepAlive)
+	if c.KeepAlive == math.MaxInt64 {
+		c.KeepAlive = -1
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -198,6 +203,7 @@ func (c *Config) validate(filesMax int) error {
 		{"FlushTimeout", int64(c.FlushTimeout), 1, math.MaxInt64},
 		{"DrainTime", int64(c.DrainTime), 1, math.MaxInt64},
 		{"FlushTime", int64(c.FlushTime), 1, math.MaxInt64},
+		{"KeepAlive", int64(c.KeepAlive), math.MinInt64, int64(keepAliveMax)},
 		{"TimerResolution", int64(c.TimerResolution), int64(timerResolutionMin), int64(timerResolutionMax)},
 		{"UnixMode", int64(c.UnixMode), 1, int64(fs.ModePerm)},
 		{"Reject", int64(len(c.Reject)), 0, rejectBytesMax},

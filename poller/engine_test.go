@@ -45,6 +45,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		"FlushSlice":      func(c *Config) { c.FlushSlice = -1 },
 		"FlushTime":       func(c *Config) { c.FlushTime = -1 },
 		"MailboxMax":      func(c *Config) { c.MailboxMax = -1 },
+		"KeepAlive":       func(c *Config) { c.KeepAlive = 10 * time.Hour },
 		"TimerResolution": func(c *Config) { c.TimerResolution = time.Second },
 		"Reject":          func(c *Config) { c.Reject = make([]byte, rejectBytesMax+1) },
 	} {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
+
+	"github.com/seed58c87869/siren/poller/wheel"
 )
 
 // clockEvery is after how many tasks a turn looks at the clock: a look costs about half of a small task.
@@ -32,7 +34,7 @@ func (ch *chain) begin(now int64, itemsMax int, timeMax int64) bool {
 func (l *Loop) turn(inPass bool) {
 	cfg := &l.engine.config
 	start := monotonic()
-	if inPass && !l.chain.begin(start, cfg.DrainItems, int64(cfg.DrainTime+cfg.FlushTime)) {
+	if inPass && !l.chain.begin(start, cfg.DrainItems, wheel.Deadline(int64(cfg.DrainTime), cfg.FlushTime)) {
 		l.counters.deferred.Add(1)
 		l.engine.kicker.kick(l)
 		return
@@ -44,7 +46,7 @@ func (l *Loop) turn(inPass bool) {
 	l.depth++
 	l.counters.turns.Add(1)
 
-	items := l.drain(start + int64(cfg.DrainTime))
+	items := l.drain(wheel.Deadline(start, cfg.DrainTime))
 	l.expire()
 	l.Settle()
 	l.SendRemotes()
@@ -114,7 +116,7 @@ func (l *Loop) clock() int64 {
 func (l *Loop) flushDirty() {
 	if l.Dirty() > 0 {
 		cfg := &l.engine.config
-		l.FlushSome(cfg.FlushSlice, l.clock()+int64(cfg.FlushTime))
+		l.FlushSome(cfg.FlushSlice, wheel.Deadline(l.clock(), cfg.FlushTime))
 	}
 }
 

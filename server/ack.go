@@ -97,7 +97,7 @@ func (p *pendingAck) Run(int) {
 	if p.timeout > 0 && p.s.owes(p) {
 		loop := p.s.client.loop()
 		p.timer.Init(p)
-		loop.Wheel().Schedule(&p.timer, loop.Now()+int64(p.timeout))
+		loop.Wheel().Schedule(&p.timer, wheel.Deadline(loop.Now(), p.timeout))
 	}
 }
 

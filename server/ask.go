@@ -182,7 +182,7 @@ func (t *askTimer) Run(int) {
 		return
 	}
 	a.timer.Init(a)
-	loop.Wheel().Schedule(&a.timer, loop.Now()+int64(a.timeout))
+	loop.Wheel().Schedule(&a.timer, wheel.Deadline(loop.Now(), a.timeout))
 }
 
 // Expire implements wheel.Expirer.

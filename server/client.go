@@ -53,7 +53,7 @@ func newClient(srv *Server, sess *session.Session) *client {
 		c.connectRoot()
 		return c
 	}
-	c.loop().Wheel().Schedule(&c.join().Timer, c.loop().Now()+int64(srv.cfg.ConnectTimeout))
+	c.loop().Wheel().Schedule(&c.join().Timer, wheel.Deadline(c.loop().Now(), srv.cfg.ConnectTimeout))
 	return c
 }
 

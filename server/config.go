@@ -82,7 +82,8 @@ type Inbox struct {
 }
 
 // Config holds the settings of a Server. The zero value is usable; New checks it, with errors that name the field.
-// Names and defaults are the reference server's where it has them. It is copied by New.
+// Names and defaults are the reference server's where it has them. A Duration of math.MaxInt64 means "never". It is
+// copied by New.
 type Config struct {
 	// Path is where Socket.IO is mounted, with or without a trailing slash. Default "/socket.io".
 	Path string
@@ -95,9 +96,12 @@ type Config struct {
 	AllowEIO3 bool
 	// NoUpgrades keeps polling clients on polling.
 	NoUpgrades bool
-	// PingInterval is the time between a pong and the next ping. Default 25 s.
+	// PingInterval is the time between a pong and the next ping. Default 25 s. Clients are told PingInterval and
+	// PingTimeout together as at most 2^31-1 ms (24 days), the range of a JavaScript timer; a longer PingInterval is cut
+	// to that.
 	PingInterval time.Duration
-	// PingTimeout is how long a pong may take. Default 20 s.
+	// PingTimeout is how long a pong may take. Default 20 s. The server waits that long also when it is longer than
+	// clients can be told.
 	PingTimeout time.Duration
 	// UpgradeTimeout bounds an upgrade from polling to WebSocket. Default 10 s.
 	UpgradeTimeout time.Duration

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/poller/wheel"
 )
 
 // Recovery lets clients that lost their connection for a while go on as if they had not (connection state recovery of
@@ -237,7 +238,8 @@ func (h *history) forgetAway() {
 // lock held.
 func (h *history) sweepLater() {
 	if h.sweeper == nil && !h.closed {
-		h.sweeper = time.AfterFunc(h.limits.MaxDisconnection+sweepSlack, h.sweep)
+		wait := wheel.Deadline(int64(sweepSlack), h.limits.MaxDisconnection)
+		h.sweeper = time.AfterFunc(time.Duration(wait), h.sweep)
 	}
 }
 

@@ -41,7 +41,7 @@ func (p *partial) Expire(int64) { p.c.invalid(errAttachmentsLate) }
 func (p *partial) await() {
 	if !p.timer.Scheduled() {
 		loop := p.c.loop()
-		loop.Wheel().Schedule(&p.timer, loop.Now()+int64(p.c.srv.cfg.AttachmentTimeout))
+		loop.Wheel().Schedule(&p.timer, wheel.Deadline(loop.Now(), p.c.srv.cfg.AttachmentTimeout))
 	}
 }
 

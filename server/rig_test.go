@@ -67,10 +67,10 @@ type rig struct {
 	loop *rigLoop
 }
 
-func newRig(t testing.TB, cfg Config) *rig {
+func newRig(t testing.TB, cfg Config, opts ...Option) *rig {
 	t.Helper()
 	cfg.Loops = 1
-	srv, err := New(cfg)
+	srv, err := New(cfg, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,8 @@ func (e *Engine) tuned(hs *Handshake) *tuning {
 	if t == e.tuning.Tuning {
 		return nil
 	}
-	out, err := e.tune(t, t.PingInterval)
+	announced, _ := announce(t.PingInterval, t.PingTimeout)
+	out, err := e.tune(t, announced)
 	if err != nil {
 		e.logError("the settings of Tune are ignored", "err", err)
 		return nil

@@ -41,7 +41,7 @@ const (
 )
 
 // Config holds the settings of an Engine. Immutable once given to New; zero fields mean the defaults, which are the
-// reference server's where it has them.
+// reference server's where it has them. A Duration of math.MaxInt64 means "never".
 type Config struct {
 	// Path is where the engine is mounted, with or without a trailing slash. Default "/engine.io".
 	Path string
@@ -53,6 +53,10 @@ type Config struct {
 	// NoUpgrades keeps a polling session on polling.
 	NoUpgrades bool
 	// PingInterval is the time between a pong and the next ping. Default 25 s.
+	//
+	// Clients are told PingInterval and PingTimeout together as at most 2^31-1 ms (24 days), the range of a JavaScript
+	// timer: beyond it the official clients give up at once. A PingInterval that leaves that range is cut to it. A
+	// PingTimeout is cut only where it is told: the server itself waits as long as PingTimeout says.
 	PingInterval time.Duration
 	// PingTimeout is how long the pong may take before the session is over. Default 20 s. In protocol 3 the client
 	// pings, and the session is over after PingInterval and PingTimeout without one.

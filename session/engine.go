@@ -86,12 +86,13 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 // setHooks looks at the configuration once, so that what is not asked for costs nothing.
 func (e *Engine) setHooks() {
 	cfg := &e.cfg
+	interval, _ := announce(cfg.PingInterval, cfg.PingTimeout)
 	e.tuning = tuning{
 		Tuning: Tuning{
-			PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, MaxPayload: cfg.MaxPayload,
+			PingInterval: interval, PingTimeout: cfg.PingTimeout, MaxPayload: cfg.MaxPayload,
 			QueueBytes: cfg.QueueBytes, VolatileBytes: cfg.VolatileBytes, OnFull: cfg.OnFull,
 		},
-		ws: e.ws, packed: e.ws, announced: cfg.PingInterval,
+		ws: e.ws, packed: e.ws, announced: interval,
 	}
 	e.tuning.packed.AllowRSV1 = true
 	e.asks = cfg.Allow != nil || cfg.Tune != nil || cfg.GenerateID != nil || cfg.OnInitialHeaders != nil || cfg.OnHeaders != nil

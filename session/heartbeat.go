@@ -1,15 +1,37 @@
 package session
 
-import "github.com/seed58c87869/siren/codec/eio"
+import (
+	"math"
+	"time"
+
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/poller/wheel"
+)
+
+// announceMax is the most that a client may be told as PingInterval and PingTimeout together. JavaScript clients time
+// the sum with setTimeout, which takes a signed 32-bit number of milliseconds and fires at once beyond it.
+const announceMax = math.MaxInt32 * time.Millisecond
+
+// announce returns what the open packet says of a heartbeat. The sum is at most announceMax: each of the two is cut to
+// what the other one leaves, and to half of announceMax when both are too long.
+func announce(interval, timeout time.Duration) (announcedInterval, announcedTimeout time.Duration) {
+	timeout = min(timeout, announceMax-min(interval, announceMax/2))
+	return min(interval, announceMax-timeout), timeout
+}
+
+// patience returns interval+timeout, or the longest Duration when the sum is beyond it.
+func patience(interval, timeout time.Duration) time.Duration {
+	return time.Duration(wheel.Deadline(int64(interval), timeout))
+}
 
 // schedulePing waits for the time of the next ping. In protocol 3 it is the client's, and overdue from then on.
 func (s *Session) schedulePing() {
 	t := s.tuning()
 	wait := t.PingInterval
 	if s.awaitPong = s.dialect.is(revision3); s.awaitPong {
-		wait = t.announced + t.PingTimeout // the client pings as it was told
+		wait = patience(t.announced, t.PingTimeout) // the client pings as it was told
 	}
-	s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(wait))
+	s.shard.loop.Wheel().Schedule(&s.timer, wheel.Deadline(s.shard.loop.Now(), wait))
 }
 
 // heartbeat handles a ping or a pong. The one that the client owes is the only thing that refreshes the heartbeat:
@@ -51,9 +73,9 @@ func (s *Session) Expire(now int64) {
 	default:
 		s.awaitPong = true
 		// The time-out counts from the moment the ping was due, so that a late tick does not add up.
-		timeout := int64(s.tuning().PingTimeout)
-		due := max(s.timer.When(), now-timeout/2)
-		s.shard.loop.Wheel().Schedule(&s.timer, due+timeout)
+		timeout := s.tuning().PingTimeout
+		due := max(s.timer.When(), now-int64(timeout/2))
+		s.shard.loop.Wheel().Schedule(&s.timer, wheel.Deadline(due, timeout))
 		s.sendControl(eio.PingFrame)
 	}
 }

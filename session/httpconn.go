@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/seed58c87869/siren/codec/deflate"
 	"github.com/seed58c87869/siren/codec/httpwire"
@@ -62,7 +63,7 @@ const (
 func newHTTPConn(e *Engine, sh *Shard, c StreamConn, p *Peer) *HTTPConn {
 	h := &HTTPConn{engine: e, shard: sh, conn: c, peer: p}
 	h.timer.Init(h)
-	h.arm(int64(e.cfg.HeaderTimeout))
+	h.arm(e.cfg.HeaderTimeout)
 	return h
 }
 
@@ -81,8 +82,8 @@ func (h *HTTPConn) RemoteAddr() netip.AddrPort {
 // belongs to that request.
 func (h *HTTPConn) OnGone(fn func()) { h.cancel = fn }
 
-func (h *HTTPConn) arm(after int64) {
-	h.shard.loop.Wheel().Schedule(&h.timer, h.shard.loop.Now()+after)
+func (h *HTTPConn) arm(after time.Duration) {
+	h.shard.loop.Wheel().Schedule(&h.timer, wheel.Deadline(h.shard.loop.Now(), after))
 }
 
 // Expire closes a connection that took too long for a head, a body, or its next request.
@@ -156,13 +157,13 @@ func (h *HTTPConn) waitForMore(data []byte) {
 		if !h.started {
 			// The first bytes of a request start its clock; the time of idleness is over.
 			h.started = true
-			h.arm(int64(h.engine.cfg.HeaderTimeout))
+			h.arm(h.engine.cfg.HeaderTimeout)
 		}
 		return
 	}
 	if h.phase == phaseHead {
 		h.phase = phaseBody
-		h.arm(int64(h.engine.cfg.BodyTimeout))
+		h.arm(h.engine.cfg.BodyTimeout)
 		if !h.routeEarly(data) {
 			return
 		}

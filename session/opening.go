@@ -85,9 +85,8 @@ func (h *HTTPConn) open(o *opening) {
 	}
 	s := h.shard.open(sid, o)
 	t := s.tuning()
-	info := eio.OpenInfo{
-		SID: s.sid, PingInterval: t.PingInterval, PingTimeout: t.PingTimeout, MaxPayload: t.MaxPayload,
-	}
+	info := eio.OpenInfo{SID: s.sid, MaxPayload: t.MaxPayload}
+	info.PingInterval, info.PingTimeout = announce(t.PingInterval, t.PingTimeout)
 	if o.transport == Polling {
 		h.openPolling(s, &info, o.jsonp)
 	} else {

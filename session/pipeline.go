@@ -93,7 +93,7 @@ func (h *HTTPConn) send(out []byte) {
 		h.pipe.next()
 	default:
 		h.phase = phaseHead
-		h.arm(int64(h.engine.cfg.IdleTimeout))
+		h.arm(h.engine.cfg.IdleTimeout)
 		h.conn.Resume()
 	}
 }

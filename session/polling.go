@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/poller/wheel"
 )
 
 // pollState is the polling transport of one session. Loop-owned (home loop).
@@ -106,7 +107,7 @@ func (s *Session) leaving(a asker) {
 	if p.get.h != nil {
 		s.leave()
 	} else {
-		s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(leaveGrace))
+		s.shard.loop.Wheel().Schedule(&s.timer, wheel.Deadline(s.shard.loop.Now(), leaveGrace))
 	}
 	if c != nil {
 		c.Closed(ReasonTransportClose)

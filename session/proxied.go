@@ -20,7 +20,7 @@ func newProxied(e *Engine, sh *Shard, c StreamConn) Receiver {
 		c.Close()
 		return p
 	}
-	sh.loop.Wheel().Schedule(&p.timer, sh.loop.Now()+int64(e.cfg.HeaderTimeout))
+	sh.loop.Wheel().Schedule(&p.timer, wheel.Deadline(sh.loop.Now(), e.cfg.HeaderTimeout))
 	return p
 }
 

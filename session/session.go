@@ -121,7 +121,8 @@ func (s *Session) Close(reason Reason) {
 		}
 		// A client that is there asks again at once; one that is gone would not be missed later than by its heartbeat.
 		t := s.tuning()
-		s.shard.loop.Wheel().Schedule(&s.timer, s.shard.loop.Now()+int64(min(s.shard.engine.cfg.CloseTimeout, t.PingInterval+t.PingTimeout)))
+		wait := min(s.shard.engine.cfg.CloseTimeout, patience(t.PingInterval, t.PingTimeout))
+		s.shard.loop.Wheel().Schedule(&s.timer, wheel.Deadline(s.shard.loop.Now(), wait))
 		s.servePoll()
 	}
 	if c != nil {

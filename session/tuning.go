@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/codec/wsframe"
+	"github.com/seed58c87869/siren/poller/wheel"
 )
 
 // Tuning are the settings that one session may have otherwise than its Engine's Config says, under the same names. A
 // plain value.
 type Tuning struct {
-	// PingInterval and PingTimeout are told to the client in the open packet. They are kept as exactly as the shortest
-	// time of Config allows, see Config.Resolution.
+	// PingInterval and PingTimeout are told to the client in the open packet, cut as Config says. They are kept as
+	// exactly as the shortest time of Config allows, see Config.Resolution.
 	PingInterval, PingTimeout time.Duration
 	// MaxPayload is told to the client in the open packet. It is Config's at most: buffers are laid out for that.
 	MaxPayload int
@@ -58,6 +59,7 @@ func (e *Engine) tune(t Tuning, announced time.Duration) (*tuning, error) {
 	case t.OnFull > DropNewest:
 		return nil, fmt.Errorf("session: Tuning.OnFull = %d is no policy", t.OnFull)
 	}
+	t.PingInterval, _ = announce(t.PingInterval, t.PingTimeout)
 	out := &tuning{Tuning: t, ws: e.ws, announced: announced}
 	out.ws.MessageBytes = t.MaxPayload
 	out.packed = out.ws
@@ -81,10 +83,11 @@ func (s *Session) Retune(change func(t *Tuning)) error {
 		now := s.tuning()
 		t := now.Tuning
 		change(&t)
+		interval, _ := announce(t.PingInterval, t.PingTimeout)
 		switch {
 		case t.MaxPayload != now.MaxPayload:
 			return errAnnouncedPayload
-		case t.PingInterval > now.announced:
+		case interval > now.announced:
 			return fmt.Errorf("%w: %v, not %v", errAnnouncedInterval, now.announced, t.PingInterval)
 		}
 		next, err := s.shard.engine.tune(t, now.announced)
@@ -105,7 +108,7 @@ func (s *Session) hurry() {
 		return
 	}
 	loop := s.shard.loop
-	if due := loop.Now() + int64(s.tuning().PingInterval); due < s.timer.When() {
+	if due := wheel.Deadline(loop.Now(), s.tuning().PingInterval); due < s.timer.When() {
 		loop.Wheel().Schedule(&s.timer, due)
 	}
 }

@@ -37,7 +37,7 @@ func (u *upgrade) holdGet() {
 	loop := u.session.shard.loop
 	u.held.u = u
 	u.held.Init(&u.held)
-	loop.Wheel().Schedule(&u.held.Timer, loop.Now()+int64(getGrace))
+	loop.Wheel().Schedule(&u.held.Timer, wheel.Deadline(loop.Now(), getGrace))
 }
 
 // Expire sends the GET home.
@@ -100,7 +100,7 @@ func (sh *Shard) admitUpgrade(sid string, valid bool) (*upgrade, verdict) {
 	}
 	u := &upgrade{session: s}
 	u.timer.Init(u)
-	sh.loop.Wheel().Schedule(&u.timer, sh.loop.Now()+int64(sh.engine.cfg.UpgradeTimeout))
+	sh.loop.Wheel().Schedule(&u.timer, wheel.Deadline(sh.loop.Now(), sh.engine.cfg.UpgradeTimeout))
 	s.upgrade = u
 	return u, verdictProbe
 }

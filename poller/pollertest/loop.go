@@ -174,7 +174,7 @@ func (l *Loop) giveBack(batch []task) {
 // Advance moves the clock by d. It stops at each deadline on the way to fire its timers and to run what they post.
 func (l *Loop) Advance(d time.Duration) {
 	l.RunUntilIdle()
-	end := l.now + int64(d)
+	end := wheel.Deadline(l.now, d)
 	for {
 		when, ok := l.Wheel().Next()
 		if !ok || when > end {

@@ -1,6 +1,10 @@
 package stream
 
-import "github.com/seed58c87869/siren/poller/wheel"
+import (
+	"time"
+
+	"github.com/seed58c87869/siren/poller/wheel"
+)
 
 // This file and flush.go have every change of a connection's state. The table is in the package comment.
 
@@ -142,7 +146,7 @@ func (c *Conn) stalled() *stall {
 // watch sets the timer of a connection that waits for its peer, unless one runs that comes early enough.
 func (c *Conn) watch() {
 	s := c.rare.stall
-	due := deadline(s.moved, c.patience())
+	due := wheel.Deadline(s.moved, c.patience())
 	if !s.Scheduled() || due < s.When() {
 		c.loop.wheel.Schedule(&s.Timer, due)
 	}
@@ -158,14 +162,14 @@ func (c *Conn) calm() {
 }
 
 // patience is how long the connection waits in its state without progress.
-func (c *Conn) patience() int64 {
+func (c *Conn) patience() time.Duration {
 	switch c.state {
 	case stateLeaving:
-		return int64(c.loop.limits.FlushTimeout)
+		return c.loop.limits.FlushTimeout
 	case stateLingering:
 		return lingerTime
 	}
-	return int64(c.loop.limits.WriteTimeout)
+	return c.loop.limits.WriteTimeout
 }
 
 // Expire looks whether anything has moved, and ends the connection when nothing has for too long.
@@ -174,7 +178,7 @@ func (s *stall) Expire(now int64) {
 	if c.state >= stateCut || c.state == stateOpen && c.flags&flagBlocked == 0 {
 		return
 	}
-	if now < deadline(s.moved, c.patience()) {
+	if now < wheel.Deadline(s.moved, c.patience()) {
 		c.watch()
 		return
 	}

@@ -26,10 +26,5 @@ const (
 	// lingerTime is how long a connection that has sent all waits for the peer's end without progress. Closing at once
 	// would make the kernel reset the connection if the peer has sent anything that was not read, and the peer could lose
 	// the end of our data.
-	lingerTime = int64(time.Second)
-	// forever keeps deadlines within int64: no clock of a process comes near it.
-	forever = int64(1) << 62
+	lingerTime = time.Second
 )
-
-// deadline returns the time that lies d after now.
-func deadline(now int64, d int64) int64 { return now + min(d, forever) }

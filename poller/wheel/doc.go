@@ -18,7 +18,7 @@
 //
 //	w := wheel.New(10*time.Millisecond, now)
 //	s.ping.Init(s)
-//	w.Schedule(&s.ping, now+int64(25*time.Second))
+//	w.Schedule(&s.ping, wheel.Deadline(now, 25*time.Second))
 //	if when, ok := w.Next(); ok {
 //		// sleep until when, then w.Advance(now)
 //	}

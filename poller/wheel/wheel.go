@@ -1,6 +1,7 @@
 package wheel
 
 import (
+	"math"
 	"math/bits"
 	"time"
 )
@@ -15,6 +16,18 @@ const (
 	levelFiring = levelCount
 	levelLate   = levelCount + 1
 )
+
+// Never is the deadline that does not come.
+const Never int64 = math.MaxInt64
+
+// Deadline returns now+d, or Never when the sum is beyond the range of the clock: math.MaxInt64 as a duration
+// means "never". Every deadline is computed by Deadline, because a plain sum would wrap around into the past.
+func Deadline(now int64, d time.Duration) int64 {
+	if now > 0 && int64(d) > Never-now {
+		return Never
+	}
+	return now + int64(d)
+}
 
 // Wheel holds timers by deadline. It is loop-owned.
 //

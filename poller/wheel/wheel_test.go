@@ -97,6 +97,46 @@ func TestPastAndExtremeDeadlines(t *testing.T) {
 	}
 }
 
+func TestDeadlineSaturates(t *testing.T) {
+	const never = time.Duration(math.MaxInt64)
+	for _, c := range []struct {
+		now  int64
+		d    time.Duration
+		want int64
+	}{
+		{5, 7, 12}, {5, -7, -2}, {-5, 7, 2}, {0, never, wheel.Never}, {1, never, wheel.Never}, {1, never - 1, wheel.Never},
+		{1, never - 2, math.MaxInt64 - 1}, {math.MaxInt64, never, wheel.Never}, {math.MaxInt64, -1, math.MaxInt64 - 1},
+		{-1, never, math.MaxInt64 - 1}, {0, math.MinInt64, math.MinInt64},
+	} {
+		if got := wheel.Deadline(c.now, c.d); got != c.want {
+			t.Errorf("Deadline(%d, %d) = %d, want %d", c.now, c.d, got, c.want)
+		}
+	}
+}
+
+// A timer that never fires waits in the wheel, and does not make its loop look more often than another far one.
+func TestNever(t *testing.T) {
+	for _, res := range []time.Duration{1, time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond} {
+		w := wheel.New(res, 1)
+		p := newProbe(nil)
+		w.Schedule(&p.Timer, wheel.Never)
+		looks := 0
+		for now := int64(1); now < math.MaxInt64/2; looks++ {
+			if w.Advance(now) != 0 || !p.Scheduled() {
+				t.Fatalf("resolution %v: fired at %d", res, now)
+			}
+			next, ok := w.Next()
+			if !ok || next <= now {
+				t.Fatalf("resolution %v: Next at %d is %d, %v", res, now, next, ok)
+			}
+			now = next
+		}
+		if looks > 11 {
+			t.Errorf("resolution %v: %d looks", res, looks)
+		}
+	}
+}
+
 func TestRescheduleMoves(t *testing.T) {
 	w := wheel.New(time.Millisecond, 0)
 	p := newProbe(nil)

@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed58c87869/siren/poller/pollertest"
+	"github.com/seed58c87869/siren/room/cluster"
+)
+
+// never is the longest Duration, which programs write for "no limit".
+const never = time.Duration(math.MaxInt64)
+
+// aWhile is longer than every default.
+const aWhile = 24 * time.Hour
+
+// waitings are the times of Config that are this package's own, and what waits for each: begin makes it wait, and over
+// reports whether the wait has ended.
+var waitings = map[string]struct {
+	opts  []Option
+	begin func(t *testing.T, r *rig) (over func() bool)
+}{
+	"ConnectTimeout": {begin: func(_ *testing.T, r *rig) func() bool {
+		c := r.dial()
+		return func() bool { closed, _ := c.Closed(); return closed }
+	}},
+	"AttachmentTimeout": {begin: func(t *testing.T, r *rig) func() bool {
+		c, s := r.join(t)
+		c.Feed(packet(`51-["e",{"_placeholder":true,"num":0}]`))
+		return func() bool { return !s.Connected() }
+	}},
+	"AckTimeout": {begin: func(t *testing.T, r *rig) func() bool {
+		_, s := r.join(t)
+		return waitForAcks(t, r, Emission{s: s}, s.ns.To())
+	}},
+	"RequestTimeout": {opts: []Option{WithAdapter(mutePeer{})}, begin: func(t *testing.T, r *rig) func() bool {
+		ended := make(chan error, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			_, err := r.srv.root.To().FetchSockets(ctx)
+			ended <- err
+		}()
+		t.Cleanup(func() {
+			cancel()
+			<-ended
+		})
+		for asked := false; !asked && len(ended) == 0; time.Sleep(time.Millisecond) {
+			r.loop.run()
+			r.srv.node.mu.Lock()
+			asked = len(r.srv.node.requests) > 0
+			r.srv.node.mu.Unlock()
+		}
+		return func() bool {
+			if len(ended) == 0 {
+				return false
+			}
+			ended <- <-ended // for the cleanup
+			return true
+		}
+	}},
+}
+
+// waitForAcks makes a socket and a broadcast wait for acknowledgements.
+func waitForAcks(t *testing.T, r *rig, e Emission, o Operator) (over func() bool) {
+	t.Helper()
+	ended := make(chan error, 2)
+	one := e.EmitAck(t.Context(), "q", func(_ Reply, err error) { ended <- err })
+	all := o.EmitAck(t.Context(), "q", func(_ []Reply, err error) { ended <- err })
+	if one != nil || all != nil {
+		t.Fatal(one, all)
+	}
+	r.loop.run()
+	return func() bool { return len(ended) > 0 || r.loop.Wheel().Len() != 3 } // the ping's and these two
+}
+
+// mutePeer is the adapter of a node that has one neighbour, which never says anything.
+type mutePeer struct{}
+
+func (mutePeer) Node() string                                     { return "me" }
+func (mutePeer) Subscribe(string, func(m *cluster.Message)) error { return nil }
+func (mutePeer) Unsubscribe(string)                               {}
+func (mutePeer) Publish(*cluster.Message) error                   { return nil }
+func (mutePeer) Send(string, *cluster.Message) error              { return nil }
+func (mutePeer) Close() error                                     { return nil }
+func (mutePeer) Peers(context.Context, string) (cluster.Peers, error) {
+	return cluster.Peers{Count: 1, Nodes: []string{"other"}}, nil
+}
+
+// The longest Duration means "never" for each time of Config. Those of the layers below are handed down as they are, and
+// are those layers' to test.
+func TestLongestDurationIsNever(t *testing.T) {
+	for name := range pollertest.Durations(&Config{}) {
+		t.Run(name, func(t *testing.T) {
+			var cfg Config
+			*pollertest.Durations(&cfg)[name] = never
+			if name == "Recovery.MaxDisconnection" {
+				return // TestRecoveryForEver
+			}
+			w, own := waitings[name]
+			r := newRig(t, cfg, w.opts...)
+			if !own {
+				sc, pc := r.srv.cfg.session(), r.srv.pollerConfig(nil)
+				for _, below := range []map[string]*time.Duration{pollertest.Durations(&sc), pollertest.Durations(&pc)} {
+					if d := below[name]; d != nil && *d == never {
+						return
+					}
+				}
+				t.Fatal("waitings lacks this setting, and no layer below gets it")
+			}
+			r.loop.Advance(time.Hour) // a clock at zero would hide overflows
+			over := w.begin(t, r)
+			r.loop.Advance(10 * time.Second) // less than the heartbeat of clients that do not answer
+			r.loop.run()
+			if over() {
+				t.Error("over at once")
+			}
+		})
+	}
+}
+
+// The longest Duration means "never" where it is given for one call, and for one namespace.
+func TestLongestDurationOfACall(t *testing.T) {
+	for name, begin := range map[string]func(t *testing.T, r *rig, s *Socket) (over func() bool){
+		"Timeout": func(t *testing.T, r *rig, s *Socket) func() bool {
+			return waitForAcks(t, r, s.Timeout(never), s.ns.Timeout(never))
+		},
+		"Configure": func(t *testing.T, r *rig, s *Socket) func() bool {
+			if err := s.ns.Configure(NamespaceConfig{AckTimeout: never}); err != nil {
+				t.Fatal(err)
+			}
+			return waitForAcks(t, r, Emission{s: s}, s.ns.To())
+		},
+		"SetHeartbeat": func(t *testing.T, r *rig, s *Socket) func() bool {
+			if err := s.SetHeartbeat(time.Second, never); err != nil {
+				t.Fatal(err)
+			}
+			return func() bool { return !s.Connected() }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, Config{PingTimeout: 2 * aWhile})
+			r.loop.Advance(time.Hour)
+			_, s := r.join(t)
+			over := begin(t, r, s)
+			r.loop.Advance(aWhile)
+			r.loop.run()
+			if over() {
+				t.Errorf("over within %v", aWhile)
+			}
+		})
+	}
+}
+
+// A history that keeps its sockets for ever does not look for those that it might forget again and again.
+func TestRecoveryForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHistory(Recovery{MaxDisconnection: never, MaxPackets: 10, MaxBytes: 1 << 20, MaxSessions: 10}, 1<<20, new(recoveryStats))
+		looks := 0
+		h.now = func() time.Time {
+			if looks++; looks > 1000 {
+				h.limits.MaxDisconnection = time.Hour // or the bubble's time would stand still
+			}
+			return time.Now()
+		}
+		h.leave(&awaySocket{pid: "p", id: "id"})
+		time.Sleep(100 * 365 * aWhile)
+		h.mu.Lock()
+		if !h.awaits("p") || looks > 10 {
+			t.Errorf("after %d looks: %v", looks, h.away)
+		}
+		h.mu.Unlock()
+		h.close()
+	})
+}
