@@ -8,7 +8,7 @@ FIXTURE  := bin/fixture
 SIREN    := bin/siren
 NETHTTP  := bin/nethttp
 
-.PHONY: run build test unit race e2e lint bench fuzz cover clean
+.PHONY: run build test unit race soak e2e lint bench fuzz cover clean
 
 run: ## start a node on :3000 with the demo page
 	$(GO) run ./cmd/siren serve --addr $(ADDR)
@@ -27,6 +27,9 @@ unit:
 
 race:
 	$(GO) test -race -timeout 10m ./...
+
+soak: ## 20 times each: nothing is lost at an end, and slow connections are served as soon as net/http's
+	SIREN_SOAK=20 $(GO) test -count=1 -timeout 60m -v -run 'Close|Terminate|SlowReader|BlockedConnections' ./poller ./server ./cmd/siren
 
 e2e: build
 	cd e2e && npm ci --no-progress

@@ -14,8 +14,8 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// readBytes is the clients' read buffer: small, so that a slow client has not read ahead what it then looks at.
-const readBytes = 4 << 10
+// readBytes is the clients' read buffer.
+const readBytes = 16 << 10
 
 // WebSocket is a session whose transport is a WebSocket.
 type WebSocket struct {

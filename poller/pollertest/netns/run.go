@@ -137,3 +137,6 @@ func Soak() int {
 	}
 	return 1
 }
+
+// Soaking reports whether the number is set: then tests may take their time, and hold times to a bound.
+func Soaking() bool { return os.Getenv(soakEnv) != "" }
