@@ -33,6 +33,8 @@ type Directory struct {
 	table atomic.Pointer[[]stripe]
 	size  uint64
 	watch atomic.Pointer[func(name string, created bool)]
+	// taken tells names of which no room is made; nil when all may be.
+	taken func(name string) bool
 }
 
 // stripe is one of the directory's maps. It is safe for concurrent use.
@@ -65,6 +67,12 @@ func newDirectory(shards, size int) *Directory {
 	}
 }
 
+// Reserve has no rooms made of names that taken reports, from now on: a name that
+// means something else must not become a room's too. It must be called before
+// the directory is used. taken runs with a lock held, and must not use the
+// directory.
+func (d *Directory) Reserve(taken func(name string) bool) { d.taken = taken }
+
 // Everyone returns the room for all sockets of the namespace, the target of a
 // broadcast that names no room. It always exists, is counted neither by Len nor
 // by All nor found by Lookup, takes references by [Directory.Retain] and gives
@@ -75,7 +83,8 @@ func (d *Directory) Everyone() *Room { return d.everyone }
 // shard on which the new member lives. Created reports whether the room was
 // made. The caller owes one [Directory.Release], which the loop pays after
 // [Shard.Leave] or when [Shard.Join] reports false. The shard must be one of
-// the directory's.
+// the directory's. The room is nil, and nothing is owed, when there is none and
+// the name is reserved, see [Directory.Reserve].
 func (d *Directory) Acquire(name string, shard int) (r *Room, created bool) {
 	d.mustHave(shard)
 	st := d.stripeFor(name)
@@ -94,6 +103,9 @@ func (d *Directory) Acquire(name string, shard int) (r *Room, created bool) {
 	defer st.mu.Unlock()
 	r = st.rooms[name]
 	if r == nil {
+		if d.taken != nil && d.taken(name) {
+			return nil, false
+		}
 		// The clone keeps a name that is a piece of a large message from
 		// holding the message in memory.
 		r = newRoom(strings.Clone(name), d.shards, st)

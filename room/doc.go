@@ -8,9 +8,10 @@
 // members whose connections live on that shard's event loop. A part, the
 // [Member] values in it and the [Shard] through which they are reached belong
 // to that loop alone, so joining, leaving and walking take no lock. What
-// crosses shards is a counter per room and shard, and it is atomic. A [Set] is
-// the third view: the rooms of one socket as its user sees them, guarded by
-// the socket's own mutex.
+// crosses shards is a counter per room and shard, and it is atomic. The loop's
+// state is the only truth about membership. A [View] shows it to the socket's
+// user, overlaid with the operations that are on their way to the loop; it is
+// guarded by the socket's own mutex.
 //
 // # A reference, then a link
 //

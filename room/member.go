@@ -3,7 +3,7 @@ package room
 import "iter"
 
 const (
-	// indexAbove is the number of rooms above which a member, or a Set, keeps a
+	// indexAbove is the number of rooms above which a member, or a View, keeps a
 	// map: below, scanning a short slice is faster and costs no memory.
 	indexAbove = 16
 
@@ -25,9 +25,12 @@ type Member struct {
 	shard int32
 	gone  bool // after Detach
 
+	// memberships are written under the mutex of the member's View if it has
+	// one, which a reader of another goroutine holds to read the rooms. After
+	// Detach they are the rooms that the member was in, which are not linked.
 	memberships []membership
 	// index finds a room in memberships. It is nil unless there were more than
-	// indexAbove rooms when one was last looked for.
+	// indexAbove rooms lately.
 	index map[*Room]uint32
 }
 
@@ -51,16 +54,21 @@ func (m *Member) Owner() any { return m.owner }
 func (m *Member) Shard() int { return int(m.shard) }
 
 // Len returns the number of rooms that m is linked in, Everyone included.
-func (m *Member) Len() int { return len(m.memberships) }
+func (m *Member) Len() int {
+	if m.gone {
+		return 0
+	}
+	return len(m.memberships)
+}
 
 // In reports whether m is linked in r.
-func (m *Member) In(r *Room) bool { return m.find(r) >= 0 }
+func (m *Member) In(r *Room) bool { return !m.gone && m.find(r) >= 0 }
 
 // Rooms yields the rooms that m is linked in, in no order. The loop body must
 // not link or unlink m.
 func (m *Member) Rooms() iter.Seq[*Room] {
 	return func(yield func(*Room) bool) {
-		for i := range m.memberships {
+		for i := range m.Len() {
 			if !yield(m.memberships[i].room) {
 				return
 			}
@@ -71,14 +79,9 @@ func (m *Member) Rooms() iter.Seq[*Room] {
 // Detached reports whether [Shard.Detach] was called for m.
 func (m *Member) Detached() bool { return m.gone }
 
-// find returns the index of the membership in r, or -1.
+// find returns the index of the membership in r, or -1. After Detach it is the
+// one that there was.
 func (m *Member) find(r *Room) int {
-	if len(m.memberships) > indexAbove && m.index == nil {
-		m.index = make(map[*Room]uint32, len(m.memberships)+1)
-		for i := range m.memberships {
-			m.index[m.memberships[i].room] = uint32(i)
-		}
-	}
 	if m.index != nil {
 		if i, ok := m.index[r]; ok {
 			return int(i)
@@ -91,4 +94,19 @@ func (m *Member) find(r *Room) int {
 		}
 	}
 	return -1
+}
+
+// add appends a membership that is linked.
+func (m *Member) add(ms membership) {
+	m.memberships = append(m.memberships, ms)
+	if m.index == nil && len(m.memberships) > indexAbove {
+		m.index = make(map[*Room]uint32, len(m.memberships)+1)
+		for i := range m.memberships {
+			m.index[m.memberships[i].room] = uint32(i)
+		}
+		return
+	}
+	if m.index != nil {
+		m.index[ms.room] = uint32(len(m.memberships) - 1)
+	}
 }

@@ -31,11 +31,7 @@ func (s *Shard) Join(m *Member, r *Room) bool {
 	if p == nil || m.gone || int(m.shard) != s.index || m.find(r) >= 0 {
 		return false
 	}
-	i := uint32(len(m.memberships))
-	m.memberships = append(m.memberships, membership{room: r, pos: p.link(m, i)})
-	if m.index != nil {
-		m.index[r] = i
-	}
+	m.add(membership{room: r, pos: p.link(m, uint32(len(m.memberships)))})
 	return true
 }
 
@@ -43,7 +39,7 @@ func (s *Shard) Join(m *Member, r *Room) bool {
 // false, and there is nothing to release, if m is not in r. It takes O(1) in the
 // members of r, and O(1) in the rooms of m but for a scan of at most 16.
 func (s *Shard) Leave(m *Member, r *Room) bool {
-	if int(m.shard) != s.index {
+	if int(m.shard) != s.index || m.gone {
 		return false
 	}
 	i := m.find(r)
@@ -57,25 +53,9 @@ func (s *Shard) Leave(m *Member, r *Room) bool {
 
 // LeaveAll unlinks m from all its rooms but [Directory.Everyone], and calls
 // released for each, so that the caller releases the reference. It takes O(1)
-// per room.
+// per room. It does nothing after Detach.
 func (s *Shard) LeaveAll(m *Member, released func(*Room)) {
-	s.unlinkAll(m, true, released)
-}
-
-// Detach is the end of m: it unlinks m from all its rooms, Everyone included,
-// calls released for each, and makes every Join from now on report false, so
-// that a join which was under way when the socket closed does not link it
-// again. Detaching twice is harmless.
-func (s *Shard) Detach(m *Member, released func(*Room)) {
-	if int(m.shard) != s.index {
-		return
-	}
-	m.gone = true
-	s.unlinkAll(m, false, released)
-}
-
-func (s *Shard) unlinkAll(m *Member, keepEveryone bool, released func(*Room)) {
-	if int(m.shard) != s.index {
+	if int(m.shard) != s.index || m.gone {
 		return
 	}
 	m.index = nil // cheaper to build again than to keep right
@@ -87,13 +67,28 @@ func (s *Shard) unlinkAll(m *Member, keepEveryone bool, released func(*Room)) {
 			break
 		}
 		r := m.memberships[i].room
-		if keepEveryone && r.isEveryone() {
+		if r.isEveryone() {
 			continue
 		}
 		s.unlink(m, i)
 		released(r)
 	}
 	m.memberships = shrink(m.memberships)
+}
+
+// Detach is the end of m: it unlinks m from all its rooms, Everyone included,
+// calls released for each, and makes every Join from now on report false, so
+// that a join which was under way when the socket closed does not link it
+// again. The View of m keeps showing the rooms. Detaching twice is harmless.
+func (s *Shard) Detach(m *Member, released func(*Room)) {
+	if int(m.shard) != s.index || m.gone {
+		return
+	}
+	m.gone = true
+	for _, ms := range m.memberships {
+		ms.room.partOn(s.index).unlink(ms.pos)
+		released(ms.room)
+	}
 }
 
 // unlink takes m out of the room of membership i, on both sides, and moves m's

@@ -11,37 +11,41 @@ import (
 // Sockets is a snapshot of the sockets of this node that the operator selects, by their Rooms as of now, in no order.
 // With rooms other than socket ids it looks at all sockets of the namespace; FetchSockets looks at the rooms' alone.
 func (o Operator) Sockets() []*Socket {
-	return slices.DeleteFunc(o.candidates(), func(s *Socket) bool {
-		return !o.spares(s) || len(o.rooms) > 0 && !slices.ContainsFunc(o.rooms, s.InRoom)
+	var t room.Target
+	if !o.resolve(&t) {
+		return nil
+	}
+	var out []*Socket
+	if len(t.Rooms) > 0 {
+		out = o.ns.sockets.all()
+	} else {
+		for _, m := range t.Members {
+			if s := m.Owner().(*Socket); !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(s *Socket) bool {
+		return !s.isIn(t.Rooms, t.Members) || s == o.from || s.isIn(t.Except, t.ExceptMembers)
 	})
 }
 
-// candidates are sockets among which are all that can be selected.
-func (o Operator) candidates() []*Socket {
-	var named []*Socket
-	for _, name := range o.rooms {
-		if o.ns.rooms.Lookup(name) != nil {
-			return o.ns.sockets.all()
-		}
-		if s := o.ns.sockets.get(name); s != nil && !slices.Contains(named, s) {
-			named = append(named, s)
-		}
+// isIn reports whether the socket is one of the members, or in one of the rooms.
+func (s *Socket) isIn(rooms []*room.Room, members []*room.Member) bool {
+	if slices.Contains(members, &s.member) {
+		return true
 	}
-	if len(o.rooms) == 0 {
-		return o.ns.sockets.all()
-	}
-	return named
-}
-
-// spares reports whether the socket is not left out.
-func (o Operator) spares(s *Socket) bool {
-	return s != o.from && !slices.ContainsFunc(o.except, s.InRoom)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	everyone := s.ns.rooms.Everyone()
+	return slices.ContainsFunc(rooms, func(r *room.Room) bool { return r == everyone || s.rooms.Has(&s.member, r) })
 }
 
 // SocketsJoin puts the sockets that the operator selects into rooms, those of other nodes too. It is done on the event
-// loops: a broadcast that the same goroutine makes next includes them, but Socket.Rooms shows it a moment later. Rooms
-// that a socket may not join, at its limit, are left out and counted. Errors: ErrQueueFull and ErrClosed
-// (nothing is done), ErrCluster (other nodes may not know).
+// loops, in the order of the calls with each socket's own Join and Leave: a broadcast that the same goroutine makes next
+// includes them, but Socket.Rooms shows it a moment later. Rooms that a socket may not join, at its limit or because of
+// the name, are left out and counted. Errors: ErrQueueFull and ErrClosed (nothing is done), ErrCluster (other nodes may
+// not know).
 func (o Operator) SocketsJoin(rooms ...string) error { return o.move(rooms, true) }
 
 // SocketsLeave takes the sockets that the operator selects out of rooms; see SocketsJoin.
@@ -119,9 +123,12 @@ func (t *selection) Run(loop int) {
 func (o Operator) move(names []string, join bool) error {
 	ns := o.ns
 	mv := &move{ns: ns, join: join}
-	t := &selection{ns: ns, visit: mv.visit, after: mv.settle}
+	t := &selection{ns: ns, visit: mv.visit, after: mv.done}
 	if len(names) > 0 && o.resolve(&t.target) {
-		mv.moved = make([][]*Socket, ns.srv.nloops)
+		if w := ns.watch.Load(); join && w.full() {
+			ns.srv.stats.queueFull.Add(1)
+			return ErrQueueFull
+		}
 		var held []int
 		for loop := range ns.srv.nloops {
 			if t.target.OnShard(loop) {
@@ -140,15 +147,13 @@ func (o Operator) move(names []string, join bool) error {
 	return o.tellOthers(&cluster.Message{Kind: kind, Rooms: slices.Clone(names)})
 }
 
-// move is a SocketsJoin or SocketsLeave on its way to the loops. It works on a socket's own list of rooms and on its
-// membership in one go. But there may be a Join or Leave of the socket on its way, which was made before and comes
-// behind it: so each loop looks once more, behind all that, that the membership is as the list says.
+// move is a SocketsJoin or SocketsLeave on its way to the loops. Immutable once it is posted.
 type move struct {
 	ns    *Namespace
 	join  bool
 	rooms []*room.Room
-	// moved are the sockets of each loop, from visit to settled. Loop-owned, each slice.
-	moved [][]*Socket
+	// taken are names that no room can have, because they are ids of sockets.
+	taken []string
 }
 
 // hold takes a reference of each room on each of the loops. For leaving, only rooms that there are.
@@ -159,7 +164,10 @@ func (mv *move) hold(names []string, loops []int) {
 			if len(loops) == 0 {
 				continue
 			}
-			r, _ = mv.ns.rooms.Acquire(name, loops[0])
+			if r, _ = mv.ns.rooms.Acquire(name, loops[0]); r == nil {
+				mv.taken = append(mv.taken, name)
+				continue
+			}
 		} else if r == nil || len(loops) == 0 || !mv.ns.rooms.Retain(r, loops[0]) {
 			continue
 		}
@@ -170,20 +178,22 @@ func (mv *move) hold(names []string, loops []int) {
 	}
 }
 
-// release gives back what hold took for a loop.
-func (mv *move) release(loop int) {
+// done gives back what hold took for a loop.
+func (mv *move) done(loop int) {
 	for _, r := range mv.rooms {
 		mv.ns.rooms.Release(r, loop)
 	}
+	mv.ns.moves.Add(-1)
 }
 
 // post posts to all of the loops, or to none.
 func (mv *move) post(t *selection, loops []int) error {
 	srv := mv.ns.srv
+	mv.ns.moves.Add(int64(len(loops)))
 	for _, loop := range loops {
 		if srv.loops[loop].Full() {
 			for _, held := range loops {
-				mv.release(held)
+				mv.done(held)
 			}
 			return srv.refused()
 		}
@@ -196,71 +206,43 @@ func (mv *move) post(t *selection, loops []int) error {
 
 // visit moves the sockets of a loop. Loop-only.
 func (mv *move) visit(loop int, selected []*room.Member) {
-	moved := make([]*Socket, 0, len(selected))
 	for _, m := range selected {
-		s := m.Owner().(*Socket)
-		if s.move(mv.rooms, mv.join) {
-			moved = append(moved, s)
-		}
-		s.follow(mv.rooms, loop)
+		m.Owner().(*Socket).move(mv, loop)
 	}
-	mv.moved[loop] = moved
 }
 
-// settle is the end of the first pass over a loop.
-func (mv *move) settle(loop int) { mv.ns.srv.loops[loop].Post((*moveAgain)(mv)) }
-
-// moveAgain is the second look of a move.
-type moveAgain move
-
-// Run implements task.
-func (ma *moveAgain) Run(loop int) {
-	mv := (*move)(ma)
-	for _, s := range mv.moved[loop] {
-		s.follow(mv.rooms, loop)
-	}
-	mv.moved[loop] = nil
-	mv.release(loop)
-}
-
-// move changes the socket's own list of rooms; it is true if that made a difference.
-func (s *Socket) move(rooms []*room.Room, join bool) (moved bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed.Load() {
-		return false
-	}
-	for _, r := range rooms {
-		switch {
-		case !join:
-			moved = s.rooms.Remove(r.Name()) != nil || moved
-		case r.Name() == s.id || s.rooms.Has(r.Name()):
-		case s.mayJoin(r.Name()) != nil:
-			s.ns.srv.stats.joinsRefused.Add(1)
-		default:
-			s.rooms.Add(r)
-			moved = true
-		}
-	}
-	return moved
-}
-
-// follow makes the socket a member of those of the rooms that are in its list, and no member of the others. The caller
-// holds references of the rooms. Loop-only.
-func (s *Socket) follow(rooms []*room.Room, loop int) {
+// move joins or leaves the rooms. Loop-only.
+func (s *Socket) move(mv *move, loop int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed.Load() {
 		return
 	}
-	for _, r := range rooms {
-		switch in := s.rooms.Has(r.Name()); {
-		case in == s.member.In(r):
-		case in:
-			s.ns.rooms.Retain(r, loop)
-			s.ns.link(s, r, loop)
-		default:
-			s.ns.unlink(s, r, loop)
+	ns := s.ns
+	for _, name := range mv.taken {
+		if name != s.id {
+			ns.srv.stats.joinsRefused.Add(1)
 		}
 	}
+	for _, r := range mv.rooms {
+		switch {
+		case s.member.In(r) == mv.join:
+			continue
+		case !mv.join:
+			ns.unlink(s, r, loop)
+		case !s.mayBeMoved(r):
+			ns.srv.stats.joinsRefused.Add(1)
+			continue
+		default:
+			ns.rooms.Retain(r, loop)
+			ns.link(s, r, loop)
+		}
+		s.rooms.Moved(r, mv.join)
+	}
+}
+
+// mayBeMoved reports whether the limits let the socket into one more room. One that a Join on its way decides about
+// counts already. Called with the lock held.
+func (s *Socket) mayBeMoved(r *room.Room) bool {
+	return !s.ns.watch.Load().full() && (s.rooms.Has(&s.member, r) || s.mayJoin(r.Name()) == nil)
 }

@@ -146,8 +146,8 @@ type Config struct {
 	// MaxPendingAcks bounds the acknowledgements that one socket is owed, and the broadcasts of one namespace that wait for
 	// theirs. Default 4,096.
 	MaxPendingAcks int
-	// MaxRoomEvents bounds the events that wait for the listeners of OnRoom; above it sockets cannot join rooms. Default
-	// 65,536: what a thousand sockets cause that join some rooms at once passes while a listener is busy.
+	// MaxRoomEvents bounds the events that wait for the listeners of OnRoom, or are on their way to them; above it sockets
+	// cannot join rooms, or be moved into them. Default 65,536: what a thousand sockets cause that join some rooms at once passes while a listener is busy.
 	MaxRoomEvents int
 	// MaxAttachments bounds the binary attachments of one packet. Default: codec/sio's.
 	MaxAttachments int

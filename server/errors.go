@@ -26,6 +26,9 @@ var (
 	ErrTooManyAcks = errors.New("siren: too many pending acknowledgements")
 	// ErrTooManyRooms: the socket is in Config.MaxRooms rooms.
 	ErrTooManyRooms = errors.New("siren: too many rooms")
+	// ErrRoomTaken: the name of the room is the id of another socket, which may be away (Config.Recovery). What is sent
+	// to an id is for that socket alone.
+	ErrRoomTaken = errors.New("siren: name of room is the id of a socket")
 	// ErrRoomName: the name of the room is longer than Config.MaxRoomBytes.
 	ErrRoomName = errors.New("siren: name of room too long")
 	// ErrTimeout: an acknowledgement, or the answer of another node, did not come in time.

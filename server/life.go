@@ -125,7 +125,10 @@ func (e *entry) Run(int) { (*Socket)(e).enter() }
 // on. Loop-only.
 func (s *Socket) enter() {
 	loop, everyone := s.shard(), s.ns.rooms.Everyone()
-	if s.phase != phaseAsked || !s.ns.shards[loop].Join(&s.member, everyone) {
+	s.mu.Lock()
+	joined := s.phase == phaseAsked && s.ns.shards[loop].Join(&s.member, everyone)
+	s.mu.Unlock()
+	if !joined {
 		s.ns.rooms.Release(everyone, loop)
 		return
 	}
@@ -230,12 +233,7 @@ func (s *Socket) end(r Reason) bool {
 	away := s.phase == phaseConnected && recoverable(r) && s.recovery() != nil
 	s.phase = phaseClosed
 	s.ns.srv.stats.late.Add(uint64(len(s.release())))
-	s.mu.Lock()
-	s.closed.Store(true)
-	acks := s.acks.take()
-	s.mu.Unlock()
-	loop := s.shard()
-	s.ns.shards[loop].Detach(&s.member, func(r *room.Room) { s.ns.unlinked(s, r, loop) })
+	acks := s.detach()
 	if away {
 		s.goAway()
 	}
@@ -253,6 +251,16 @@ func (s *Socket) end(r Reason) bool {
 		s.ns.srv.dynamic.drop(s.ns)
 	}
 	return true
+}
+
+// detach closes the socket and takes it out of its rooms. Its Rooms stay as they were. Loop-only.
+func (s *Socket) detach() (acks []*pendingAck) {
+	loop := s.shard()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed.Store(true)
+	s.ns.shards[loop].Detach(&s.member, func(r *room.Room) { s.ns.unlinked(s, r, loop) })
+	return s.acks.take()
 }
 
 // goodbye is the end of a socket as its handlers see it.

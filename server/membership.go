@@ -2,13 +2,15 @@ package server
 
 import (
 	"log/slog"
+	"slices"
+	"sync"
 
 	"github.com/seed58c87869/siren/room"
 )
 
 // Join puts the socket into rooms. Those it is in already are no error. A broadcast that the same goroutine makes
-// next reaches the socket. Errors: ErrClosed, ErrTooManyRooms, ErrRoomName, and ErrQueueFull when the listeners of OnRoom
-// are far behind; the rooms before the one that failed are joined.
+// next reaches the socket. The rooms before the one that failed are joined. Errors: ErrClosed, ErrTooManyRooms,
+// ErrRoomName, ErrRoomTaken, and ErrQueueFull when the event loop or the listeners of OnRoom are far behind.
 func (s *Socket) Join(rooms ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -16,99 +18,186 @@ func (s *Socket) Join(rooms ...string) error {
 		if s.closed.Load() {
 			return ErrClosed
 		}
-		if name == s.id || s.rooms.Has(name) {
+		if name == s.id {
 			continue
 		}
+		if err := s.join(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join posts the operation that joins a room. It may be left out when the socket is in the room, and nothing that is
+// on its way could change that before. Called with the lock held.
+func (s *Socket) join(name string) error {
+	ns := s.ns
+	r := ns.rooms.Lookup(name)
+	in := r != nil && s.rooms.Has(&s.member, r)
+	if in && ns.still() {
+		return nil
+	}
+	if !in {
 		if err := s.mayJoin(name); err != nil {
 			return err
 		}
-		r, _ := s.ns.rooms.Acquire(name, s.shard())
-		s.rooms.Add(r)
-		s.client.loop().Post(&membership{s, r, true})
 	}
+	w := ns.watch.Load()
+	if !w.reserve(1) {
+		ns.srv.stats.queueFull.Add(1)
+		return ErrQueueFull
+	}
+	if r == nil || !ns.rooms.Retain(r, s.shard()) {
+		if r, _ = ns.rooms.Acquire(name, s.shard()); r == nil {
+			w.arrived(1)
+			return ErrRoomTaken
+		}
+	}
+	m := s.operation(r, true, w)
+	if !s.client.loop().TryPost(m) {
+		m.release()
+		w.arrived(1)
+		ns.rooms.Release(r, s.shard())
+		return ns.srv.refused()
+	}
+	s.rooms.Join(&s.member, r)
 	return nil
 }
 
 // mayJoin tells why the socket cannot join one more room of that name. Called with the lock held.
 func (s *Socket) mayJoin(name string) error {
-	if len(name) > s.ns.srv.cfg.MaxRoomBytes {
+	switch {
+	case len(name) > s.ns.srv.cfg.MaxRoomBytes:
 		return ErrRoomName
-	}
-	if s.rooms.Len() >= s.settings().maxRooms {
+	case s.rooms.Len() >= s.settings().maxRooms:
 		return ErrTooManyRooms
-	}
-	if w := s.ns.watch.Load(); w != nil && w.full() {
-		s.ns.srv.stats.queueFull.Add(1)
-		return ErrQueueFull
 	}
 	return nil
 }
 
-// Leave takes the socket out of rooms. Those it is not in are no error. A socket does not leave its own id.
-func (s *Socket) Leave(rooms ...string) {
+// Leave takes the socket out of rooms. Those it is not in are no error, and a socket does not leave its own id. A
+// broadcast that the same goroutine makes next does not reach the socket. The only error is ErrQueueFull, when the event
+// loop is far behind: the socket has left the rooms before the one that failed.
+func (s *Socket) Leave(rooms ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, name := range rooms {
-		s.leaveRoom(name)
+		// A room that is not there holds nobody, and nobody is about to be moved into it.
+		r := s.ns.rooms.Lookup(name)
+		if r == nil || s.closed.Load() || !s.rooms.Has(&s.member, r) && s.ns.still() {
+			continue
+		}
+		if err := s.leaveRooms(r); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-// LeaveAll takes the socket out of all rooms that it was put into.
-func (s *Socket) LeaveAll() {
+// LeaveAll takes the socket out of all rooms but its own id, those included that SocketsJoin was called for before.
+// The only error is ErrQueueFull, when the event loop is far behind: nothing is done.
+func (s *Socket) LeaveAll() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, name := range s.rooms.Names() {
-		s.leaveRoom(name)
+	if s.closed.Load() || s.rooms.Len() == 0 && s.rooms.Settled() && s.ns.still() {
+		return nil
 	}
+	return s.leaveRooms(nil)
 }
 
-// leaveRoom is called with the lock held. The rooms of a closed socket stay as they were.
-func (s *Socket) leaveRoom(name string) {
-	if s.closed.Load() {
-		return
+// leaveRooms posts the operation that leaves a room, or all rooms if r is nil. Called with the lock held.
+func (s *Socket) leaveRooms(r *room.Room) error {
+	w := s.ns.watch.Load()
+	m := s.operation(r, false, w)
+	if !s.client.loop().TryPost(m) {
+		m.release()
+		return s.ns.srv.refused()
 	}
-	if r := s.rooms.Remove(name); r != nil {
-		s.client.loop().Post(&membership{s, r, false})
+	w.coming(1)
+	if r == nil {
+		s.rooms.LeaveAll()
+	} else {
+		s.rooms.Leave(&s.member, r)
 	}
+	return nil
 }
 
 // Rooms are the rooms the socket is in: its own id, then the others in the order of their names. After its end they
-// are those that it was in then.
+// are those that it was in then. What SocketsJoin and SocketsLeave do shows when the event loop has done it.
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]string{s.id}, s.rooms.Names()...)
+	return append([]string{s.id}, s.rooms.Names(&s.member)...)
 }
 
 // InRoom reports whether the room is one of Rooms.
 func (s *Socket) InRoom(name string) bool {
+	if name == s.id {
+		return true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return name == s.id || s.rooms.Has(name)
+	if s.closed.Load() { // its rooms may be gone
+		return slices.Contains(s.rooms.Names(&s.member), name)
+	}
+	r := s.ns.rooms.Lookup(name)
+	return r != nil && s.rooms.Has(&s.member, r)
 }
 
-// membership is a Join or Leave on its way to the loop.
+// membership is an operation of a socket on its rooms, on its way to the loop: Join, Leave, or LeaveAll.
 type membership struct {
-	s    *Socket
-	r    *room.Room
-	join bool
+	s      *Socket
+	room   *room.Room // nil for LeaveAll
+	join   bool
+	number uint64
+	watch  *roomWatch // which expects its events; nil while nobody listens
 }
 
-// Run implements task.
+// memberships are those that have arrived.
+var memberships = sync.Pool{New: func() any { return new(membership) }}
+
+// operation makes the next operation of the socket. Called with the lock held.
+func (s *Socket) operation(r *room.Room, join bool, w *roomWatch) *membership {
+	m := memberships.Get().(*membership)
+	*m = membership{s: s, room: r, join: join, number: s.rooms.Next(), watch: w}
+	return m
+}
+
+// release gives back an operation that nobody has any more.
+func (m *membership) release() {
+	*m = membership{}
+	memberships.Put(m)
+}
+
+// Run implements task. At a socket that has ended there is nothing to do but to give back what was acquired.
 func (m *membership) Run(loop int) {
-	ns := m.s.ns
-	if m.join {
-		ns.link(m.s, m.r, loop)
-	} else {
-		ns.unlink(m.s, m.r, loop)
+	s, r, ns := m.s, m.room, m.s.ns
+	s.mu.Lock()
+	switch {
+	case m.join:
+		ns.link(s, r, loop)
+	case r != nil:
+		ns.unlink(s, r, loop)
+	default:
+		ns.shards[loop].LeaveAll(&s.member, func(left *room.Room) { ns.unlinked(s, left, loop) })
 	}
+	if !s.closed.Load() {
+		s.rooms.Done(r, m.number)
+	}
+	s.mu.Unlock()
+	m.watch.arrived(1)
 	if debugs(ns.srv.sio) {
-		m.s.debugSocket("room", slog.String("room", m.r.Name()), slog.Bool("joins", m.join))
+		name := "" // of all rooms
+		if r != nil {
+			name = r.Name()
+		}
+		s.debugSocket("room", slog.String("room", name), slog.Bool("joins", m.join))
 	}
+	m.release()
 }
 
 // link makes the socket a member of a room that was acquired for it. The reference is given back when it is one already,
-// or has ended. Loop-only.
+// or has ended. Loop-only, with the socket's lock held.
 func (ns *Namespace) link(s *Socket, r *room.Room, loop int) {
 	if !ns.shards[loop].Join(&s.member, r) {
 		ns.rooms.Release(r, loop)
@@ -119,7 +208,7 @@ func (ns *Namespace) link(s *Socket, r *room.Room, loop int) {
 	}
 }
 
-// unlink is the opposite of link; there may be nothing to do. Loop-only.
+// unlink is the opposite of link; there may be nothing to do. Loop-only, with the socket's lock held.
 func (ns *Namespace) unlink(s *Socket, r *room.Room, loop int) {
 	if ns.shards[loop].Leave(&s.member, r) {
 		ns.unlinked(s, r, loop)
@@ -133,3 +222,7 @@ func (ns *Namespace) unlinked(s *Socket, r *room.Room, loop int) {
 	}
 	ns.rooms.Release(r, loop)
 }
+
+// still reports whether no move is on its way to a loop, so that a socket's rooms are what its own operations make
+// of them.
+func (ns *Namespace) still() bool { return ns.moves.Load() == 0 }

@@ -21,6 +21,8 @@ type Namespace struct {
 	history *history
 	// child is what a namespace has that a ParentNamespace made; nil for others. Immutable.
 	child *child
+	// moves counts, for each loop, the SocketsJoin and SocketsLeave that it has not come to.
+	moves atomic.Int64
 	// asks are the broadcasts that wait for acknowledgements.
 	asks askTable
 	// watch is told what happens to rooms; nil while nobody listens.
@@ -47,6 +49,7 @@ func newChild(p *ParentNamespace, name string) *Namespace {
 
 func (ns *Namespace) start(srv *Server, name string) {
 	ns.init(srv, name)
+	ns.rooms.Reserve(ns.sockets.taken)
 	if srv.cfg.Recovery.MaxDisconnection > 0 {
 		ns.history = newHistory(srv.cfg.Recovery, srv.cfg.Queue.MaxBytes, &srv.stats.recovery)
 	}

@@ -92,7 +92,7 @@ func (s *Socket) replay() {
 func (s *Socket) goAway() {
 	r := s.recovery()
 	s.mu.Lock()
-	a := &awaySocket{pid: r.pid, id: s.id, rooms: s.rooms.Names()}
+	a := &awaySocket{pid: r.pid, id: s.id, rooms: s.rooms.Names(&s.member)}
 	if v := s.extra.Load().values; v != nil {
 		a.values = &values{slices.Clone(v.list)} // the old socket's handlers may change theirs still
 	}

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/seed58c87869/siren/session"
 )
@@ -56,8 +57,8 @@ type RoomEvent struct {
 // their story only, so add them before Listen.
 //
 // Listeners run on a goroutine of the namespace, after the fact: they may block and use any method. Events wait for them
-// in a queue, none is left out. While Config.MaxRoomEvents of them wait, Join fails with ErrQueueFull; what wait then
-// beside them are the departures of sockets. A panic is counted and logged.
+// in a queue, none is left out. When Config.MaxRoomEvents events are waiting, or on their way to the queue, Join and
+// SocketsJoin fail with ErrQueueFull. Events of sockets that leave are always queued. A panic is counted and logged.
 func (ns *Namespace) OnRoom(fn func(e RoomEvent)) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
@@ -72,17 +73,44 @@ func (ns *Namespace) OnRoom(fn func(e RoomEvent)) {
 	w.mu.Unlock()
 }
 
-// roomWatch are the listeners of room events and what waits for them. Safe for concurrent use.
+// roomWatch are the listeners of room events and what waits for them. Safe for concurrent use; nil, as long as nobody
+// listens, it has room for everything.
 type roomWatch struct {
 	ns    *Namespace
 	inbox session.Inbox
-	mu    sync.Mutex
+	// expected are the operations on their way to the loops that will be events.
+	expected atomic.Int64
+	mu       sync.Mutex
 	// listeners are guarded by mu; the slice is replaced, not changed.
 	listeners []func(e RoomEvent)
 }
 
 // full reports whether the listeners are too far behind for more to come.
-func (w *roomWatch) full() bool { return w.inbox.Len() >= w.ns.srv.cfg.MaxRoomEvents }
+func (w *roomWatch) full() bool {
+	return w != nil && int64(w.inbox.Len())+w.expected.Load() >= int64(w.ns.srv.cfg.MaxRoomEvents)
+}
+
+// reserve expects n events, and owes arrived for them, unless the listeners are too far behind.
+func (w *roomWatch) reserve(n int) bool {
+	if w == nil {
+		return true
+	}
+	if expected := w.expected.Add(int64(n)) - int64(n); int64(w.inbox.Len())+expected >= int64(w.ns.srv.cfg.MaxRoomEvents) {
+		w.arrived(n)
+		return false
+	}
+	return true
+}
+
+// coming expects n events that are never refused, and owes arrived for them.
+func (w *roomWatch) coming(n int) { w.arrived(-n) }
+
+// arrived tells that n events, which were expected, are in the queue, or will not come.
+func (w *roomWatch) arrived(n int) {
+	if w != nil {
+		w.expected.Add(-int64(n))
+	}
+}
 
 // put queues an event. It takes no lock for longer than that, and calls nobody.
 func (w *roomWatch) put(e RoomEvent) { w.inbox.PutAlways(&roomReport{w, e}, &w.ns.srv.inbox) }

@@ -113,16 +113,16 @@ func TestN11RoomEventsBehind(t *testing.T) {
 		}
 		c.sync()
 	}
-	if refused < 30 || srv.Of("/").To().SocketsJoin("too") != nil {
-		t.Error(refused)
+	if err := srv.Of("/").To().SocketsJoin("too"); refused < 30 || !errors.Is(err, server.ErrQueueFull) {
+		t.Error(refused, err)
 	}
 	c.sync()
-	if n := len(s.Rooms()); n != 51-refused || srv.Stats().JoinsRefused != 1 {
+	if n := len(s.Rooms()); n != 51-refused || srv.Stats().JoinsRefused != 0 {
 		t.Errorf("%d rooms, %d refused", n, refused)
 	}
 	c.close()
 	close(gate)
-	eventually(t, "the rooms are gone", func() bool { return len(log.take()) == 4*(50-refused)+2 }) // "too" came and went
+	eventually(t, "the rooms are gone", func() bool { return len(log.take()) == 4*(50-refused) })
 	log.check(t)
 }
 
@@ -165,10 +165,8 @@ func TestN11Movers(t *testing.T) {
 		})
 	}
 	movers.Wait()
-	for range 2 { // what moves again is posted by what is posted
-		if _, err := ns.To().Count(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := ns.To().Count(t.Context()); err != nil { // behind all that was posted
+		t.Fatal(err)
 	}
 	for room := range 3 {
 		var want, got []string

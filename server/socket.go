@@ -30,8 +30,8 @@ type Socket struct {
 	announced bool
 
 	mu sync.Mutex // guards what follows, and the order of what is posted about it
-	// rooms are those the user put the socket into. They stay when the socket ends, for its disconnect handlers.
-	rooms room.Set
+	// rooms show what rooms the socket is in, and was in at its end. It guards the rooms of member, too.
+	rooms room.View
 	acks  ackTable
 	// extra is nil while there is nothing of it. Stored with the mutex held.
 	extra atomic.Pointer[extra]

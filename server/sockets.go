@@ -22,11 +22,13 @@ type socketMap struct {
 }
 
 type socketStripe struct {
-	mu   sync.RWMutex
+	mu sync.RWMutex
+	// byID has nil for a socket that is away and may come back: nobody finds it, but its id is taken.
 	byID map[string]*Socket
+	away int // how many are nil
 	// peak is the most sockets that the map has held: it does not shrink by itself.
 	peak int
-	_    [24]byte
+	_    [16]byte
 }
 
 // socketsKeep is the peak up to which an empty map is kept.
@@ -52,6 +54,7 @@ func (m *socketMap) stripe(id string) *socketStripe {
 	return nil
 }
 
+// add adds a socket. It may have been away, as another Socket.
 func (m *socketMap) add(s *Socket) {
 	st := m.stripe(s.id)
 	if st == nil {
@@ -60,29 +63,68 @@ func (m *socketMap) add(s *Socket) {
 		st = m.stripe(s.id)
 	}
 	st.mu.Lock()
+	defer st.mu.Unlock()
 	if st.byID == nil {
 		st.byID = make(map[string]*Socket)
 	}
+	if old, ok := st.byID[s.id]; ok && old == nil {
+		st.away--
+	}
 	st.byID[s.id] = s
 	st.peak = max(st.peak, len(st.byID))
-	st.mu.Unlock()
 }
 
+// remove takes out a socket that has ended.
 func (m *socketMap) remove(s *Socket) {
-	st := m.stripe(s.id)
+	m.change(s.id, func(st *socketStripe, found *Socket) {
+		if found == s {
+			st.drop(s.id)
+		}
+	})
+}
+
+// leave takes out a socket that may come back: its id stays taken, until forget or add.
+func (m *socketMap) leave(s *Socket) {
+	m.change(s.id, func(st *socketStripe, found *Socket) {
+		if found == s {
+			st.byID[s.id] = nil
+			st.away++
+		}
+	})
+}
+
+// forget gives up the id of a socket that is away.
+func (m *socketMap) forget(id string) {
+	m.change(id, func(st *socketStripe, found *Socket) {
+		if found == nil {
+			st.away--
+			st.drop(id)
+		}
+	})
+}
+
+// change calls fn, with the lock held, if the id is taken; found is nil when its socket is away.
+func (m *socketMap) change(id string, fn func(st *socketStripe, found *Socket)) {
+	st := m.stripe(id)
 	if st == nil {
 		return
 	}
 	st.mu.Lock()
-	if st.byID[s.id] == s { // it may have come back already, as another Socket
-		delete(st.byID, s.id)
-		if len(st.byID) == 0 && st.peak > socketsKeep {
-			st.byID, st.peak = nil, 0
-		}
+	defer st.mu.Unlock()
+	if found, ok := st.byID[id]; ok {
+		fn(st, found)
 	}
-	st.mu.Unlock()
 }
 
+// drop is called with the lock held.
+func (st *socketStripe) drop(id string) {
+	delete(st.byID, id)
+	if len(st.byID) == 0 && st.peak > socketsKeep {
+		st.byID, st.peak = nil, 0
+	}
+}
+
+// get finds a socket; nil when there is none, or when it is away.
 func (m *socketMap) get(id string) *Socket {
 	st := m.stripe(id)
 	if st == nil {
@@ -93,6 +135,18 @@ func (m *socketMap) get(id string) *Socket {
 	return st.byID[id]
 }
 
+// taken reports whether a socket has that id, be it away.
+func (m *socketMap) taken(id string) bool {
+	st := m.stripe(id)
+	if st == nil {
+		return false
+	}
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	_, ok := st.byID[id]
+	return ok
+}
+
 // all is a snapshot of the sockets.
 func (m *socketMap) all() []*Socket {
 	var out []*Socket
@@ -101,7 +155,9 @@ func (m *socketMap) all() []*Socket {
 		st := &stripes[i]
 		st.mu.RLock()
 		for _, s := range st.byID {
-			out = append(out, s)
+			if s != nil {
+				out = append(out, s)
+			}
 		}
 		st.mu.RUnlock()
 	}
@@ -114,7 +170,7 @@ func (m *socketMap) len() int {
 	for i := range stripes {
 		st := &stripes[i]
 		st.mu.RLock()
-		n += len(st.byID)
+		n += len(st.byID) - st.away
 		st.mu.RUnlock()
 	}
 	return n

@@ -12,7 +12,7 @@ const shuffled = "shuffled"
 // mix has all sockets leave their room and join another one in random order, so that a broadcast finds their memory in
 // random order too: as it is after many clients came and went.
 func (r *run) mix(ctx context.Context, w *world) error {
-	leave := sweep{name: "leave", to: w.size, op: func(d *driver, i int) { d.sockets[d.order[i]].Leave(everyone) }}
+	leave := sweep{name: "leave", to: w.size, op: func(d *driver, i int) { _ = d.sockets[d.order[i]].Leave(everyone) }}
 	join := sweep{name: "join in random order", to: w.size, op: func(d *driver, i int) { _ = d.sockets[d.order[i]].Join(shuffled) }}
 	for _, s := range []sweep{leave, join} {
 		if err := r.sweepAll(ctx, w, s); err != nil {

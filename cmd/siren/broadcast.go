@@ -67,20 +67,13 @@ func join(_ context.Context, s *server.Socket, in server.Raw) (status, error) {
 	}
 	var added []string
 	for _, name := range names {
-		// A socket's id is its private room.
-		if name != s.ID() && s.Namespace().Socket(name) != nil {
-			return status{}, server.Refuse("the room is a client's own", nil)
-		}
 		if !s.InRoom(name) {
 			added = append(added, name)
 		}
 	}
 	if err := s.Join(added...); err != nil {
-		s.Leave(added...) // all or none
-		if errors.Is(err, server.ErrTooManyRooms) {
-			return status{}, server.Refuse(fmt.Sprintf("more than %d rooms", roomsMax), nil)
-		}
-		return status{}, err
+		_ = s.Leave(added...) // all or none
+		return status{}, refusal(err)
 	}
 	return status{statusOK}, nil
 }
@@ -90,8 +83,25 @@ func leave(_ context.Context, s *server.Socket, in server.Raw) (status, error) {
 	if err != nil {
 		return status{}, err
 	}
-	s.Leave(names...)
+	if err := s.Leave(names...); err != nil {
+		return status{}, refusal(err)
+	}
 	return status{statusOK}, nil
+}
+
+// refusal is what the client is told of an error.
+func refusal(err error) error {
+	switch {
+	case errors.Is(err, server.ErrTooManyRooms):
+		return server.Refuse(fmt.Sprintf("more than %d rooms", roomsMax), nil)
+	case errors.Is(err, server.ErrRoomTaken):
+		return server.Refuse("the room is a client's own", nil)
+	case errors.Is(err, server.ErrReserved):
+		return errReservedEvent
+	case errors.Is(err, server.ErrQueueFull):
+		return server.Refuse("the server is busy", nil)
+	}
+	return err
 }
 
 func publish(_ context.Context, s *server.Socket, in publication) (published, error) {
@@ -114,13 +124,8 @@ func publish(_ context.Context, s *server.Socket, in publication) (published, er
 		args = append(args, in.Data)
 	}
 	n, err := to.Emit(in.Event, args...)
-	switch {
-	case errors.Is(err, server.ErrReserved):
-		return published{}, errReservedEvent
-	case errors.Is(err, server.ErrQueueFull):
-		return published{}, server.Refuse("the server is busy", nil)
-	case err != nil:
-		return published{}, err
+	if err != nil {
+		return published{}, refusal(err)
 	}
 	return published{statusOK, n}, nil
 }

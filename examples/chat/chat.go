@@ -73,7 +73,7 @@ func newChat(srv *server.Server, t *tokens) *chat {
 	server.Handle(c.ns, "enter", c.enter)
 	server.Handle(c.ns, "say", c.say)
 	server.Handle1(c.ns, "typing", c.typing, server.Inline()) // it is quick and waits for nothing
-	c.ns.OnDisconnect(func(s *server.Socket, _ server.Reason) { c.leave(s) })
+	c.ns.OnDisconnect(func(s *server.Socket, _ server.Reason) { _ = c.leave(s) })
 	return c
 }
 
@@ -86,7 +86,9 @@ func (c *chat) enter(_ context.Context, s *server.Socket, room string) (entered,
 	if old, ok := roomName.Get(s); ok && old == room {
 		return entered{room, c.count(room, 0)}, nil
 	}
-	c.leave(s)
+	if err := c.leave(s); err != nil {
+		return entered{}, err
+	}
 	if err := s.Join(room); err != nil {
 		return entered{}, err
 	}
@@ -121,12 +123,17 @@ func (c *chat) typing(_ context.Context, s *server.Socket, on bool) error {
 }
 
 // leave takes the socket out of its room. That of one which has ended is empty of it already.
-func (c *chat) leave(s *server.Socket) {
-	if room, ok := roomName.Get(s); ok {
-		roomName.Delete(s)
-		s.Leave(room)
-		c.count(room, -1)
+func (c *chat) leave(s *server.Socket) error {
+	room, ok := roomName.Get(s)
+	if !ok {
+		return nil
 	}
+	if err := s.Leave(room); err != nil {
+		return err
+	}
+	roomName.Delete(s)
+	c.count(room, -1)
+	return nil
 }
 
 // count changes the number of people in a room, and tells them.

@@ -1,0 +1,236 @@
+package room
+
+import (
+	"slices"
+	"sync"
+)
+
+// View is the rooms of one socket as its user sees them: the rooms of its Member, which only the loop changes,
+// overlaid with the operations that were asked for and that the loop has not come to yet. The latest operation on a
+// room decides whether the socket is in it; once the loop has come to that one, the Member says the same.
+//
+// A View is not safe for concurrent use. The socket's mutex guards it and the list of its Member's rooms: whoever
+// calls a method of View holds the mutex, and so does the loop while it links or unlinks the Member. The same mutex is
+// held while an operation is posted, so that the loop comes to a socket's operations in the order of their numbers.
+// The zero value is ready, and holds no memory while no operation is on its way.
+type View struct {
+	pending *pending // nil while no operation is on its way
+	len     int32    // the number of rooms, without Everyone
+}
+
+// pending are the operations on their way that decide about rooms: of each room the latest one.
+type pending struct {
+	last    uint64 // the number of the latest operation
+	cleared uint64 // the number of the latest LeaveAll; 0 when none is on its way
+	// few are the operations on single rooms behind the LeaveAll, many the same when there are more than indexAbove.
+	few  []operation
+	many map[*Room]operation
+}
+
+// operation is a Join or Leave of one room.
+type operation struct {
+	room   *Room
+	number uint64
+	join   bool
+}
+
+// pendings keeps what views with operations on their way need: it is used for the time of a post.
+var pendings = sync.Pool{New: func() any { return new(pending) }}
+
+// Next returns the number that the next operation will have, which starts at 1.
+func (v *View) Next() uint64 {
+	if v.pending == nil {
+		return 1
+	}
+	return v.pending.last + 1
+}
+
+// Join notes that the operation Next to join r is on its way to the loop.
+func (v *View) Join(m *Member, r *Room) { v.change(m, r, true) }
+
+// Leave notes that the operation Next to leave r is on its way to the loop.
+func (v *View) Leave(m *Member, r *Room) { v.change(m, r, false) }
+
+func (v *View) change(m *Member, r *Room, join bool) {
+	v.count(v.Has(m, r), join)
+	p := v.expect()
+	p.put(operation{r, p.last, join})
+}
+
+// LeaveAll notes that the operation Next to leave all rooms is on its way to the loop.
+func (v *View) LeaveAll() {
+	p := v.expect()
+	p.cleared, p.many = p.last, nil
+	p.few = cleared(p.few)
+	v.len = 0
+}
+
+// expect counts one more operation on its way.
+func (v *View) expect() *pending {
+	if v.pending == nil {
+		v.pending = pendings.Get().(*pending)
+	}
+	v.pending.last++
+	return v.pending
+}
+
+// Done notes that the loop has come to an operation on r, or to a LeaveAll if r is nil, and has changed the Member.
+func (v *View) Done(r *Room, number uint64) {
+	p := v.pending
+	if p == nil {
+		return
+	}
+	if r == nil {
+		if p.cleared == number {
+			p.cleared = 0
+		}
+	} else if op, ok := p.get(r); ok && op.number == number {
+		p.remove(r)
+	}
+	if p.cleared == 0 && len(p.few)+len(p.many) == 0 {
+		// No operation decides any more, so none is on its way: numbers may begin again.
+		v.pending = nil
+		*p = pending{few: p.few}
+		pendings.Put(p)
+	}
+}
+
+// Moved notes that the loop has linked or unlinked the Member without an operation of the socket's own. Operations on
+// their way still decide about r: they come later.
+func (v *View) Moved(r *Room, join bool) {
+	if _, decided := v.decides(r); !decided {
+		v.count(!join, join)
+	}
+}
+
+func (v *View) count(before, after bool) {
+	switch {
+	case before == after:
+	case after:
+		v.len++
+	default:
+		v.len--
+	}
+}
+
+// decides reports whether an operation on its way decides about r, and how.
+func (v *View) decides(r *Room) (in, decided bool) {
+	if v.pending == nil {
+		return false, false
+	}
+	if op, ok := v.pending.get(r); ok {
+		return op.join, true
+	}
+	return false, v.pending.cleared > 0
+}
+
+// Has reports whether the socket of m is in r. After Detach it is as it was before, with the operations that were on
+// their way.
+func (v *View) Has(m *Member, r *Room) bool {
+	if in, decided := v.decides(r); decided {
+		return in
+	}
+	return m.find(r) >= 0
+}
+
+// Len returns the number of rooms, without Everyone.
+func (v *View) Len() int { return int(v.len) }
+
+// Settled reports whether no operation is on its way.
+func (v *View) Settled() bool { return v.pending == nil }
+
+// Names returns the names of the rooms of m's socket, without Everyone, sorted; nil if there are none. The slice is the
+// caller's. After Detach they are those before it, with the operations that were on their way.
+func (v *View) Names(m *Member) []string {
+	if v.len == 0 {
+		return nil
+	}
+	names := make([]string, 0, v.len)
+	for i := range m.memberships {
+		r := m.memberships[i].room
+		if _, decided := v.decides(r); !decided && !r.isEveryone() {
+			names = append(names, r.name)
+		}
+	}
+	if p := v.pending; p != nil {
+		for op := range p.all {
+			if op.join {
+				names = append(names, op.room.name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (p *pending) get(r *Room) (op operation, ok bool) {
+	if p.many != nil {
+		op, ok = p.many[r]
+		return op, ok
+	}
+	if i := p.indexOf(r); i >= 0 {
+		return p.few[i], true
+	}
+	return op, false
+}
+
+// put adds an operation, in place of an earlier one on the same room.
+func (p *pending) put(op operation) {
+	if p.many == nil {
+		if i := p.indexOf(op.room); i >= 0 {
+			p.few[i] = op
+			return
+		}
+		if len(p.few) < indexAbove {
+			p.few = append(p.few, op)
+			return
+		}
+		p.many = make(map[*Room]operation, 2*indexAbove)
+		for _, o := range p.few {
+			p.many[o.room] = o
+		}
+		p.few = cleared(p.few)
+	}
+	p.many[op.room] = op
+}
+
+func (p *pending) remove(r *Room) {
+	if p.many != nil {
+		delete(p.many, r)
+		return
+	}
+	if i := p.indexOf(r); i >= 0 {
+		last := len(p.few) - 1
+		p.few[i], p.few[last] = p.few[last], operation{}
+		p.few = p.few[:last]
+	}
+}
+
+// all yields the operations on single rooms, in no order.
+func (p *pending) all(yield func(operation) bool) {
+	for _, op := range p.few {
+		if !yield(op) {
+			return
+		}
+	}
+	for _, op := range p.many {
+		if !yield(op) {
+			return
+		}
+	}
+}
+
+func (p *pending) indexOf(r *Room) int {
+	for i := range p.few {
+		if p.few[i].room == r {
+			return i
+		}
+	}
+	return -1
+}
+
+// cleared empties a list that is used again.
+func cleared(list []operation) []operation {
+	clear(list)
+	return list[:0]
+}
