@@ -216,18 +216,18 @@ func (c *Config) validate(filesMax int) error {
 	return c.validateConns(filesMax)
 }
 
+// validateConns checks MaxConns, or sets it, from the limit of open files.
 func (c *Config) validateConns(filesMax int) error {
-	room := c.tableConns(filesMax)
-	if room < 1 {
-		return &ConfigError{"FDReserve", fmt.Sprintf("%d leaves nothing of %d open files (RLIMIT_NOFILE) for connections; lower Backlog or FDReserve, or raise the limit", c.FDReserve, filesMax)}
-	}
+	room, tables := c.tableConns(filesMax), 1
 	if c.PrivateFiles {
-		room = min(room, math.MaxInt32/c.Loops) * c.Loops
+		tables = c.Loops
 	}
-	if c.MaxConns > room {
-		return &ConfigError{"MaxConns", fmt.Sprintf("%d with an FDReserve of %d exceeds the limit of %d open files (RLIMIT_NOFILE)", c.MaxConns, c.FDReserve, filesMax)}
+	most := min(max(room, 0), math.MaxInt32/tables) * tables
+	if c.MaxConns > most || most < 1 {
+		conns := max(c.MaxConns, 1)
+		return &FilesError{Limit: filesMax, Need: c.FDReserve + (conns+tables-1)/tables, MaxConns: c.MaxConns}
 	}
-	fill(&c.MaxConns, room)
+	fill(&c.MaxConns, most)
 	return nil
 }
 

@@ -39,6 +39,7 @@ type Engine struct {
 	logger    *gnetLogger
 
 	admitted   atomic.Int64 // connections counted against MaxConns
+	full, low  throttle     // of the warning that MaxConns is reached, and that the gate is shut
 	rejecting  atomic.Int64 // rejected ones that still have a descriptor
 	rejectsMax int64        // how many of these may linger
 	loopConns  int64        // how many connections one loop may have
@@ -106,7 +107,7 @@ func New(cfg Config) (*Engine, error) {
 // of the process and for rejected connections that linger.
 func (e *Engine) setUpGate(filesMax int) {
 	cfg := &e.config
-	e.gate.nudge, e.gate.conns = e.nudge, e.connections
+	e.gate.nudge, e.gate.conns, e.gate.warn = e.nudge, e.connections, e.warnLow
 	longest := min(cfg.Backlog, listenQueueMax())
 	e.gate.queues = queueLengths{longest: longest, shortest: min(longest, backlogMin)}
 	queued := min(len(e.addrs)*e.gate.queues.shortest, cfg.FDReserve)
@@ -121,6 +122,21 @@ func (e *Engine) setUpGate(filesMax int) {
 		// A loop refuses right after it has accepted, so the cap is enough, and the gate is of the wrong table.
 		e.gate.danger, e.gate.room = math.MaxInt, math.MaxInt
 		e.loopConns = int64(cfg.tableConns(filesMax))
+	}
+}
+
+// warnFull logs now and then that connections are rejected because of MaxConns.
+func (e *Engine) warnFull() {
+	if e.full.pass(monotonic()) {
+		e.config.Logger.Warn("the limit of connections is reached, new ones are refused", "maxConns", e.config.MaxConns)
+	}
+}
+
+// warnLow logs now and then that the gate has shut.
+func (e *Engine) warnLow() {
+	if e.low.pass(monotonic()) {
+		e.config.Logger.Warn("file descriptors run low, new connections wait", "connections", e.connections(),
+			"shut", e.gate.shuts.Load())
 	}
 }
 

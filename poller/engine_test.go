@@ -5,10 +5,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,8 +33,8 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		"PrivateFiles":    func(c *Config) { c.Addrs, c.PrivateFiles = nil, true },
 		"Accept":          func(c *Config) { c.Accept = nil },
 		"Loops":           func(c *Config) { c.Loops = 257 },
-		"MaxConns":        func(c *Config) { c.MaxConns = 1 << 30 },
-		"FDReserve":       func(c *Config) { c.FDReserve = 1 << 30 },
+		"MaxConns":        func(c *Config) { c.MaxConns = -1 },
+		"FDReserve":       func(c *Config) { c.FDReserve = -1 },
 		"Backlog":         func(c *Config) { c.Backlog = -1 },
 		"QueueBytesMax":   func(c *Config) { c.QueueBytesMax = -1 },
 		"ReadBufferBytes": func(c *Config) { c.ReadBufferBytes = 3 },
@@ -73,6 +75,46 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 	}
 	if e, err := New(good); err != nil || e.Config().QueueBytesMax != DefaultQueueBytesMax || e.Config().MaxConns < 1 {
 		t.Errorf("defaults: %v", err)
+	}
+}
+
+func TestTooFewFiles(t *testing.T) {
+	limit, err := openFilesMax()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := Config{Addrs: []string{"tcp://127.0.0.1:0"}, Accept: func(*Conn) Receiver { return nil }}
+	for _, c := range []struct {
+		conns, reserve int
+		want           *FilesError // nil: enough
+	}{
+		{10, limit - 10, nil},
+		{11, limit - 10, &FilesError{limit, limit + 1, 11}},
+		{0, limit, &FilesError{limit, limit + 1, 0}},
+		{1 << 30, 100, &FilesError{limit, 1<<30 + 100, 1 << 30}},
+	} {
+		cfg.MaxConns, cfg.FDReserve = c.conns, c.reserve
+		_, err := New(cfg)
+		var files *FilesError
+		if errors.As(err, &files); !reflect.DeepEqual(files, c.want) {
+			t.Errorf("%d connections, %d kept: %v, want %v", c.conns, c.reserve, err, c.want)
+		}
+	}
+}
+
+// A limit that is reached is a line in the log: one, however many connections are refused.
+func TestFullIsLogged(t *testing.T) {
+	var out logLines
+	e := start(t, Config{Accept: newHub().accept, MaxConns: 1, Reject: []byte("busy\n"), Logger: slog.New(slog.NewTextHandler(&out, nil))})
+	dial(t, e)
+	eventually(t, "the first is in", func() bool { return e.Stats().Conns == 1 })
+	for range 5 {
+		c := dial(t, e)
+		expect(t, c, "busy\n")
+		expectEOF(t, c)
+	}
+	if text := out.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "maxConns=1") {
+		t.Errorf("the log says\n%s", text)
 	}
 }
 

@@ -34,6 +34,7 @@ type gate struct {
 	shuts  atomic.Int64
 	isShut atomic.Bool
 	nudge  func() // makes the acceptor try again
+	warn   func() // says that the gate has shut; called with mu held
 	// tight is the number of connections from which on the queues are too long.
 	tight atomic.Int64
 
@@ -118,6 +119,7 @@ func (g *gate) shutLocked() {
 	}
 	g.isShut.Store(true)
 	g.shuts.Add(1)
+	g.warn()
 	g.lookIn(gateRetry)
 }
 

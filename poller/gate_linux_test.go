@@ -21,7 +21,7 @@ func listenQueue(t *testing.T, fd int) int {
 // The fewer descriptors are left, the shorter are the listen queues: what they hold must fit twice.
 func TestListenQueueFitsTheDescriptors(t *testing.T) {
 	conns := 0
-	g := &gate{danger: 1 << 30, room: 10_000, queues: queueLengths{longest: 2048, shortest: 100}, conns: func() int { return conns }}
+	g := &gate{danger: 1 << 30, room: 10_000, queues: queueLengths{longest: 2048, shortest: 100}, conns: func() int { return conns }, warn: func() {}}
 	var fds []int
 	for range 2 {
 		ln, err := openListener(address{"tcp", "127.0.0.1:0"}, &Config{})

@@ -83,6 +83,7 @@ func (e *Engine) admit(l *Loop) bool {
 	}
 	if e.admitted.Add(1) > int64(e.config.MaxConns) {
 		e.admitted.Add(-1)
+		e.warnFull()
 		return false
 	}
 	return true

@@ -180,6 +180,24 @@ func expectEOF(t testing.TB, c net.Conn) {
 	}
 }
 
+// logLines is a safe place for a log.
+type logLines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *logLines) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *logLines) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
 // tally is a safe list for callbacks.
 type tally[T any] struct {
 	mu   sync.Mutex

@@ -294,8 +294,8 @@ func TestPrivateFilesConfig(t *testing.T) {
 		"unix":     {Config{Addrs: []string{"unix:///nowhere/x.sock"}}, "PrivateFiles"},
 		"mixed":    {Config{Addrs: []string{"tcp://127.0.0.1:0", "unix:///nowhere/x.sock"}}, "PrivateFiles"},
 		"all":      {Config{Loops: 3, FDReserve: limit - 10, MaxConns: 30}, ""},
-		"too many": {Config{Loops: 3, FDReserve: limit - 10, MaxConns: 31}, "MaxConns"},
-		"no room":  {Config{FDReserve: limit}, "FDReserve"},
+		"too many": {Config{Loops: 3, FDReserve: limit - 10, MaxConns: 31}, "files"},
+		"no room":  {Config{FDReserve: limit}, "files"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.cfg.PrivateFiles, tc.cfg.Accept, tc.cfg.Logger = true, accept, quiet()
@@ -304,9 +304,14 @@ func TestPrivateFilesConfig(t *testing.T) {
 			}
 			e, err := New(tc.cfg)
 			var bad *ConfigError
+			var files *FilesError
 			switch {
 			case tc.field == "" && (err != nil || !e.Config().ReusePort):
 				t.Errorf("got %v", err)
+			case tc.field == "files":
+				if !errors.As(err, &files) || files.Limit != limit || files.Need != limit+1 {
+					t.Errorf("got %v", err)
+				}
 			case tc.field != "" && (!errors.As(err, &bad) || bad.Field != tc.field):
 				t.Errorf("got %v", err)
 			}

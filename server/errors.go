@@ -56,13 +56,34 @@ func (e *ListenError) Error() string {
 // Unwrap returns the cause.
 func (e *ListenError) Unwrap() error { return e.Err }
 
+// FilesError says that the limit of open files is too low for Config.MaxConns, or for any connection: a part of the files
+// is kept for the listen queues and for the program. Immutable.
+type FilesError struct {
+	// Limit is the process's limit of open files, RLIMIT_NOFILE, and Need what it would have to be.
+	Limit, Need int
+	// MaxConns is Config's.
+	MaxConns int
+}
+
+// Error says what is needed.
+func (e *FilesError) Error() string {
+	if e.MaxConns > 0 {
+		return fmt.Sprintf("server: Config.MaxConns = %d needs %d open files, and the limit (RLIMIT_NOFILE) is %d",
+			e.MaxConns, e.Need, e.Limit)
+	}
+	return fmt.Sprintf("server: the limit of open files (RLIMIT_NOFILE) is %d, and at least %d are needed", e.Limit, e.Need)
+}
+
 // startError is what Listen returns when the event loops did not start.
 func startError(err error) error {
 	var listen *poller.ListenError
 	var config *poller.ConfigError
+	var files *poller.FilesError
 	switch {
 	case errors.As(err, &listen):
 		return &ListenError{Addr: listen.Addr, Err: listen.Err}
+	case errors.As(err, &files):
+		return &FilesError{Limit: files.Limit, Need: files.Need, MaxConns: files.MaxConns}
 	case errors.As(err, &config) && config.Field == "Addrs":
 		return fmt.Errorf("server: address %s", config.Reason)
 	case errors.As(err, &config):

@@ -39,6 +39,10 @@ func (s *Socket) about(event string) []any {
 	return []any{slog.String("ns", s.ns.name), slog.String("id", s.id), slog.String("event", event)}
 }
 
+// fewConns is how many connections are so few that logStart warns of the limit of open files. Servers are seldom meant for
+// fewer, and many systems start processes with a limit of 1,024 or 4,096.
+const fewConns = 10_000
+
 // logStart is the first line of a server's life. Called with life held.
 func (srv *Server) logStart() {
 	var addrs []string
@@ -46,5 +50,10 @@ func (srv *Server) logStart() {
 		addrs = append(addrs, a.String())
 	}
 	srv.log.Info("listening", "version", Version, "socketio", socketIOProtocol, "engineio", eio.Protocol, "eio3", srv.cfg.AllowEIO3,
-		"addr", strings.Join(addrs, ", "), "path", srv.cfg.Path, "loops", srv.nloops)
+		"addr", strings.Join(addrs, ", "), "path", srv.cfg.Path, "loops", srv.nloops,
+		"maxConns", srv.poller.Config().MaxConns)
+	if c := srv.poller.Config(); srv.cfg.MaxConns == 0 && c.MaxConns < fewConns {
+		srv.log.Warn("the limit of open files (RLIMIT_NOFILE) allows few connections", "maxConns", c.MaxConns,
+			"openFiles", c.MaxConns+c.FDReserve)
+	}
 }

@@ -254,10 +254,17 @@ func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
 	return nil
 }
 
-// listenError says in plain words what most often keeps a server from listening.
+// listenError says in plain words what most often keeps a server from listening, and which flags may help.
 func listenError(err error) error {
 	var listen *server.ListenError
-	if !errors.As(err, &listen) {
+	var files *server.FilesError
+	switch {
+	case errors.As(err, &files) && files.MaxConns > 0:
+		return fmt.Errorf("--max-conns %d needs %d open files, and the limit is %d; raise it (ulimit -n), or lower --max-conns",
+			files.MaxConns, files.Need, files.Limit)
+	case errors.As(err, &files):
+		return fmt.Errorf("the limit of open files is %d, and at least %d are needed; raise it (ulimit -n)", files.Limit, files.Need)
+	case !errors.As(err, &listen):
 		return err
 	}
 	why := listen.Err.Error()

@@ -23,7 +23,7 @@ func TestServeRefusesFlags(t *testing.T) {
 		{"--max-payload 0", "--max-payload must be greater than zero"},
 		{"--max-payload 268435457", "--max-payload must be at most 268435456"},
 		{"--max-conns -1", "--max-conns must not be negative"},
-		{"--max-conns 2000000000", "MaxConns"},
+		{"--max-conns 2000000000", "or lower --max-conns"},
 		{"--loops 257", "--loops must be between 0 and 256"},
 		{"--loops -1", "--loops must be between 0 and 256"},
 		{"--path socket.io", "--path must begin with a slash"},
@@ -72,6 +72,22 @@ func TestServeCannotListen(t *testing.T) {
 		code := execute(context.Background(), args, io.Discard, &out)
 		if text := out.String(); code != 1 || strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "siren: "+c.want) {
 			t.Errorf("%s: exit code %d, output %q", c.addr, code, text)
+		}
+	}
+}
+
+// Too low a limit of open files is told with what the user of serve can do.
+func TestServeTooFewFiles(t *testing.T) {
+	for _, c := range []struct {
+		err  server.FilesError
+		want string
+	}{
+		{server.FilesError{Limit: 256, Need: 513}, "the limit of open files is 256, and at least 513 are needed; raise it (ulimit -n)"},
+		{server.FilesError{Limit: 256, Need: 1512, MaxConns: 1000},
+			"--max-conns 1000 needs 1512 open files, and the limit is 256; raise it (ulimit -n), or lower --max-conns"},
+	} {
+		if got := listenError(&c.err).Error(); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
 }
