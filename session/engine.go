@@ -36,7 +36,9 @@ type Engine struct {
 	// refusals is where Config.OnConnectionError runs; unreported counts those that it was too slow for.
 	refusals   Inbox
 	unreported atomic.Uint64
-	closing    atomic.Bool
+	// unproxied thins out the warnings of connections without a PROXY header.
+	unproxied throttle
+	closing   atomic.Bool
 	// asking is the number of handshakes that hooks have.
 	asking atomic.Int64
 	// after calls fn on another goroutine when d is over. Tests have their own.
@@ -174,6 +176,9 @@ type Stats struct {
 	Flooded uint64
 	// HookPanics counts panics of the hooks of Config; one in a handshake refuses it.
 	HookPanics uint64
+	// NoProxyHeader counts connections closed because ProxyProtocol is set and their PROXY header was missing, wrong or
+	// late, Untrusted those closed because it is set and their peer is none of TrustedProxies.
+	NoProxyHeader, Untrusted uint64
 	// BadSIDs counts handshakes refused because Config.GenerateID made an id that cannot be used, or is in use.
 	BadSIDs uint64
 	// Unreported counts refusals that Config.OnConnectionError was not told of, because too many waited for it.
@@ -192,6 +197,7 @@ func (e *Engine) Stats() Stats {
 
 type counters struct {
 	opened, upgraded, upgradeFailed, slow, full, volatile, flooded, away, badSIDs atomic.Uint64
+	noProxy, untrusted                                                            atomic.Uint64
 	closed                                                                        [ReasonCount]atomic.Uint64
 	refused                                                                       [6]atomic.Uint64
 }
@@ -206,6 +212,8 @@ func (c *counters) addTo(s *Stats) {
 	s.Flooded += c.flooded.Load()
 	s.TurnedAway += c.away.Load()
 	s.BadSIDs += c.badSIDs.Load()
+	s.NoProxyHeader += c.noProxy.Load()
+	s.Untrusted += c.untrusted.Load()
 	for i := range c.closed {
 		s.Closed[i] += c.closed[i].Load()
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -165,6 +166,60 @@ func TestProxyProtocol(t *testing.T) {
 		t.Error("a request that never comes is waited for")
 	}
 	r.wantEmpty()
+}
+
+// Connections that end because of their PROXY header are counted, and logged at most once in ten seconds.
+func TestProxyProtocolRefusals(t *testing.T) {
+	v1 := "PROXY TCP4 203.0.113.9 198.51.100.1 5555 443\r\n"
+	for _, c := range []struct {
+		name, data, reason string
+		trusted            string
+		missing, untrusted uint64 // of two connections
+	}{
+		{"missing", "GET / HTTP/1.1\r\n", "no PROXY header", "192.0.2.1/32", 2, 0},
+		{"wrong", "PROXY TCP4 nobody\r\n", "malformed header", "192.0.2.1/32", 2, 0},
+		{"late", v1[:9], "within HeaderTimeout", "192.0.2.1/32", 2, 0},
+		{"silent", "", "within HeaderTimeout", "192.0.2.1/32", 2, 0},
+		{"untrusted", v1, "none of TrustedProxies", "10.0.0.0/8", 0, 2},
+		{"well", v1, "", "192.0.2.1/32", 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var log strings.Builder
+			r := newRig(t, 1, Config{
+				ProxyProtocol: true, TrustedProxies: prefixes(c.trusted), HeaderTimeout: time.Second,
+				Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			})
+			for range 2 {
+				r.dial(0).write(c.data)
+				r.advance(2 * time.Second)
+			}
+			if s := r.engine.Stats(); s.NoProxyHeader != c.missing || s.Untrusted != c.untrusted {
+				t.Errorf("counted %d and %d, want %d and %d", s.NoProxyHeader, s.Untrusted, c.missing, c.untrusted)
+			}
+			lines := strings.Count(log.String(), "level=WARN")
+			if c.reason == "" {
+				if lines > 0 {
+					t.Error(log.String())
+				}
+				return
+			}
+			if lines != 1 || !strings.Contains(log.String(), c.reason) || !strings.Contains(log.String(), "addr=192.0.2.1") {
+				t.Errorf("%d lines:\n%s", lines, &log)
+			}
+			r.advance(warnEvery)
+			r.dial(0).write(c.data)
+			r.advance(2 * time.Second)
+			if n := strings.Count(log.String(), "level=WARN"); n != 2 {
+				t.Errorf("%d lines ten seconds later", n)
+			}
+		})
+	}
+	// Load balancers look whether a port is open, and say nothing.
+	r := newRig(t, 1, Config{ProxyProtocol: true})
+	r.dial(0).cut()
+	if s := r.engine.Stats(); s.NoProxyHeader != 0 {
+		t.Error("a connection that closes at once is counted")
+	}
 }
 
 func FuzzForwardedFor(f *testing.F) {

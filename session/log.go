@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
+	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
 )
@@ -26,4 +28,16 @@ func (s *Session) debugSent(f *eio.Frame) {
 
 func (s *Session) debugReceived(p *eio.Packet) {
 	s.debugLog("received", slog.String("packet", p.Type.String()), slog.Int("bytes", len(p.Data)), slog.Bool("binary", p.Binary))
+}
+
+// warnEvery is the least time between two warnings of one kind that clients cause.
+const warnEvery = 10 * time.Second
+
+// throttle thins out warnings of one kind. The zero value is ready. It is safe for concurrent use.
+type throttle struct{ next atomic.Int64 }
+
+// pass reports whether a warning is due at the time now, which is a loop's.
+func (t *throttle) pass(now int64) bool {
+	next := t.next.Load()
+	return now >= next && t.next.CompareAndSwap(next, now+int64(warnEvery))
 }

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"sync/atomic"
+
 	"github.com/seed58c87869/siren/codec/proxyproto"
 	"github.com/seed58c87869/siren/poller/wheel"
 )
@@ -17,7 +19,7 @@ func newProxied(e *Engine, sh *Shard, c StreamConn) Receiver {
 	p := &proxied{engine: e, shard: sh, conn: c}
 	p.timer.Init(p)
 	if len(e.cfg.TrustedProxies) > 0 && !trusts(e.cfg.TrustedProxies, c.RemoteAddr().Addr()) {
-		c.Close()
+		p.refuse(&sh.stats.untrusted, "the peer is none of TrustedProxies")
 		return p
 	}
 	sh.loop.Wheel().Schedule(&p.timer, wheel.Deadline(sh.loop.Now(), e.cfg.HeaderTimeout))
@@ -25,14 +27,26 @@ func newProxied(e *Engine, sh *Shard, c StreamConn) Receiver {
 }
 
 // Expire closes a connection whose header takes too long.
-func (p *proxied) Expire(int64) { p.conn.Close() }
+func (p *proxied) Expire(int64) {
+	p.refuse(&p.shard.stats.noProxy, "the header did not come within HeaderTimeout")
+}
+
+// refuse closes the connection, counts it, and logs it now and then.
+func (p *proxied) refuse(count *atomic.Uint64, why string) {
+	count.Add(1)
+	e := p.engine
+	if e.cfg.Logger != nil && e.unproxied.pass(p.shard.loop.Now()) {
+		e.cfg.Logger.Warn("connection closed: ProxyProtocol is set", "addr", p.conn.RemoteAddr(), "reason", why)
+	}
+	p.conn.Close()
+}
 
 // Receive implements Receiver.
 func (p *proxied) Receive(data []byte) (n, need int) {
 	header, n, err := proxyproto.Parse(data)
 	switch {
 	case err != nil:
-		p.conn.Close()
+		p.refuse(&p.shard.stats.noProxy, err.Error())
 		return len(data), 0
 	case n == 0:
 		return 0, 0
