@@ -227,8 +227,8 @@ type Config struct {
 	UnixMode fs.FileMode
 	// ProxyProtocol makes each connection that Listen's addresses take begin with a PROXY header, version 1 or 2, as
 	// HAProxy, nginx and load balancers send it, which tells the client's address. One that does not, or takes
-	// longer than HeaderTimeout, is closed. Anybody who can connect can claim any address, unless TrustedProxies says who
-	// may connect. Default off.
+	// longer than HeaderTimeout, is closed, counted and logged. Anybody who can connect can claim any address, unless
+	// TrustedProxies says who may connect. Default off.
 	ProxyProtocol bool
 	// TrustedProxies are the addresses of the proxies in front of the server. On their connections, and on unix
 	// sockets once there is an entry here, X-Forwarded-For tells the client's address (the last one that is not a
@@ -276,6 +276,9 @@ func (c Config) settle() (Config, error) {
 			c.Path = session.DefaultPath
 		}
 	}
+	if err := c.checkIdle(); err != nil {
+		return c, err
+	}
 	if err := errors.Join(c.settleNumbers(), c.settleTimes()); err != nil {
 		return c, err
 	}
@@ -313,6 +316,17 @@ func (c Config) settle() (Config, error) {
 		return c, fmt.Errorf("server: %w", err)
 	}
 	return c, nil
+}
+
+// checkIdle refuses settings of what is not switched on: they would do nothing, in silence.
+func (c *Config) checkIdle() error {
+	switch {
+	case c.Recovery.MaxDisconnection == 0 && c.Recovery != Recovery{}:
+		return errors.New("server: Config.Recovery has settings but no MaxDisconnection, which switches it on")
+	case c.Cookie.Name == "" && c.Cookie != Cookie{}:
+		return errors.New("server: Config.Cookie has settings but no Name, which switches it on")
+	}
+	return nil
 }
 
 func (c *Config) settleNumbers() error {

@@ -20,7 +20,8 @@ import (
 // Every event gets one more argument, its offset, which clients keep to themselves. Volatile events and those with an
 // acknowledgement are not kept, and acknowledgements are not either.
 type Recovery struct {
-	// MaxDisconnection is how long a client may be away. The reference's default, when it is switched on, is 2 minutes.
+	// MaxDisconnection is how long a client may be away. Default 0: recovery is off, and other settings are an error. The
+	// reference's default, when it is switched on, is 2 minutes.
 	MaxDisconnection time.Duration
 	// RunMiddlewares lets the middleware of the namespace run for recovered sockets too. Connect handlers always do.
 	RunMiddlewares bool

@@ -94,7 +94,7 @@ func (mutePeer) Peers(context.Context, string) (cluster.Peers, error) {
 func TestLongestDurationIsNever(t *testing.T) {
 	for name := range pollertest.Durations(&Config{}) {
 		t.Run(name, func(t *testing.T) {
-			var cfg Config
+			cfg := Config{Cookie: Cookie{Name: "io"}}
 			*pollertest.Durations(&cfg)[name] = never
 			if name == "Recovery.MaxDisconnection" {
 				return // TestRecoveryForEver

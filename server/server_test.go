@@ -38,13 +38,16 @@ func TestConfigErrors(t *testing.T) {
 
 		"AttachmentTimeout": {AttachmentTimeout: -1},
 
-		"Queue.MaxBytes":  {Queue: server.Queue{MaxBytes: -1}},
-		"Queue.OnFull":    {Queue: server.Queue{OnFull: 9}},
-		"Inbox.MaxEvents": {Inbox: server.Inbox{MaxEvents: -1}},
-		"Inbox.MaxBytes":  {Inbox: server.Inbox{MaxBytes: 10}},
-		"CORS.Origins":    {CORS: server.CORS{Origins: []string{"*", "http://a"}}},
-		"Loops":           {Loops: 257},
-		"Cookie":          {Cookie: server.Cookie{Name: "a b"}},
+		"Queue.MaxBytes":      {Queue: server.Queue{MaxBytes: -1}},
+		"Queue.OnFull":        {Queue: server.Queue{OnFull: 9}},
+		"Inbox.MaxEvents":     {Inbox: server.Inbox{MaxEvents: -1}},
+		"Inbox.MaxBytes":      {Inbox: server.Inbox{MaxBytes: 10}},
+		"CORS.Origins":        {CORS: server.CORS{Origins: []string{"*", "http://a"}}},
+		"Loops":               {Loops: 257},
+		"Cookie":              {Cookie: server.Cookie{Name: "a b"}},
+		"Cookie has settings": {Cookie: server.Cookie{Secure: true}},
+		"Recovery has settings but no MaxDisconnect": {Recovery: server.Recovery{MaxPackets: 100}},
+		"Recovery has settings":                      {Recovery: server.Recovery{RunMiddlewares: true}},
 	} {
 		t.Run(field, func(t *testing.T) {
 			srv, err := server.New(cfg)
