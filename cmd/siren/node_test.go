@@ -45,7 +45,7 @@ type node struct {
 	exit chan int
 }
 
-var listening = regexp.MustCompile(`msg=listening .*?addr=(\S+)`)
+var listening = regexp.MustCompile(`msg=listening .*?addr="?([^\s",]+)`)
 
 // startNode runs the command on a free port and waits until it listens.
 func startNode(t *testing.T, args ...string) *node {

@@ -64,8 +64,10 @@ published. A socket may be in 1,000 rooms.
 Other paths: /healthz answers 200 "ok", or 503 while the server stops; / is the
 demo page.
 
-SIGTERM or SIGINT ends the server: clients are told, and the exit code is 0.
-A second signal ends it at once.`
+SIGTERM, SIGINT or SIGHUP ends the server: clients are told, and the exit code
+is 0. More signals within a second count as one. A later one ends the server at
+once. Under nohup SIGHUP does nothing. When the reader of the log has gone, the
+server goes on without a log.`
 
 // serveFlags is what the command line says. Immutable once parsed.
 type serveFlags struct {
@@ -98,7 +100,10 @@ func newServeCommand() *cobra.Command {
   siren serve --addr :8080 --cors-origin https://app.example
   siren serve --addr unix:///run/siren.sock --no-demo --log-format json`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), cmd.ErrOrStderr()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			outliveLog()
+			return f.run(cmd.Context(), cmd.ErrOrStderr())
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.addrs, "addr", []string{defaultAddr}, "address: tcp://host:port, host:port, :port or unix://path; may be repeated")

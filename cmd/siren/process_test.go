@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws/wsutil"
+)
+
+// commandEnv is set in the environment of a test binary that is to be the command.
+const commandEnv = "SIREN_TEST_COMMAND"
+
+// process is `siren serve` as a process of its own, whose log the test reads when it wants.
+type process struct {
+	node
+	cmd   *exec.Cmd
+	stops chan error
+	// log is the reading end of its standard error.
+	log   *os.File
+	lines *bufio.Reader
+	// socket is the unix socket that it listens on besides addr.
+	socket string
+}
+
+// startProcess starts the command, behind a wrapper if there is one, and waits until it serves.
+func startProcess(t *testing.T, wrapper []string, args ...string) *process {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{stops: make(chan error, 1), log: r, lines: bufio.NewReader(r), socket: filepath.Join(t.TempDir(), "s")}
+	line := append(append(wrapper, self, "serve", "--addr", "127.0.0.1:0", "--addr", "unix://"+p.socket), args...)
+	p.cmd = exec.Command(line[0], line[1:]...)
+	p.cmd.Env = append(os.Environ(), commandEnv+"=1", "GORACE=atexit_sleep_ms=0")
+	p.cmd.Stderr = w
+	err = p.cmd.Start()
+	_ = w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.stops <- p.cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		_, _ = p.wait(t)
+		_ = r.Close()
+	})
+	p.addr = listening.FindStringSubmatch(p.until(t, "msg=listening"))[1]
+	p.until(t, "siren serves")
+	return p
+}
+
+// until reads the log up to a line with that text, and returns it.
+func (p *process) until(t *testing.T, text string) string {
+	t.Helper()
+	_ = p.log.SetReadDeadline(time.Now().Add(patience))
+	for {
+		line, err := p.lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("the log has no %q: %v", text, err)
+		}
+		if strings.Contains(line, text) {
+			return line
+		}
+	}
+}
+
+func (p *process) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+}
+
+// wait returns how the process has ended.
+func (p *process) wait(t *testing.T) (syscall.WaitStatus, bool) {
+	t.Helper()
+	select {
+	case err := <-p.stops:
+		p.stops <- err
+		return p.cmd.ProcessState.Sys().(syscall.WaitStatus), true
+	case <-time.After(patience):
+		t.Error("the process does not end")
+		return 0, false
+	}
+}
+
+// wantGraceful checks that the process ends with exit code 0, has told its client, and has removed its socket.
+func (p *process) wantGraceful(t *testing.T, c *client) {
+	t.Helper()
+	if status, ok := p.wait(t); ok && (!status.Exited() || status.ExitStatus() != 0) {
+		t.Errorf("it ended with exit code %d, signal %v", status.ExitStatus(), status.Signal())
+	}
+	_ = c.conn.SetDeadline(time.Now().Add(patience))
+	for {
+		if _, _, err := wsutil.ReadServerData(c.conn); err != nil {
+			if closed := (wsutil.ClosedError{}); !errors.As(err, &closed) {
+				t.Errorf("the client was not told: %v", err)
+			}
+			break
+		}
+	}
+	if _, err := os.Lstat(p.socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket file is there still: %v", err)
+	}
+}
+
+// Signals that come together are one request to end.
+func TestSignalsTogether(t *testing.T) {
+	const term, interrupt, hangup = syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP
+	for _, signals := range [][]os.Signal{
+		{term}, {interrupt}, {hangup}, {term, term}, {interrupt, interrupt}, {hangup, hangup}, {term, interrupt}, {hangup, term},
+		{interrupt, term, hangup, interrupt, term, hangup},
+	} {
+		// The second one comes at all stages of the end.
+		for pause := range 6 {
+			p := startProcess(t, nil)
+			c := p.dial(t)
+			for _, s := range signals {
+				p.signal(t, s)
+				for begin := time.Now(); time.Since(begin) < time.Duration(pause)*500*time.Microsecond; {
+				}
+			}
+			p.wantGraceful(t, c)
+			if t.Failed() {
+				t.Fatalf("after %v, %d half milliseconds apart", signals, pause)
+			}
+		}
+	}
+}
+
+// A signal that comes when the graceful end has had its time ends the process at once.
+func TestLateSignal(t *testing.T) {
+	p := startProcess(t, nil)
+	// A polling session whose client does not come back holds the end up.
+	r, err := http.Get("http://" + p.addr + "/socket.io/?EIO=4&transport=polling")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Body.Close()
+	begin := time.Now()
+	p.signal(t, syscall.SIGTERM)
+	p.until(t, "siren stopping")
+	for ended := false; !ended; time.Sleep(10 * time.Millisecond) {
+		p.signal(t, syscall.SIGTERM)
+		ended = len(p.stops) > 0
+	}
+	if status, _ := p.wait(t); !status.Signaled() || status.Signal() != syscall.SIGTERM || time.Since(begin) < sameRequest {
+		t.Errorf("exit code %d, signal %v after %v", status.ExitStatus(), status.Signal(), time.Since(begin))
+	}
+}
+
+// SIGHUP stays ignored under nohup.
+func TestIgnoredHangup(t *testing.T) {
+	p := startProcess(t, []string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`})
+	c := p.dial(t)
+	p.signal(t, syscall.SIGHUP)
+	if got := c.ask(t, `["join","a"]`); got != `[{"status":"ok"}]` {
+		t.Errorf("join: %s", got)
+	}
+	p.signal(t, syscall.SIGTERM)
+	p.wantGraceful(t, c)
+}
+
+// The server outlives the reader of its log.
+func TestLogWithoutReader(t *testing.T) {
+	p := startProcess(t, nil, "--log-level", "debug")
+	_ = p.log.Close()
+	c := p.dial(t) // which writes many lines
+	if got := c.ask(t, `["join","a"]`); got != `[{"status":"ok"}]` {
+		t.Errorf("join: %s", got)
+	}
+	p.signal(t, syscall.SIGTERM)
+	p.wantGraceful(t, c)
+}

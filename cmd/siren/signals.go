@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// sameRequest is how long after the first signal others are taken for the same request to end. Two often come at once:
+// timeout(1) signals its child and then its own group, a terminal that closes signals the group as its shell does, and
+// wrappers such as make pass on what the terminal has sent to all. A person who means "now" needs longer.
+const sameRequest = time.Second
+
+// endingSignals ask the process to end. SIGHUP comes when the terminal closes; there is nothing to reload.
+var endingSignals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+
+// untilSignal returns a context that ends with the first of endingSignals, whose name is the context's cause. Once
+// sameRequest has passed, the next signal ends the process at once, as it does by default. A SIGHUP that is ignored when
+// the process starts, as nohup(1) has it, stays ignored.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	received := make(chan os.Signal, 1)
+	var heeded []os.Signal
+	for _, s := range endingSignals {
+		if s != syscall.SIGHUP || !signal.Ignored(s) {
+			heeded = append(heeded, s)
+		}
+	}
+	signal.Notify(received, heeded...)
+	go func() {
+		cancel(fmt.Errorf("%v signal received", <-received))
+		time.Sleep(sameRequest)
+		signal.Reset(heeded...)
+	}()
+	return ctx
+}
+
+// outliveLog makes writes to standard error fail when its reader has gone. By default they end the process with SIGPIPE,
+// and a server must outlive whatever collects its log.
+func outliveLog() { signal.Ignore(syscall.SIGPIPE) }
