@@ -39,7 +39,7 @@ type Engine struct {
 	logger    *gnetLogger
 
 	admitted   atomic.Int64 // connections counted against MaxConns
-	full, low  throttle     // of the warning that MaxConns is reached, and that the gate is shut
+	full, low  Throttle     // of the warning that MaxConns is reached, and that the gate is shut
 	rejecting  atomic.Int64 // rejected ones that still have a descriptor
 	rejectsMax int64        // how many of these may linger
 	loopConns  int64        // how many connections one loop may have
@@ -68,7 +68,8 @@ type Engine struct {
 	shown    atomic.Pointer[map[gnet.EventLoop]*Loop]
 }
 
-// New checks cfg and makes an engine. Errors are of type *ConfigError, or say that the limit of open files cannot be read.
+// New checks cfg and makes an engine. Errors are of type *ConfigError or *FilesError, or say that the limit of open
+// files cannot be read.
 // Its loops accept posts at once and run them from Start on.
 func New(cfg Config) (*Engine, error) {
 	filesMax, err := openFilesMax()
@@ -103,8 +104,8 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// setUpGate divides the descriptors that FDReserve keeps: some are for the shortest listen queues, the others for the rest
-// of the process and for rejected connections that linger.
+// setUpGate divides the descriptors that FDReserve keeps: some are for the shortest listen queues, the others for the
+// rest of the process and for rejected connections that linger.
 func (e *Engine) setUpGate(filesMax int) {
 	cfg := &e.config
 	e.gate.nudge, e.gate.conns, e.gate.warn = e.nudge, e.connections, e.warnLow
@@ -127,25 +128,28 @@ func (e *Engine) setUpGate(filesMax int) {
 
 // warnFull logs now and then that connections are rejected because of MaxConns.
 func (e *Engine) warnFull() {
-	if e.full.pass(monotonic()) {
+	if e.full.Pass(monotonic()) {
 		e.config.Logger.Warn("the limit of connections is reached, new ones are refused", "maxConns", e.config.MaxConns)
 	}
 }
 
 // warnLow logs now and then that the gate has shut.
 func (e *Engine) warnLow() {
-	if e.low.pass(monotonic()) {
+	if e.low.Pass(monotonic()) {
 		e.config.Logger.Warn("file descriptors run low, new connections wait", "connections", e.connections(),
 			"shut", e.gate.shuts.Load())
 	}
 }
 
+// Conns returns how many connections are served now. Safe for concurrent use.
+func (e *Engine) Conns() int { return int(e.admitted.Load()) }
+
 // connections is how many connections have a descriptor, as far as the loops have seen them.
 func (e *Engine) connections() int { return int(e.admitted.Load() + e.rejecting.Load()) }
 
-// Start listens on all addresses and returns when they accept connections. When one of them cannot be listened on, such as
-// one in use, Start returns a *ListenError and none of them is open. Without addresses Start runs the loops, for Adopt. An
-// engine starts once.
+// Start listens on all addresses and returns when they accept connections. When one of them cannot be listened on, such
+// as one in use, Start returns a *ListenError and none of them is open. Without addresses Start runs the loops, for
+// Adopt. An engine starts once.
 func (e *Engine) Start() error {
 	if e.started.Swap(true) {
 		if e.stopping.Load() {

@@ -47,17 +47,16 @@ type ConfigError struct {
 // Error returns "poller: Config.Field: reason".
 func (e *ConfigError) Error() string { return "poller: Config." + e.Field + ": " + e.Reason }
 
-// FilesError says that the process's limit of open files is too low for Config.MaxConns and Config.FDReserve together, or
-// for FDReserve and one connection. It is immutable.
+// FilesError says that the process's limit of open files is too low for Config.MaxConns and Config.FDReserve together,
+// or for FDReserve and one connection. It is immutable.
 type FilesError struct {
 	Limit    int // RLIMIT_NOFILE
 	Need     int // what it would have to be
 	MaxConns int // of Config; 0 is any number
 }
 
-// Error returns "poller: the limit of open files (RLIMIT_NOFILE) is Limit: Need are needed for Config.FDReserve and so many
-// connections".
+// Error says what is needed.
 func (e *FilesError) Error() string {
-	return fmt.Sprintf("poller: the limit of open files (RLIMIT_NOFILE) is %d: %d are needed for Config.FDReserve and %d connections",
-		e.Limit, e.Need, max(e.MaxConns, 1))
+	return fmt.Sprintf("poller: the limit of open files (RLIMIT_NOFILE) is %d: %d are needed for Config.FDReserve and "+
+		"%d connections", e.Limit, e.Need, max(e.MaxConns, 1))
 }

@@ -17,11 +17,11 @@ const (
 )
 
 // gate keeps accept from running out of file descriptors, which the whole process would suffer from. gnet's acceptor
-// cannot be paused, and it runs ahead of the loops, where connections over the cap are refused: all that is in the listen
-// queues takes descriptors. The gate has two means.
+// cannot be paused, and it runs ahead of the loops, where connections over the cap are refused: all that is in the
+// listen queues takes descriptors. The gate has two means.
 //
-// It makes the listen queues shorter, the fewer descriptors are left: twice what they hold must be free. Bursts need long
-// queues most when few are connected.
+// It makes the listen queues shorter, the fewer descriptors are left: twice what they hold must be free. Bursts need
+// long queues most when few are connected.
 //
 // When a loop sees a descriptor number that shows how few are left, the gate shuts: it makes the listening sockets drop
 // packets; peers try again, and the queue in front of the loops runs empty meanwhile. This works for TCP on Linux;
@@ -84,8 +84,8 @@ func (g *gate) listen(length int) (err error) {
 }
 
 // see looks at the descriptor of a new connection, which is one of conns. All lower numbers were taken when it was
-// accepted, and those behind it are not more than those before it unless peers connect faster than twice the rate of the
-// loops; the margin in danger is for these.
+// accepted, and those behind it are not more than those before it unless peers connect faster than twice the rate of
+// the loops; the margin in danger is for these.
 func (g *gate) see(fd, conns int) {
 	switch {
 	case fd >= g.danger && !g.isShut.Load():

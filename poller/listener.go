@@ -31,8 +31,8 @@ func (e *ListenError) Error() string { return "cannot listen on " + e.Addr + ": 
 func (e *ListenError) Unwrap() error { return e.Err }
 
 // listener is one listening socket of an Engine. The Engine opens it, because gnet can set neither IPV6_V6ONLY nor the
-// length of the listen queue, and leaves the first addresses open when a later one fails. See seat for how gnet gets it.
-// Its fields are immutable but for file.
+// length of the listen queue, and leaves the first addresses open when a later one fails. See seat for how gnet gets
+// it. Its fields are immutable but for file.
 type listener struct {
 	address address
 	fd      int      // the engine's own descriptor, until the gate has it

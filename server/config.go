@@ -120,6 +120,14 @@ type Config struct {
 	MaxResponse int
 	// MaxConns bounds the connections. Default: the descriptor limit less a reserve.
 	MaxConns int
+	// HealthPath is a path of Fallback, such as "/healthz", that load balancers and supervisors ask for to see whether the
+	// server lives. It is answered above MaxConns too: a full server is not to be restarted. Connections that are let in
+	// for that get 503 for any other request. Default none.
+	HealthPath string
+	// MaxHealthConns bounds the connections above MaxConns that may ask for HealthPath at once. Beyond it the oldest gets
+	// 503, so that clients who say nothing keep nobody out. Default 64: as many may come in the millisecond that a health
+	// check takes.
+	MaxHealthConns int
 	// MaxSessions bounds the sessions: a polling client holds one without a connection. Default 2,097,152.
 	MaxSessions int
 	// MaxHandshakes bounds the handshakes that AllowRequest, Tune and the other hooks have at the same time, each in a
@@ -323,6 +331,8 @@ func (c *Config) checkIdle() error {
 	switch {
 	case c.Recovery.MaxDisconnection == 0 && c.Recovery != Recovery{}:
 		return errors.New("server: Config.Recovery has settings but no MaxDisconnection, which switches it on")
+	case c.HealthPath != "" && c.Fallback == nil:
+		return errors.New("server: Config.HealthPath needs a Fallback, which answers it")
 	case c.Cookie.Name == "" && c.Cookie != Cookie{}:
 		return errors.New("server: Config.Cookie has settings but no Name, which switches it on")
 	}
@@ -348,7 +358,7 @@ func (c *Config) settleNumbers() error {
 		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
 		{&c.MaxSessions, 0, "MaxSessions"}, {&c.MaxHandshakes, 0, "MaxHandshakes"}, {&c.Queue.VolatileBytes, 0, "Queue.VolatileBytes"},
 		{&c.MaxHeaderBytes, 0, "MaxHeaderBytes"}, {&c.MaxRequestBody, 0, "MaxRequestBody"},
-		{&c.Backlog, 0, "Backlog"},
+		{&c.Backlog, 0, "Backlog"}, {&c.MaxHealthConns, 0, "MaxHealthConns"},
 	} {
 		if *f.v == 0 {
 			*f.v = f.def
@@ -388,8 +398,8 @@ func (c *Config) session() session.Config {
 		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout,
 		MaxPayload: c.MaxPayload, MaxHeaderBytes: c.MaxHeaderBytes, MaxRequestBody: c.MaxRequestBody,
 		QueueBytes: c.Queue.MaxBytes, OnFull: c.Queue.OnFull, VolatileBytes: c.Queue.VolatileBytes, MaxSessions: c.MaxSessions,
-		MaxHandshakes: c.MaxHandshakes,
-		CORS:          c.CORS, Cookie: c.Cookie, ProxyProtocol: c.ProxyProtocol, TrustedProxies: c.TrustedProxies,
+		MaxHandshakes: c.MaxHandshakes, HealthPath: c.HealthPath, MaxHealthConns: c.MaxHealthConns,
+		CORS: c.CORS, Cookie: c.Cookie, ProxyProtocol: c.ProxyProtocol, TrustedProxies: c.TrustedProxies,
 		PerMessageDeflate: c.PerMessageDeflate, HTTPCompression: c.HTTPCompression,
 		Tune: c.Tune, GenerateID: c.GenerateID,
 		OnInitialHeaders: c.OnInitialHeaders, OnHeaders: c.OnHeaders, OnConnectionError: c.OnConnectionError,

@@ -75,7 +75,7 @@ func (e *FilesError) Error() string {
 }
 
 // startError is what Listen returns when the event loops did not start.
-func startError(err error) error {
+func (srv *Server) startError(err error) error {
 	var listen *poller.ListenError
 	var config *poller.ConfigError
 	var files *poller.FilesError
@@ -83,7 +83,7 @@ func startError(err error) error {
 	case errors.As(err, &listen):
 		return &ListenError{Addr: listen.Addr, Err: listen.Err}
 	case errors.As(err, &files):
-		return &FilesError{Limit: files.Limit, Need: files.Need, MaxConns: files.MaxConns}
+		return &FilesError{Limit: files.Limit, Need: files.Need, MaxConns: srv.cfg.MaxConns}
 	case errors.As(err, &config) && config.Field == "Addrs":
 		return fmt.Errorf("server: address %s", config.Reason)
 	case errors.As(err, &config):

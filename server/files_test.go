@@ -37,7 +37,8 @@ func TestFewFilesAreLogged(t *testing.T) {
 	} {
 		log := &logBuffer{}
 		limitFiles(t, c.files)
-		srv, err := server.New(server.Config{Loops: 1, MaxConns: c.maxConns, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		logger := slog.New(slog.NewTextHandler(log, nil))
+		srv, err := server.New(server.Config{Loops: 1, MaxConns: c.maxConns, Logger: logger})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,8 +39,8 @@ func (s *Socket) about(event string) []any {
 	return []any{slog.String("ns", s.ns.name), slog.String("id", s.id), slog.String("event", event)}
 }
 
-// fewConns is how many connections are so few that logStart warns of the limit of open files. Servers are seldom meant for
-// fewer, and many systems start processes with a limit of 1,024 or 4,096.
+// fewConns is how many connections are so few that logStart warns of the limit of open files. Servers are seldom meant
+// for fewer, and many systems start processes with a limit of 1,024 or 4,096.
 const fewConns = 10_000
 
 // logStart is the first line of a server's life. Called with life held.
@@ -49,11 +49,11 @@ func (srv *Server) logStart() {
 	for _, a := range srv.poller.Addrs() {
 		addrs = append(addrs, a.String())
 	}
-	srv.log.Info("listening", "version", Version, "socketio", socketIOProtocol, "engineio", eio.Protocol, "eio3", srv.cfg.AllowEIO3,
-		"addr", strings.Join(addrs, ", "), "path", srv.cfg.Path, "loops", srv.nloops,
-		"maxConns", srv.poller.Config().MaxConns)
-	if c := srv.poller.Config(); srv.cfg.MaxConns == 0 && c.MaxConns < fewConns {
-		srv.log.Warn("the limit of open files (RLIMIT_NOFILE) allows few connections", "maxConns", c.MaxConns,
+	srv.log.Info("listening", "version", Version, "socketio", socketIOProtocol, "engineio", eio.Protocol,
+		"eio3", srv.cfg.AllowEIO3, "addr", strings.Join(addrs, ", "), "path", srv.cfg.Path, "loops", srv.nloops,
+		"maxConns", srv.maxConns)
+	if c := srv.poller.Config(); srv.cfg.MaxConns == 0 && srv.maxConns < fewConns {
+		srv.log.Warn("the limit of open files (RLIMIT_NOFILE) allows few connections", "maxConns", srv.maxConns,
 			"openFiles", c.MaxConns+c.FDReserve)
 	}
 }

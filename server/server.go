@@ -58,6 +58,10 @@ type Server struct {
 	loops  []EventLoop
 	engine *session.Engine
 	poller *poller.Engine
+	// maxConns is the limit of connections, but for those that may ask for Config.HealthPath only; full thins out the
+	// warnings that it is reached.
+	maxConns int
+	full     poller.Throttle
 	// waits is nil unless the loops are somebody else's.
 	waits *waits
 	mount mount
@@ -181,7 +185,7 @@ func (srv *Server) Listen(addrs ...string) error {
 	}
 	if err := srv.start(addrs); err != nil {
 		srv.loops, srv.engine, srv.poller = nil, nil, nil
-		return startError(err)
+		return srv.startError(err)
 	}
 	srv.state.Store(serverOpen)
 	srv.logStart()
@@ -205,6 +209,9 @@ func (srv *Server) start(addrs []string) error {
 		return err
 	}
 	srv.poller = p
+	if err := srv.limitConns(); err != nil {
+		return err
+	}
 	return p.Start()
 }
 
@@ -218,11 +225,11 @@ func (srv *Server) sessionConfig() session.Config {
 func (srv *Server) pollerConfig(addrs []string) poller.Config {
 	sc := srv.cfg.session()
 	return poller.Config{
-		Addrs: addrs, Backlog: srv.cfg.Backlog, UnixMode: srv.cfg.UnixMode, Loops: srv.nloops, MaxConns: srv.cfg.MaxConns, WriteTimeout: srv.cfg.WriteTimeout,
+		Addrs: addrs, Backlog: srv.cfg.Backlog, UnixMode: srv.cfg.UnixMode, Loops: srv.nloops, WriteTimeout: srv.cfg.WriteTimeout,
 		QueueBytesMax:   queueBytes(&srv.cfg),
 		RestBytesMax:    restBytes(&srv.cfg),
 		TimerResolution: min(sc.Resolution(), max(srv.cfg.AckTimeout/100, time.Millisecond)), Logger: srv.log.Logger, Reject: tooMany, PrivateFiles: srv.privateFiles,
-		Accept: func(c *poller.Conn) poller.Receiver { return srv.engine.Accept(c, c.Loop().Index()) },
+		Accept: srv.accept, MaxConns: srv.pollerConns(),
 	}
 }
 

@@ -84,7 +84,7 @@ func (srv *Server) tooManyWires() bool {
 	p, _ := srv.running()
 	var conns int64
 	if p != nil {
-		limit, conns = int64(p.Config().MaxConns), p.Stats().Conns
+		limit, conns = int64(srv.maxConns), int64(p.Conns())
 	}
 	return limit > 0 && srv.mount.wires.Load()+conns >= limit
 }

@@ -85,6 +85,12 @@ type Config struct {
 	MaxPayload int
 	// MaxPackets bounds the packets of one polling request body: each costs a dispatch whatever its size. Default 16,384.
 	MaxPackets int
+	// HealthPath is a path outside of Path, such as "/healthz", that is asked for to see whether the server lives: it is
+	// answered on connections above the limit too, see Engine.AcceptSpare. Default: none.
+	HealthPath string
+	// MaxHealthConns bounds the connections above the limit that may ask for HealthPath at once; beyond it the oldest
+	// makes room. Default 64: as many may come in the millisecond that a health check takes.
+	MaxHealthConns int
 	// MaxFragments bounds the frames of one fragmented WebSocket message. Default 1,024.
 	MaxFragments int
 	// MaxHeaderBytes bounds a request's head, of which the request line may take all. Default 16 KiB, as Node's.
@@ -221,7 +227,9 @@ const (
 	DefaultPingInterval = 25 * time.Second
 	DefaultPingTimeout  = 20 * time.Second
 	DefaultMaxPayload   = 1_000_000
-	DefaultQueueFrames  = 32 << 10
+
+	defaultMaxHealthConns = 64
+	DefaultQueueFrames    = 32 << 10
 )
 
 // settle fills in the defaults and checks the result; errors name the field.
@@ -264,6 +272,7 @@ func (c Config) settle() (Config, error) {
 		{&c.MaxRequestBody, c.MaxPayload, "MaxRequestBody"}, {&c.MaxPipeline, 64 << 10, "MaxPipeline"},
 		{&c.QueueBytes, 4 << 20, "QueueBytes"}, {&c.QueueFrames, DefaultQueueFrames, "QueueFrames"},
 		{&c.VolatileBytes, 16 << 10, "VolatileBytes"}, {&c.InboundBytes, 8 << 20, "InboundBytes"},
+		{&c.MaxHealthConns, defaultMaxHealthConns, "MaxHealthConns"},
 	} {
 		if *d.field == 0 {
 			*d.field = d.def
@@ -276,6 +285,9 @@ func (c Config) settle() (Config, error) {
 		if t > WebSocket {
 			return c, fmt.Errorf("session: Config.Transports has %d, which is no transport", t)
 		}
+	}
+	if c.HealthPath != "" && (!strings.HasPrefix(c.HealthPath, "/") || strings.TrimSuffix(c.HealthPath, "/") == c.Path) {
+		return c, fmt.Errorf("session: Config.HealthPath = %q: a path outside of Path is needed", c.HealthPath)
 	}
 	if c.OnFull > DropNewest {
 		return c, fmt.Errorf("session: Config.OnFull = %d is no policy", c.OnFull)

@@ -39,6 +39,8 @@ type Engine struct {
 	// unproxied thins out the warnings of connections without a PROXY header.
 	unproxied throttle
 	closing   atomic.Bool
+	// spares is the number of connections that came by AcceptSpare.
+	spares atomic.Int64
 	// asking is the number of handshakes that hooks have.
 	asking atomic.Int64
 	// after calls fn on another goroutine when d is over. Tests have their own.
@@ -80,7 +82,7 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 		if l.Index() != i {
 			return nil, errors.New("session: loops must be given in the order of their indexes")
 		}
-		e.shards = append(e.shards, newShard(e, l))
+		e.shards = append(e.shards, newShard(e, l, len(loops)))
 	}
 	return e, nil
 }
@@ -125,7 +127,7 @@ func (e *Engine) HomeOf(sid string) (loop int, ok bool) {
 // Accept takes a new connection, on its loop, and returns the receiver of its bytes.
 func (e *Engine) Accept(c StreamConn, loop int) Receiver {
 	if e.cfg.ProxyProtocol {
-		return newProxied(e, e.shards[loop], c)
+		return newProxied(e, e.shards[loop], c, nil)
 	}
 	return newHTTPConn(e, e.shards[loop], c, nil)
 }
@@ -170,6 +172,8 @@ type Stats struct {
 	DroppedVolatile uint64
 	// Refused counts handshakes and requests refused, by error code.
 	Refused [6]uint64
+	// OverLimit counts connections that came by AcceptSpare.
+	OverLimit uint64
 	// TurnedAway counts handshakes refused because MaxSessions were open, or hooks had MaxHandshakes.
 	TurnedAway uint64
 	// Flooded counts WebSockets closed because too much of theirs waited for the session's loop.
@@ -197,7 +201,7 @@ func (e *Engine) Stats() Stats {
 
 type counters struct {
 	opened, upgraded, upgradeFailed, slow, full, volatile, flooded, away, badSIDs atomic.Uint64
-	noProxy, untrusted                                                            atomic.Uint64
+	noProxy, untrusted, overLimit                                                 atomic.Uint64
 	closed                                                                        [ReasonCount]atomic.Uint64
 	refused                                                                       [6]atomic.Uint64
 }
@@ -212,6 +216,7 @@ func (c *counters) addTo(s *Stats) {
 	s.Flooded += c.flooded.Load()
 	s.TurnedAway += c.away.Load()
 	s.BadSIDs += c.badSIDs.Load()
+	s.OverLimit += c.overLimit.Load()
 	s.NoProxyHeader += c.noProxy.Load()
 	s.Untrusted += c.untrusted.Load()
 	for i := range c.closed {

@@ -201,6 +201,7 @@ func (h *HTTPConn) Closed(err error) {
 	}
 	delete(h.shard.noted, h)
 	h.shard.loop.Wheel().Cancel(&h.timer)
+	h.spare().closed()
 	if h.cancel != nil {
 		h.cancel()
 	}

@@ -11,4 +11,6 @@ type Peer struct {
 	// Single ends the connection with the answer to its first request, unless that makes it a WebSocket: whatever else
 	// comes would be for the server that it came by.
 	Single bool
+	// spare is nil but for connections above the limit.
+	spare *spare
 }

@@ -13,10 +13,11 @@ type proxied struct {
 	shard  *Shard
 	conn   StreamConn
 	timer  wheel.Timer
+	spare  *spare // nil unless it is above the limit
 }
 
-func newProxied(e *Engine, sh *Shard, c StreamConn) Receiver {
-	p := &proxied{engine: e, shard: sh, conn: c}
+func newProxied(e *Engine, sh *Shard, c StreamConn, s *spare) Receiver {
+	p := &proxied{engine: e, shard: sh, conn: c, spare: s}
 	p.timer.Init(p)
 	if len(e.cfg.TrustedProxies) > 0 && !trusts(e.cfg.TrustedProxies, c.RemoteAddr().Addr()) {
 		p.refuse(&sh.stats.untrusted, "the peer is none of TrustedProxies")
@@ -52,13 +53,23 @@ func (p *proxied) Receive(data []byte) (n, need int) {
 		return 0, 0
 	}
 	p.shard.loop.Wheel().Cancel(&p.timer)
-	var peer *Peer
+	addr := p.conn.RemoteAddr()
 	if header.Source.IsValid() {
-		peer = &Peer{Addr: header.Source}
+		addr = header.Source
 	}
-	p.conn.SetReceiver(newHTTPConn(p.engine, p.shard, p.conn, peer))
+	switch {
+	case p.spare != nil:
+		p.conn.SetReceiver(newSpareConn(p.engine, p.shard, p.conn, p.spare, addr))
+	case header.Source.IsValid():
+		p.conn.SetReceiver(newHTTPConn(p.engine, p.shard, p.conn, &Peer{Addr: addr}))
+	default:
+		p.conn.SetReceiver(newHTTPConn(p.engine, p.shard, p.conn, nil))
+	}
 	return n, 0
 }
 
 // Closed implements Receiver.
-func (p *proxied) Closed(error) { p.shard.loop.Wheel().Cancel(&p.timer) }
+func (p *proxied) Closed(error) {
+	p.shard.loop.Wheel().Cancel(&p.timer)
+	p.spare.closed()
+}

@@ -10,6 +10,9 @@ import (
 // route handles one whole request. It runs with the views of the request valid, and answers now or later.
 func (h *HTTPConn) route(r *httpwire.Request) {
 	t := h.judge(r)
+	if h.turnAway(r, len(r.Body) > 0) {
+		return
+	}
 	if len(r.Body) > h.engine.bodyMax(&t) {
 		h.fail(statusTooLarge, "Payload too large")
 		return
@@ -40,6 +43,9 @@ func (h *HTTPConn) routeEarly(data []byte) bool {
 		return false
 	}
 	t := h.judge(r)
+	if h.turnAway(r, true) {
+		return false
+	}
 	if h.parser.Declared() > h.engine.bodyMax(&t) {
 		h.fail(statusTooLarge, "Payload too large")
 		return false

@@ -35,6 +35,8 @@ type Shard struct {
 	flushFn     func()
 	// noted are the requests in progress, by connection; nil unless Config.OnConnectionError wants to know them.
 	noted map[*HTTPConn]firstRequest
+	// spares are the connections above the limit.
+	spares spares
 
 	count atomic.Int64
 	stats counters
@@ -46,9 +48,10 @@ const scratchKeep = 256 << 10
 // beforeKeep bounds the places of Shard.before that are kept.
 const beforeKeep = 1 << 10
 
-func newShard(e *Engine, l Loop) *Shard {
+func newShard(e *Engine, l Loop, loops int) *Shard {
 	sh := &Shard{engine: e, loop: l, index: l.Index(), sessions: make(map[string]*Session)}
 	sh.flushFn = sh.flushPolls
+	sh.spares.most = sparesPerShard(&e.cfg, loops)
 	if e.cfg.OnConnectionError != nil {
 		sh.noted = make(map[*HTTPConn]firstRequest)
 	}

@@ -61,8 +61,8 @@ Names of rooms and events have 1 to 128 bytes without control characters. The
 names of Socket.IO's own events, such as "connect", and "count" cannot be
 published. A socket may be in 1,000 rooms.
 
-Other paths: /healthz answers 200 "ok", or 503 while the server stops; / is the
-demo page.
+Other paths: /healthz answers 200 "ok", also at the limit of connections, or 503
+while the server stops; / is the demo page.
 
 SIGTERM, SIGINT or SIGHUP ends the server: clients are told, and the exit code
 is 0. More signals within a second count as one. A later one ends the server at
@@ -230,8 +230,9 @@ func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
 		Inbox:    server.Inbox{MaxBytes: max(8<<20, 4*f.maxPayload)},
 		Queue:    server.Queue{MaxBytes: max(1<<20, 2*f.maxPayload)},
 		MaxConns: f.maxConns, MaxRooms: roomsMax, Loops: loops, Logger: log,
-		Fallback:  newPages(ctx, f.path, !f.noDemo),
-		AllowEIO3: f.allowEIO3, PerMessageDeflate: server.PerMessageDeflate{Enabled: f.compress},
+		HealthPath: healthPath,
+		Fallback:   newPages(ctx, f.path, !f.noDemo),
+		AllowEIO3:  f.allowEIO3, PerMessageDeflate: server.PerMessageDeflate{Enabled: f.compress},
 		Recovery:      server.Recovery{MaxDisconnection: f.recovery},
 		ProxyProtocol: f.proxyHeader, TrustedProxies: proxies,
 	}

@@ -269,6 +269,34 @@ func TestServeUnixSocket(t *testing.T) {
 	}
 }
 
+// A full node is alive: its health check is answered, and it has room again when a client leaves.
+func TestServeHealthWhenFull(t *testing.T) {
+	n := startNode(t, "--max-conns", "1", "--loops", "1")
+	c := n.dial(t)
+	get := func(path string) int {
+		r, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + n.addr + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Body.Close()
+		return r.StatusCode
+	}
+	for range 3 {
+		if health, page := get("/healthz"), get("/"); health != 200 || page != 503 {
+			t.Errorf("/healthz has status %d, the page %d; want 200 and 503", health, page)
+		}
+	}
+	if !strings.Contains(n.logs.String(), "the limit of connections is reached") {
+		t.Errorf("the log does not say that it is full:\n%s", n.logs)
+	}
+	_ = c.conn.Close()
+	for end := time.Now().Add(patience); get("/") != 200; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("there is no room again")
+		}
+	}
+}
+
 func TestRaiseDescriptors(t *testing.T) {
 	got, err := raiseDescriptors()
 	if err != nil {
