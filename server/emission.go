@@ -49,14 +49,14 @@ func (e Emission) Emit(event string, args ...any) error { return e.s.emit(event,
 // SendPrepared sends a prepared event; see Socket.SendPrepared.
 func (e Emission) SendPrepared(p *Prepared) error {
 	s := e.s
-	if r := s.recovery(); r != nil && !e.flags.volatile {
-		s.listenOut(p.event, p.args)
-		return s.emitKept(r, p.fill, e.flags)
-	}
-	if s.closed.Load() {
+	r := s.recovery()
+	if s.closed.Load() && (r == nil || e.flags.volatile) {
 		return ErrClosed
 	}
 	s.listenOut(p.event, p.args)
+	if r != nil {
+		return s.emitKept(r, p.fill, e.flags)
+	}
 	f, err := p.frame(s.ns.srv.enc, s.ns.name, e.flags.plain)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (s *Socket) emit(event string, args []any, flags emitFlags) error {
 		return reservedError(event)
 	}
 	s.listenOut(event, args)
-	if r != nil && !flags.volatile {
+	if r != nil {
 		return s.emitKept(r, func(p *payload) error { return s.ns.srv.enc.appendEvent(p, event, args) }, flags)
 	}
 	f, err := s.ns.srv.enc.event(s.ns.name, noAck, event, args)

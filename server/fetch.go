@@ -164,14 +164,8 @@ func (s *Socket) Data() Raw {
 
 // shared are the values of shared keys by their names.
 func (s *Socket) shared() map[string]any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.extra.Load()
-	if e == nil || e.values == nil {
-		return nil
-	}
 	out := map[string]any{}
-	for _, k := range e.values.list {
+	for k := range s.values().all {
 		if name, ok := k.key.(sharedKey).shared(); ok {
 			out[name] = k.value
 		}

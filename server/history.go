@@ -1,8 +1,11 @@
 package server
 
 import (
+	"cmp"
+	"container/list"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -10,15 +13,18 @@ import (
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/poller/wheel"
+	"github.com/seed58c87869/siren/session"
 )
 
 // Recovery lets clients that lost their connection for a while go on as if they had not (connection state recovery of
 // Socket.IO 4.6): with the same socket id, rooms and values, and the events that they missed. It is on when
 // MaxDisconnection is set.
 //
-// It costs a lock in each namespace, which every event emitted there takes, and the memory for what was emitted lately.
-// Every event gets one more argument, its offset, which clients keep to themselves. Volatile events and those with an
-// acknowledgement are not kept, and acknowledgements are not either.
+// It costs a lock in each namespace, which every event emitted there takes, and the memory for what was emitted lately:
+// within MaxDisconnection and a heartbeat (PingInterval and twice PingTimeout, in which a client may be gone without a
+// sign). Every event gets one more argument, its offset, which clients keep to themselves. Volatile events and those
+// with an acknowledgement are not kept, and acknowledgements are not either. The connect handlers of a socket that comes
+// back run after the disconnect handlers of its former life.
 type Recovery struct {
 	// MaxDisconnection is how long a client may be away. Default 0: recovery is off, and other settings are an error. The
 	// reference's default, when it is switched on, is 2 minutes.
@@ -30,7 +36,7 @@ type Recovery struct {
 	// MaxBytes bounds their bytes, as sent on a WebSocket. Default 64 MiB. A client that is to be sent more than half of
 	// Queue.MaxBytes at once is a new client too.
 	MaxBytes int
-	// MaxSessions bounds the clients that may be away, in each namespace. Default 100,000; beyond it the one that is
+	// MaxSessions bounds the clients that are away, in each namespace. Default 100,000; beyond it the one that is
 	// away for longest is forgotten.
 	MaxSessions int
 }
@@ -55,22 +61,31 @@ func recoverable(r Reason) bool {
 //
 // Its lock orders the namespace's events: an event gets its offset, is kept, and is posted to the loops in one go, so
 // that every client gets events in the order of their offsets, and what comes behind the last one that it has is
-// what it missed.
+// what it missed. Sockets that may come back enter and leave the namespace under the same lock: an event finds each of
+// them either connected or away.
 type history struct {
 	limits Recovery
+	// keepFor is how long events are kept: MaxDisconnection and a heartbeat, see awaySocket.arrived.
+	keepFor time.Duration
 	// replayMax is the most bytes that one client is sent again.
 	replayMax int
-	now       func() time.Time
+	// now is what has passed since the history began.
+	now func() time.Duration
+	// forget is told of the id of a socket that will not come back.
+	forget func(id string)
 
-	mu sync.Mutex
+	mu sync.Mutex // guards what follows; it comes before the locks of sockets, rooms and mailboxes
 	// events are those kept, the oldest at head; the one at events[head] has the offset first.
 	events []keptEvent
 	head   int
 	first  uint64
 	bytes  int
-	// away are the clients that may come back, by their private id, leaving in the order in which they left.
-	away    map[string]*awaySocket
-	leaving []*awaySocket
+	// dropped is when the latest event that is not kept any more was emitted.
+	dropped time.Duration
+	// away are the clients that may come back, by their private id: elements of leaving, an *awaySocket each, in the order
+	// in which they left.
+	away    map[privateID]*list.Element
+	leaving list.List
 
 	// sweeper runs while anything is kept.
 	sweeper *time.Timer
@@ -87,7 +102,7 @@ type recoveryStats struct{ recovered, refused, dropped atomic.Uint64 }
 type keptEvent struct {
 	frame *eio.Frame
 	to    *audience
-	at    time.Time
+	at    time.Duration // when it was emitted
 	size  int
 }
 
@@ -111,16 +126,15 @@ func (a *audience) size() (n int) {
 	return n
 }
 
-// awaySocket is what a socket comes back with. Immutable.
-type awaySocket struct {
-	pid, id string
-	rooms   []string // without its own id
-	values  *values
-	since   time.Time
-}
-
-func newHistory(limits Recovery, queueBytes int, stats *recoveryStats) *history {
-	return &history{limits: limits, replayMax: queueBytes / 2, now: time.Now, first: 1, away: map[string]*awaySocket{}, stats: stats}
+func newHistory(cfg *Config, stats *recoveryStats, forget func(id string)) *history {
+	start := time.Now()
+	heartbeat := session.HeartbeatMax(
+		cmp.Or(cfg.PingInterval, session.DefaultPingInterval), cmp.Or(cfg.PingTimeout, session.DefaultPingTimeout))
+	return &history{
+		limits: cfg.Recovery, keepFor: time.Duration(wheel.Deadline(int64(heartbeat), cfg.Recovery.MaxDisconnection)), replayMax: cfg.Queue.MaxBytes / 2,
+		now: func() time.Duration { return time.Since(start) }, forget: forget,
+		first: firstOffset(), away: map[privateID]*list.Element{}, stats: stats,
+	}
 }
 
 // Offsets are numbers of fixed length in a text form that JSON does not escape, so that one can be put into an event that
@@ -152,24 +166,31 @@ func offsetOf(text string) (n uint64, ok bool) {
 	return n, true
 }
 
-// newPID makes a private id: whoever knows it may take the socket over, so it is a secret of the client and the server.
-func newPID() string {
-	var b [18]byte
+// firstOffset is where the offsets of a history begin: somewhere, because a client may come with an offset that another
+// history gave it, that of this namespace before a restart for instance. It is to be seen that it is none of this one's.
+func firstOffset() uint64 {
+	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return binary.BigEndian.Uint64(b[:])>>(64-8*offsetBytes+1) + 1
 }
 
-// record gives an event its offset, has send post it, and keeps it if that did not fail. encode makes the frame with the
-// offset as its last argument. Neither may call back into the history.
+// record has send post an event. With an audience it gets an offset of its own, and is kept if send did not fail;
+// without one it is not kept, and has the offset of the latest event that is. encode makes the frame with the offset as
+// the last argument: every event needs one, because clients take a last argument that is a string for it. Neither may
+// call back into the history.
 func (h *history) record(to *audience, encode func(offset string) (*eio.Frame, error), send func(f *eio.Frame) error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	text := offset(h.next())
+	n := h.next()
+	if to == nil {
+		n--
+	}
+	text := offset(n)
 	f, err := encode(string(text[:]))
 	if err != nil {
 		return err
 	}
-	if err := send(f); err != nil {
+	if err := send(f); err != nil || to == nil {
 		return err
 	}
 	h.keep(keptEvent{frame: f, to: to, at: h.now(), size: f.Size() + to.size() + keptOverhead})
@@ -206,8 +227,10 @@ func (h *history) keep(e keptEvent) {
 }
 
 func (h *history) forgetFirst() {
-	h.bytes -= h.events[h.head].size
-	h.events[h.head] = keptEvent{}
+	e := &h.events[h.head]
+	h.bytes -= e.size
+	h.dropped = e.at
+	*e = keptEvent{}
 	h.first++
 	if h.head++; h.head == len(h.events) {
 		h.events, h.head = h.events[:0], 0
@@ -215,23 +238,12 @@ func (h *history) forgetFirst() {
 }
 
 // expire forgets what is older than anybody who may come back. Called with the lock held.
-func (h *history) expire(now time.Time) {
-	limit := now.Add(-h.limits.MaxDisconnection)
-	for h.head < len(h.events) && h.events[h.head].at.Before(limit) {
+func (h *history) expire(now time.Duration) {
+	for h.head < len(h.events) && now-h.events[h.head].at > h.keepFor {
 		h.forgetFirst()
 	}
-	for len(h.leaving) > 0 && h.leaving[0].since.Before(limit) {
-		h.forgetAway()
-	}
-}
-
-// forgetAway forgets the client that is away for longest; it may have come back.
-func (h *history) forgetAway() {
-	a := h.leaving[0]
-	h.leaving[0] = nil
-	h.leaving = h.leaving[1:]
-	if h.away[a.pid] == a {
-		delete(h.away, a.pid)
+	for e := h.leaving.Front(); e != nil && !h.inTime(e.Value.(*awaySocket), now); e = h.leaving.Front() {
+		h.forgetAway(e)
 	}
 }
 
@@ -252,12 +264,12 @@ func (h *history) sweep() {
 	defer h.mu.Unlock()
 	h.sweeper = nil
 	h.expire(h.now())
-	if h.kept()+len(h.leaving) > 0 {
+	if h.kept()+h.leaving.Len() > 0 {
 		h.sweepLater()
 		return
 	}
 	// The places of a busy time are megabytes, and a namespace may be one of many.
-	h.events, h.head, h.leaving, h.away = nil, 0, nil, map[string]*awaySocket{}
+	h.events, h.head, h.away = nil, 0, map[privateID]*list.Element{}
 }
 
 // close forgets everything, for good.
@@ -268,76 +280,9 @@ func (h *history) close() {
 	if h.sweeper != nil {
 		h.sweeper.Stop()
 	}
+	for h.leaving.Len() > 0 {
+		h.forgetAway(h.leaving.Front())
+	}
 	h.first = h.next()
-	h.events, h.head, h.bytes, h.leaving = nil, 0, 0, nil
-	clear(h.away)
-}
-
-// leave keeps a socket that may come back.
-func (h *history) leave(a *awaySocket) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return
-	}
-	a.since = h.now()
-	h.expire(a.since)
-	h.away[a.pid] = a
-	h.leaving = append(h.leaving, a)
-	for len(h.leaving) > h.limits.MaxSessions {
-		h.forgetAway()
-	}
-	h.sweepLater()
-}
-
-// awaits reports whether a socket may come back still. Called with the lock held.
-func (h *history) awaits(pid string) bool {
-	a := h.away[pid]
-	return a != nil && h.now().Sub(a.since) <= h.limits.MaxDisconnection
-}
-
-// restore takes out the socket with that private id, with what it missed behind the offset, and calls enter, which posts
-// its way back into its rooms, before anything else can be emitted. The socket is nil, and enter is not called, when it
-// cannot come back: it is unknown or away for too long, or more was emitted than is kept. Nobody comes back twice.
-func (h *history) restore(pid, after string, enter func(a *awaySocket)) (a *awaySocket, missed []*eio.Frame) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	a = h.away[pid]
-	if a == nil {
-		h.stats.refused.Add(1)
-		return nil, nil
-	}
-	n, ok := offsetOf(after)
-	end := h.next()
-	if ok && h.now().Sub(a.since) <= h.limits.MaxDisconnection && n+1 >= h.first && n < end {
-		missed, ok = h.missed(a, n+1)
-	} else {
-		ok = false
-	}
-	delete(h.away, pid)
-	if !ok {
-		h.stats.refused.Add(1)
-		return nil, nil
-	}
-	h.stats.recovered.Add(1)
-	enter(a)
-	return a, missed
-}
-
-// missed are the events from that offset on that were for the socket; false when they are too many.
-func (h *history) missed(a *awaySocket, from uint64) (frames []*eio.Frame, ok bool) {
-	rooms := map[string]struct{}{a.id: {}}
-	for _, name := range a.rooms {
-		rooms[name] = struct{}{}
-	}
-	bytes := 0
-	for i := h.head + int(from-h.first); i < len(h.events); i++ {
-		if e := &h.events[i]; e.to.includes(rooms) {
-			if bytes += e.frame.Size() + keptOverhead; bytes > h.replayMax {
-				return nil, false
-			}
-			frames = append(frames, e.frame)
-		}
-	}
-	return frames, true
+	h.events, h.head, h.bytes = nil, 0, 0
 }

@@ -1,6 +1,10 @@
 package server
 
-import "slices"
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
 
 // Key names a value of type T that handlers keep with a socket. Immutable, safe for concurrent use. Make one per
 // kind of value, as a package variable:
@@ -55,42 +59,28 @@ func (k *Key[T]) From(r RemoteSocket) (v T, ok bool, err error) {
 // String is the key's name.
 func (k *Key[T]) String() string { return k.name }
 
-// Set keeps v with the socket, in place of what was there.
+// Set keeps v with the socket, in place of what was there. A socket that comes back (Config.Recovery) has the values of its
+// former life, what disconnect handlers set included.
 func (k *Key[T]) Set(s *Socket, v T) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.extras()
-	if e.values == nil {
-		e.values = new(values)
-	}
-	e.values.set(k, v)
+	vs := s.ownValues()
+	s.mu.Unlock()
+	vs.set(k, v)
 }
 
 // Get is the value kept with the socket; ok tells whether there is one.
 func (k *Key[T]) Get(s *Socket) (v T, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.extra.Load()
-	if e == nil || e.values == nil {
-		return v, false
-	}
-	v, ok = e.values.get(k).(T)
+	v, ok = s.values().get(k).(T)
 	return v, ok
 }
 
 // Delete forgets the value kept with the socket, if there is one.
-func (k *Key[T]) Delete(s *Socket) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e := s.extra.Load(); e != nil && e.values != nil {
-		e.values.remove(k)
-	}
-}
+func (k *Key[T]) Delete(s *Socket) { s.values().remove(k) }
 
 // extra is what few sockets have.
 type extra struct {
-	// values are what keys keep; nil while there are none. Guarded by the socket's mutex.
-	values *values
+	// values are what keys keep; nil while there are none. Stored with the socket's mutex held.
+	values atomic.Pointer[values]
 	own    ownHandlers
 	// recovery is nil unless the socket may come back.
 	recovery *recovery
@@ -106,12 +96,35 @@ func (s *Socket) extras() *extra {
 	return e
 }
 
-// values are what keys keep. A socket has few, if any: a slice is enough. Guarded by the socket's mutex.
-type values struct{ list []keyed }
+// values are what keys keep; nil while there are none.
+func (s *Socket) values() *values {
+	if e := s.extra.Load(); e != nil {
+		return e.values.Load()
+	}
+	return nil
+}
+
+// ownValues makes the values, when there are none yet. Called with the socket's mutex held.
+func (s *Socket) ownValues() *values {
+	e := s.extras()
+	if e.values.Load() == nil {
+		e.values.Store(new(values))
+	}
+	return e.values.Load()
+}
+
+// values are what keys keep. A socket has few, if any: a slice is enough. Safe for concurrent use, and shared by the lives
+// of a socket that comes back; nil is empty.
+type values struct {
+	mu   sync.Mutex
+	list []keyed // guarded by mu
+}
 
 type keyed struct{ key, value any }
 
 func (v *values) set(key, value any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	for i := range v.list {
 		if v.list[i].key == key {
 			v.list[i].value = value
@@ -122,7 +135,7 @@ func (v *values) set(key, value any) {
 }
 
 func (v *values) get(key any) any {
-	for _, k := range v.list {
+	for k := range v.all {
 		if k.key == key {
 			return k.value
 		}
@@ -131,5 +144,24 @@ func (v *values) get(key any) any {
 }
 
 func (v *values) remove(key any) {
+	if v == nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.list = slices.DeleteFunc(v.list, func(k keyed) bool { return k.key == key })
+}
+
+// all yields the values, with the lock held.
+func (v *values) all(yield func(keyed) bool) {
+	if v == nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, k := range v.list {
+		if !yield(k) {
+			return
+		}
+	}
 }

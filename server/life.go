@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/room"
@@ -99,6 +100,18 @@ func (s *Socket) refusal(err error) *eio.Frame {
 // announce lets the world know a socket that passed the middleware: it counts in its namespace and can be found from
 // now on, so that what its connect handler sends next includes it. It is false when the socket has ended.
 func (s *Socket) announce() bool {
+	r := s.recovery()
+	if r == nil || r.recovered {
+		return s.introduce()
+	}
+	return s.ns.history.enter(func(base uint64, now time.Duration) bool {
+		r.base, r.arrived = base, now
+		return s.introduce()
+	})
+}
+
+// introduce is announce, for a socket that may come back with the history's lock held.
+func (s *Socket) introduce() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed.Load() {
@@ -230,27 +243,40 @@ func (s *Socket) end(r Reason) bool {
 	if s.phase == phaseClosed {
 		return false
 	}
-	away := s.phase == phaseConnected && recoverable(r) && s.recovery() != nil
+	mayComeBack := s.mayComeBack(r)
 	s.phase = phaseClosed
 	s.ns.srv.stats.late.Add(uint64(len(s.release())))
-	acks := s.detach()
-	if away {
-		s.goAway()
+	var acks []*pendingAck
+	var bye *goodbye
+	if mayComeBack {
+		bye = s.goodbye(r)
+		acks = s.goAway(bye)
+	} else {
+		acks = s.detach()
+		s.ns.sockets.remove(s)
+		bye = s.goodbye(r)
 	}
-	s.ns.sockets.remove(s) // whoever does not find it any more may come back
 	s.ctx.cancel(r)
 	for _, a := range acks {
 		a.stopTimer()
 		a.settle(answer{err: ErrClosed})
 	}
 	s.ns.asks.left(s)
-	// Nobody announces a closed socket.
-	if h := s.ns.hooks.Load(); s.announced && len(h.disconnect)+len(h.disconnecting) > 0 {
-		s.inbox.PutAlways(&goodbye{s, r}, &s.ns.srv.inbox)
+	if bye != nil {
+		s.inbox.PutAlways(bye, &s.ns.srv.inbox)
 	} else {
 		s.ns.srv.dynamic.drop(s.ns)
 	}
 	return true
+}
+
+// goodbye is the work of the disconnect handlers; nil when there is none for them. The socket has ended, or was announced.
+func (s *Socket) goodbye(r Reason) *goodbye {
+	// Nobody announces a socket that has ended.
+	if h := s.ns.hooks.Load(); !s.announced || len(h.disconnect)+len(h.disconnecting) == 0 {
+		return nil
+	}
+	return &goodbye{s: s, reason: r}
 }
 
 // detach closes the socket and takes it out of its rooms. Its Rooms stay as they were. Loop-only.
@@ -267,6 +293,8 @@ func (s *Socket) detach() (acks []*pendingAck) {
 type goodbye struct {
 	s      *Socket
 	reason Reason
+	// farewell is nil unless the socket may come back.
+	farewell *farewell
 }
 
 // Do implements session.Job. Behind the connect handlers in the inbox, it knows whether they passed.
@@ -274,6 +302,7 @@ func (g *goodbye) Do() {
 	s := g.s
 	// Its namespace stays as long as the handlers may have something to say there.
 	defer s.ns.srv.dynamic.drop(s.ns)
+	defer s.ns.history.over(g.farewell)
 	if !s.passed {
 		return
 	}

@@ -51,7 +51,7 @@ func (ns *Namespace) start(srv *Server, name string) {
 	ns.init(srv, name)
 	ns.rooms.Reserve(ns.sockets.taken)
 	if srv.cfg.Recovery.MaxDisconnection > 0 {
-		ns.history = newHistory(srv.cfg.Recovery, srv.cfg.Queue.MaxBytes, &srv.stats.recovery)
+		ns.history = newHistory(&srv.cfg, &srv.stats.recovery, ns.sockets.forget)
 	}
 	for i := range srv.nloops {
 		ns.shards = append(ns.shards, room.NewShard(i))

@@ -157,19 +157,19 @@ func TestLongestDurationOfACall(t *testing.T) {
 // A history that keeps its sockets for ever does not look for those that it might forget again and again.
 func TestRecoveryForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHistory(Recovery{MaxDisconnection: never, MaxPackets: 10, MaxBytes: 1 << 20, MaxSessions: 10}, 1<<20, new(recoveryStats))
-		looks := 0
-		h.now = func() time.Time {
+		h := newHistoryRig(t, Recovery{MaxDisconnection: never, MaxPackets: 10, MaxBytes: 1 << 20, MaxSessions: 10})
+		looks, start := 0, time.Now()
+		h.now = func() time.Duration {
 			if looks++; looks > 1000 {
 				h.limits.MaxDisconnection = time.Hour // or the bubble's time would stand still
 			}
-			return time.Now()
+			return time.Since(start)
 		}
-		h.leave(&awaySocket{pid: "p", id: "id"})
+		h.depart(awaySocket{pid: pid("p"), id: "id"})
 		time.Sleep(100 * 365 * aWhile)
 		h.mu.Lock()
-		if !h.awaits("p") || looks > 10 {
-			t.Errorf("after %d looks: %v", looks, h.away)
+		if !h.awaits(pid("p")) || looks > 10 {
+			t.Errorf("after %d looks: %v", looks, h.history.away)
 		}
 		h.mu.Unlock()
 		h.close()

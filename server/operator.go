@@ -61,7 +61,7 @@ func (o Operator) Timeout(d time.Duration) Operator {
 // several of the rooms counts for each, and one that is left out counts too. Errors: ErrReserved, ErrEncode,
 // ErrQueueFull and ErrClosed (nobody got it), ErrCluster (this node's sockets get it, others may not).
 func (o Operator) Emit(event string, args ...any) (int, error) {
-	if o.ns.history != nil && !o.flags.volatile {
+	if o.ns.history != nil {
 		return o.emitKept(func(p *payload) error { return o.ns.srv.enc.appendEvent(p, event, args) })
 	}
 	f, data, err := o.encode(noAck, event, args)
@@ -95,7 +95,7 @@ func (o Operator) sendHere(f *eio.Frame, data Raw) (n int, err error) {
 	if !o.resolve(&b.target) {
 		return 0, nil
 	}
-	if o.ns.history == nil || o.flags.volatile {
+	if o.ns.history == nil {
 		o.ns.srv.deflate(b)
 	}
 	return o.ns.srv.post(b)

@@ -85,7 +85,7 @@ func (p *Prepared) frame(e *encoding, namespace string, plain bool) (*eio.Frame,
 
 // Send broadcasts a prepared event, as Emit does.
 func (o Operator) Send(p *Prepared) (int, error) {
-	if o.ns.history != nil && !o.flags.volatile {
+	if o.ns.history != nil {
 		return o.emitKept(p.fill)
 	}
 	f, err := p.frame(o.ns.srv.enc, o.ns.name, o.flags.plain)

@@ -2,19 +2,34 @@ package server
 
 import (
 	"slices"
+	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/room"
 )
 
-// recovery is what a socket has that may come back, see Config.Recovery. Immutable once the socket is made, but for
-// missed.
+// recovery is what a socket has that may come back, see Config.Recovery. Immutable once the socket is announced, but for
+// what its loop owns.
 type recovery struct {
-	pid string
+	pid privateID
 	// recovered: the socket has come back.
 	recovered bool
-	// missed are the events that it is sent before CONNECT. Loop-owned.
+	// base and arrived are awaySocket's, as far as they are known before the end.
+	base    uint64
+	arrived time.Duration
+	// connected is when CONNECT was sent, and what was held for the socket, by the history's clock. Loop-owned.
+	connected time.Duration
+	// back is what the socket has come back with; nil once it is connected. Loop-owned.
+	back *comeback
+}
+
+// comeback is what a socket comes back with. Immutable.
+type comeback struct {
+	// missed are the events that it is sent before CONNECT.
 	missed []*eio.Frame
+	// farewell is that of its former life.
+	farewell *farewell
 }
 
 // Recovered reports whether this is a socket that its client had lost for a while: it has its id, its rooms and its values
@@ -37,31 +52,61 @@ func (c *client) beginRecoverable(ns *Namespace, auth string) {
 	s := &Socket{ns: ns, client: c, auth: auth}
 	r := new(recovery)
 	s.extra.Store(&extra{recovery: r})
-	if pid, after := recoveryOf(auth); pid != "" {
-		_, r.missed = ns.history.restore(pid, after, func(a *awaySocket) { s.comeBack(r, a) })
-	}
-	if !r.recovered {
-		r.pid, s.id = newPID(), c.socketID(ns)
+	pid, after := recoveryOf(auth)
+	if pid == "" || !ns.history.restore(pid, after, s.comeBack) {
+		r.pid, s.id = newPrivateID(), c.socketID(ns)
 		s.member.Init(c.shard(), s)
 	}
 	c.sockets.add(s)
-	if h := ns.hooks.Load(); len(h.use)+len(h.connect) > 0 {
-		s.inbox.PutAlways((*connection)(s), &c.srv.inbox)
+	if r.back != nil {
+		ns.history.afterwards(r.back.farewell, s.begin)
+		return
+	}
+	s.begin()
+}
+
+// begin asks the handlers, if there are any, and lets the socket connect.
+func (s *Socket) begin() {
+	if h := s.ns.hooks.Load(); len(h.use)+len(h.connect) > 0 {
+		s.inbox.PutAlways((*connection)(s), &s.ns.srv.inbox)
 		return
 	}
 	s.passed = true
 	s.announce()
-	c.loop().Post(&verdict{s: s})
+	s.client.loop().Post(&verdict{s: s})
 }
 
-// comeBack makes a new socket the one that was away. Called with the history's lock held, so that the socket is back in
-// its rooms before anything else is emitted, and behind what was.
-func (s *Socket) comeBack(r *recovery, a *awaySocket) {
-	s.id, r.pid, r.recovered = a.id, a.pid, true
+// comeBack makes a new socket the one that was away, in all of its rooms; it is false, and nothing is done, when it cannot
+// join them all. Called with the history's lock held, so that the socket is back in its rooms before anything else is
+// emitted, and behind what was. Loop-only.
+func (s *Socket) comeBack(a *awaySocket, missed []*eio.Frame) bool {
+	ns, w := s.ns, s.ns.watch.Load()
+	if len(a.rooms) > s.settings().maxRooms || s.client.loop().Full() || !w.reserve(len(a.rooms)) {
+		return false
+	}
+	rooms := make([]*room.Room, len(a.rooms))
+	for i, name := range a.rooms {
+		if rooms[i], _ = ns.rooms.Acquire(name, s.shard()); rooms[i] == nil {
+			for _, r := range rooms[:i] {
+				ns.rooms.Release(r, s.shard())
+			}
+			w.arrived(len(a.rooms))
+			return false
+		}
+	}
+	e := s.extra.Load()
+	*e.recovery = recovery{pid: a.pid, recovered: true, base: a.base, arrived: a.arrived, back: &comeback{missed, a.farewell}}
+	e.values.Store(a.values)
+	s.id = a.id
 	s.member.Init(s.shard(), s)
-	s.extra.Load().values = a.values
-	s.announce()
-	_ = s.Join(a.rooms...) // it was in them
+	s.introduce()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range rooms {
+		s.client.loop().Post(s.operation(r, true, w))
+		s.rooms.Join(&s.member, r)
+	}
+	return true
 }
 
 // recoveryOf finds the private id and the offset in an auth payload; the id is "" when there is none.
@@ -82,25 +127,58 @@ func (s *Socket) replay() {
 	if r == nil {
 		return
 	}
-	for _, f := range r.missed {
+	r.connected = s.ns.history.now()
+	if r.back == nil {
+		return
+	}
+	for _, f := range r.back.missed {
 		s.client.sess.Send(f, false)
 	}
-	r.missed = nil
+	r.back = nil
 }
 
-// goAway lets a connected socket that has ended come back. Loop-only.
-func (s *Socket) goAway() {
+// mayComeBack reports whether the socket may come back after an end for that reason: one that was connected, or that was
+// about to come back. Loop-only.
+func (s *Socket) mayComeBack(reason Reason) bool {
 	r := s.recovery()
+	return r != nil && recoverable(reason) && (s.phase == phaseConnected || s.phase == phaseEntered && r.recovered)
+}
+
+// goAway ends a socket that may come back: in one go, so that an event finds it either connected or away. Loop-only.
+func (s *Socket) goAway(bye *goodbye) (acks []*pendingAck) {
+	s.ns.history.leave(func(now time.Duration) *awaySocket {
+		acks = s.detach()
+		s.ns.sockets.leave(s)
+		return s.awayWith(bye, now)
+	})
+	return acks
+}
+
+// awayWith is what the socket will come back with; bye is nil when it has no disconnect handlers. Called with the history's
+// lock held, when the socket is detached. Loop-only.
+func (s *Socket) awayWith(bye *goodbye, now time.Duration) *awaySocket {
+	r, e := s.recovery(), s.extra.Load()
 	s.mu.Lock()
-	a := &awaySocket{pid: r.pid, id: s.id, rooms: s.rooms.Names(&s.member)}
-	if v := s.extra.Load().values; v != nil {
-		a.values = &values{slices.Clone(v.list)} // the old socket's handlers may change theirs still
+	a := &awaySocket{pid: r.pid, id: s.id, rooms: s.rooms.Names(&s.member), base: r.base, arrived: r.arrived}
+	if bye != nil {
+		s.ownValues() // its handlers may set some
 	}
 	s.mu.Unlock()
-	s.ns.history.leave(a)
+	a.values = e.values.Load()
+	if proven := now - s.client.sess.HeartbeatMax(); r.back == nil && proven > r.connected {
+		a.arrived = proven
+	}
+	switch {
+	case r.back != nil && r.back.farewell != nil && !r.back.farewell.over:
+		a.farewell = r.back.farewell // its own handlers have not begun
+	case bye != nil:
+		a.farewell = new(farewell)
+		bye.farewell = a.farewell
+	}
+	return a
 }
 
-// emitKept emits an event that the socket gets also when it is away and comes back.
+// emitKept emits an event that the socket gets also when it is away and comes back, unless it is volatile.
 func (s *Socket) emitKept(r *recovery, fill func(p *payload) error, flags emitFlags) error {
 	p := newPayload(sio.Event, s.ns.name, noAck)
 	defer p.release()
@@ -110,15 +188,15 @@ func (s *Socket) emitKept(r *recovery, fill func(p *payload) error, flags emitFl
 	return s.ns.keep(&p, &flags, &audience{rooms: []string{s.id}}, func(f *eio.Frame) error {
 		switch {
 		case !s.closed.Load():
-			return s.place(f, false) // compressing would keep the lock for a while
-		case s.ns.history.awaits(r.pid):
+			return s.place(f, flags.volatile) // compressing would keep the lock for a while
+		case !flags.volatile && s.ns.history.awaits(r.pid):
 			return nil
 		}
 		return ErrClosed
 	})
 }
 
-// emitKept broadcasts an event that those who are away get when they come back.
+// emitKept broadcasts an event that those who are away get when they come back, unless it is volatile.
 func (o Operator) emitKept(fill func(p *payload) error) (n int, err error) {
 	p := newPayload(sio.Event, o.ns.name, noAck)
 	defer p.release()
@@ -154,9 +232,12 @@ func (o Operator) audience() *audience {
 	return a
 }
 
-// keep gives the event with that payload its offset, sends it and keeps it.
+// keep gives the event with that payload its offset, sends it, and keeps it unless it is volatile.
 func (ns *Namespace) keep(p *payload, flags *emitFlags, to *audience, send func(f *eio.Frame) error) error {
 	end := len(p.text) - 1 // the bracket
+	if flags.volatile {
+		to = nil
+	}
 	return ns.history.record(to, func(offset string) (*eio.Frame, error) {
 		p.text = append(append(append(p.text[:end], `,"`...), offset...), `"]`...)
 		f, err := ns.srv.enc.frame(p)

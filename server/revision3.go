@@ -52,7 +52,7 @@ func (c *client) connected(s *Socket) *eio.Frame {
 	if !c.old() {
 		pid := ""
 		if r := s.recovery(); r != nil {
-			pid = r.pid
+			pid = r.pid.String()
 		}
 		return c.srv.enc.connect(s.ns.name, s.id, pid)
 	}

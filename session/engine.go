@@ -96,7 +96,7 @@ func (e *Engine) setHooks() {
 			PingInterval: interval, PingTimeout: cfg.PingTimeout, MaxPayload: cfg.MaxPayload,
 			QueueBytes: cfg.QueueBytes, VolatileBytes: cfg.VolatileBytes, OnFull: cfg.OnFull,
 		},
-		ws: e.ws, packed: e.ws, announced: interval,
+		ws: e.ws, packed: e.ws, announced: interval, heartbeat: HeartbeatMax(interval, cfg.PingTimeout),
 	}
 	e.tuning.packed.AllowRSV1 = true
 	e.asks = cfg.Allow != nil || cfg.Tune != nil || cfg.GenerateID != nil || cfg.OnInitialHeaders != nil || cfg.OnHeaders != nil

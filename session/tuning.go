@@ -31,7 +31,19 @@ type tuning struct {
 	ws, packed wsframe.Limits
 	// announced is the PingInterval of the open packet.
 	announced time.Duration
+	// heartbeat is the longest HeartbeatMax that was in force.
+	heartbeat time.Duration
 }
+
+// HeartbeatMax is the longest time that may lie between the sending of the last ping that a client has answered and the
+// end of its session: the answer may take the timeout, then come the interval and the timeout of a ping that was not
+// answered. What was sent before that ping has arrived.
+func HeartbeatMax(interval, timeout time.Duration) time.Duration {
+	return time.Duration(wheel.Deadline(wheel.Deadline(int64(interval), timeout), timeout))
+}
+
+// HeartbeatMax is the HeartbeatMax of the session, whatever its settings were in the meantime. Safe for concurrent use.
+func (s *Session) HeartbeatMax() time.Duration { return s.tuning().heartbeat }
 
 // tuning is the session's: its own, or that of all. Safe for concurrent use.
 func (s *Session) tuning() *tuning {
@@ -60,7 +72,7 @@ func (e *Engine) tune(t Tuning, announced time.Duration) (*tuning, error) {
 		return nil, fmt.Errorf("session: Tuning.OnFull = %d is no policy", t.OnFull)
 	}
 	t.PingInterval, _ = announce(t.PingInterval, t.PingTimeout)
-	out := &tuning{Tuning: t, ws: e.ws, announced: announced}
+	out := &tuning{Tuning: t, ws: e.ws, announced: announced, heartbeat: HeartbeatMax(t.PingInterval, t.PingTimeout)}
 	out.ws.MessageBytes = t.MaxPayload
 	out.packed = out.ws
 	out.packed.AllowRSV1 = true
@@ -94,6 +106,7 @@ func (s *Session) Retune(change func(t *Tuning)) error {
 		if err != nil {
 			return err
 		}
+		next.heartbeat = max(next.heartbeat, now.heartbeat)
 		if s.tuned.CompareAndSwap(old, next) {
 			s.shard.loop.PostFunc(s.hurry)
 			return nil

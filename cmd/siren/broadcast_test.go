@@ -77,6 +77,30 @@ func TestBroadcastEvents(t *testing.T) {
 	}
 }
 
+// With recovery, nobody reads what is sent to a client that is away: its id stays its own.
+func TestIDsOfClientsThatAreAway(t *testing.T) {
+	n := startNode(t, "--recovery", "1m")
+	away, spy := n.dial(t), n.dial(t)
+	const refused = `[{"error":"the room is a client's own"}]`
+	join := fmt.Sprintf(`["join",%q]`, away.id)
+	if got := spy.ask(t, join); got != refused {
+		t.Errorf("while it is there: %s", got)
+	}
+	_ = away.conn.Close()
+	for spy.count = 2; spy.count != 1; {
+		spy.count, _ = countOf(spy.next(t))
+	}
+	if got := spy.ask(t, join); got != refused {
+		t.Errorf("while it is away: %s", got)
+	}
+	if got := spy.ask(t, fmt.Sprintf(`["join",["r",%q]]`, away.id)); got != refused {
+		t.Errorf("in a list: %s", got)
+	}
+	if got := spy.ask(t, `["publish",{"event":"e","room":"r"}]`); got != `[{"status":"ok","count":0}]` {
+		t.Errorf("it is in the rest of the list: %s", got)
+	}
+}
+
 // A socket in as many rooms as it may be in is refused one more, and all of a
 // list that does not fit.
 func TestTooManyRooms(t *testing.T) {

@@ -13,7 +13,12 @@ import (
 type Client struct {
 	link *link
 	ns   string
+	auth any
 	id   string
+	// pid and offset are what the client can come back with; "" when the server has told none.
+	pid, offset string
+	// former is the client that Reconnect was called for; nil for others.
+	former *Client
 	// refusal is the CONNECT_ERROR, reason why the socket has ended.
 	refusal *Refusal
 	reason  string
@@ -45,7 +50,7 @@ func (ts *Server) Connect(namespace string, auth any, opts ...Option) *Client {
 func (ts *Server) Client(opts ...Option) *Client {
 	ts.t.Helper()
 	o := newOptions(opts)
-	l := ts.open(o)
+	l := ts.open(o, opts)
 	c := l.join(o.namespace, o.auth)
 	if o.upgrade && l.reason == "" {
 		c.Upgrade()
@@ -54,12 +59,12 @@ func (ts *Server) Client(opts ...Option) *Client {
 }
 
 // open begins a session.
-func (ts *Server) open(o *options) *link {
+func (ts *Server) open(o *options, given []Option) *link {
 	ts.t.Helper()
 	if o.badAddr != "" {
 		ts.t.Fatalf("servertest: Address(%q) is no address", o.badAddr)
 	}
-	l := &link{ts: ts, opts: o, pongs: !o.silent}
+	l := &link{ts: ts, opts: o, given: given, pongs: !o.silent}
 	ts.links = append(ts.links, l)
 	l.open()
 	return l
@@ -68,7 +73,7 @@ func (ts *Server) open(o *options) *link {
 // Silent opens a connection that joins no namespace; see Client.Of.
 func (ts *Server) Silent(opts ...Option) *Client {
 	ts.t.Helper()
-	l := ts.open(newOptions(opts))
+	l := ts.open(newOptions(opts), opts)
 	ts.did()
 	return &Client{link: l, reason: l.reason}
 }
@@ -82,7 +87,7 @@ func (c *Client) Of(namespace string, auth any) *Client {
 // join connects a socket.
 func (l *link) join(namespace string, auth any) *Client {
 	l.ts.t.Helper()
-	c := &Client{link: l, ns: "/" + strings.TrimPrefix(namespace, "/"), reason: l.reason}
+	c := &Client{link: l, ns: "/" + strings.TrimPrefix(namespace, "/"), auth: auth, reason: l.reason}
 	text, err := sio.AppendConnect([]byte("4"), c.ns, auth)
 	if err != nil {
 		l.ts.t.Fatalf("servertest: auth: %v", err)

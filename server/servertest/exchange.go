@@ -138,9 +138,9 @@ func (c *Client) send(text []byte, attachments [][]byte, err error) {
 func (c *Client) receive(p *sio.Packet, attachments [][]byte) {
 	switch p.Type {
 	case sio.Connect:
-		var info struct{ SID string }
+		var info struct{ SID, PID string }
 		if sio.Unmarshal(p.Data, nil, &info) == nil {
-			c.id = info.SID
+			c.id, c.pid = info.SID, info.PID
 		}
 	case sio.ConnectError:
 		c.refused(p)
@@ -148,6 +148,7 @@ func (c *Client) receive(p *sio.Packet, attachments [][]byte) {
 		c.ended(reasonServer)
 	case sio.Event, sio.BinaryEvent:
 		e := newEvent(c, p, attachments)
+		c.noteOffset(e)
 		if fn := c.handlers[e.Name]; fn == nil {
 			c.events = append(c.events, e)
 		} else if reply := fn(e); e.asks {

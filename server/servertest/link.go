@@ -21,7 +21,9 @@ import (
 type link struct {
 	ts   *Server
 	opts *options
-	sid  string
+	// given are the options as they were given.
+	given []Option
+	sid   string
 	// ws is the transport when it is a WebSocket; get and post are the connections of polling.
 	ws, get, post *wire
 	// probe is a WebSocket that is to take over; probed: the server has answered its probe.

@@ -1,0 +1,206 @@
+package server
+
+import (
+	"container/list"
+	"crypto/rand"
+	"encoding/base64"
+	"time"
+
+	"github.com/seed58c87869/siren/codec/eio"
+)
+
+// awaySocket is what a socket comes back with. Immutable.
+type awaySocket struct {
+	pid    privateID
+	id     string
+	rooms  []string // without its own id
+	values *values
+	// since is when it ended.
+	since time.Duration
+	// base is the offset of the latest event before the socket entered the namespace: a client that has no offset of the
+	// time since then was sent nothing.
+	base uint64
+	// arrived is a time: the events that were emitted before it have arrived, or were not for the socket. An event that is
+	// older than the end of the session by a whole heartbeat has, because the client has answered a ping that was sent
+	// after it.
+	arrived time.Duration
+	// farewell is that of its disconnect handlers; nil when there are none.
+	farewell *farewell
+}
+
+// farewell tells when the disconnect handlers of a socket that is away have run. Guarded by the history's mutex.
+type farewell struct {
+	over bool
+	// next is called then; nil when nobody waits.
+	next func()
+}
+
+// privateID is a socket's private id: whoever knows it may take the socket over, so it is a secret of the client and the
+// server.
+type privateID [18]byte
+
+func newPrivateID() (p privateID) {
+	_, _ = rand.Read(p[:]) // never fails
+	return p
+}
+
+func (p privateID) String() string { return base64.RawURLEncoding.EncodeToString(p[:]) }
+
+// privateIDOf is the private id with that text; false when it is none.
+func privateIDOf(text string) (p privateID, ok bool) {
+	if base64.RawURLEncoding.DecodedLen(len(text)) != len(p) {
+		return p, false
+	}
+	n, err := base64.RawURLEncoding.Decode(p[:], []byte(text))
+	return p, err == nil && n == len(p)
+}
+
+// inTime reports whether a socket that is away may come back still.
+func (h *history) inTime(a *awaySocket, now time.Duration) bool {
+	return now-a.since <= h.limits.MaxDisconnection
+}
+
+// forgetAway forgets a client that is away, and gives up its id. Called with the lock held.
+func (h *history) forgetAway(e *list.Element) {
+	a := h.leaving.Remove(e).(*awaySocket)
+	delete(h.away, a.pid)
+	h.forget(a.id)
+}
+
+// enter calls announce, which lets a socket into the namespace, with the offset of the latest event before that.
+func (h *history) enter(announce func(base uint64, now time.Duration) bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return announce(h.next()-1, h.now())
+}
+
+// afterwards calls begin when the farewell is over.
+func (h *history) afterwards(f *farewell, begin func()) {
+	if f != nil {
+		h.mu.Lock()
+		wait := !f.over
+		if wait {
+			f.next = begin
+		}
+		h.mu.Unlock()
+		if wait {
+			return
+		}
+	}
+	begin()
+}
+
+// over is the end of a farewell, if there is one.
+func (h *history) over(f *farewell) {
+	if f == nil {
+		return
+	}
+	h.mu.Lock()
+	f.over = true
+	next := f.next
+	f.next = nil
+	h.mu.Unlock()
+	if next != nil {
+		next()
+	}
+}
+
+// leave calls end, which ends a socket, and keeps what it returns so that the socket may come back.
+func (h *history) leave(end func(now time.Duration) *awaySocket) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	a := end(now)
+	if a.since = now; h.closed {
+		h.forget(a.id)
+		return
+	}
+	h.expire(now)
+	h.away[a.pid] = h.leaving.PushBack(a)
+	for h.leaving.Len() > h.limits.MaxSessions {
+		h.forgetAway(h.leaving.Front())
+	}
+	h.sweepLater()
+}
+
+// awaits reports whether a socket may come back still. Called with the lock held.
+func (h *history) awaits(pid privateID) bool {
+	e := h.away[pid]
+	return e != nil && h.inTime(e.Value.(*awaySocket), h.now())
+}
+
+// restore takes out the socket with that private id, with what it missed behind the offset, and calls enter, which posts
+// its way back into its rooms, before anything else can be emitted. It is false when the socket cannot come back: it is
+// unknown or away for too long, or it may have missed an event that is not kept any more, or enter is false. Nobody
+// comes back twice.
+func (h *history) restore(pid, after string, enter func(a *awaySocket, missed []*eio.Frame) bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	back := h.comeBack(pid, after, enter)
+	if back {
+		h.stats.recovered.Add(1)
+	} else {
+		h.stats.refused.Add(1)
+	}
+	return back
+}
+
+// comeBack is restore with the lock held.
+func (h *history) comeBack(text, after string, enter func(a *awaySocket, missed []*eio.Frame) bool) bool {
+	pid, ok := privateIDOf(text)
+	e := h.away[pid]
+	if !ok || e == nil {
+		return false
+	}
+	a := e.Value.(*awaySocket)
+	var missed []*eio.Frame
+	from, ok := h.behind(a, after)
+	if ok && h.inTime(a, h.now()) {
+		missed, ok = h.missed(a, from)
+	} else {
+		ok = false
+	}
+	if !ok || !enter(a, missed) {
+		h.forgetAway(e)
+		return false
+	}
+	h.leaving.Remove(e)
+	delete(h.away, pid)
+	return true
+}
+
+// behind is the offset of the first event that a socket may have missed, whose client has that offset; false when events
+// that it may have missed are not kept any more.
+func (h *history) behind(a *awaySocket, after string) (from uint64, ok bool) {
+	n := a.base
+	if after != "" {
+		if n, ok = offsetOf(after); !ok {
+			return 0, false
+		}
+		if n < a.base || n >= h.next() {
+			n = a.base // it is of another history, or of another socket of the client's: this one was sent nothing
+		}
+	}
+	if from = n + 1; from >= h.first {
+		return from, true
+	}
+	return h.first, h.dropped < a.arrived
+}
+
+// missed are the events from that offset on that were for the socket; false when they are too many.
+func (h *history) missed(a *awaySocket, from uint64) (frames []*eio.Frame, ok bool) {
+	rooms := map[string]struct{}{a.id: {}}
+	for _, name := range a.rooms {
+		rooms[name] = struct{}{}
+	}
+	bytes := 0
+	for i := h.head + int(from-h.first); i < len(h.events); i++ {
+		if e := &h.events[i]; e.to.includes(rooms) {
+			if bytes += e.frame.Size() + keptOverhead; bytes > h.replayMax {
+				return nil, false
+			}
+			frames = append(frames, e.frame)
+		}
+	}
+	return frames, true
+}
