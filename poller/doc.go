@@ -36,7 +36,7 @@
 //
 // # File descriptors
 //
-// Connections over Config.MaxConns get Config.Reject. When descriptors run low all the same, because the acceptor runs
+// Connections over Config.MaxConns get Config.Reject. The listen queues get shorter as descriptors run low. When descriptors run low all the same, because the acceptor runs
 // ahead of busy loops, the listeners drop packets for a moment; and should accept find no descriptor at all, the
 // engine goes on where gnet alone would end (this replaces gnet's ErrAcceptSocket for the whole process).
 // With Config.PrivateFiles, an experiment for tests on Linux, each loop has a table of descriptors of its own, and the cap on

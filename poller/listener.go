@@ -64,7 +64,8 @@ func (a address) open(cfg *Config) (*listener, error) {
 	config := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, raw syscall.RawConn) error {
 		return control(raw, func(fd int) error {
 			if unixSocket {
-				return unix.Fchmod(fd, uint32(cfg.UnixMode)) // the file gets no other permissions at any time
+				_ = unix.Fchmod(fd, uint32(cfg.UnixMode)) // on Linux, the file never has more permissions
+				return nil
 			}
 			return setTCPOptions(fd, cfg)
 		})

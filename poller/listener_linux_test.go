@@ -18,14 +18,17 @@ import (
 const (
 	noIPv6Mode     = "no IPv6"
 	bindV6OnlyMode = "bindv6only"
+	ipv6OffMode    = "disable_ipv6"
 )
 
 func init() {
 	children[noIPv6Mode] = func() int { return listenChild(refuseIPv6) }
-	children[bindV6OnlyMode] = func() int { return listenChild(bindV6Only) }
+	children[bindV6OnlyMode] = func() int { return listenChild(func() error { return setUpNetwork("bindv6only") }) }
+	children[ipv6OffMode] = func() int { return listenChild(func() error { return setUpNetwork("conf/all/disable_ipv6") }) }
 }
 
-// listenChild prints, for each address, what it listens on and which families of addresses reach it.
+// listenChild prints, for each address, what it listens on, which families of addresses reach it, and whether the engine
+// reaches itself, as Adopt needs.
 func listenChild(prepare func() error) int {
 	if err := prepare(); err != nil {
 		fmt.Println("skip:", err)
@@ -44,7 +47,9 @@ func listenChild(prepare func() error) int {
 			continue
 		}
 		host, port, _ := net.SplitHostPort(e.Addr().String())
-		fmt.Println(addr, host, reaches("127.0.0.1", port)+reaches("::1", port))
+		e.showLoops()
+		shown := e.shownLoops() == len(e.Loops())
+		fmt.Println(addr, host, reaches("127.0.0.1", port)+reaches("::1", port), shown)
 		if err := stopNow(e); err != nil {
 			fmt.Println(addr, "stop", err)
 		}
@@ -95,9 +100,9 @@ func refuseIPv6() error {
 	return nil
 }
 
-// bindV6Only makes new IPv6 sockets of the process's network namespace not take IPv4, and sets its loopback up.
-func bindV6Only() error {
-	if err := os.WriteFile("/proc/sys/net/ipv6/bindv6only", []byte("1"), 0); err != nil {
+// setUpNetwork switches a setting of IPv6 on in the process's network namespace, and sets its loopback up.
+func setUpNetwork(setting string) error {
+	if err := os.WriteFile("/proc/sys/net/ipv6/"+setting, []byte("1"), 0); err != nil {
 		return err
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
@@ -150,18 +155,21 @@ func TestListenOnAllAddresses(t *testing.T) {
 		name                  string
 		mode                  string
 		ownNetwork, reusePort bool
-		want                  []string // address, host, families that reach it
+		want                  []string // address, host, families that reach it, whether the engine does
 	}{
 		{"without IPv6", noIPv6Mode, false, false, []string{
-			":0 0.0.0.0 4", "tcp://:0 0.0.0.0 4", "tcp4://:0 0.0.0.0 4", "tcp://localhost:0 127.0.0.1 4",
+			":0 0.0.0.0 4 true", "tcp://:0 0.0.0.0 4 true", "tcp4://:0 0.0.0.0 4 true", "tcp://localhost:0 127.0.0.1 4 true",
 		}},
-		{"without IPv6, ReusePort", noIPv6Mode, false, true, []string{":0 0.0.0.0 4", "tcp4://:0 0.0.0.0 4"}},
+		{"without IPv6, ReusePort", noIPv6Mode, false, true, []string{":0 0.0.0.0 4 true", "tcp4://:0 0.0.0.0 4 true"}},
+		{"IPv6 is switched off", ipv6OffMode, true, false, []string{
+			":0 :: 4 true", "tcp://[::]:0 :: 4 true", "tcp4://:0 0.0.0.0 4 true", "tcp://0.0.0.0:0 0.0.0.0 4 true",
+		}},
 		{"IPv6 sockets are for IPv6 alone", bindV6OnlyMode, true, false, []string{
-			":0 :: 46", "tcp://:0 :: 46", "tcp://[::]:0 :: 46", "tcp6://:0 :: 6", "tcp6://[::]:0 :: 6", "tcp4://:0 0.0.0.0 4",
-			"tcp://0.0.0.0:0 0.0.0.0 4", "tcp://[::1]:0 ::1 6",
+			":0 :: 46 true", "tcp://:0 :: 46 true", "tcp://[::]:0 :: 46 true", "tcp6://:0 :: 6 true", "tcp6://[::]:0 :: 6 true",
+			"tcp4://:0 0.0.0.0 4 true", "tcp://0.0.0.0:0 0.0.0.0 4 true", "tcp://[::1]:0 ::1 6 true",
 		}},
 		{"IPv6 sockets are for IPv6 alone, ReusePort", bindV6OnlyMode, true, true, []string{
-			"tcp://[::]:0 error cannot listen on tcp://[::]:0: " + errBindV6Only.Error(), "tcp6://[::]:0 :: 6",
+			"tcp://[::]:0 error cannot listen on tcp://[::]:0: " + errBindV6Only.Error(), "tcp6://[::]:0 :: 6 true",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
