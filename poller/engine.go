@@ -128,14 +128,14 @@ func (e *Engine) setUpGate(filesMax int) {
 
 // warnFull logs now and then that connections are rejected because of MaxConns.
 func (e *Engine) warnFull() {
-	if e.full.Pass(monotonic()) {
+	if e.full.Pass() {
 		e.config.Logger.Warn("the limit of connections is reached, new ones are refused", "maxConns", e.config.MaxConns)
 	}
 }
 
 // warnLow logs now and then that the gate has shut.
 func (e *Engine) warnLow() {
-	if e.low.Pass(monotonic()) {
+	if e.low.Pass() {
 		e.config.Logger.Warn("file descriptors run low, new connections wait", "connections", e.connections(),
 			"shut", e.gate.shuts.Load())
 	}

@@ -11,8 +11,8 @@ const warnEvery = 10 * time.Second
 // Throttle thins out warnings of one kind that clients cause. The zero value is ready. It is safe for concurrent use.
 type Throttle struct{ next atomic.Int64 }
 
-// Pass reports whether a warning is due at the time now, which is that of Loop.Now: ten seconds after the last one.
-func (t *Throttle) Pass(now int64) bool {
-	next := t.next.Load()
+// Pass reports whether a warning is due: the first one, and one ten seconds after the last.
+func (t *Throttle) Pass() bool {
+	now, next := monotonic(), t.next.Load()
 	return now >= next && t.next.CompareAndSwap(next, now+int64(warnEvery))
 }

@@ -32,14 +32,19 @@ func (srv *Server) limitConns() error {
 	return nil
 }
 
+// warnFull logs now and then that the limit of connections is reached.
+func (srv *Server) warnFull() {
+	if srv.full.Pass() {
+		srv.log.Warn("the limit of connections is reached, new ones get 503", "maxConns", max(srv.maxConns, srv.cfg.MaxConns))
+	}
+}
+
 // accept takes a connection of the listeners, on its loop.
 func (srv *Server) accept(c *poller.Conn) poller.Receiver {
 	loop := c.Loop()
 	if srv.cfg.HealthPath == "" || srv.poller.Conns()-srv.engine.Spares() <= srv.maxConns {
 		return srv.engine.Accept(c, loop.Index())
 	}
-	if srv.full.Pass(loop.Now()) {
-		srv.log.Warn("the limit of connections is reached, new ones get 503", "maxConns", srv.maxConns)
-	}
+	srv.warnFull()
 	return srv.engine.AcceptSpare(c, loop.Index())
 }

@@ -41,6 +41,7 @@ func (srv *Server) takeOver(engine *session.Engine, w http.ResponseWriter, r *ht
 		http.Error(w, "A WebSocket request has no body", http.StatusBadRequest)
 		return
 	case srv.tooManyWires():
+		srv.warnFull()
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "Too many connections", http.StatusServiceUnavailable)
 		return

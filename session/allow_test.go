@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -101,12 +102,19 @@ func TestAllowConnectionGone(t *testing.T) {
 // Handshakes that hooks have are bounded, whether their clients stay or not.
 func TestAllowIsBounded(t *testing.T) {
 	release := make(chan struct{})
-	r := newRig(t, 1, Config{MaxHandshakes: 2, Allow: func(context.Context, *Handshake) error { <-release; return nil }})
+	var log strings.Builder
+	r := newRig(t, 1, Config{
+		MaxHandshakes: 2, Allow: func(context.Context, *Handshake) error { <-release; return nil },
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
 	first := r.dial(0).write(request("GET", base+"polling", ""))
 	r.dial(0).write(request("GET", base+"polling", "")).conn.PeerClose(io.EOF)
 	r.dial(0).write(request("GET", base+"polling", "")).want(503, "Too many handshakes")
 	if n := r.engine.Stats().TurnedAway; n != 1 {
 		t.Errorf("%d turned away", n)
+	}
+	if text := log.String(); !strings.Contains(text, "setting=MaxHandshakes limit=2") {
+		t.Errorf("the log says\n%s", text)
 	}
 	close(release)
 	for first.conn.FrameCount() == 0 {

@@ -26,8 +26,7 @@ var (
 func (h *HTTPConn) ask(o opening) {
 	if h.engine.asking.Add(1) > int64(h.engine.cfg.MaxHandshakes) {
 		h.engine.asking.Add(-1)
-		h.shard.stats.away.Add(1)
-		h.unavailable("Too many handshakes")
+		h.full("Too many handshakes", "MaxHandshakes", h.engine.cfg.MaxHandshakes)
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -36,9 +36,9 @@ type Engine struct {
 	// refusals is where Config.OnConnectionError runs; unreported counts those that it was too slow for.
 	refusals   Inbox
 	unreported atomic.Uint64
-	// unproxied thins out the warnings of connections without a PROXY header.
-	unproxied throttle
-	closing   atomic.Bool
+	// unproxied thins out the warnings of connections without a PROXY header, crowded those of limits that are reached.
+	unproxied, crowded throttle
+	closing            atomic.Bool
 	// spares is the number of connections that came by AcceptSpare.
 	spares atomic.Int64
 	// asking is the number of handshakes that hooks have.

@@ -2,6 +2,8 @@ package session
 
 import (
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -187,7 +189,8 @@ func TestConfig(t *testing.T) {
 }
 
 func TestMaxSessions(t *testing.T) {
-	r := newRig(t, 2, Config{MaxSessions: 3})
+	var log strings.Builder
+	r := newRig(t, 2, Config{MaxSessions: 3, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	r.poll(0)
 	r.poll(1)
 	w := r.openWS(0, "")
@@ -202,5 +205,8 @@ func TestMaxSessions(t *testing.T) {
 	r.poll(1)
 	if n := r.engine.Stats().TurnedAway; n != 4 {
 		t.Errorf("%d counted", n)
+	}
+	if text := log.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "setting=MaxSessions limit=3") {
+		t.Errorf("the log says\n%s", text)
 	}
 }

@@ -63,6 +63,16 @@ func (h *HTTPConn) unavailable(why string) {
 	h.reply(h.turn, reply{status: 503, contentType: typeText, body: []byte(why)})
 }
 
+// full refuses a handshake because of a setting, which is counted, and logged now and then.
+func (h *HTTPConn) full(why, setting string, limit int) {
+	h.shard.stats.away.Add(1)
+	e := h.engine
+	if e.cfg.Logger != nil && e.crowded.pass(h.shard.loop.Now()) {
+		e.cfg.Logger.Warn("handshakes get 503: a limit is reached", "setting", setting, "limit", limit)
+	}
+	h.unavailable(why)
+}
+
 // open makes the session. The engine may have begun to close since the request came: then nobody would end it.
 func (h *HTTPConn) open(o *opening) {
 	switch {
@@ -73,8 +83,7 @@ func (h *HTTPConn) open(o *opening) {
 		h.asker().refuse(h.shard, eio.UnsupportedProtocolVersion, "")
 		return
 	case h.engine.Sessions() >= h.engine.cfg.MaxSessions:
-		h.shard.stats.away.Add(1)
-		h.unavailable("Too many sessions")
+		h.full("Too many sessions", "MaxSessions", h.engine.cfg.MaxSessions)
 		return
 	}
 	sid, ok := h.engine.newSID(o.sid, h.shard)
