@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 
@@ -150,7 +151,7 @@ func (l *Loop) expireSome() (more bool) {
 func (l *Loop) Panicked(entry string, v any) {
 	l.counters.panics.Add(1)
 	l.engine.config.Logger.LogAttrs(context.Background(), slog.LevelError, "poller: panic recovered",
-		slog.String("entry", entry), slog.Int("loop", l.index), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+		slog.String("entry", entry), slog.Int("loop", l.index), slog.String("panic", fmt.Sprint(v)), slog.String("stack", string(debug.Stack())))
 }
 
 // tellPanic lets the owner of a task that panicked clean up.

@@ -13,7 +13,7 @@ func TestImports(t *testing.T) {
 	gnet := "github.com/panjf2000/gnet/v2"
 	// What a package may import, its own imports bring along.
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel"}
-	server := append([]string{"/room/cluster", "/session", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack"}, session...)
+	server := append([]string{"/room/cluster", "/session", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -36,6 +36,7 @@ func TestImports(t *testing.T) {
 		{"/room", nil, []string{gnet}},
 		{"/session", session, []string{gnet}},
 		{"/room/cluster", []string{"/codec/sio", "/codec/quote"}, []string{gnet}},
+		{"/server/logqueue", nil, []string{gnet}},
 		{"/server", server, nil},
 		// The test kit is for tests: nobody's import but theirs.
 		{"/server/servertest", append([]string{"/server", "/poller/pollertest"}, server...), nil},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/server/logqueue"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -249,7 +250,18 @@ type Config struct {
 	// its event loops), "eio" (Engine.IO: handshakes, packets in and out with type and size, the heartbeat's among them)
 	// and "sio" (Socket.IO: sockets, joins, events and acknowledgements). New asks once whether it takes Debug records:
 	// without, no line costs a call. Default: discards everything.
+	//
+	// Nobody waits for it: records go to its handler from a goroutine of their own, in order, and Close waits for the last
+	// ones, a second at most. A handler that is a *logqueue.Handler has its queue already, with its own limits.
 	Logger *slog.Logger
+	// LogQueue bounds the records that wait for the Logger. What does not fit is left out and counted; a line tells how
+	// many when the log is back. Default 4,096: about 1.5 MB, and what a thousand clients cause that connect at once, at
+	// Debug.
+	LogQueue int
+	// LogBurst bounds the records at Warn and above that have the same message and come within ten seconds, because clients
+	// can cause some as often as they like. A line tells how many were left out. Default 20: enough to see what happens,
+	// and to whom.
+	LogBurst int
 }
 
 // Defaults of Config that are this package's own.
@@ -352,6 +364,7 @@ func (c *Config) settleNumbers() error {
 		{&c.MaxPendingAcks, defaultMaxPendingAcks, "MaxPendingAcks"}, {&c.Queue.MaxBytes, defaultQueueBytes, "Queue.MaxBytes"},
 		{&c.Inbox.MaxEvents, defaultInboxEvents, "Inbox.MaxEvents"}, {&c.Inbox.MaxBytes, defaultInboxBytes, "Inbox.MaxBytes"},
 		{&c.MaxRoomEvents, defaultMaxRoomEvents, "MaxRoomEvents"},
+		{&c.LogQueue, logqueue.DefaultRecords, "LogQueue"}, {&c.LogBurst, logqueue.DefaultBurst, "LogBurst"},
 		{&c.Recovery.MaxPackets, defaultRecoveryPackets, "Recovery.MaxPackets"},
 		{&c.Recovery.MaxBytes, defaultRecoveryBytes, "Recovery.MaxBytes"},
 		{&c.Recovery.MaxSessions, defaultRecoverySessions, "Recovery.MaxSessions"},

@@ -57,7 +57,7 @@ func (srv *Server) runFallback(w *bufferedResponse, req *http.Request) {
 		if p := recover(); p != nil {
 			if p != http.ErrAbortHandler {
 				srv.stats.panics.Add(1)
-				srv.log.Error("fallback panicked", "path", req.URL.Path, "panic", p, "stack", string(debug.Stack()))
+				srv.log.Error("fallback panicked", "path", req.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			}
 			w.fail()
 		}

@@ -49,7 +49,7 @@ func (s *Socket) panicked(event string, p any) error {
 
 func (s *Socket) logPanic(event, message string, p any) {
 	s.ns.srv.stats.panics.Add(1)
-	s.ns.srv.sio.Error(message, append(s.about(event), "panic", p, "stack", string(debug.Stack()))...)
+	s.ns.srv.sio.Error(message, append(s.about(event), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))...)
 }
 
 // failed tells the error hooks; one that panics itself is only counted and logged.
@@ -85,7 +85,7 @@ func (ns *Namespace) guarded(event string, fn func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			ns.srv.stats.panics.Add(1)
-			ns.srv.sio.Error("handler panicked", "ns", ns.name, "event", event, "panic", p, "stack", string(debug.Stack()))
+			ns.srv.sio.Error("handler panicked", "ns", ns.name, "event", event, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
 	fn()

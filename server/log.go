@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/server/logqueue"
 )
 
 // Version is the version of this package.
@@ -21,8 +22,17 @@ type logger struct {
 	debug bool
 }
 
-func newLogger(l *slog.Logger, group string) logger {
-	return logger{l.WithGroup(group), l.Enabled(context.Background(), slog.LevelDebug)}
+func newLogger(h slog.Handler, group string) logger {
+	return logger{slog.New(h).WithGroup(group), h.Enabled(context.Background(), slog.LevelDebug)}
+}
+
+// queued returns the handler of Config.Logger behind a queue, its own if it has one.
+func queued(c *Config) *logqueue.Handler {
+	h := c.Logger.Handler()
+	if q, ok := h.(*logqueue.Handler); ok {
+		return q
+	}
+	return logqueue.New(h, logqueue.Limits{Records: c.LogQueue, Burst: c.LogBurst})
 }
 
 // debugs reports whether a logger takes debug records. Whoever has something to say on a hot path asks first.

@@ -13,6 +13,7 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/poller"
 	"github.com/seed58c87869/siren/poller/stream"
+	"github.com/seed58c87869/siren/server/logqueue"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -41,6 +42,8 @@ type Server struct {
 	privateFiles bool
 	// log, eio and sio are the groups of Config.Logger: the server's life, Engine.IO, Socket.IO.
 	log, eio, sio logger
+	// logs is the queue in front of Config.Logger, which all of them share. Immutable.
+	logs *logqueue.Handler
 
 	stats counters
 	jobs  atomic.Int64
@@ -88,9 +91,10 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	logs := queued(&cfg)
 	srv := &Server{
-		cfg: cfg, limits: cfg.packets(), enc: encodingOf(&cfg), nloops: cfg.Loops, spaces: map[string]*Namespace{},
-		log: newLogger(cfg.Logger, "node"), eio: newLogger(cfg.Logger, "eio"), sio: newLogger(cfg.Logger, "sio"),
+		cfg: cfg, logs: logs, limits: cfg.packets(), enc: encodingOf(&cfg), nloops: cfg.Loops, spaces: map[string]*Namespace{},
+		log: newLogger(logs, "node"), eio: newLogger(logs, "eio"), sio: newLogger(logs, "sio"),
 		done: make(chan struct{}),
 	}
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}
@@ -298,6 +302,8 @@ const (
 	// closeLoops is for the event loops to close what connections are left: many take a while.
 	closeLoops    = 15 * time.Second
 	closeHandlers = 5 * time.Second
+	// closeLog is for the Logger to take the last records.
+	closeLog = time.Second
 )
 
 // Close ends every connection with "server shutting down", after what is queued for them, waits for the handlers,
@@ -305,6 +311,7 @@ const (
 func (srv *Server) Close() error {
 	srv.closing.Do(func() {
 		srv.closeErr = srv.close()
+		srv.logs.Flush(closeLog)
 		srv.end(srv.closeErr)
 	})
 	return srv.closeErr

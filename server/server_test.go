@@ -93,6 +93,7 @@ func TestAddrs(t *testing.T) {
 			_ = c.Close()
 		}
 	}
+	_ = srv.Close() // which waits for the log
 	if want := fmt.Sprintf("node.addr=%q", strings.Join(names, ", ")); !strings.Contains(log.String(), want) {
 		t.Errorf("no %s in\n%s", want, log.String())
 	}

@@ -41,6 +41,9 @@ type Stats struct {
 	// ones instead: away for too long, unknown, or they had missed more than is kept. RecoveryDropped counts events that
 	// were given up before their time for Recovery.MaxPackets or MaxBytes.
 	Recovered, NotRecovered, RecoveryDropped uint64
+	// LogsDropped counts log records that were left out because Config.LogQueue were waiting, LogsThrottled those that came
+	// after Config.LogBurst of their kind. Servers that share a *logqueue.Handler count together.
+	LogsDropped, LogsThrottled uint64
 	// Handlers is the number of goroutines that run handlers now. Waiting is how many of these wait in Request or Call for
 	// their client; only a server on loops of others counts it, see Attach.
 	Handlers, Waiting int
@@ -64,6 +67,8 @@ func (srv *Server) Stats() Stats {
 	s.Recovered, s.NotRecovered, s.RecoveryDropped = r.recovered.Load(), r.refused.Load(), r.dropped.Load()
 	s.DynamicNamespaces, s.NamespacesRefused = srv.dynamic.len(), srv.stats.namespacesFull.Load()
 	s.Bridged = int(srv.mount.wires.Load())
+	logs := srv.logs.Stats()
+	s.LogsDropped, s.LogsThrottled = logs.Dropped, logs.Throttled
 	p, engine := srv.running()
 	if p != nil {
 		s.Poller = p.Stats()

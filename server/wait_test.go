@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/logqueue"
 )
 
 // Done and Wait tell of the end of a server, whoever ends it, and whenever they are asked.
@@ -144,13 +145,15 @@ func (h quietHandler) WithGroup(string) slog.Handler             { return h }
 // S33: with a logger that takes no debug records no connection, event, join or acknowledgement makes a call of it.
 func TestS33LogsOff(t *testing.T) {
 	var calls atomic.Int64
-	srv := start(t, server.Config{Logger: slog.New(quietHandler{&calls})}, func(srv *server.Server) {
+	log := logqueue.New(quietHandler{&calls}, logqueue.Limits{})
+	srv := start(t, server.Config{Logger: slog.New(log)}, func(srv *server.Server) {
 		withSync(srv)
 		server.Handle1(srv.Of("/"), "join", func(_ context.Context, s *server.Socket, room string) error { return s.Join(room) })
 		server.Handle0(srv.Of("/"), "ask", func(ctx context.Context, s *server.Socket) error {
 			return s.EmitAck(ctx, "q", func(server.Reply, error) {})
 		})
 	})
+	log.Flush(patience) // what it says at the start
 	before := calls.Load()
 	c, _ := joined(t, srv, "/")
 	c.send(`21["join","a"]`)
@@ -164,6 +167,7 @@ func TestS33LogsOff(t *testing.T) {
 	c.expect(`2["x"]`)
 	c.sync()
 	c.send("1")
+	log.Flush(patience)
 	if n := calls.Load() - before; n != 0 {
 		t.Errorf("%d calls of the logger", n)
 	}

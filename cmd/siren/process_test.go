@@ -185,3 +185,17 @@ func TestLogWithoutReader(t *testing.T) {
 	p.signal(t, syscall.SIGTERM)
 	p.wantGraceful(t, c)
 }
+
+// A log whose reader does not read, with its pipe full, stops no client, and not the end.
+func TestBlockedLog(t *testing.T) {
+	p := startProcess(t, nil, "--log-level", "debug")
+	var c *client
+	for range 300 {
+		c = p.dial(t)
+		if got := c.ask(t, `["join","a"]`); got != `[{"status":"ok"}]` {
+			t.Fatalf("join: %s", got)
+		}
+	}
+	p.signal(t, syscall.SIGTERM)
+	p.wantGraceful(t, c)
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/logqueue"
 )
 
 // Defaults of the flags of serve; those of the protocol are the reference server's.
@@ -26,6 +27,9 @@ const (
 	defaultPingTimeout  = 20 * time.Second
 	defaultMaxPayload   = 1_000_000
 )
+
+// flushTime is how long the last lines of the log may take.
+const flushTime = time.Second
 
 // Upper bounds of flags.
 const (
@@ -178,8 +182,8 @@ func (f *serveFlags) trustedProxies() ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// logger writes to out in the format and from the level of the flags.
-func (f *serveFlags) logger(out io.Writer) (*slog.Logger, error) {
+// logQueue writes to out in the format and from the level of the flags. Nobody waits for out.
+func (f *serveFlags) logQueue(out io.Writer) (*logqueue.Handler, error) {
 	var level slog.Level
 	switch f.logLevel {
 	case "debug":
@@ -196,9 +200,9 @@ func (f *serveFlags) logger(out io.Writer) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{Level: level}
 	switch f.logFormat {
 	case "text":
-		return slog.New(slog.NewTextHandler(out, options)), nil
+		return logqueue.New(slog.NewTextHandler(out, options), logqueue.Limits{}), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(out, options)), nil
+		return logqueue.New(slog.NewJSONHandler(out, options), logqueue.Limits{}), nil
 	}
 	return nil, fmt.Errorf("--log-format %q is neither text nor json", f.logFormat)
 }
@@ -208,10 +212,12 @@ func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	log, err := f.logger(logs)
+	queue, err := f.logQueue(logs)
 	if err != nil {
 		return err
 	}
+	defer queue.Flush(flushTime)
+	log := slog.New(queue)
 	proxies, err := f.trustedProxies()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package servertest
 
 import (
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/seed58c87869/siren/poller/pollertest"
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/logqueue"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -22,6 +24,9 @@ type Server struct {
 	links []*link
 	// dialled counts the connections, which come to the loops in turn.
 	dialled int
+
+	// logs is the queue of Config.Logger; nil when there is none.
+	logs *logqueue.Handler
 
 	clock    clock
 	patience time.Duration
@@ -70,11 +75,12 @@ func New(t testing.TB, cfg server.Config, opts ...server.Option) *Server {
 	if cfg.Loops == 0 {
 		cfg.Loops = 1
 	}
+	logs := queueLog(&cfg)
 	srv, err := server.New(cfg, opts...)
 	if err != nil {
 		t.Fatalf("servertest: %v", err)
 	}
-	ts := &Server{Server: srv, t: t, cfg: cfg, patience: defaultPatience}
+	ts := &Server{Server: srv, t: t, cfg: cfg, logs: logs, patience: defaultPatience}
 	wake := make(chan struct{}, 1)
 	var attached []server.EventLoop
 	for i := range cfg.Loops {
@@ -99,6 +105,19 @@ func New(t testing.TB, cfg server.Config, opts ...server.Option) *Server {
 		}
 	})
 	return ts
+}
+
+// queueLog gives the Logger its queue here, so that the kit can wait for it.
+func queueLog(cfg *server.Config) *logqueue.Handler {
+	if cfg.Logger == nil {
+		return nil
+	}
+	h, ok := cfg.Logger.Handler().(*logqueue.Handler)
+	if !ok {
+		h = logqueue.New(cfg.Logger.Handler(), logqueue.Limits{Records: cfg.LogQueue, Burst: cfg.LogBurst})
+		cfg.Logger = slog.New(h)
+	}
+	return h
 }
 
 // SetPatience sets how long handlers may be at work, in real time, before the test fails. Default 10 s; only a test

@@ -9,9 +9,9 @@ import (
 )
 
 // Settle lets the server and the clients work until nothing is left to do at this moment: the loops are idle, the
-// clients have read what came, and no handler is at work but those that wait for a client in Request or Call. A
-// handler that does not come to an end makes the test fail, with its stack, after the time of SetPatience; in a bubble
-// of testing/synctest handlers may block on whatever they like.
+// clients have read what came, the Logger has had all records, and no handler is at work but those that wait for a
+// client in Request or Call. A handler that does not come to an end makes the test fail, with its stack, after the time
+// of SetPatience; in a bubble of testing/synctest handlers may block on whatever they like.
 func (ts *Server) Settle() {
 	ts.t.Helper()
 	ts.settle()
@@ -20,7 +20,7 @@ func (ts *Server) Settle() {
 func (ts *Server) settle() {
 	ts.t.Helper()
 	if !ts.settles() {
-		ts.t.Fatalf("servertest: handlers are still at work after %v:\n%s\nHandlers that wait for the test need a bubble of "+
+		ts.t.Fatalf("servertest: handlers, or that of the Logger, are still at work after %v:\n%s\nHandlers that wait for the test need a bubble of "+
 			"testing/synctest, or Server.Manual.", ts.patience, handlers())
 	}
 }
@@ -35,6 +35,9 @@ func (ts *Server) settles() bool {
 		case ts.posted():
 		case ts.receive():
 		case ts.catchUp():
+		case !ts.awaitLog():
+			return false
+		case ts.posted(): // by what the Logger's handler did
 		default:
 			return true
 		}
@@ -128,6 +131,9 @@ func (ts *Server) awaitHandlers() bool {
 	}
 	return ts.quiet()
 }
+
+// awaitLog waits until the Logger has had all records. It is false when that takes longer than the test's patience.
+func (ts *Server) awaitLog() bool { return ts.logs == nil || ts.logs.Flush(ts.patience) }
 
 func (ts *Server) quiet() bool {
 	if ts.posted() {

@@ -1,0 +1,107 @@
+package logqueue
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Defaults of Limits.
+const (
+	DefaultRecords = 4096
+	DefaultBurst   = 20
+)
+
+// Limits bound a Handler. Zero fields mean the defaults.
+type Limits struct {
+	// Records bounds the records that wait for the handler behind. Those below Warn get three quarters of it, so that a
+	// flood of them leaves room for warnings. Default 4,096: about 1.5 MB, and what a thousand clients cause that connect
+	// at once, at Debug.
+	Records int
+	// Burst bounds the records at Warn and above that have the same message and come within ten seconds. Default 20:
+	// enough to see what happens, and to whom.
+	Burst int
+}
+
+// Stats are the counters of a Handler.
+type Stats struct {
+	// Dropped counts the records that were left out because Limits.Records were waiting, Throttled those that came after
+	// Limits.Burst of their kind.
+	Dropped, Throttled uint64
+}
+
+// Handler is a slog.Handler with a queue, which it shares with the handlers that its With methods make. Safe for
+// concurrent use.
+type Handler struct {
+	next slog.Handler
+	*queue
+}
+
+// New returns a Handler in front of next. Whether next takes records at Debug is asked once, here.
+func New(next slog.Handler, limits Limits) *Handler {
+	if limits.Records == 0 {
+		limits.Records = DefaultRecords
+	}
+	if limits.Burst == 0 {
+		limits.Burst = DefaultBurst
+	}
+	return &Handler{next, &queue{
+		own: next, limits: limits, debug: next.Enabled(context.Background(), slog.LevelDebug), kinds: map[string]*kind{},
+	}}
+}
+
+// Enabled reports whether records of the level may be taken. The handler behind is asked about those at Info and above
+// when it gets them, on the queue's goroutine.
+func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
+	switch {
+	case level >= slog.LevelInfo:
+		return true
+	case level == slog.LevelDebug:
+		return h.debug
+	}
+	return h.next.Enabled(ctx, level)
+}
+
+// Handle queues the record, or leaves it out. It does not block and never fails. Values of the record must not change
+// afterwards.
+func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
+	if ctx.Done() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	h.put(entry{h.next, ctx, r.Clone()})
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &Handler{h.next.WithAttrs(attrs), h.queue}
+}
+
+// WithGroup implements slog.Handler.
+func (h *Handler) WithGroup(name string) slog.Handler {
+	return &Handler{h.next.WithGroup(name), h.queue}
+}
+
+// Flush waits until the handler behind has had all records, but no longer than limit. It is false when some still wait
+// then. What is left out within the last ten seconds is told first.
+func (h *Handler) Flush(limit time.Duration) bool {
+	idle := h.awaitIdle()
+	if idle == nil {
+		return true
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-idle:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// Stats reads the counters.
+func (h *Handler) Stats() Stats {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stats
+}

@@ -1,0 +1,143 @@
+package logqueue
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// entry is a record on its way to a handler. Immutable.
+type entry struct {
+	handler slog.Handler
+	ctx     context.Context
+	record  slog.Record
+}
+
+// queue is what the handlers of one New share. Safe for concurrent use.
+type queue struct {
+	// own gets the lines of the queue itself: it is the handler that New was given. Immutable, as are limits and debug.
+	own    slog.Handler
+	limits Limits
+	debug  bool
+
+	mu sync.Mutex // guards the following fields
+	// waiting are the records behind batch, which the goroutine has taken, and of which it has given away the first at.
+	waiting, batch []entry
+	at             int
+	running        bool
+	stats          Stats
+	// told is how many of stats.Dropped a line has told of.
+	told uint64
+	// idle, when somebody waits for the end of the goroutine, is closed there.
+	idle chan struct{}
+	// kinds are the records at Warn and above of late, by their messages; sweeper tells what was left out of them.
+	kinds   map[string]*kind
+	sweeper *time.Timer
+}
+
+// keepMax is up to how many places an empty queue keeps the memory of.
+const keepMax = 64
+
+// put queues an entry, or counts it.
+func (q *queue) put(e entry) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	limit := q.limits.Records
+	if e.record.Level < slog.LevelWarn {
+		limit -= limit / 4
+	} else if !q.admit(&e.record) {
+		q.stats.Throttled++
+		return
+	}
+	if len(q.waiting)+len(q.batch)-q.at >= limit {
+		q.stats.Dropped++
+		return
+	}
+	q.push(e)
+}
+
+// push queues an entry. Called with the lock held.
+func (q *queue) push(e entry) {
+	q.waiting = append(q.waiting, e)
+	if !q.running {
+		q.running = true
+		go q.run()
+	}
+}
+
+// say queues a line of the queue's own, for which there is always room: there are few. Called with the lock held.
+func (q *queue) say(level slog.Level, message string, args ...any) {
+	r := slog.NewRecord(time.Now(), level, message, 0)
+	r.Add(args...)
+	q.push(entry{q.own, context.Background(), r})
+}
+
+// run gives away records until there are none. A handler that panics, or ends the goroutine, has had its record.
+func (q *queue) run() {
+	ended := false
+	defer func() {
+		if !ended {
+			_ = recover()
+			go q.run()
+		}
+	}()
+	for {
+		e, ok := q.next()
+		if !ok {
+			ended = true
+			return
+		}
+		if e.handler.Enabled(e.ctx, e.record.Level) {
+			_ = e.handler.Handle(e.ctx, e.record)
+		}
+	}
+}
+
+// next takes a record out; without one, the goroutine has ended.
+func (q *queue) next() (e entry, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.at == len(q.batch) {
+		q.turn()
+	}
+	if q.at == len(q.batch) {
+		q.running = false
+		if q.idle != nil {
+			close(q.idle)
+			q.idle = nil
+		}
+		return entry{}, false
+	}
+	e, q.batch[q.at] = q.batch[q.at], entry{}
+	q.at++
+	return e, true
+}
+
+// turn makes what waits the next batch, behind a line about what did not fit. Called with the lock held.
+func (q *queue) turn() {
+	empty := q.batch[:0]
+	if cap(empty) > keepMax {
+		empty = nil
+	}
+	q.batch, q.at = nil, 0
+	if n := q.stats.Dropped - q.told; n > 0 {
+		q.told = q.stats.Dropped
+		q.say(slog.LevelWarn, "log records were left out: the log was behind", "count", n)
+	}
+	q.batch, q.waiting = q.waiting, empty
+}
+
+// awaitIdle returns a channel that is closed when nothing waits any more; nil when nothing does now.
+func (q *queue) awaitIdle() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.tellAll()
+	if !q.running {
+		return nil
+	}
+	if q.idle == nil {
+		q.idle = make(chan struct{})
+	}
+	return q.idle
+}
