@@ -113,7 +113,8 @@ type Config struct {
 	HeaderTimeout, BodyTimeout, IdleTimeout time.Duration
 	// MaxPayload bounds one message and one polling body, in bytes. Default 1,000,000.
 	MaxPayload int
-	// MaxHeaderBytes bounds a request's head, of which the request line may take all. Default 16 KiB, as Node's.
+	// MaxHeaderBytes bounds a request's head, of which the request line may take all, and the body of a GET, which is
+	// not read. Default 16 KiB, as Node's.
 	MaxHeaderBytes int
 	// MaxRequestBody bounds the body of requests for Fallback. Default MaxPayload.
 	MaxRequestBody int

@@ -19,12 +19,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// fallback answers a request for a path that is not Socket.IO's: with 404, or through Config.Fallback, off the loop.
+// fallback answers a request for a path that is not Socket.IO's through Config.Fallback, off the loop.
 func (srv *Server) fallback(x *session.HTTPConn, r *httpwire.Request) {
-	if srv.cfg.Fallback == nil {
-		x.Respond(&httpwire.Response{Status: 404, ContentType: "text/plain; charset=UTF-8", Body: []byte("Not found")})
-		return
-	}
 	req, err := newRequest(x, r)
 	if err != nil {
 		x.Respond(&httpwire.Response{Status: 400, ContentType: "text/plain; charset=UTF-8", Body: []byte("Bad request"), Close: true})

@@ -10,15 +10,13 @@ import (
 	"strconv"
 )
 
-// bodyBuffer is a request's body of unknown length.
-type bodyBuffer = bytes.Buffer
-
 // ownFields are not passed on: what they say of a message's framing is net/http's, and has been dealt with.
 var ownFields = map[string]bool{
 	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Trailer": true, "Te": true, "Expect": true,
 }
 
-// appendHead appends the head of a request as it came, or might have come, over HTTP/1.1. Nothing in it can end a line early.
+// appendHead appends the head of a request as it came, or might have come, over HTTP/1.1. A negative length says that the
+// body comes in chunks. Nothing in it can end a line early.
 func appendHead(dst []byte, r *http.Request, target string, length int64) []byte {
 	dst = appendClean(dst, r.Method)
 	dst = append(dst, ' ')
@@ -34,7 +32,9 @@ func appendHead(dst []byte, r *http.Request, target string, length int64) []byte
 			dst = appendLine(dst, name, value)
 		}
 	}
-	if length > 0 || r.Method == http.MethodPost {
+	if length < 0 {
+		dst = appendLine(dst, "Transfer-Encoding", "chunked")
+	} else if length > 0 || r.Method == http.MethodPost {
 		dst = appendLine(dst, "Content-Length", strconv.FormatInt(length, 10))
 	}
 	return append(dst, "\r\n"...)

@@ -42,17 +42,19 @@ func (m *mounted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	srv := (*Server)(m)
 	engine, ok := srv.serving()
 	if !ok {
-		unavailable(w)
+		unavailable(w, r)
 		return
 	}
 	target, own := targetOf(engine, r)
 	switch {
 	case !own && srv.cfg.Fallback != nil:
 		srv.cfg.Fallback.ServeHTTP(w, r)
+	case !own && asksForWebSocket(r):
+		turnAway(w, r, "Not found", http.StatusNotFound)
 	case !own:
 		http.Error(w, "Not found", http.StatusNotFound)
 	case !srv.mount.enter():
-		unavailable(w)
+		unavailable(w, r)
 	case asksForWebSocket(r):
 		defer srv.mount.leave()
 		srv.takeOver(engine, w, r, target)
@@ -62,7 +64,10 @@ func (m *mounted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func unavailable(w http.ResponseWriter) {
+func unavailable(w http.ResponseWriter, r *http.Request) {
+	if asksForWebSocket(r) {
+		closes(w, r)
+	}
 	w.Header().Set("Retry-After", "1")
 	http.Error(w, "The server does not run", http.StatusServiceUnavailable)
 }

@@ -302,7 +302,8 @@ func TestMountAnswers(t *testing.T) {
 		{"preflight", "OPTIONS", "/socket.io/?EIO=4&transport=polling", h, nil, 204, "Access-Control-Allow-Origin"},
 		{"head", "HEAD", "/socket.io/?EIO=4&transport=polling", h, nil, 400, "Content-Length"},
 		{"too long", "POST", "/socket.io/?EIO=4&transport=polling&sid=nobody", h, strings.NewReader(strings.Repeat("x", 1001)), 413, "Access-Control-Allow-Origin"},
-		{"too long, length unknown", "POST", "/socket.io/?EIO=4&transport=polling&sid=nobody", h, io.MultiReader(strings.NewReader(strings.Repeat("x", 5000))), 413, "body too long"},
+		{"too long, length unknown", "POST", "/socket.io/?EIO=4&transport=polling&sid=nobody", h, io.MultiReader(strings.NewReader(strings.Repeat("x", 5000))), 400, `{"code":1,`},
+		{"refused, length unknown", "POST", "/socket.io/?EIO=4&transport=polling", h, io.MultiReader(strings.NewReader(strings.Repeat("x", 5000))), 400, `{"code":2,`},
 		{"length unknown", "POST", "/socket.io/?EIO=4&transport=polling&sid=nobody", h, io.MultiReader(strings.NewReader("40")), 400, `{"code":1,`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

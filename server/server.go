@@ -384,5 +384,8 @@ func (nobody) Message([]byte, bool) {}
 // Closed implements session.Client.
 func (nobody) Closed(session.Reason) {}
 
+// Serves implements session.App.
+func (a app) Serves() bool { return a.srv.cfg.Fallback != nil }
+
 // Request implements session.App.
 func (a app) Request(x *session.HTTPConn, r *httpwire.Request) { a.srv.fallback(x, r) }

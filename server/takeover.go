@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/seed58c87869/siren/poller"
 	"github.com/seed58c87869/siren/session"
@@ -26,31 +27,49 @@ func hasToken(values []string, token string) bool {
 	return false
 }
 
+// mountLinger is how long net/http reads on behind an answer that ends its connection, so that the client gets the answer
+// and no reset. A client that has nothing more to send is closed when it is over.
+const mountLinger = time.Second
+
+// closes ends the connection of a request with its answer, and does not wait for its body.
+func closes(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(mountLinger))
+	}
+}
+
+// turnAway refuses a request for a WebSocket; other requests on its connection would not be meant for net/http.
+func turnAway(w http.ResponseWriter, r *http.Request, text string, status int) {
+	closes(w, r)
+	http.Error(w, text, status)
+}
+
 // takeOver takes a connection that is to become a WebSocket from net/http. The request is read again from its bytes, so
 // that the handshake is the session layer's in all its parts; what it refuses is answered on the same connection,
 // which ends then.
 func (srv *Server) takeOver(engine *session.Engine, w http.ResponseWriter, r *http.Request, target string) {
 	switch {
 	case r.ProtoMajor != 1:
-		http.Error(w, "WebSockets need HTTP/1.1 here", http.StatusNotImplemented)
+		turnAway(w, r, "WebSockets need HTTP/1.1 here", http.StatusNotImplemented)
 		return
 	case !r.ProtoAtLeast(1, 1):
-		http.Error(w, "WebSockets need HTTP/1.1", http.StatusBadRequest)
+		turnAway(w, r, "WebSockets need HTTP/1.1", http.StatusBadRequest)
 		return
 	case r.ContentLength != 0:
-		http.Error(w, "A WebSocket request has no body", http.StatusBadRequest)
+		turnAway(w, r, "A WebSocket request has no body", http.StatusBadRequest)
 		return
 	case srv.tooManyWires():
 		srv.warnFull()
 		w.Header().Set("Retry-After", "5")
-		http.Error(w, "Too many connections", http.StatusServiceUnavailable)
+		turnAway(w, r, "Too many connections", http.StatusServiceUnavailable)
 		return
 	}
 	loop, peer := srv.loopFor(engine, r), peerOf(r)
 	peer.Single = true // the next request on this connection would be the program's
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		http.Error(w, "WebSockets are not possible here", http.StatusNotImplemented)
+		turnAway(w, r, "WebSockets are not possible here", http.StatusNotImplemented)
 		return
 	}
 	first := appendHead(nil, r, target, 0)

@@ -11,9 +11,6 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// visitReadBytes is how much of a request's body is handed to the loop at once.
-const visitReadBytes = 32 << 10
-
 // visit is a request that net/http has read and the session layer answers: a bridge that brings one request and takes one
 // answer. It belongs to the request's goroutine.
 type visit struct {
@@ -36,22 +33,13 @@ func (srv *Server) visit(engine *session.Engine, w http.ResponseWriter, r *http.
 	}
 	peer := peerOf(r)
 	v.bridge = newBridge(srv, srv.loopFor(engine, r), peer.Addr, v.kicked)
-	body, length := io.Reader(r.Body), r.ContentLength
-	if length < 0 {
-		whole, err := v.readAll(engine.Config().MaxPayload)
-		if err != nil {
-			v.refuse(w, err)
-			return
-		}
-		body, length = whole, int64(whole.Len())
-	}
 	// The time-outs of the program's server are for handlers that answer at once.
 	_ = v.rc.SetWriteDeadline(time.Time{})
 	v.begin(func(c session.StreamConn, loop int) session.Receiver { return engine.AcceptFrom(c, loop, peer) },
-		appendHead(nil, r, target, length))
-	left, err := v.bring(body, length)
+		appendHead(nil, r, target, r.ContentLength))
+	whole, err := v.bring(newVisitBody(r))
 	if err == nil {
-		if left == 0 {
+		if whole {
 			// net/http reads on, to see the client go. What is left of a body it reads with the body's deadline.
 			_ = v.rc.SetReadDeadline(time.Time{})
 		}
@@ -61,6 +49,9 @@ func (srv *Server) visit(engine *session.Engine, w http.ResponseWriter, r *http.
 	if err != nil {
 		v.refuse(w, err)
 		return
+	}
+	if !whole {
+		_ = v.rc.SetReadDeadline(time.Now().Add(mountLinger))
 	}
 	v.reply(w)
 }
@@ -73,29 +64,27 @@ func (v *visit) kicked() {
 }
 
 // bring hands the body over as it comes, each part when the loop has handled the one before, unless the answer is there
-// before: a body that is not wanted is not read. left is how much of it was not.
-func (v *visit) bring(body io.Reader, length int64) (left int64, err error) {
-	buf := make([]byte, min(max(length, 0), visitReadBytes))
+// before: a body that is not wanted is not read. whole reports whether all of it was.
+func (v *visit) bring(body *visitBody) (whole bool, err error) {
 	v.setBodyDeadline()
-	for left = length; ; {
+	for {
 		select {
 		case <-v.fed:
 		case <-v.r.Context().Done():
-			return left, context.Cause(v.r.Context())
+			return false, context.Cause(v.r.Context())
 		case <-v.quit:
-			return left, errWireCut
+			return false, errWireCut
 		case <-v.srv.done: // the event loops have failed
-			return left, errWireCut
+			return false, errWireCut
 		}
-		if whole, _ := v.collect(); whole || left <= 0 {
-			return left, nil
+		if answered, _ := v.collect(); answered || body.whole() {
+			return body.whole(), nil
 		}
-		n, err := io.ReadFull(body, buf[:min(int64(len(buf)), left)])
+		part, err := body.next()
 		if err != nil {
-			return left, err
+			return false, err
 		}
-		left -= int64(n)
-		v.feed(buf[:n])
+		v.feed(part)
 	}
 }
 
@@ -105,14 +94,6 @@ func (v *visit) setBodyDeadline() {
 		return
 	}
 	_ = v.rc.SetReadDeadline(time.Now().Add(v.engine.Config().BodyTimeout))
-}
-
-// readAll reads a body of unknown length; of one that is too long, a byte too much, by which it is known as such.
-func (v *visit) readAll(limit int) (*bodyBuffer, error) {
-	v.setBodyDeadline()
-	b := new(bodyBuffer)
-	_, err := b.ReadFrom(io.LimitReader(v.r.Body, int64(limit)+1))
-	return b, err
 }
 
 // await waits for the answer.
@@ -148,12 +129,10 @@ func (v *visit) collect() (whole bool, ending bridgeEnding) {
 
 // refuse answers when the session layer cannot.
 func (v *visit) refuse(w http.ResponseWriter, err error) {
-	if v.r.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close")
-	}
+	closes(w, v.r)
 	switch {
 	case errors.Is(err, errWireCut):
-		unavailable(w)
+		unavailable(w, v.r)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		http.Error(w, "Request timeout", http.StatusRequestTimeout)
 	default:

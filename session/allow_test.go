@@ -68,9 +68,14 @@ func TestAllow(t *testing.T) {
 			if a == nil || a.StatusCode != c.status || (c.body != "" && a.body != c.body) || a.Header.Get("Access-Control-Allow-Origin") != "*" {
 				t.Fatalf("%v", a)
 			}
-			if c.status == 101 {
+			switch {
+			case c.status == 101:
 				r.last().wantGot("early")
-			} else {
+			case c.request == "websocket":
+				if !a.Close || !p.isClosed() {
+					t.Error("a refused WebSocket stays")
+				}
+			default:
 				p.want(404, "not ours: /other")
 			}
 			if want := c.name == "panic"; (r.engine.Stats().HookPanics == 1) != want {

@@ -45,6 +45,9 @@ type reply struct {
 	old bool
 	// plain: the body is not to be compressed, however long.
 	plain bool
+	// early: the request's head decided the answer. If the request has a body, which need not have arrived, the
+	// connection ends with it.
+	early bool
 }
 
 // answer sends the answer to the request, from the shard that the caller runs on. The body is copied.
@@ -69,11 +72,21 @@ func (a asker) refuse(from *Shard, code eio.ErrorCode, message string) {
 
 // refuseFor is refuse with what led to it.
 func (a asker) refuseFor(from *Shard, code eio.ErrorCode, message string, cause error) {
-	from.stats.refuse(code)
-	a.answer(from, reply{
+	a.answer(from, refusalFor(code, message, cause))
+}
+
+// refuseEarly is refuse for a request that its head decides.
+func (a asker) refuseEarly(from *Shard, code eio.ErrorCode, message string) {
+	r := refusalFor(code, message, nil)
+	r.early = true
+	a.answer(from, r)
+}
+
+func refusalFor(code eio.ErrorCode, message string, cause error) reply {
+	return reply{
 		status: code.Status(), contentType: typeJSON, body: eio.AppendError(nil, code, message),
 		fault: &fault{code, message, cause},
-	})
+	}
 }
 
 // reply writes an answer to the request in progress, with the CORS headers that it needs, on the connection's loop.
@@ -82,10 +95,11 @@ func (h *HTTPConn) reply(turn uint32, r reply) {
 		return
 	}
 	if r.fault != nil {
+		h.shard.stats.refuse(r.fault.code)
 		h.report(r.fault)
 	}
-	if h.phase != phaseBusy {
-		// The rest of its body will not be read.
+	if h.phase != phaseBusy || r.early && h.traits.is(hasBody) {
+		// The rest of the body is not read.
 		h.last = true
 	}
 	sh := h.shard
@@ -102,6 +116,6 @@ func (h *HTTPConn) reply(turn uint32, r reply) {
 	sh.fields = append(sh.fields, h.cors...)
 	body := h.pack(&r)
 	h.send(httpwire.AppendResponse(make([]byte, 0, len(body)+responseHeadRoom), &httpwire.Response{
-		Status: r.status, ContentType: r.contentType, Body: body, Header: sh.fields, Close: h.last, Head: h.head,
+		Status: r.status, ContentType: r.contentType, Body: body, Header: sh.fields, Close: h.last, Head: h.traits.is(isHead),
 	}))
 }

@@ -22,7 +22,7 @@ func (h *HTTPConn) pack(r *reply) []byte {
 	}
 	// What is below the threshold is the same for all clients.
 	sh.fields = append(sh.fields, "Vary", "Accept-Encoding")
-	if h.coding == deflate.Identity || h.head {
+	if h.coding == deflate.Identity || h.traits.is(isHead) {
 		return r.body
 	}
 	out := e.compression.bodies.Append(sh.packed[:0], r.body, h.coding)

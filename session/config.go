@@ -93,7 +93,8 @@ type Config struct {
 	MaxHealthConns int
 	// MaxFragments bounds the frames of one fragmented WebSocket message. Default 1,024.
 	MaxFragments int
-	// MaxHeaderBytes bounds a request's head, of which the request line may take all. Default 16 KiB, as Node's.
+	// MaxHeaderBytes bounds a request's head, of which the request line may take all, and the body of a GET, which is
+	// not read. Default 16 KiB, as Node's.
 	MaxHeaderBytes int
 	// MaxRequestBody bounds the body of a request outside of Path. Default MaxPayload.
 	MaxRequestBody int

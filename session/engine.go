@@ -31,6 +31,8 @@ type Engine struct {
 	debug  bool
 	// asks: there are hooks that have a say in handshakes.
 	asks bool
+	// serves: the application answers requests for other paths.
+	serves bool
 	// sids are the ids of a generator; nil without one, as ids name their shard then.
 	sids *sidTable
 	// refusals is where Config.OnConnectionError runs; unreported counts those that it was too slow for.
@@ -64,7 +66,7 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 		return nil, errors.New("session: several loops need a Borrow function")
 	}
 	e := &Engine{
-		cfg: cfg, app: app, borrow: borrow, cors: cfg.CORS.table(), after: func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
+		cfg: cfg, app: app, serves: app.Serves(), borrow: borrow, cors: cfg.CORS.table(), after: func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
 		limits: httpwire.Limits{
 			LineBytes: cfg.MaxHeaderBytes, HeaderBytes: cfg.MaxHeaderBytes,
 			BodyBytes: max(cfg.MaxPayload, cfg.MaxRequestBody),

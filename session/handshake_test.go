@@ -134,6 +134,13 @@ func TestRefusals(t *testing.T) {
 			if strings.HasPrefix(c.name, "bad version") && a.Header.Get("Sec-Websocket-Version") != "13" {
 				t.Errorf("%s: %v", c.name, a.Header)
 			}
+			if strings.Contains(c.fields, "Upgrade: websocket") {
+				// The client may think that this is a WebSocket.
+				if !a.Close || !p.isClosed() {
+					t.Errorf("%s on loop %d: the connection stays", c.name, loop)
+				}
+				continue
+			}
 			// The connection can be used again.
 			p.write(request("GET", "/other", "")).want(404, "not ours: /other")
 		}

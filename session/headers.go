@@ -45,9 +45,10 @@ func reservedField(name string) bool {
 // amend lets the hook for headers change those of the answer to a request of a session.
 func (h *HTTPConn) amend(r *httpwire.Request) {
 	e := h.engine
-	if e.cfg.OnHeaders == nil {
+	if e.cfg.OnHeaders == nil || h.traits.is(amended) {
 		return
 	}
+	h.traits |= amended
 	defer e.containHook("OnHeaders")
 	first := h.firstRequest(r)
 	header := headerOf(h.cors)

@@ -34,8 +34,10 @@ type HTTPConn struct {
 	// turn counts the answers, so that one for an earlier request is known as such.
 	turn  uint32
 	phase httpPhase
-	// last closes the connection after the answer; head leaves the answer's body out.
-	last, head bool
+	// last closes the connection after the answer.
+	last bool
+	// traits are of the request in progress.
+	traits traits
 	// started: some of the next request has arrived.
 	started bool
 	// polls: the request in progress is a GET that waits in a session.
@@ -121,11 +123,13 @@ func (h *HTTPConn) Receive(data []byte) (n, need int) {
 		req := &h.shard.req
 		used, err := h.parser.Parse(data[n:], &h.engine.limits, req)
 		if err != nil {
-			h.refuseSyntax(err)
+			h.refuseSyntax(data[n:], err)
 			return len(data), 0
 		}
 		if used == 0 {
-			h.waitForMore(data[n:])
+			if h.waitForMore(data[n:]); h.phase == phaseHanded {
+				break
+			}
 			return n, h.parser.Need()
 		}
 		n += used
@@ -167,17 +171,43 @@ func (h *HTTPConn) waitForMore(data []byte) {
 		if !h.routeEarly(data) {
 			return
 		}
+	} else if h.overlong(data) {
+		h.failTooLarge(&h.shard.req)
+		return
 	}
 	if h.parser.ExpectsContinue() {
 		h.conn.Queue(httpwire.ContinueResponse)
 	}
 }
 
-func (h *HTTPConn) refuseSyntax(err error) {
+// overlong reports whether a chunked body, which tells its length as it comes, is longer than its request may have one.
+// The parser holds the bound of all requests only.
+func (h *HTTPConn) overlong(data []byte) bool {
+	length := h.parser.Declared()
+	if length == 0 || h.parser.Need() > 0 {
+		return false
+	}
+	r := &h.shard.req
+	return h.parser.Head(data, r) == nil && length > h.engine.bodyMax(r, h.engine.ownPath(r.Path))
+}
+
+// refuseSyntax answers a request that the parser refuses. data is what it was given: a page that sent too long a body
+// is to read that, so the headers for it are made of the head.
+func (h *HTTPConn) refuseSyntax(data []byte, err error) {
 	status, reason := 400, "Bad request"
 	var bad *httpwire.Error
 	if errors.As(err, &bad) {
 		status, reason = bad.Status, bad.Reason
+	}
+	if r := &h.shard.req; status == statusTooLarge && h.parser.Head(data, r) == nil {
+		if h.phase == phaseHead {
+			t := h.judge(r)
+			if h.settle(r, &t, 0) {
+				return
+			}
+		}
+		h.failTooLarge(r)
+		return
 	}
 	h.fail(status, reason)
 }
@@ -190,7 +220,20 @@ func (h *HTTPConn) fail(status int, reason string) {
 	if h.home != nil {
 		h.leaveSession(status != statusTooLarge)
 	}
-	h.reply(h.turn, reply{status: status, contentType: typeText, body: []byte(reason)})
+	r := reply{status: status, contentType: typeText, body: []byte(reason)}
+	if reason == "" {
+		r = reply{status: status}
+	}
+	h.reply(h.turn, r)
+}
+
+// failTooLarge answers a request whose body is too long: for the engine's own path without a word, as the reference does.
+func (h *HTTPConn) failTooLarge(r *httpwire.Request) {
+	reason := ""
+	if !h.engine.ownPath(r.Path) {
+		reason = "body too long"
+	}
+	h.fail(statusTooLarge, reason)
 }
 
 // Closed implements Receiver.
@@ -228,7 +271,7 @@ func (h *HTTPConn) Respond(r *httpwire.Response) {
 		return
 	}
 	out := *r
-	out.Close, out.Head = r.Close || h.last, h.head
+	out.Close, out.Head = r.Close || h.last, h.traits.is(isHead)
 	h.last = out.Close
 	h.send(httpwire.AppendResponse(make([]byte, 0, len(r.Body)+responseHeadRoom), &out))
 }

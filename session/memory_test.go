@@ -12,6 +12,7 @@ import (
 type mute struct{}
 
 func (mute) Open(*Session) Client                 { return mute{} }
+func (mute) Serves() bool                         { return false }
 func (mute) Request(*HTTPConn, *httpwire.Request) {}
 func (mute) Message([]byte, bool)                 {}
 func (mute) Closed(Reason)                        {}

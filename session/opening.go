@@ -22,17 +22,6 @@ type opening struct {
 
 // routeHandshake handles a request without a sid.
 func (h *HTTPConn) routeHandshake(r *httpwire.Request, t *target) {
-	switch {
-	case string(r.Method) != "GET":
-		h.asker().refuse(h.shard, eio.BadHandshakeMethod, "")
-		return
-	case t.upgrade && !t.valid:
-		h.refuseUpgrade()
-		return
-	case t.upgrade != (t.transport == WebSocket):
-		h.asker().refuse(h.shard, eio.BadRequest, "")
-		return
-	}
 	o := opening{
 		transport: t.transport, first: h.firstRequest(r), key: r.Get("Sec-WebSocket-Key"),
 	}
@@ -50,10 +39,9 @@ func (h *HTTPConn) routeHandshake(r *httpwire.Request, t *target) {
 
 // refuseUpgrade refuses an opening handshake that breaks RFC 6455, and tells the version we speak (section 4.4).
 func (h *HTTPConn) refuseUpgrade() {
-	h.shard.stats.refuse(eio.BadRequest)
 	h.reply(h.turn, reply{
 		status: eio.BadRequest.Status(), contentType: typeJSON, name: "Sec-WebSocket-Version", value: wsVersion,
-		body: eio.AppendError(nil, eio.BadRequest, ""), fault: &fault{code: eio.BadRequest},
+		body: eio.AppendError(nil, eio.BadRequest, ""), fault: &fault{code: eio.BadRequest}, early: true,
 	})
 }
 

@@ -71,7 +71,7 @@ func (p *pipeline) closed(err error) {
 func (h *HTTPConn) send(out []byte) {
 	h.turn++
 	delete(h.shard.noted, h)
-	h.cors, h.cancel, h.head, h.polls = nil, nil, false, false
+	h.cors, h.cancel, h.traits, h.polls = nil, nil, 0, false
 	if h.pipe != nil && h.pipe.post == h {
 		h.home = nil
 		h.pipe.answered(out)

@@ -68,6 +68,9 @@ type App interface {
 	// queued already. The Client returned, which must not be nil, gets what the session receives. A session that is
 	// closed inside of Open ends, for its Client, when Open has returned.
 	Open(s *Session) Client
+	// Serves reports whether Request is for requests for paths that are not the engine's. Without it they are refused
+	// with 404 as soon as their head has arrived. It is asked once, by New, and may be called on any goroutine.
+	Serves() bool
 	// Request gets a request for a path that is not the engine's. The views in r die with the call. x must be
 	// answered exactly once, on its loop, with Respond.
 	Request(x *HTTPConn, r *httpwire.Request)

@@ -58,6 +58,8 @@ func (r *rig) Open(s *Session) Client {
 	return c
 }
 
+func (r *rig) Serves() bool { return true }
+
 func (r *rig) Request(x *HTTPConn, req *httpwire.Request) {
 	if r.onRequest != nil {
 		r.onRequest(x, req)

@@ -108,14 +108,14 @@ func (h *HTTPConn) spare() *spare {
 	return h.peer.spare
 }
 
-// turnAway answers the request of a spare connection, if it is not one for the health check. bodied tells that it has a
-// body. It reports whether it did. The headers of CORS are there already.
-func (h *HTTPConn) turnAway(r *httpwire.Request, bodied bool) bool {
+// turnAway answers the request of a spare connection, if it is not one for the health check, which has no body. It
+// reports whether it did. The headers of CORS are there already.
+func (h *HTTPConn) turnAway(r *httpwire.Request) bool {
 	if h.spare() == nil {
 		return false
 	}
 	method := string(r.Method)
-	if string(r.Path) == h.engine.cfg.HealthPath && (method == "GET" || method == "HEAD") && !bodied {
+	if string(r.Path) == h.engine.cfg.HealthPath && (method == "GET" || method == "HEAD") && !h.traits.is(hasBody) {
 		return false
 	}
 	h.last = true

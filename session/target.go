@@ -12,7 +12,7 @@ import (
 type target struct {
 	kind      targetKind
 	transport Transport
-	// upgrade: the request asks for a WebSocket; valid: it does so by the book.
+	// upgrade: the request asks for a WebSocket; valid: it does so as RFC 6455 says.
 	upgrade, valid bool
 	// home is the shard that the sid names.
 	home *Shard
@@ -25,10 +25,14 @@ type target struct {
 type targetKind uint8
 
 const (
-	// toApp: the path is not ours.
+	// toApp: the path is not ours, and App.Request answers.
 	toApp targetKind = iota
+	// toNowhere: the path is nobody's.
+	toNowhere
 	toPreflight
 	toRefusal
+	// toBadUpgrade: the request breaks the rules for opening handshakes.
+	toBadUpgrade
 	toHandshake
 	toSession
 )
@@ -39,15 +43,22 @@ func refusal(code eio.ErrorCode, message string) target {
 
 // judge looks at the head of the request in progress. Once it was called, an answer to the request has the headers it
 // needs. The order of the checks is the reference's: transport, sid, the session's transport, method.
+//
+// A request for a WebSocket is the last one on its connection, as with the reference: becomeWebSocket says otherwise.
 func (h *HTTPConn) judge(r *httpwire.Request) target {
 	e := h.engine
-	h.last, h.head = r.Close || r.Minor == 0 || h.peer != nil && h.peer.Single, string(r.Method) == "HEAD"
+	upgrade := r.HasToken("Connection", "upgrade") && r.HasToken("Upgrade", "websocket")
+	h.last = upgrade || r.Close || r.Minor == 0 || h.peer != nil && h.peer.Single
+	h.traits = h.traits.of(r)
 	h.params, h.coding = deflate.Params{}, deflate.Identity
 	if !e.ownPath(r.Path) {
+		if !e.serves {
+			return target{kind: toNowhere}
+		}
 		return target{kind: toApp}
 	}
 	origin := r.Get("Origin")
-	if e.cors.on {
+	if e.cors.on && !h.traits.is(amended) {
 		h.cors = e.cors.headersFor(origin)
 		if string(r.Method) == "OPTIONS" {
 			h.cors = e.cors.preflight(origin, r.Get("Access-Control-Request-Headers"))
@@ -57,7 +68,7 @@ func (h *HTTPConn) judge(r *httpwire.Request) target {
 	if !e.cors.allowed(origin, r.Host) {
 		return refusal(eio.Forbidden, "Origin not allowed")
 	}
-	t := target{kind: toHandshake}
+	t := target{kind: toHandshake, upgrade: upgrade}
 	switch name, _ := httpwire.QueryGet(r.RawQuery, "transport"); {
 	case string(name) == "websocket" && e.socket:
 		t.transport = WebSocket
@@ -66,17 +77,54 @@ func (h *HTTPConn) judge(r *httpwire.Request) target {
 	default:
 		return refusal(eio.TransportUnknown, "")
 	}
-	if t.upgrade = r.HasToken("Connection", "upgrade") && r.HasToken("Upgrade", "websocket"); t.upgrade {
+	if t.upgrade {
 		t.valid = t.transport == WebSocket && validUpgrade(r) && h.offered(r)
 	}
 	if t.transport == Polling {
 		h.accepts(r)
 	}
 	if t.sid, _ = httpwire.QueryGet(r.RawQuery, "sid"); len(t.sid) > 0 {
-		t.kind = toSession
 		if t.home = e.homeOf(t.sid); t.home == nil {
 			return refusal(eio.SessionIDUnknown, "")
 		}
+		if t.kind = toSession; t.upgrade && h.traits.is(hasBody) {
+			t.kind = toBadUpgrade
+		}
+		return t
+	}
+	switch {
+	case string(r.Method) != "GET":
+		return refusal(eio.BadHandshakeMethod, "")
+	case t.upgrade && !t.valid:
+		t.kind = toBadUpgrade
+	case t.upgrade != (t.transport == WebSocket):
+		return refusal(eio.BadRequest, "")
+	}
+	return t
+}
+
+// traits are what the answer to a request depends on, besides its target. A plain value.
+type traits uint8
+
+const (
+	// isHead: the answer has no body.
+	isHead traits = 1 << iota
+	// hasBody: the request has one.
+	hasBody
+	// amended: the hook for headers has seen the answer's.
+	amended
+)
+
+func (t traits) is(bit traits) bool { return t&bit != 0 }
+
+// of is t for a request, of which amended may be known before.
+func (t traits) of(r *httpwire.Request) traits {
+	t &= amended
+	if string(r.Method) == "HEAD" {
+		t |= isHead
+	}
+	if r.ContentLength != 0 {
+		t |= hasBody
 	}
 	return t
 }
@@ -99,10 +147,13 @@ func (e *Engine) homeOf(sid []byte) *Shard {
 	return e.shards[i]
 }
 
-// bodyMax is the longest body of a request to t.
-func (e *Engine) bodyMax(t *target) int {
-	if t.kind == toApp {
+// bodyMax is the longest body that a request may have; own says that its path is ours. Nobody reads that of a GET then.
+func (e *Engine) bodyMax(r *httpwire.Request, own bool) int {
+	switch {
+	case !own:
 		return e.cfg.MaxRequestBody
+	case string(r.Method) == "GET":
+		return e.cfg.MaxHeaderBytes
 	}
 	return e.cfg.MaxPayload
 }
@@ -110,8 +161,13 @@ func (e *Engine) bodyMax(t *target) int {
 // wsVersion is the WebSocket version we speak (RFC 6455, section 4.4).
 const wsVersion = "13"
 
-// validUpgrade checks the rest of an opening handshake (RFC 6455, section 4.2.1).
+// validUpgrade checks the rest of an opening handshake (RFC 6455, section 4.2.1). The fields for the key and the version
+// must not appear twice (sections 11.3.1 and 11.3.5), and nothing may stand between the head and the first frame.
 func validUpgrade(r *httpwire.Request) bool {
-	return string(r.Method) == "GET" && r.Minor == 1 && string(r.Get("Sec-WebSocket-Version")) == wsVersion &&
-		wsframe.ValidKey(r.Get("Sec-WebSocket-Key"))
+	version, ok := r.Single("Sec-WebSocket-Version")
+	if !ok || string(version) != wsVersion {
+		return false
+	}
+	key, ok := r.Single("Sec-WebSocket-Key")
+	return ok && wsframe.ValidKey(key) && string(r.Method) == "GET" && r.Minor == 1 && r.ContentLength == 0
 }
