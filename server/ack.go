@@ -297,7 +297,7 @@ func (s *Socket) expect(p *pendingAck) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.closed.Load() || s.ns.srv.state.Load() >= serverClosing:
+	case s.closed.Load() || s.ns.srv.state.Load() >= serverEnding:
 		return ErrClosed
 	case s.acks.len() >= s.settings().maxPendingAcks:
 		return ErrTooManyAcks

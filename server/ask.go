@@ -56,13 +56,13 @@ func newAsk(ns *Namespace) *ask {
 // begin broadcasts the event. When it returns an error nobody got it, and nothing pends.
 func (a *ask) begin(ctx context.Context, o Operator, event string, args []any) error {
 	ns := o.ns
-	if ns.srv.state.Load() >= serverClosing {
+	if ns.srv.state.Load() >= serverEnding {
 		return ErrClosed
 	}
 	if !ns.asks.add(a, ns.hooks.Load().settings.maxPendingAcks) {
 		return ErrTooManyAcks
 	}
-	if ns.srv.state.Load() >= serverClosing { // Close may have ended those that there were just before
+	if ns.srv.state.Load() >= serverEnding { // Close may have ended those that there were just before
 		a.finish(ErrClosed)
 		return nil
 	}

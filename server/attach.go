@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/seed58c87869/siren/poller/stream"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -17,6 +18,8 @@ type EventLoop interface {
 	// TryPost is Post, but refuses, by false, when the mailbox is full, which Full tells. Safe for concurrent use.
 	TryPost(t interface{ Run(loop int) }) bool
 	Full() bool
+	// Stream is the part of the loop that serves connections. Loop-only, but immutable itself.
+	Stream() *stream.Loop
 }
 
 // errBegun is for a server that listens, or is attached, already.
@@ -67,7 +70,7 @@ func (srv *Server) attach(loops []EventLoop, borrow session.Borrow) error {
 		}
 		shards = append(shards, l)
 	}
-	engine, err := session.New(srv.sessionConfig(), app{srv}, shards, lend(borrow))
+	engine, err := session.New(srv.sessionConfig(), app{srv}, shards, lend(loops, borrow))
 	if err != nil {
 		return err
 	}

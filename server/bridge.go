@@ -4,105 +4,76 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/seed58c87869/siren/poller/stream"
 	"github.com/seed58c87869/siren/session"
 )
 
-// bridge is a connection that no event loop watches, as its session.StreamConn: what comes in is posted to the loop, and
-// what is queued waits for somebody to take it out. The loop owns the inward half; the outward one, and all methods
-// of session.Conn, are safe for concurrent use.
+// bridge is a connection that no event loop watches: what comes in is posted to the loop, and what goes out is taken by
+// somebody else's goroutine. It is a stream.Conn of the loop as any other, over a socket that is a list of frames. The
+// Conn is the loop's; the other methods are safe for concurrent use.
 type bridge struct {
+	stream.Conn
 	loop EventLoop
-	addr netip.AddrPort
-	// restMax and queueMax are the limits of what is unread and of what is unsent, in bytes. Immutable.
-	restMax, queueMax int
 	// kick is called, on whatever goroutine, when there is something to take out. It must not block. Immutable.
 	kick func()
 	// fed gets a token when the loop has handled what feed has posted. It holds one.
 	fed chan struct{}
 
-	// Loop-owned.
-	recv      session.Receiver
-	rest      []byte
-	receiving bool // Receive is running
-	again     bool // Resume or SetReceiver was called in it
-	resuming  bool // a Resume is posted
-	shut      bool // Closed was called
-
 	mu     sync.Mutex
-	frames [][]byte     // guarded by mu
-	bytes  int          // guarded by mu: what frames count for, and those taken out and not sent yet
+	out    [][]byte     // guarded by mu: frames that the connection has handed over
+	held   int          // guarded by mu: bytes of out, and of what was taken out and is not sent yet
 	ending bridgeEnding // guarded by mu
+	ticket uint64       // guarded by mu: whom to tell when there is room; 0: nobody waits
 }
 
 // bridgeEnding is how a bridge is to end.
 type bridgeEnding uint8
 
 const (
-	bridgeOpen bridgeEnding = iota
-	bridgeFlush
-	bridgeNow
+	bridgeOpen  bridgeEnding = iota
+	bridgeFlush              // nothing follows what is in out
+	bridgeNow                // what is in out is void
 )
 
-// bridgeFrameBytes is what a waiting frame counts for besides its bytes, as in package poller: a flood of tiny ones takes
-// many times their size.
-const bridgeFrameBytes = 64
+// bridgeWindow is how many bytes a bridge takes that are not sent: as much as the kernel takes from other connections.
+// The rest waits in the connection's queue, by reference.
+const bridgeWindow = 64 << 10
 
-// idleSwitches bounds how often receivers may hand over to each other without consuming anything, as package poller does.
-const idleSwitches = 8
-
-func newBridge(srv *Server, loop EventLoop, addr netip.AddrPort, kick func()) *bridge {
-	return &bridge{
-		loop: loop, addr: addr, kick: kick, fed: make(chan struct{}, 1),
-		restMax: restBytes(&srv.cfg), queueMax: queueBytes(&srv.cfg),
-	}
+func newBridge(loop EventLoop, addr netip.AddrPort, kick func()) *bridge {
+	b := &bridge{loop: loop, kick: kick, fed: make(chan struct{}, 1)}
+	b.Init(loop.Stream(), (*bridgeSocket)(b), addr)
+	return b
 }
 
-// Queue implements session.Conn.
-func (b *bridge) Queue(frame []byte) bool {
-	b.mu.Lock()
-	ok := b.ending == bridgeOpen && b.bytes+len(frame) <= b.queueMax
-	if ok && len(frame) > 0 {
-		b.frames = append(b.frames, frame)
-		b.bytes += len(frame) + bridgeFrameBytes
-	}
-	b.mu.Unlock()
-	if ok {
-		b.kick()
-	}
-	return ok
+// begin makes the receiver on the loop and gives it the first bytes. It returns at once, see feed.
+func (b *bridge) begin(accept func(c session.StreamConn, loop int) session.Receiver, data []byte) {
+	b.loop.PostFunc(func() {
+		defer b.handled()
+		if err, _ := b.Start(func() session.Receiver { return accept(b, b.loop.Index()) }); err != nil {
+			b.Cut(err)
+			return
+		}
+		b.Read(data)
+	})
 }
 
-// QueuedBytes implements session.Conn.
-func (b *bridge) QueuedBytes() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bytes
+// feed posts bytes that were received. They must stay as they are until fed has a token; there must be one feed at a time.
+func (b *bridge) feed(data []byte) {
+	b.loop.PostFunc(func() {
+		defer b.handled()
+		b.Read(data)
+	})
 }
 
-// QueuedFrames implements session.Conn.
-func (b *bridge) QueuedFrames() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.frames)
+func (b *bridge) handled() { b.fed <- struct{}{} }
+
+// finish posts the end of the connection.
+func (b *bridge) finish(err error) {
+	b.end(bridgeNow)
+	b.loop.PostFunc(func() { b.Ended(err) })
 }
 
-// Last implements session.Conn.
-func (b *bridge) Last(frame []byte) {
-	b.mu.Lock()
-	if b.ending == bridgeOpen && len(frame) > 0 {
-		b.frames = append(b.frames, frame)
-		b.bytes += len(frame) + bridgeFrameBytes
-	}
-	b.mu.Unlock()
-	b.CloseAfterFlush()
-}
-
-// CloseAfterFlush implements session.Conn.
-func (b *bridge) CloseAfterFlush() { b.end(bridgeFlush) }
-
-// Close implements session.Conn.
-func (b *bridge) Close() { b.end(bridgeNow) }
-
+// end notes how the bridge is to end; the more urgent ending counts.
 func (b *bridge) end(how bridgeEnding) {
 	b.mu.Lock()
 	news := how > b.ending
@@ -115,18 +86,12 @@ func (b *bridge) end(how bridgeEnding) {
 	}
 }
 
-// ends is how the bridge is to end, if it is.
-func (b *bridge) ends() bridgeEnding {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.ending
-}
-
 // bridgeFramesKeep bounds the places for frames that a bridge keeps when it has sent a burst: a connection may be idle for
 // long after.
 const bridgeFramesKeep = 64
 
-// take takes out all that is queued, into the list whose frames have left; sent says when it has been sent.
+// take takes out what the connection has handed over, into the list whose frames have left; sent says when it has been
+// sent.
 func (b *bridge) take(list [][]byte) ([][]byte, bridgeEnding) {
 	if cap(list) > bridgeFramesKeep {
 		list = nil
@@ -134,129 +99,73 @@ func (b *bridge) take(list [][]byte) ([][]byte, bridgeEnding) {
 	clear(list)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	taken := b.frames
-	b.frames = list[:0]
-	b.bytes -= len(taken) * bridgeFrameBytes
+	taken := b.out
+	b.out = list[:0]
 	return taken, b.ending
 }
 
+// sent tells that so many bytes of what was taken out have left.
 func (b *bridge) sent(bytes int) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.bytes -= bytes
-}
-
-// RemoteAddr implements session.Conn.
-func (b *bridge) RemoteAddr() netip.AddrPort { return b.addr }
-
-// SetReceiver implements session.StreamConn.
-func (b *bridge) SetReceiver(r session.Receiver) {
-	b.recv = r
-	b.again = b.receiving
-}
-
-// Resume implements session.StreamConn. Inside of Receive it counts when that consumes something.
-func (b *bridge) Resume() {
-	if b.receiving {
-		b.again = true
-		return
+	b.held -= bytes
+	ticket := b.ticket
+	if ticket != 0 && b.held <= bridgeWindow/2 {
+		b.ticket = 0
+	} else {
+		ticket = 0
 	}
-	if !b.resuming && len(b.rest) > 0 {
-		b.resuming = true
-		b.loop.PostFunc(func() {
-			b.resuming = false
-			b.receive(nil)
-		})
+	b.mu.Unlock()
+	if ticket != 0 {
+		b.loop.PostFunc(func() { b.Conn.Loop().Writable(ticket) })
 	}
 }
 
-// begin makes the receiver on the loop and gives it the first bytes. It returns at once, see feed.
-func (b *bridge) begin(accept func(c session.StreamConn, loop int) session.Receiver, data []byte) {
-	b.loop.PostFunc(func() {
-		defer b.handled()
-		b.recv = accept(b, b.loop.Index())
-		b.receive(data)
-	})
-}
+// bridgeSocket is a bridge as the stream.Socket under its connection.
+type bridgeSocket bridge
 
-// feed posts bytes that were received. They must stay as they are until fed has a token; there must be one feed at a time.
-func (b *bridge) feed(data []byte) {
-	b.loop.PostFunc(func() {
-		defer b.handled()
-		b.receive(data)
-	})
-}
-
-func (b *bridge) handled() { b.fed <- struct{}{} }
-
-// finish posts the end of the connection.
-func (b *bridge) finish(err error) {
-	b.end(bridgeNow)
-	b.loop.PostFunc(func() { b.closed(err) })
-}
-
-func (b *bridge) closed(err error) {
-	if b.shut {
-		return
-	}
-	b.shut = true
-	recv := b.recv
-	b.recv, b.rest = nil, nil
-	if recv != nil {
-		recv.Closed(err)
-	}
-}
-
-// receive gives new bytes to the receiver behind the rest that it has left, and keeps what it leaves this time. A panic
-// of the receiver closes the connection and goes on to the loop.
-func (b *bridge) receive(data []byte) {
-	if b.shut || b.recv == nil || b.ends() != bridgeOpen {
-		b.rest = nil
-		return
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			b.receiving = false
-			b.end(bridgeNow)
-			panic(v)
-		}
-	}()
-	kept := len(b.rest) > 0
-	if kept {
-		b.rest = append(b.rest, data...)
-		data = b.rest
-	}
-	for idle := 0; len(data) > 0 && idle <= idleSwitches; {
-		recv := b.recv
-		b.again, b.receiving = false, true
-		n, _ := recv.Receive(data)
-		b.receiving = false
-		n = max(0, min(n, len(data)))
-		data = data[n:]
-		if idle++; n > 0 {
-			idle = 0
-		}
-		if b.ends() != bridgeOpen {
-			data = nil
-		}
-		if !b.again || n == 0 && b.recv == recv {
+// Write implements stream.Socket.
+func (s *bridgeSocket) Write(parts [][]byte, total int) (n int, err error) {
+	b := (*bridge)(s)
+	b.mu.Lock()
+	for _, p := range parts {
+		p = p[:min(len(p), bridgeWindow-b.held)]
+		if len(p) == 0 {
 			break
 		}
+		b.out = append(b.out, p)
+		b.held += len(p)
+		n += len(p)
 	}
-	b.keep(data, kept)
+	b.mu.Unlock()
+	if n > 0 {
+		b.kick()
+	}
+	return n, nil
 }
 
-// keep holds what the receiver has left, which lies in rest when kept.
-func (b *bridge) keep(data []byte, kept bool) {
-	switch {
-	case len(data) == 0:
-		b.rest = nil
-	case len(data) > b.restMax:
-		b.rest = nil
-		b.end(bridgeNow)
-	case kept:
-		b.rest = b.rest[:copy(b.rest, data)]
-	default:
-		b.rest = append([]byte(nil), data...)
-	}
+// AwaitWritable implements stream.Socket.
+func (s *bridgeSocket) AwaitWritable(ticket uint64) error {
+	b := (*bridge)(s)
+	b.mu.Lock()
+	b.ticket = ticket
+	b.mu.Unlock()
+	b.sent(0) // it may have left meanwhile
+	return nil
 }
+
+// Unsent implements stream.Socket.
+func (s *bridgeSocket) Unsent() int {
+	b := (*bridge)(s)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held
+}
+
+// CloseWrite implements stream.Socket.
+func (s *bridgeSocket) CloseWrite() error {
+	(*bridge)(s).end(bridgeFlush)
+	return nil
+}
+
+// Close implements stream.Socket.
+func (s *bridgeSocket) Close(error) { (*bridge)(s).end(bridgeNow) }

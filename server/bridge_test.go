@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/seed58c87869/siren/codec/httpwire"
+	"github.com/seed58c87869/siren/poller/pollertest"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -33,9 +34,9 @@ func (s *script) Closed(err error) { s.closed = append(s.closed, err) }
 
 // bridged is a bridge on a loop that the test drives.
 func bridged(t *testing.T, recv session.Receiver) (*rig, *bridge, *int) {
-	r := newRig(t, Config{MaxResponse: 1000, MaxPayload: 1000, Queue: Queue{MaxBytes: 1000}})
+	r := newRig(t, Config{})
 	kicks := new(int)
-	b := newBridge(r.srv, r.loop, netip.MustParseAddrPort("192.0.2.1:1"), func() { *kicks++ })
+	b := newBridge(r.loop, netip.MustParseAddrPort("192.0.2.1:1"), func() { *kicks++ })
 	b.begin(func(session.StreamConn, int) session.Receiver { return recv }, nil)
 	r.loop.run()
 	<-b.fed
@@ -48,7 +49,13 @@ func (r *rig) give(b *bridge, data string) {
 	<-b.fed
 }
 
-// What is not consumed comes again in front of what follows, also when the receiver resumes or is exchanged.
+// taken takes out what is handed over, as bytes.
+func (b *bridge) taken() (string, bridgeEnding) {
+	frames, ending := b.take(nil)
+	return string(bytes.Join(frames, nil)), ending
+}
+
+// A bridge is a connection of its loop: what is not consumed comes again in front of what follows.
 func TestBridgeReceives(t *testing.T) {
 	first, second := &script{}, &script{}
 	first.receive = func(data []byte) int { return len(data) / 2 }
@@ -58,90 +65,82 @@ func TestBridgeReceives(t *testing.T) {
 	if got := fmt.Sprint(first.got); got != "[abcd cdef]" {
 		t.Fatal(got)
 	}
-	first.receive = func(data []byte) int { return 0 }
-	b.Resume()
-	b.Resume()
-	r.loop.run()
-	if got := fmt.Sprint(first.got); got != "[abcd cdef ef]" {
-		t.Fatal(got)
-	}
-	first.receive = func(data []byte) int {
-		b.SetReceiver(second)
-		return 1
-	}
+	first.receive = func([]byte) int { b.SetReceiver(second); return 1 }
 	r.give(b, "gh")
-	if got := fmt.Sprint(second.got); got != "[fgh]" {
-		t.Fatal(got)
-	}
-	second.receive = func(data []byte) int {
-		b.Resume()
-		return 1
-	}
-	r.give(b, "123")
-	if got := fmt.Sprint(second.got); got != "[fgh 123 23 3]" {
-		t.Fatal(got)
-	}
-	second.receive = func([]byte) int {
-		b.Resume() // for nothing
-		return 0
-	}
-	r.give(b, "x")
 	b.finish(nil)
 	b.finish(errWireCut)
 	r.give(b, "too late")
-	if len(second.got) != 5 || len(second.closed) != 1 || len(first.closed) != 0 {
-		t.Fatal(second, first.closed)
+	if got := fmt.Sprint(second.got, second.closed, first.closed); got != "[fgh] [<nil>] []" {
+		t.Fatal(got)
 	}
 }
 
-// Limits hold in both directions, and what is closed takes nothing.
-func TestBridgeLimits(t *testing.T) {
-	recv := &script{receive: func([]byte) int { return 0 }}
-	r, b, kicks := bridged(t, recv)
-	room := b.queueMax / 1000
-	for range 2 * room {
-		b.Queue(make([]byte, 1000))
+// A bridge holds a window of what is queued; the rest waits in the connection, and follows when that has left.
+func TestBridgeHasAWindow(t *testing.T) {
+	r, b, kicks := bridged(t, &script{})
+	var want strings.Builder
+	r.loop.Do(func() {
+		for i := range 30 {
+			frame := strings.Repeat(string(rune('a'+i%26)), 10_000)
+			want.WriteString(frame)
+			b.Queue([]byte(frame))
+		}
+	})
+	var got strings.Builder
+	for got.Len() < want.Len() {
+		before := *kicks
+		out, _ := b.taken()
+		if len(out) == 0 || len(out) > bridgeWindow || before == 0 {
+			t.Fatalf("%d bytes taken out after %d kicks", len(out), before)
+		}
+		got.WriteString(out)
+		if rest, _ := b.taken(); rest != "" {
+			t.Fatal("more than the window")
+		}
+		b.sent(len(out))
+		r.loop.run()
 	}
-	if n := b.QueuedBytes(); n > b.queueMax || n < b.queueMax/2 || *kicks == 0 {
-		t.Fatalf("%d bytes wait, limit %d, %d kicks", n, b.queueMax, *kicks)
+	if got.String() != want.String() || b.QueuedBytes() != 0 || b.Blocked() {
+		t.Fatalf("%d bytes of %d, %d wait", got.Len(), want.Len(), b.QueuedBytes())
 	}
-	frames, ending := b.take(nil)
-	for _, f := range frames {
-		b.sent(len(f))
+}
+
+// The end comes behind what is queued, however much that is, or at once.
+func TestBridgeEnds(t *testing.T) {
+	r, b, _ := bridged(t, &script{})
+	r.loop.Do(func() {
+		b.Queue(make([]byte, bridgeWindow))
+		b.Last([]byte("bye"))
+	})
+	out, ending := b.taken()
+	if len(out) != bridgeWindow || ending != bridgeOpen {
+		t.Fatalf("%d bytes, ending %d", len(out), ending)
 	}
-	if b.QueuedBytes() != 0 || ending != bridgeOpen {
-		t.Fatal(b.QueuedBytes(), ending)
+	b.sent(len(out))
+	r.loop.run()
+	if out, ending = b.taken(); out != "bye" || ending != bridgeFlush {
+		t.Fatalf("%q, ending %d", out, ending)
 	}
-	r.give(b, strings.Repeat("x", b.restMax))
-	if b.ends() != bridgeOpen {
-		t.Fatal("it ended at the limit")
-	}
-	r.give(b, "x")
-	if b.ends() != bridgeNow || b.Queue([]byte("x")) {
-		t.Fatal("it goes on above the limit")
+	r.loop.Do(b.Close)
+	if _, ending = b.taken(); ending != bridgeNow {
+		t.Fatalf("ending %d", ending)
 	}
 	b.CloseAfterFlush()
-	if b.ends() != bridgeNow {
+	if _, ending = b.taken(); ending != bridgeNow {
 		t.Error("an end became a later one")
 	}
 }
 
-// A receiver that panics loses its connection; the loop recovers.
-func TestBridgePanic(t *testing.T) {
-	recv := &script{receive: func([]byte) int { panic("boom") }}
-	r, b, _ := bridged(t, recv)
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("the panic was swallowed")
-			}
-		}()
-		b.feed([]byte("x"))
-		r.loop.run()
-	}()
-	<-b.fed
-	if b.ends() != bridgeNow {
-		t.Error("it goes on")
+// The handle of another loop writes to a bridge as to any connection.
+func TestBridgeIsLent(t *testing.T) {
+	r, b, _ := bridged(t, &script{})
+	home := pollertest.NewLoop(1)
+	out := lend([]EventLoop{r.loop, home}, func(session.StreamConn, int) session.Conn { return nil })(b, 1)
+	home.Do(func() { out.Queue([]byte("from afar")) })
+	r.loop.Loop.RunUntilIdle()
+	r.loop.run()
+	if got, _ := b.taken(); got != "from afar" {
+		t.Fatalf("%q", got)
 	}
 }
 

@@ -22,8 +22,8 @@ func TestBridgeKeepsLittle(t *testing.T) {
 		t.Fatalf("only %d frames", len(frames))
 	}
 	for range 2 {
-		if frames, _ = b.take(frames); cap(frames) > bridgeFramesKeep || cap(b.frames) > bridgeFramesKeep {
-			t.Errorf("places for %d and %d frames", cap(frames), cap(b.frames))
+		if frames, _ = b.take(frames); cap(frames) > bridgeFramesKeep || cap(b.out) > bridgeFramesKeep {
+			t.Errorf("places for %d and %d frames", cap(frames), cap(b.out))
 		}
 	}
 }

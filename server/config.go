@@ -247,6 +247,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// WriteTimeout closes a connection whose peer takes nothing for that long. Default: poller's.
 	WriteTimeout time.Duration
+	// CloseTimeout bounds the time that Close waits for handlers and clients, in total: half of it for handlers, the rest
+	// for clients to take what is queued for them. Default 10 s: below the grace period of process managers, 30 s in
+	// Kubernetes and 90 s with systemd.
+	CloseTimeout time.Duration
 	// Logger gets the life of the server at Info and of each connection at Debug, in the groups "node" (the server and
 	// its event loops), "eio" (Engine.IO: handshakes, packets in and out with type and size, the heartbeat's among them)
 	// and "sio" (Socket.IO: sockets, joins, events and acknowledgements). New asks once whether it takes Debug records:
@@ -283,6 +287,7 @@ const (
 	defaultMaxAuthBytes   = 64 << 10
 
 	defaultAttachmentTimeout = 30 * time.Second
+	defaultCloseTimeout      = 10 * time.Second
 
 	backlogMax = 65_535 // old kernels keep 16 bits of a listen queue's length
 
@@ -393,6 +398,7 @@ func (c *Config) settleTimes() error {
 		{&c.ConnectTimeout, defaultConnectTimeout, "ConnectTimeout"}, {&c.AckTimeout, defaultAckTimeout, "AckTimeout"},
 		{&c.WriteTimeout, 0, "WriteTimeout"}, {&c.Recovery.MaxDisconnection, 0, "Recovery.MaxDisconnection"}, {&c.AttachmentTimeout, defaultAttachmentTimeout, "AttachmentTimeout"},
 		{&c.RequestTimeout, defaultRequestTimeout, "RequestTimeout"},
+		{&c.CloseTimeout, defaultCloseTimeout, "CloseTimeout"},
 	} {
 		if *f.v == 0 {
 			*f.v = f.def

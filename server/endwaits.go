@@ -1,7 +1,7 @@
 package server
 
 // endWaits ends all that is waited for with ErrClosed: acknowledgements of single sockets and of broadcasts, and
-// questions to other nodes. It is called once, after the server's state has become serverClosing: what begins later
+// questions to other nodes. It is called once, after the server's state has become serverEnding: what begins later
 // fails with ErrClosed by itself. It does not wait for the event loops, which may have failed. The functions given to
 // EmitAck run on goroutines that Server.jobs counts. Safe for concurrent use.
 func (srv *Server) endWaits() {

@@ -35,7 +35,7 @@ func (n *node) ask(ctx context.Context, ns *Namespace, timeout time.Duration, m 
 	if err := n.publish(m); err != nil {
 		return nil, err
 	}
-	if n.srv.state.Load() >= serverClosing {
+	if n.srv.state.Load() >= serverEnding {
 		g.finish(ErrClosed) // it may have looked for questions before this one was there
 	}
 	if timeout > 0 {
@@ -167,7 +167,7 @@ func (c *census) pass() {
 // census waits for a look at the sockets of this node. It ends with ErrClosed when the server begins to close.
 func (o Operator) census(ctx context.Context, limit time.Duration, list bool) (sockets []*Socket, count int, err error) {
 	srv := o.ns.srv
-	if srv.state.Load() >= serverClosing {
+	if srv.state.Load() >= serverEnding {
 		return nil, 0, ErrClosed
 	}
 	type result struct {

@@ -142,8 +142,10 @@ func (w lockedWriter) Write(p []byte) (int, error) {
 	return w.c.conn.Write(p)
 }
 
+// read hands messages over until the end, behind which it closes the connection, as clients do.
 func (c *client) read(rw io.ReadWriter) {
 	defer close(c.done)
+	defer func() { _ = c.conn.Close() }()
 	defer close(c.in)
 	for {
 		data, op, err := wsutil.ReadServerData(rw)

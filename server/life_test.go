@@ -140,7 +140,8 @@ func endAt(t *testing.T, inMiddleware, inHandler func(*server.Socket, *client), 
 		return nil
 	}
 	done := make(chan struct{})
-	srv := start(t, server.Config{}, func(srv *server.Server) {
+	// Middleware and handlers wait here for the end of their context, which Close gives them time for.
+	srv := start(t, server.Config{CloseTimeout: 200 * time.Millisecond}, func(srv *server.Server) {
 		ns := srv.Of("/")
 		ns.Use(func(ctx context.Context, s *server.Socket) error {
 			if inMiddleware != nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -72,11 +73,13 @@ func unavailable(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "The server does not run", http.StatusServiceUnavailable)
 }
 
-// serving is the engine while the server is open.
+// serving is the engine while it answers: it does still while the server closes, or polling clients could not fetch what
+// is left for them.
 func (srv *Server) serving() (*session.Engine, bool) {
 	srv.life.RLock()
 	defer srv.life.RUnlock()
-	return srv.engine, srv.state.Load() == serverOpen
+	state := srv.state.Load()
+	return srv.engine, srv.engine != nil && (serverOpen <= state && state <= serverClosing)
 }
 
 // targetOf is the request target as the engine is to see it. A program may have stripped a prefix before the engine's
@@ -114,23 +117,41 @@ type mount struct {
 	closed bool               // guarded by mu
 	open   map[*wire]struct{} // guarded by mu: they are closed by Close
 	quit   chan struct{}      // guarded by mu: closed by Close; made when first needed
-	users  sync.WaitGroup     // requests, and the goroutines of wires
+	users  int                // guarded by mu: requests, and the goroutines of wires
 }
 
-// closeMount is how long Close waits for what is left in net/http: connections that are closed already.
+// closeMount is how long the last goroutines have to go when their connections are closed.
 const closeMount = 5 * time.Second
 
 // enter counts a user; false when the mount is closed.
 func (m *mount) enter() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.closed {
-		m.users.Add(1)
+	if m.closed {
+		return false
 	}
-	return !m.closed
+	m.users++
+	return true
 }
 
-func (m *mount) leave() { m.users.Done() }
+// more counts another goroutine of a user, also when the mount is closed.
+func (m *mount) more() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.users++
+}
+
+func (m *mount) leave() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.users--
+}
+
+func (m *mount) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.users
+}
 
 // done is closed by Close.
 func (m *mount) done() <-chan struct{} {
@@ -156,7 +177,7 @@ func (m *mount) add(w *wire) bool {
 		m.open = make(map[*wire]struct{})
 	}
 	m.open[w] = struct{}{}
-	m.users.Add(1)
+	m.users++
 	return true
 }
 
@@ -166,10 +187,15 @@ func (m *mount) remove(w *wire) {
 	delete(m.open, w)
 }
 
-// close ends all that is left, and waits for it.
-func (m *mount) close() {
+// close takes nothing new, waits until what is left has ended by itself or ctx has, and cuts the rest. It returns how many
+// requests and connections it has cut.
+func (m *mount) close(ctx context.Context) (cut int) {
 	m.mu.Lock()
 	m.closed = true
+	m.mu.Unlock()
+	pollUntil(ctx, func() bool { return m.count() == 0 })
+	m.mu.Lock()
+	cut = m.users
 	if m.quit != nil {
 		close(m.quit)
 	}
@@ -181,15 +207,10 @@ func (m *mount) close() {
 	for _, w := range left {
 		w.cut()
 	}
-	ended := make(chan struct{})
-	go func() {
-		m.users.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-time.After(closeMount):
-	}
+	ending, cancel := context.WithTimeout(context.Background(), closeMount)
+	defer cancel()
+	pollUntil(ending, func() bool { return m.count() == 0 })
+	return cut
 }
 
 // loopFor is the loop for a request: the home of its session, or the next in turn.
@@ -200,14 +221,14 @@ func (srv *Server) loopFor(engine *session.Engine, r *http.Request) EventLoop {
 	return srv.loops[int(srv.mount.turn.Add(1)-1)%len(srv.loops)]
 }
 
-// lend makes the handles of bridges, which any loop may use as they are, and those of other connections by borrow.
-func lend(borrow session.Borrow) session.Borrow {
+// lend makes the handles with which loops write to bridges of others, and those of other connections by borrow.
+func lend(loops []EventLoop, borrow session.Borrow) session.Borrow {
 	if borrow == nil {
 		return nil
 	}
 	return func(c session.StreamConn, home int) session.Conn {
 		if b, ok := c.(*bridge); ok {
-			return b
+			return b.Borrow(loops[home].Stream())
 		}
 		return borrow(c, home)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"math"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +31,26 @@ var waitings = map[string]struct {
 	"AttachmentTimeout": {begin: func(t *testing.T, r *rig) func() bool {
 		c, s := r.join(t)
 		c.Feed(packet(`51-["e",{"_placeholder":true,"num":0}]`))
+		return func() bool { return !s.Connected() }
+	}},
+	"CloseTimeout": {begin: func(t *testing.T, r *rig) func() bool {
+		_, s := r.join(t)
+		answer, closed := make(chan struct{}), make(chan struct{})
+		s.inbox.PutAlways(taskJob(func() { <-answer }), &r.srv.inbox)
+		var closing sync.WaitGroup // a goroutine that this package starts is taken for a handler's
+		closing.Go(func() { _ = r.srv.Close(); close(closed) })
+		t.Cleanup(func() {
+			close(answer)
+			for waiting := true; waiting; time.Sleep(time.Millisecond) {
+				r.loop.run()
+				select {
+				case <-closed:
+					waiting = false
+				default:
+				}
+			}
+		})
+		waitUntil(time.Second, func() bool { r.loop.run(); return !s.Connected() })
 		return func() bool { return !s.Connected() }
 	}},
 	"AckTimeout": {begin: func(t *testing.T, r *rig) func() bool {
@@ -62,6 +83,11 @@ var waitings = map[string]struct {
 		}
 	}},
 }
+
+// taskJob is a handler at work.
+type taskJob func()
+
+func (j taskJob) Do() { j() }
 
 // waitForAcks makes a socket and a broadcast wait for acknowledgements.
 func waitForAcks(t *testing.T, r *rig, e Emission, o Operator) (over func() bool) {

@@ -2,11 +2,13 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -170,4 +172,11 @@ func (r *rig) fill(t testing.TB, n int, room string) []*Socket {
 		t.Fatal(fmt.Sprint(got, " sockets"))
 	}
 	return all
+}
+
+// waitUntil waits for what other goroutines do.
+func waitUntil(limit time.Duration, done func() bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	pollUntil(ctx, done)
 }

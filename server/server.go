@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -25,6 +24,8 @@ type task = interface{ Run(loop int) }
 const (
 	serverNew = iota
 	serverOpen
+	// serverEnding: what was accepted is answered still; nothing new is taken, and nobody waits for answers any more.
+	serverEnding
 	serverClosing
 	serverClosed
 )
@@ -294,69 +295,12 @@ func (srv *Server) ListenAndServe(ctx context.Context, addrs ...string) error {
 	}
 }
 
-// Bounds of Close.
-const (
-	// closeSessions is for clients to fetch what is queued: a polling client that is there asks again at once, and one
-	// that is gone is not waited for long.
-	closeSessions = 2 * time.Second
-	// closeLoops is for the event loops to close what connections are left: many take a while.
-	closeLoops    = 15 * time.Second
-	closeHandlers = 5 * time.Second
-	// closeLog is for the Logger to take the last records.
-	closeLog = time.Second
-)
-
-// Close ends every connection with "server shutting down", after what is queued for them, waits for the handlers,
-// and stops listening. It takes some seconds at most. Every call returns when the server is closed.
-func (srv *Server) Close() error {
-	srv.closing.Do(func() {
-		srv.closeErr = srv.close()
-		srv.logs.Flush(closeLog)
-		srv.end(srv.closeErr)
-	})
-	return srv.closeErr
-}
-
-func (srv *Server) close() error {
-	srv.life.Lock()
-	srv.state.Store(serverClosing)
-	p, engine := srv.poller, srv.engine
-	srv.life.Unlock()
-	defer srv.state.Store(serverClosed)
-	srv.stop(ErrClosed)
-	srv.endWaits()
-	if engine == nil {
-		return srv.leaveCluster()
-	}
-	engine.Close(ServerShutdown)
-	waitUntil(closeSessions, func() bool { return engine.Sessions() == 0 })
-	srv.mount.close()
-	var err error
-	if p != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), closeLoops)
-		defer cancel()
-		err = p.Stop(ctx)
-	}
-	err = errors.Join(err, srv.leaveCluster())
-	srv.forgetHistory()
-	waitUntil(closeHandlers, func() bool { return srv.jobs.Load() == 0 })
-	srv.log.Info("closed")
-	return err
-}
-
 // leaveCluster tells the other nodes, if there are any.
 func (srv *Server) leaveCluster() error {
 	if srv.node == nil {
 		return nil
 	}
 	return srv.node.adapter.Close()
-}
-
-// waitUntil polls: it is used once in a server's life.
-func waitUntil(limit time.Duration, done func() bool) {
-	for deadline := time.Now().Add(limit); !done() && time.Now().Before(deadline); {
-		time.Sleep(2 * time.Millisecond)
-	}
 }
 
 // app is what the session engine sees of the server.

@@ -62,7 +62,7 @@ func (ns *Namespace) serverSideMessage(event string, args []any) (*cluster.Messa
 	if sio.Reserved(event) || event == "connection" || event == "new_namespace" {
 		return nil, reservedError(event)
 	}
-	if ns.srv.state.Load() >= serverClosing {
+	if ns.srv.state.Load() >= serverEnding {
 		return nil, ErrClosed
 	}
 	data, err := ns.srv.enc.eventData(event, args)

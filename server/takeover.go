@@ -112,7 +112,7 @@ func (srv *Server) tooManyWires() bool {
 // startWire bridges a connection to the loop.
 func (srv *Server) startWire(engine *session.Engine, loop EventLoop, conn net.Conn, peer session.Peer, first []byte) {
 	wr := &wire{srv: srv, conn: conn, writeTimeout: srv.cfg.writeTimeout()}
-	wr.bridge = newBridge(srv, loop, peer.Addr, wr.kicked)
+	wr.bridge = newBridge(loop, peer.Addr, wr.kicked)
 	if !srv.mount.add(wr) {
 		_ = conn.Close()
 		return

@@ -32,7 +32,7 @@ func (srv *Server) visit(engine *session.Engine, w http.ResponseWriter, r *http.
 		answer: answerReader{head: r.Method == http.MethodHead},
 	}
 	peer := peerOf(r)
-	v.bridge = newBridge(srv, srv.loopFor(engine, r), peer.Addr, v.kicked)
+	v.bridge = newBridge(srv.loopFor(engine, r), peer.Addr, v.kicked)
 	// The time-outs of the program's server are for handlers that answer at once.
 	_ = v.rc.SetWriteDeadline(time.Time{})
 	v.begin(func(c session.StreamConn, loop int) session.Receiver { return engine.AcceptFrom(c, loop, peer) },

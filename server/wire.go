@@ -13,10 +13,9 @@ const (
 	wireReadBytes = 4 << 10
 	// wireWriteBytes is how much is written at once, in one TLS record.
 	wireWriteBytes = 16 << 10
-	// wireLinger is how long a wire that has sent all waits for its client to close, as package poller does.
-	wireLinger = time.Second
-	// wireFlush bounds each write of a wire that is about to close, as package poller does.
-	wireFlush = 5 * time.Second
+	// wireLastBytes is wireWriteBytes for a wire that is about to close: time is short then, and counts from the last
+	// progress, which shows only between two writes.
+	wireLastBytes = 2 << 10
 )
 
 // wire is a bridge to a net.Conn that only Go's own network poller can watch, such as TLS. One goroutine reads; another
@@ -40,7 +39,7 @@ func (w *wire) kicked() {
 	defer w.state.Unlock()
 	if !w.writing && !w.done {
 		w.writing = true
-		w.srv.mount.users.Add(1) // the reader is a user still, or done is set
+		w.srv.mount.more() // the reader is a user still, or done is set
 		go w.write()
 	}
 }
@@ -79,10 +78,6 @@ func (w *wire) pump() error {
 		n, err := w.conn.Read(buf)
 		if err != nil {
 			return err
-		}
-		if w.ends() != bridgeOpen {
-			w.fed <- struct{}{} // nothing is handled any more, and only the end is waited for
-			continue
 		}
 		w.feed(buf[:n])
 	}
@@ -125,7 +120,7 @@ func (w *wire) retreat(ending bridgeEnding) bool {
 	defer w.state.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.frames) > 0 || w.ending != ending {
+	if len(w.out) > 0 || w.ending != ending {
 		return false
 	}
 	w.writing = false
@@ -137,6 +132,9 @@ func (w *wire) send(frames [][]byte, ending bridgeEnding) error {
 	room := writeBuffers.Get().(*[wireWriteBytes]byte)
 	defer writeBuffers.Put(room)
 	buf := room[:0]
+	if ending != bridgeOpen {
+		buf = room[:0:wireLastBytes]
+	}
 	for _, f := range frames {
 		for len(f) > 0 {
 			n := min(len(f), cap(buf)-len(buf))
@@ -145,24 +143,20 @@ func (w *wire) send(frames [][]byte, ending bridgeEnding) error {
 			if len(buf) < cap(buf) {
 				continue
 			}
-			if err := w.put(buf, ending); err != nil {
+			if err := w.put(buf); err != nil {
 				return err
 			}
 			buf = buf[:0]
 		}
 	}
-	return w.put(buf, ending)
+	return w.put(buf)
 }
 
-func (w *wire) put(buf []byte, ending bridgeEnding) error {
+func (w *wire) put(buf []byte) error {
 	if len(buf) == 0 {
 		return nil
 	}
-	timeout := w.writeTimeout
-	if ending == bridgeFlush {
-		timeout = min(timeout, wireFlush)
-	}
-	if err := w.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+	if err := w.conn.SetWriteDeadline(time.Now().Add(w.writeTimeout)); err != nil {
 		return err
 	}
 	_, err := w.conn.Write(buf)
@@ -170,14 +164,10 @@ func (w *wire) put(buf []byte, ending bridgeEnding) error {
 	return err
 }
 
-// halfClose tells the client that this was all, and leaves it a moment to close.
+// halfClose tells the client that this was all. The connection lingers for the client to close.
 func (w *wire) halfClose() {
 	half, ok := w.conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
-		w.cut()
-		return
-	}
-	if w.conn.SetReadDeadline(time.Now().Add(wireLinger)) != nil {
 		w.cut()
 	}
 }

@@ -40,9 +40,10 @@ type Engine struct {
 	unreported atomic.Uint64
 	// unproxied thins out the warnings of connections without a PROXY header, crowded those of limits that are reached.
 	unproxied, crowded throttle
-	closing            atomic.Bool
 	// spares is the number of connections that came by AcceptSpare.
 	spares atomic.Int64
+	// closing: handshakes are refused; ended: Close was called.
+	closing, ended atomic.Bool
 	// asking is the number of handshakes that hooks have.
 	asking atomic.Int64
 	// after calls fn on another goroutine when d is over. Tests have their own.
@@ -138,17 +139,6 @@ func (e *Engine) Accept(c StreamConn, loop int) Receiver {
 // expected on it.
 func (e *Engine) AcceptFrom(c StreamConn, loop int, p Peer) Receiver {
 	return newHTTPConn(e, e.shards[loop], c, &p)
-}
-
-// Close ends every session with the reason, after what is queued for them; new handshakes are refused with 503 from
-// now on. It returns at once; each shard works it off in its turn. Safe for concurrent use.
-func (e *Engine) Close(reason Reason) {
-	if e.closing.Swap(true) {
-		return
-	}
-	for _, sh := range e.shards {
-		sh.loop.PostFunc(func() { sh.closeAll(reason) })
-	}
 }
 
 // Sessions is the number of open sessions. Safe for concurrent use.

@@ -181,7 +181,9 @@ func (s *Session) receive(p eio.Packet) {
 	}
 	switch p.Type {
 	case eio.Message:
-		s.client.Message(p.Data, p.Binary)
+		if !s.shard.deaf {
+			s.client.Message(p.Data, p.Binary)
+		}
 	case eio.Pong, eio.Ping:
 		s.heartbeat(p)
 	case eio.Close:

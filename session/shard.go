@@ -26,6 +26,8 @@ type Shard struct {
 	packed, inflated []byte
 	// windows are the contexts of the WebSockets of this loop whose clients keep theirs. nil while there was none.
 	windows map[*wsConn]*deflate.Window
+	// deaf: messages of clients are discarded, because the engine ends.
+	deaf bool
 	// fields is scratch for the header fields of an answer.
 	fields []string
 	// flushable are the polling sessions that have frames for a waiting GET; one posted function serves them all,
@@ -95,16 +97,6 @@ func (sh *Shard) forget(s *Session) {
 			sh.engine.sids.release(s.sid)
 		}
 		sh.count.Add(-1)
-	}
-}
-
-func (sh *Shard) closeAll(reason Reason) {
-	all := make([]*Session, 0, len(sh.sessions))
-	for _, s := range sh.sessions {
-		all = append(all, s)
-	}
-	for _, s := range all {
-		s.Close(reason)
 	}
 }
 

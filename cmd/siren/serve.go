@@ -259,7 +259,11 @@ func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
 	case <-ctx.Done():
 	}
 	log.Info("siren stopping", "cause", context.Cause(ctx))
-	if err := srv.Close(); err != nil {
+	var cut *server.CloseError
+	switch err := srv.Close(); {
+	case errors.As(err, &cut):
+		log.Warn("some clients were cut", "err", cut) // the server ended in order all the same
+	case err != nil:
 		return err
 	}
 	log.Info("siren stopped")

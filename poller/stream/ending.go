@@ -147,6 +147,9 @@ func (c *Conn) stalled() *stall {
 func (c *Conn) watch() {
 	s := c.rare.stall
 	due := wheel.Deadline(s.moved, c.patience())
+	if c.state == stateLingering {
+		due = min(due, wheel.Deadline(c.loop.now, lingerLook)) // nobody tells when the socket has run empty
+	}
 	if !s.Scheduled() || due < s.When() {
 		c.loop.wheel.Schedule(&s.Timer, due)
 	}
@@ -161,13 +164,17 @@ func (c *Conn) calm() {
 	}
 }
 
-// patience is how long the connection waits in its state without progress.
+// patience is how long the connection waits in its state without progress. One that lingers waits a moment for the peer's
+// end, and longer as long as the socket holds bytes.
 func (c *Conn) patience() time.Duration {
 	switch c.state {
 	case stateLeaving:
 		return c.loop.limits.FlushTimeout
 	case stateLingering:
-		return lingerTime
+		if c.rare.stall.unsent <= 0 {
+			return lingerTime
+		}
+		return c.loop.limits.FlushTimeout
 	}
 	return c.loop.limits.WriteTimeout
 }
@@ -178,13 +185,11 @@ func (s *stall) Expire(now int64) {
 	if c.state >= stateCut || c.state == stateOpen && c.flags&flagBlocked == 0 {
 		return
 	}
-	if now < wheel.Deadline(s.moved, c.patience()) {
-		c.watch()
-		return
-	}
 	// A socket reports that it takes more only when a good part of it is free; a slow reader is not a dead one.
 	if unsent := c.sock.Unsent(); unsent >= 0 && (unsent < s.unsent || s.unsent < 0) {
 		s.unsent, s.moved = unsent, now
+	}
+	if now < wheel.Deadline(s.moved, c.patience()) {
 		c.watch()
 		return
 	}

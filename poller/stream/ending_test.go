@@ -153,7 +153,20 @@ func TestLingeringWaitsForTheKernel(t *testing.T) {
 	if len(r.ends) != 0 {
 		t.Fatal("cut while bytes still left")
 	}
-	l.advance(5 * time.Second)
+	s.unsent = 0
+	l.advance(2500 * time.Millisecond)
+	r.ended(t, s, nil)
+
+	c, s, r = l.open() // a kernel that gets rid of nothing
+	s.unsent = 100
+	c.Queue(make([]byte, 100))
+	c.CloseAfterFlush()
+	l.turn()
+	l.advance(4 * time.Second)
+	if len(r.ends) != 0 {
+		t.Fatal("cut before FlushTimeout")
+	}
+	l.advance(3 * time.Second)
 	r.ended(t, s, nil)
 }
 

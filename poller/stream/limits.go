@@ -23,8 +23,10 @@ const (
 	// memory around it when it is small and this connection's own. Without it a flood of tiny frames would take many times
 	// what the limits allow.
 	FrameOverhead = 64
-	// lingerTime is how long a connection that has sent all waits for the peer's end without progress. Closing at once
+	// lingerTime is how long a connection whose peer has got all waits for the peer's end. Closing at once
 	// would make the kernel reset the connection if the peer has sent anything that was not read, and the peer could lose
 	// the end of our data.
 	lingerTime = time.Second
+	// lingerLook is how often a connection that lingers looks whether its socket has run empty.
+	lingerLook = lingerTime / 10
 )

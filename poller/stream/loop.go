@@ -57,6 +57,9 @@ func (l *Loop) Init(host Host, limits *Limits, w *wheel.Wheel, now int64) {
 	l.parts = make([][]byte, 0, 64)
 }
 
+// Stream returns l: event loops that embed a Loop offer it by this name. Safe for concurrent use.
+func (l *Loop) Stream() *Loop { return l }
+
 // Host returns the event loop around this one. Safe for concurrent use.
 func (l *Loop) Host() Host { return l.host }
 
