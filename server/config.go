@@ -12,7 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/server/logqueue"
 	"github.com/seed58c87869/siren/session"
 )
@@ -344,19 +343,6 @@ func (c Config) settle() (Config, error) {
 	return c, nil
 }
 
-// checkIdle refuses settings of what is not switched on: they would do nothing, in silence.
-func (c *Config) checkIdle() error {
-	switch {
-	case c.Recovery.MaxDisconnection == 0 && c.Recovery != Recovery{}:
-		return errors.New("server: Config.Recovery has settings but no MaxDisconnection, which switches it on")
-	case c.HealthPath != "" && c.Fallback == nil:
-		return errors.New("server: Config.HealthPath needs a Fallback, which answers it")
-	case c.Cookie.Name == "" && c.Cookie != Cookie{}:
-		return errors.New("server: Config.Cookie has settings but no Name, which switches it on")
-	}
-	return nil
-}
-
 func (c *Config) settleNumbers() error {
 	for _, f := range []struct {
 		v    *int
@@ -409,43 +395,3 @@ func (c *Config) settleTimes() error {
 	}
 	return nil
 }
-
-// session is the part of the configuration that the Engine.IO layer needs.
-func (c *Config) session() session.Config {
-	sc := session.Config{
-		Path: c.Path, Transports: c.Transports, AllowEIO3: c.AllowEIO3, NoUpgrades: c.NoUpgrades,
-		PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout,
-		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout,
-		MaxPayload: c.MaxPayload, MaxHeaderBytes: c.MaxHeaderBytes, MaxRequestBody: c.MaxRequestBody,
-		QueueBytes: c.Queue.MaxBytes, OnFull: c.Queue.OnFull, VolatileBytes: c.Queue.VolatileBytes, MaxSessions: c.MaxSessions,
-		MaxHandshakes: c.MaxHandshakes, HealthPath: c.HealthPath, MaxHealthConns: c.MaxHealthConns,
-		CORS: c.CORS, Cookie: c.Cookie, ProxyProtocol: c.ProxyProtocol, TrustedProxies: c.TrustedProxies,
-		PerMessageDeflate: c.PerMessageDeflate, HTTPCompression: c.HTTPCompression,
-		Tune: c.Tune, GenerateID: c.GenerateID,
-		OnInitialHeaders: c.OnInitialHeaders, OnHeaders: c.OnHeaders, OnConnectionError: c.OnConnectionError,
-	}
-	if c.AllowRequest != nil {
-		sc.Allow = func(ctx context.Context, h *RequestInfo) error {
-			err := c.AllowRequest(ctx, h)
-			if r, ok := asRefusal(err); ok {
-				return session.Refusal(r.Message)
-			}
-			return err
-		}
-	}
-	return sc
-}
-
-// packets are the limits of one packet. Its attachments are messages of their own, of MaxPayload each; all of them
-// together have to fit the inbox.
-func (c *Config) packets() sio.Limits {
-	l := sio.Limits{Attachments: c.MaxAttachments, AttachmentBytes: min(10*c.MaxPayload, c.Inbox.MaxBytes)}
-	if c.AllowEIO3 {
-		l.Namespace = queryNamespaceBytes
-	}
-	return l.Effective()
-}
-
-// queryNamespaceBytes is room for a namespace and the query that clients of protocol 3 put behind it: tokens are in
-// there, and as long as they may be in a request line.
-const queryNamespaceBytes = 16 << 10
