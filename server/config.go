@@ -90,7 +90,7 @@ type Config struct {
 	// Transports are those offered. Default both.
 	Transports []Transport
 	// AllowEIO3 also serves clients of Socket.IO 2 (Engine.IO protocol 3), as the reference server's option of that
-	// name. Off by default. They are in "/" without asking, so ConnectTimeout does not hold for them. The ids of their
+	// name: every request that does not name protocol 4 is theirs. Off by default. They are in "/" without asking, so ConnectTimeout does not hold for them. The ids of their
 	// sockets are made of the session's id, because the clients make them so: an application that tells others such an
 	// id gives the session away.
 	AllowEIO3 bool
@@ -241,7 +241,7 @@ type Config struct {
 	ProxyProtocol bool
 	// TrustedProxies are the addresses of the proxies in front of the server. On their connections, and on unix
 	// sockets once there is an entry here, X-Forwarded-For tells the client's address (the last one that is not a
-	// proxy's), and X-Forwarded-Proto whether it came by TLS; anybody else's are ignored. With ProxyProtocol
+	// proxy's), and the first scheme of X-Forwarded-Proto whether it came by TLS; anybody else's are ignored. With ProxyProtocol
 	// nobody else may connect. RFC 7239's Forwarded is never read. Default none.
 	TrustedProxies []netip.Prefix
 	// WriteTimeout closes a connection whose peer takes nothing for that long. Default: poller's.

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/session"
@@ -168,9 +167,6 @@ func (w *bufferedResponse) response(srv *Server) *httpwire.Response {
 	}
 	if r.ContentType == "" && w.body.Len() > 0 {
 		r.ContentType = http.DetectContentType(r.Body)
-	}
-	if _, ok := w.header["Date"]; !ok {
-		r.Header = append(r.Header, "Date", time.Now().UTC().Format(http.TimeFormat))
 	}
 	return r
 }

@@ -250,7 +250,8 @@ func queueBytes(c *Config) int {
 	return max(c.MaxResponse, c.MaxPayload, c.Queue.MaxBytes) + session.DefaultQueueFrames*stream.FrameOverhead + 64<<10
 }
 
-// tooMany is what a connection above MaxConns gets.
+// tooMany is what a connection above MaxConns gets. It is made in advance, so it has no Date, which an error of the server
+// may lack (RFC 9110, section 6.6.1).
 var tooMany = httpwire.AppendResponse(nil, &httpwire.Response{
 	Status: 503, ContentType: "text/plain; charset=UTF-8", Body: []byte("Too many connections"),
 	Header: []string{"Retry-After", "5"}, Close: true,

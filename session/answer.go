@@ -1,6 +1,9 @@
 package session
 
 import (
+	"net/http"
+	"time"
+
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
@@ -16,7 +19,7 @@ const (
 const (
 	statusTooLarge = 413
 	// responseHeadRoom is what an answer's head usually takes, so that it is made in one allocation.
-	responseHeadRoom = 224
+	responseHeadRoom = 264
 )
 
 var okBody = []byte("ok")
@@ -116,6 +119,16 @@ func (h *HTTPConn) reply(turn uint32, r reply) {
 	sh.fields = append(sh.fields, h.cors...)
 	body := h.pack(&r)
 	h.send(httpwire.AppendResponse(make([]byte, 0, len(body)+responseHeadRoom), &httpwire.Response{
-		Status: r.status, ContentType: r.contentType, Body: body, Header: sh.fields, Close: h.last, Head: h.traits.is(isHead),
+		Status: r.status, ContentType: r.contentType, Date: sh.date(), Body: body, Header: sh.fields, Close: h.last, Head: h.traits.is(isHead),
 	}))
+}
+
+// date is the value of Date (RFC 9110, section 6.6.1). It is made once a second, when the wall clock's second begins.
+func (sh *Shard) date() string {
+	if now := sh.loop.Now(); now >= sh.dateUntil {
+		t := time.Now().UTC()
+		sh.dateText = t.Format(http.TimeFormat)
+		sh.dateUntil = now + int64(time.Second) - int64(t.Nanosecond())
+	}
+	return sh.dateText
 }

@@ -47,8 +47,9 @@ type Config struct {
 	Path string
 	// Transports are the transports offered. Default both.
 	Transports []Transport
-	// AllowEIO3 also opens sessions of protocol 3, which clients of Socket.IO 1 and 2 speak. Off by default: the
-	// protocol is superseded since 2020, and nobody should offer it who has no such clients.
+	// AllowEIO3 also opens sessions of protocol 3, which clients of Socket.IO 1 and 2 speak: as in the reference, for every
+	// request that does not name protocol 4. Off by default: the protocol is superseded since 2020, and nobody should
+	// offer it who has no such clients.
 	AllowEIO3 bool
 	// NoUpgrades keeps a polling session on polling.
 	NoUpgrades bool
@@ -129,7 +130,7 @@ type Config struct {
 	ProxyProtocol bool
 	// TrustedProxies are the addresses of the proxies in front of this server. From their connections, and from unix
 	// sockets once there is an entry here, X-Forwarded-For is believed, up to and with the last address that is not
-	// a proxy's, and so is X-Forwarded-Proto; anybody else's are ignored. With ProxyProtocol nobody else may connect.
+	// a proxy's, and so is X-Forwarded-Proto, of which the first scheme counts; anybody else's are ignored. With ProxyProtocol nobody else may connect.
 	// Default: none.
 	TrustedProxies []netip.Prefix
 	// PerMessageDeflate compresses WebSocket messages. Default off.

@@ -49,11 +49,12 @@ func (s *Session) Protocol() int {
 
 // negotiate finds out what the client of a handshake speaks.
 func (h *HTTPConn) negotiate(r *httpwire.Request, o *opening) {
+	// As with the reference, what is not protocol 4 is protocol 3: old clients of other languages name none.
 	version, _ := httpwire.QueryGet(r.RawQuery, "EIO")
 	switch {
 	case string(version) == "4":
 		o.supported = true
-	case string(version) == "3" && h.engine.cfg.AllowEIO3:
+	case h.engine.cfg.AllowEIO3:
 		o.supported = true
 		o.dialect = revision3
 		if wantsBase64(r) {

@@ -45,19 +45,21 @@ func (r *rig) openWS3(loop int, sid, query string) *peer {
 
 func (p *peer) binary(data string) *peer { return p.write(frame(ws.OpBinary, data)) }
 
-// N1: off by default, and nothing but 3 and 4 is a version.
-func TestAllowEIO3N1(t *testing.T) {
-	for version, allowed := range map[string]bool{"3": true, "4": true, "2": false, "5": false, "": false, "abc": false, "03": false} {
+// Protocol 3 is off by default; where it is on, a request that does not name protocol 4 is for it, as with the reference.
+func TestAllowEIO3(t *testing.T) {
+	for query, protocol := range map[string]int{
+		"EIO=4": 4, "EIO=3": 3, "x=y": 3, "EIO": 3, "EIO=": 3, "EIO=2": 3, "EIO=5": 3, "EIO=abc": 3, "EIO=04": 3, "eio=4": 3, "EIO=%34": 4,
+	} {
 		for _, on := range []bool{false, true} {
 			for _, text := range []string{request("GET", base+"polling", ""), upgradeRequest("")} {
 				r := newRig(t, 1, Config{AllowEIO3: on})
-				a := r.dial(0).write(strings.Replace(text, "EIO=4", "EIO="+version, 1)).answer()
-				if ok := allowed && (on || version == "4"); ok != (a.StatusCode < 300) {
-					t.Errorf("version %q, AllowEIO3 %v: %v", version, on, a)
+				a := r.dial(0).write(strings.Replace(text, "EIO=4", query, 1)).answer()
+				if ok := on || protocol == 4; ok != (a.StatusCode < 300) {
+					t.Errorf("%q, AllowEIO3 %v: %v", query, on, a)
 				} else if !ok && a.body != errorBody(eio.UnsupportedProtocolVersion) {
-					t.Errorf("version %q: %v", version, a)
-				} else if ok && fmt.Sprint(r.last().s.Protocol()) != version {
-					t.Errorf("version %q: Protocol() = %d", version, r.last().s.Protocol())
+					t.Errorf("%q: %v", query, a)
+				} else if ok && r.last().s.Protocol() != protocol {
+					t.Errorf("%q: Protocol() = %d", query, r.last().s.Protocol())
 				}
 			}
 		}

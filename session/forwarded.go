@@ -41,12 +41,16 @@ func trusts(trusted []netip.Prefix, ip netip.Addr) bool {
 	return false
 }
 
-var forwardedForName = []byte("x-forwarded-for")
+var (
+	forwardedForName   = []byte("x-forwarded-for")
+	forwardedProtoName = []byte("x-forwarded-proto")
+)
 
 // forwardedFor walks X-Forwarded-For from its end, where the nearest proxy has added what it saw, to the first address that
-// is not a trusted proxy's: that is the client's. It stops at what is no address, which a client may have put there.
-func forwardedFor(r *httpwire.Request, peer netip.AddrPort, trusted []netip.Prefix) netip.AddrPort {
-	found := peer
+// is not a trusted proxy's: that is the client's. It stops at what is no address, which a client may have put there. hops
+// is the number of addresses up to the client's.
+func forwardedFor(r *httpwire.Request, peer netip.AddrPort, trusted []netip.Prefix) (client netip.AddrPort, hops int) {
+	client = peer
 	for i := len(r.Fields) - 1; i >= 0; i-- {
 		if !bytes.EqualFold(r.Fields[i].Name, forwardedForName) {
 			continue
@@ -63,14 +67,15 @@ func forwardedFor(r *httpwire.Request, peer netip.AddrPort, trusted []netip.Pref
 			}
 			addr, ok := parseForwarded(string(item))
 			if !ok {
-				return found
+				return client, hops
 			}
-			if found = addr; !trusts(trusted, addr.Addr()) {
-				return found
+			hops++
+			if client = addr; !trusts(trusted, addr.Addr()) {
+				return client, hops
 			}
 		}
 	}
-	return found
+	return client, hops
 }
 
 // parseForwarded reads an address as proxies write it: with a port or without, IPv6 in brackets or not.
@@ -92,22 +97,40 @@ func parseForwarded(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port()), true
 }
 
-// forwardedSecure is what the nearest proxy says of the scheme: the last one in X-Forwarded-Proto. Without a word of it, the
-// connection's own.
-func forwardedSecure(r *httpwire.Request, secure bool) bool {
-	var last []byte
+// forwardedSecure is the scheme that the client has used, as the last X-Forwarded-Proto field tells it, which is the
+// nearest proxy's own. Without a word in it, the connection's scheme counts.
+//
+// Proxies set the field, or each adds the scheme of its own connection at the end. So of several schemes the first is the
+// client's. Only where the proxies add to X-Forwarded-For as well, a client's own claims may stand in front in both:
+// then the scheme is taken that belongs to the client's address, hops elements before the end.
+func forwardedSecure(r *httpwire.Request, hops int, secure bool) bool {
+	var schemes [][]byte
+	addresses := 0
 	for _, f := range r.Fields {
-		if bytes.EqualFold(f.Name, forwardedProtoName) {
-			last = f.Value
+		switch {
+		case bytes.EqualFold(f.Name, forwardedProtoName):
+			schemes = elements(f.Value)
+		case bytes.EqualFold(f.Name, forwardedForName):
+			addresses += len(elements(f.Value))
 		}
 	}
-	if comma := bytes.LastIndexByte(last, ','); comma >= 0 {
-		last = last[comma+1:]
-	}
-	if last = bytes.Trim(last, " \t"); len(last) == 0 {
+	if len(schemes) == 0 {
 		return secure
 	}
-	return bytes.EqualFold(last, []byte("https")) || bytes.EqualFold(last, []byte("wss"))
+	first := 0
+	if hops > 0 && addresses >= len(schemes) {
+		first = max(0, len(schemes)-hops)
+	}
+	scheme := schemes[first]
+	return bytes.EqualFold(scheme, []byte("https")) || bytes.EqualFold(scheme, []byte("wss"))
 }
 
-var forwardedProtoName = []byte("x-forwarded-proto")
+// elements are those of a comma-separated list that are not empty (RFC 9110, section 5.6.1).
+func elements(list []byte) (out [][]byte) {
+	for item := range bytes.SplitSeq(list, []byte(",")) {
+		if item = bytes.Trim(item, " \t"); len(item) > 0 {
+			out = append(out, item)
+		}
+	}
+	return out
+}

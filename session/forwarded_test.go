@@ -55,7 +55,14 @@ func TestForwardedAddress(t *testing.T) {
 		{"empty elements", near, []string{"X-Forwarded-For: , 203.0.113.9,, "}, "203.0.113.9:0", false},
 		{"empty", near, []string{"X-Forwarded-For:", "X-Forwarded-Proto:"}, "192.0.2.1:40000", false},
 		{"IPv4 in brackets", near, []string{"X-Forwarded-For: [203.0.113.9]"}, "192.0.2.1:40000", false},
-		{"schemes", near, []string{"X-Forwarded-Proto: https, http"}, "192.0.2.1:40000", false},
+		{"schemes", near, []string{"X-Forwarded-Proto: https, http"}, "192.0.2.1:40000", true},
+		{"schemes, the client's without TLS", near, []string{"X-Forwarded-Proto: http,https"}, "192.0.2.1:40000", false},
+		{"schemes, one address", near, []string{"X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https, http"}, "203.0.113.9:0", true},
+		{"one scheme, two addresses", near, []string{"X-Forwarded-For: 203.0.113.9, 10.1.2.3", "X-Forwarded-Proto: https"}, "203.0.113.9:0", true},
+		{"schemes of two proxies", near, []string{"X-Forwarded-For: 203.0.113.9, 10.1.2.3", "X-Forwarded-Proto: https, http"}, "203.0.113.9:0", true},
+		{"a client's own claims", near, []string{"X-Forwarded-For: 8.8.8.8, 203.0.113.9", "X-Forwarded-Proto: https, http"}, "203.0.113.9:0", false},
+		{"a client's own claims, two proxies", near, []string{"X-Forwarded-For: 8.8.8.8, 203.0.113.9", "X-Forwarded-For: 10.1.2.3", "X-Forwarded-Proto: http, https, http"}, "203.0.113.9:0", true},
+		{"empty schemes", near, []string{"X-Forwarded-Proto: , https,"}, "192.0.2.1:40000", true},
 		{"repeated schemes", near, []string{"X-Forwarded-Proto: http", "X-Forwarded-Proto: HTTPS"}, "192.0.2.1:40000", true},
 		{"a scheme of WebSockets", near, []string{"X-Forwarded-Proto: wss"}, "192.0.2.1:40000", true},
 		{"a mapped prefix", prefixes("::ffff:192.0.2.0/120"), []string{"X-Forwarded-For: 203.0.113.9"}, "203.0.113.9:0", false},
@@ -228,13 +235,14 @@ func FuzzForwardedFor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		peer := netip.MustParseAddrPort("10.0.0.1:1")
 		r := &httpwire.Request{Fields: []httpwire.Field{{Name: []byte("X-Forwarded-For"), Value: []byte(value)}}}
-		got := forwardedFor(r, peer, prefixes("10.0.0.0/8"))
+		got, hops := forwardedFor(r, peer, prefixes("10.0.0.0/8"))
+		_ = forwardedSecure(&httpwire.Request{Fields: append(r.Fields, httpwire.Field{Name: forwardedProtoName, Value: []byte(value)})}, hops, false)
 		if !got.IsValid() || got.Addr().Zone() != "" || got.Addr().Is4In6() {
 			t.Fatalf("%q: %v", value, got)
 		}
 		// Whatever a client has written before, the proxy's word stays.
 		r.Fields[0].Value = []byte(value + ", 203.0.113.9")
-		if got := forwardedFor(r, peer, prefixes("10.0.0.0/8")); got.String() != "203.0.113.9:0" {
+		if got, _ := forwardedFor(r, peer, prefixes("10.0.0.0/8")); got.String() != "203.0.113.9:0" {
 			t.Fatalf("%q: %v", value, got)
 		}
 	})

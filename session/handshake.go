@@ -71,7 +71,9 @@ func (f firstRequest) handshake(trusted []netip.Prefix) *Handshake {
 	h.Addr = h.Peer
 	if trusts(trusted, h.Peer.Addr()) {
 		r := h.request()
-		h.Addr, h.secure = forwardedFor(r, h.Peer, trusted), forwardedSecure(r, h.secure)
+		var hops int
+		h.Addr, hops = forwardedFor(r, h.Peer, trusted)
+		h.secure = forwardedSecure(r, hops, h.secure)
 	}
 	return h
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/seed58c87869/siren/codec/deflate"
@@ -265,7 +266,7 @@ func (h *HTTPConn) leaveSession(broken bool) {
 }
 
 // Respond answers a request that App.Request was given. It must be called on the connection's loop, once. The
-// response is copied; CORS headers are the caller's.
+// response is copied; CORS headers are the caller's. Date is added unless the response has one.
 func (h *HTTPConn) Respond(r *httpwire.Response) {
 	if h.gone || h.phase != phaseBusy {
 		return
@@ -273,5 +274,18 @@ func (h *HTTPConn) Respond(r *httpwire.Response) {
 	out := *r
 	out.Close, out.Head = r.Close || h.last, h.traits.is(isHead)
 	h.last = out.Close
+	if out.Date == "" && !hasDate(r.Header) {
+		out.Date = h.shard.date()
+	}
 	h.send(httpwire.AppendResponse(make([]byte, 0, len(r.Body)+responseHeadRoom), &out))
+}
+
+// hasDate reports whether name/value pairs have a Date.
+func hasDate(pairs []string) bool {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if strings.EqualFold(pairs[i], "Date") {
+			return true
+		}
+	}
+	return false
 }

@@ -35,6 +35,9 @@ type Shard struct {
 	flushable   []*Session
 	flushPosted bool
 	flushFn     func()
+	// dateText is the value of Date until the loop's clock shows dateUntil.
+	dateText  string
+	dateUntil int64
 	// noted are the requests in progress, by connection; nil unless Config.OnConnectionError wants to know them.
 	noted map[*HTTPConn]firstRequest
 	// spares are the connections above the limit.

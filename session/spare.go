@@ -30,7 +30,8 @@ var busy = reply{
 	status: 503, contentType: typeText, name: "Retry-After", value: "5", body: []byte("Too many connections"),
 }
 
-// busyResponse is busy for a connection whose request has not come.
+// busyResponse is busy for a connection whose request has not come. It is made in advance, so it has no Date, which an
+// error of the server may lack (RFC 9110, section 6.6.1).
 var busyResponse = httpwire.AppendResponse(nil, &httpwire.Response{
 	Status: busy.status, ContentType: busy.contentType, Body: busy.body,
 	Header: []string{busy.name, busy.value}, Close: true,
