@@ -12,35 +12,70 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// N9: the table of pending acknowledgements is a map, whichever of them holds the others.
-func TestN9AckTable(t *testing.T) {
+// The acknowledgements that a socket owes are a map by packet id, in whatever order they come and go.
+func TestDebts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	var table ackTable
-	model := map[uint64]*pendingAck{}
-	for range 20_000 {
-		switch id := uint64(rng.Int64N(int64(table.next + 2))); {
-		case rng.IntN(2) == 0 && len(model) < 12:
-			p := new(pendingAck)
-			table.add(p)
-			model[p.id] = p
-		case table.get(id) != model[id] || table.remove(id) != model[id] || table.remove(id) != nil:
+	var owed debts
+	model := map[uint32]*debt{}
+	for range 40_000 {
+		id := uint32(rng.IntN(64))
+		if rng.IntN(2) == 0 {
+			id += broadcastAcks
+		}
+		switch d := model[id]; {
+		case owed.get(id) != d:
 			t.Fatal("it is not what was put there")
+		case d == nil && len(model) < 40:
+			d = &debt{c: &collector{id: id}}
+			owed.add(d)
+			model[id] = d
+		case owed.remove(id) != d || owed.remove(id) != nil:
+			t.Fatal("another one was taken out")
 		default:
 			delete(model, id)
 		}
-		if table.len() != len(model) || (table.one == nil) != (len(model) == 0) {
-			t.Fatalf("%d pending, want %d", table.len(), len(model))
-		}
-	}
-	if all := table.take(); len(all) != len(model) || table.len() != 0 || table.take() != nil {
-		t.Error("not all were taken")
-	} else {
-		for i, p := range all {
-			if model[p.id] != p || p.others != nil || i > 0 && all[i-1].id > p.id {
-				t.Error("they are out of order")
+		own := 0
+		for id := range model {
+			if id < broadcastAcks {
+				own++
 			}
 		}
+		if int(owed.own) != own || (owed.root == nil) != (len(model) == 0) {
+			t.Fatalf("%d pending, want %d", owed.own, own)
+		}
 	}
+	stranger := &debt{c: &collector{id: 1}}
+	for id, d := range model {
+		stranger.c.id = id
+		if owed.drop(stranger); owed.get(id) != d {
+			t.Fatal("a stranger's debt was dropped")
+		}
+		break
+	}
+	all := owed.take()
+	if len(all) != len(model) || owed.own != 0 || owed.take() != nil {
+		t.Error("not all were taken")
+	}
+	for i, d := range all {
+		if model[d.c.id] != d || d.child != [2]*debt{} || i > 0 && all[i-1].c.id > d.c.id {
+			t.Error("they are out of order")
+		}
+	}
+}
+
+// pending is the number of acknowledgements that the socket's client owes.
+func (s *Socket) pendingAcks() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for at := []*debt{s.debts.root}; len(at) > 0; {
+		d := at[0]
+		if at = at[1:]; d != nil {
+			n++
+			at = append(at, d.child[:]...)
+		}
+	}
+	return n
 }
 
 // request asks the rig's one socket in a goroutine of its own, and returns when the question is posted.
@@ -77,7 +112,7 @@ func TestS28AckTimers(t *testing.T) {
 		t.Fatalf("%d timers", n-timers)
 	}
 	r.loop.Advance(3*time.Second - time.Millisecond)
-	if s.acks.len() != 2 {
+	if s.pendingAcks() != 2 {
 		t.Fatal("too early")
 	}
 	r.loop.Advance(time.Millisecond)
@@ -94,7 +129,7 @@ func TestS28AckTimers(t *testing.T) {
 		out = r.request(ctx, s)
 		r.loop.run()
 		if answered {
-			s.acknowledged(&sio.Packet{HasID: true, ID: s.acks.next - 1}, nil, false)
+			s.acknowledged(&sio.Packet{HasID: true, ID: uint64(s.debts.next) - 1}, nil, false)
 		} else {
 			cancel()
 		}
@@ -103,8 +138,8 @@ func TestS28AckTimers(t *testing.T) {
 		}
 		cancel()
 		r.loop.run()
-		if n := r.loop.Wheel().Len(); n != timers || s.acks.len() != 0 {
-			t.Errorf("answered %v: %d timers, %d pending", answered, n-timers, s.acks.len())
+		if n := r.loop.Wheel().Len(); n != timers || s.pendingAcks() != 0 {
+			t.Errorf("answered %v: %d timers, %d pending", answered, n-timers, s.pendingAcks())
 		}
 	}
 	out = r.request(context.Background(), s)
@@ -176,8 +211,8 @@ func TestS28AckOutcomesRace(t *testing.T) {
 		r.loop.run()
 		waitUntil(10*time.Second, func() bool { return r.srv.jobs.Load() == 0 && told.Load() == asked.Load() })
 		r.loop.run()
-		if told.Load() != asked.Load() || s.acks.len() != 0 {
-			t.Fatalf("%d of %d were told, %d pending", told.Load(), asked.Load(), s.acks.len())
+		if told.Load() != asked.Load() || s.pendingAcks() != 0 {
+			t.Fatalf("%d of %d were told, %d pending", told.Load(), asked.Load(), s.pendingAcks())
 		}
 		if n := r.loop.Wheel().Len(); n != timers {
 			t.Fatalf("%d timers are left", n-timers)

@@ -294,3 +294,74 @@ func TestN9CallAllBinary(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A connect handler may ask all clients: those whose own connect handlers still run, its client first of all, get the
+// event behind their CONNECT and are not waited for.
+func TestCallAllInConnectHandler(t *testing.T) {
+	results := make(chan answers, 2)
+	asking := make(chan bool, 1)
+	srv := start(t, server.Config{AckTimeout: time.Hour}, func(srv *server.Server) {
+		withSync(srv)
+		srv.Of("/").OnConnect(func(ctx context.Context, s *server.Socket) error {
+			select {
+			case <-asking:
+				results <- callAll(ctx, s.Namespace().To(), "q")
+			default:
+			}
+			return nil
+		})
+	})
+	a, _ := joined(t, srv, "/")
+	asking <- true
+	b := dial(t, srv)
+	b.send("0")
+	a.send("3" + ackID(t, a.next().text) + "[7]")
+	if got := receive(t, results); !slices.Equal(got.values, []int{7}) || got.errs != nil {
+		t.Error(got)
+	}
+	b.connected("")
+	b.send("3" + ackID(t, b.next().text) + "[8]")
+	b.sync()
+	if n := srv.Stats().UnknownAcks; n != 1 {
+		t.Errorf("%d unknown acks", n)
+	}
+}
+
+// EmitAck does not block, so a connect handler may ask with it and have its own client's answer, too.
+func TestEmitAckToManyInConnectHandler(t *testing.T) {
+	results := make(chan []server.Reply, 1)
+	srv := start(t, server.Config{AckTimeout: time.Hour}, func(srv *server.Server) {
+		srv.Of("/").OnConnect(func(ctx context.Context, s *server.Socket) error {
+			return s.Namespace().To().EmitAck(ctx, "q", func(r []server.Reply, err error) {
+				if err != nil {
+					t.Error(err)
+				}
+				results <- r
+			})
+		})
+	})
+	c, _ := joined(t, srv, "/")
+	c.send("3" + ackID(t, c.next().text) + "[7]")
+	if r := receive(t, results); len(r) != 1 || string(r[0].Arg(0).JSON) != "7" {
+		t.Error(r)
+	}
+}
+
+// A client that acknowledges a broadcast twice counts once: the others are waited for, and its second answer is nobody's.
+func TestBroadcastAcknowledgedTwice(t *testing.T) {
+	srv, socket := sockets(t)
+	a, _ := socket("/")
+	b, _ := socket("/")
+	got := later(func() answers { return callAll(t.Context(), srv.Of("/").To(), "q") })
+	id := ackID(t, a.next().text)
+	b.next()
+	a.send("3"+id+"[1]", "3"+id+"[2]")
+	a.sync()
+	b.send("3" + id + "[3]")
+	if g := receive(t, got); !slices.Equal(g.values, []int{1, 3}) || g.errs != nil {
+		t.Error(g)
+	}
+	if n := srv.Stats().UnknownAcks; n != 1 {
+		t.Errorf("%d unknown acks", n)
+	}
+}

@@ -49,22 +49,28 @@ func TestN9CallAllWhileClosing(t *testing.T) {
 func TestAnswerPanics(t *testing.T) {
 	r := newRig(t, Config{})
 	a := newAsk(r.srv.root)
-	a.nodes.expect(cluster.Peers{})
+	a.ready = make(chan struct{}, 1)
 	if !r.srv.root.asks.add(a, 1) {
 		t.Fatal("no room")
 	}
-	a.answer = func(Reply) { panic("adapter") }
+	r.srv.node = &node{srv: r.srv, adapter: explodingAdapter{}, relays: map[relayKey]*relay{}}
+	a.relay = &relay{n: r.srv.node, key: relayKey{r.srv.root, "a", "1"}, ask: a}
 	func() {
 		defer func() {
 			if recover() == nil {
 				t.Error("the panic was swallowed")
 			}
 		}()
-		a.reply(Reply{})
+		a.answered(Reply{}, offLoop)
 	}()
-	a.lose(0)
-	a.finish(ErrTimeout)
-	if len(r.srv.root.asks.all()) != 0 {
+	a.left(offLoop)
+	if !a.finish(ErrTimeout, offLoop) || r.srv.root.asks.len() != 0 {
 		t.Error("it pends")
 	}
 }
+
+// explodingAdapter fails to send in the worst way.
+type explodingAdapter struct{ cluster.Adapter }
+
+func (explodingAdapter) Node() string                        { return "b" }
+func (explodingAdapter) Send(string, *cluster.Message) error { panic("adapter") }

@@ -2,40 +2,43 @@ package server
 
 import "testing"
 
-// N9: packet ids of sockets and of broadcasts go round, each in a range of its own, and skip those in use.
-func TestN9AckIDs(t *testing.T) {
-	var acks ackTable
-	add := func() uint64 {
-		p := &pendingAck{}
-		acks.add(p)
-		return p.id
+// Packet ids of sockets and of broadcasts go round, each in a range of its own, and skip those in use.
+func TestAckIDs(t *testing.T) {
+	var owed debts
+	add := func() uint32 {
+		d := &debt{c: &collector{}}
+		owed.assign(d.c)
+		owed.add(d)
+		return d.c.id
 	}
 	if id := add(); id != 0 {
 		t.Fatal(id)
 	}
-	acks.next = broadcastAcks - 1
-	for i, want := range []uint64{broadcastAcks - 1, 1, 2} {
+	owed.next = broadcastAcks - 1
+	for i, want := range []uint32{broadcastAcks - 1, 1, 2} {
 		if id := add(); id != want {
 			t.Errorf("%d: got %d, want %d", i, id, want)
 		}
 	}
 	var asks askTable
-	for i, want := range []uint64{broadcastAcks, broadcastAcks + 1, ackIDs - 1, broadcastAcks + 2} {
+	var ids []uint32
+	for i, want := range []uint32{broadcastAcks, broadcastAcks + 1, ackIDs - 1, broadcastAcks + 2} {
 		if i == 2 {
 			asks.next = ackIDs - 1 - broadcastAcks
 		}
 		a := &ask{}
-		if !asks.add(a, 4) || a.id != want || asks.get(want) != a {
+		if !asks.add(a, 4) || a.id != want {
 			t.Errorf("%d: got %d, want %d", i, a.id, want)
 		}
+		ids = append(ids, a.id)
 	}
-	if asks.add(&ask{}, 4) || len(asks.all()) != 4 || asks.n.Load() != 4 {
+	if asks.add(&ask{}, 4) || asks.len() != 4 {
 		t.Error("one too many")
 	}
-	for _, a := range asks.all() {
-		asks.remove(a)
+	for _, id := range ids {
+		asks.remove(id)
 	}
-	if asks.n.Load() != 0 || asks.get(broadcastAcks) != nil {
+	if asks.len() != 0 {
 		t.Error("something is left")
 	}
 }

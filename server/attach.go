@@ -56,7 +56,7 @@ func (srv *Server) Attach(loops []EventLoop, borrow session.Borrow) (accept func
 	if err := srv.attach(loops, borrow); err != nil {
 		return nil, fmt.Errorf("server: cannot attach: %w", err)
 	}
-	srv.waits = new(waits)
+	srv.waits.counting.Store(true)
 	srv.state.Store(serverOpen)
 	return srv.engine.Accept, nil
 }

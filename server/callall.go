@@ -14,8 +14,11 @@ import (
 //
 // The time-out is the Operator's, or else ctx's, or else Config.AckTimeout. The broadcast is made when the loop begins,
 // and again for each loop over the result; a loop that is left early frees everything. Answers that the loop has not
-// come to are kept, at most one for each client. It must not be used on an event loop: it waits. Clients of other nodes
-// are asked too.
+// come to are kept, at most one for each client. On an event loop it yields ErrOnLoop. Clients of other nodes are asked
+// too.
+//
+// Sockets whose connect handlers still run get the event behind their CONNECT, and are not waited for: they could not
+// answer before these handlers end, and one of them may be the caller.
 func CallAll[T any](ctx context.Context, o Operator, event string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for r, err := range o.requests(ctx, event, args) {
@@ -37,12 +40,17 @@ func (o Operator) Requests(ctx context.Context, event string, args ...any) iter.
 
 func (o Operator) requests(ctx context.Context, event string, args []any) iter.Seq2[Reply, error] {
 	return func(yield func(Reply, error) bool) {
+		if o.ns.srv.onLoop() {
+			yield(Reply{}, ErrOnLoop)
+			return
+		}
 		a := newAsk(o.ns)
-		if err := a.begin(ctx, o, event, args); err != nil {
+		a.ready = make(chan struct{}, 1)
+		if err := a.ask(ctx, o, event, args); err != nil {
 			yield(Reply{}, err)
 			return
 		}
-		defer a.finish(errAbandoned)
+		defer a.finish(errAbandoned, offLoop)
 		for {
 			replies, over, err := a.take()
 			for _, r := range replies {
@@ -64,9 +72,9 @@ func (o Operator) requests(ctx context.Context, event string, args []any) iter.S
 // EmitAck broadcasts an event and has done called once, when all clients have acknowledged it, or with the answers
 // that came until then and the error that CallAll would yield last. done runs on a goroutine of its own and may block. When
 // EmitAck itself returns an error, nobody got the event and done is not called. It does not wait, so event loops may
-// use it.
+// use it. Sockets of this node whose connect handlers still run are asked, too: they answer behind their CONNECT.
 func (o Operator) EmitAck(ctx context.Context, event string, done func(replies []Reply, err error), args ...any) error {
 	a := newAsk(o.ns)
-	a.done = done
-	return a.begin(ctx, o, event, args)
+	a.done, a.waiting = done, true
+	return a.ask(ctx, o, event, args)
 }

@@ -155,10 +155,16 @@ func (w *wired) Subscribe(namespace string, receive func(m *cluster.Message)) er
 }
 
 func (w *wired) Publish(m *cluster.Message) error {
+	if m.Kind == cluster.Abandoned { // the reference has no such message
+		return nil
+	}
 	return w.Adapter.Publish(&cluster.Message{Namespace: m.Namespace, Data: server.Raw{JSON: w.encode(m)}})
 }
 
 func (w *wired) Send(node string, m *cluster.Message) error {
+	if m.Kind == cluster.Refused {
+		return nil
+	}
 	return w.Adapter.Send(node, &cluster.Message{Namespace: m.Namespace, Data: server.Raw{JSON: w.encode(m)}})
 }
 

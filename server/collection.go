@@ -98,7 +98,7 @@ func (o Operator) each(fn func(loop int, selected []*room.Member)) error {
 	if !o.resolve(&t.target) {
 		return nil
 	}
-	return o.ns.srv.dispatch(&t.target, t, func() {})
+	return o.ns.srv.dispatch(&t.target, t, func(int) {})
 }
 
 // selection is work for the selected sockets on its way to the loops. Immutable; one value serves them all.

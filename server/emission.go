@@ -66,36 +66,39 @@ func (e Emission) SendPrepared(p *Prepared) error {
 
 // EmitAck sends the event and has done called with the acknowledgement; see Socket.EmitAck.
 func (e Emission) EmitAck(ctx context.Context, event string, done func(r Reply, err error), args ...any) error {
-	p := e.pending(ctx)
-	p.event, p.done = event, done
-	if err := p.emit(event, args); err != nil {
+	k := &callback{event: event, done: done}
+	k.init(k, ctx, e)
+	if err := k.ask(event, args); err != nil {
 		return err
 	}
-	p.watch(ctx)
-	return nil
-}
-
-func (e Emission) pending(ctx context.Context) *pendingAck {
-	return &pendingAck{
-		s: e.s, timeout: e.s.settings().patience(ctx, e.flags.timeout), volatile: e.flags.volatile, plain: e.flags.plain,
+	if ctx != context.Context(&e.s.ctx) { // the socket's end ends the wait by itself
+		k.watch(ctx)
 	}
+	return nil
 }
 
 // Request sends the event and waits for the acknowledgement; see Socket.Request.
 func (e Emission) Request(ctx context.Context, event string, args ...any) (Reply, error) {
 	s := e.s
-	if !s.connected.Load() && !s.closed.Load() {
+	switch {
+	case s.ns.srv.onLoop():
+		return Reply{}, ErrOnLoop
+	case !s.connected.Load() && !s.closed.Load():
 		return Reply{}, ErrNotConnected
 	}
-	p := e.pending(ctx)
-	p.ready = make(chan struct{}, 1)
-	if err := p.emit(event, args); err != nil {
+	r := &request{}
+	r.init(r, ctx, e)
+	r.ready = make(chan struct{}, 1)
+	if err := r.ask(event, args); err != nil {
 		return Reply{}, err
 	}
-	if w := s.ns.srv.waits; w != nil {
-		w.add(p, ctx)
+	if ctx == context.Context(&s.ctx) { // the socket's end ends the wait by itself
+		ctx = context.Background()
 	}
-	return p.await(ctx)
+	if err := r.await(ctx); err != nil {
+		return Reply{}, err
+	}
+	return r.reply(), nil
 }
 
 func (s *Socket) emit(event string, args []any, flags emitFlags) error {

@@ -24,6 +24,9 @@ var (
 	// ErrTooManyAcks: the socket is owed Config.MaxPendingAcks acknowledgements, or as many broadcasts of the namespace
 	// wait for theirs.
 	ErrTooManyAcks = errors.New("siren: too many pending acknowledgements")
+	// ErrOnLoop: the call waits for an answer, and was made on an event loop, from an Inline handler for instance. The loop
+	// would wait for itself. EmitAck does not wait.
+	ErrOnLoop = errors.New("siren: would block an event loop")
 	// ErrTooManyRooms: the socket is in Config.MaxRooms rooms.
 	ErrTooManyRooms = errors.New("siren: too many rooms")
 	// ErrRoomTaken: the name of the room is the id of another socket, which may be away (Config.Recovery). What is sent
@@ -36,6 +39,8 @@ var (
 	// ErrCluster: the adapter failed, for the reason that is wrapped. This node's sockets were served; those of other
 	// nodes, or of some, were not.
 	ErrCluster = errors.New("siren: other nodes not reached")
+	// ErrNodeRefused: another node could not take a question: it is behind, or has no handler for it. Its log says why.
+	ErrNodeRefused = errors.New("siren: a node could not take the question")
 	// ErrPanic: a handler panicked. It wraps what the handler panicked with, if that was an error.
 	ErrPanic = errors.New("siren: handler panicked")
 )

@@ -12,15 +12,16 @@ import (
 // event loops: those that the same goroutine has put into rooms before are found there. It waits for the other nodes
 // until the Operator's time-out, or ctx's, or Config.RequestTimeout; when some do not answer, the sockets of the
 // others come with a *MissingError that names them. Other errors: ErrQueueFull, ErrClosed (no sockets), ErrCluster (the
-// sockets of this node). With Local it does not ask others. It must not be used on an event loop: it waits.
+// sockets of this node). With Local it does not ask others. On an event loop it fails with
+// ErrOnLoop.
 func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	limit := o.requestLimit(ctx)
-	here, _, err := o.census(ctx, limit, true)
+	here, err := o.census(ctx, limit, true)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]RemoteSocket, 0, len(here))
-	for _, s := range here {
+	out := make([]RemoteSocket, 0, len(here.sockets))
+	for _, s := range here.sockets {
 		out = append(out, RemoteSocket{ns: o.ns, local: s, details: s.details()})
 	}
 	if o.elsewhere() {
@@ -40,38 +41,19 @@ func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 // number is then of those who answered.
 func (o Operator) Count(ctx context.Context) (int, error) {
 	limit := o.requestLimit(ctx)
-	_, n, err := o.census(ctx, limit, false)
-	if err != nil || !o.elsewhere() {
-		return n, err
+	here, err := o.census(ctx, limit, false)
+	if err != nil {
+		return 0, err
+	}
+	n := here.count
+	if !o.elsewhere() {
+		return n, nil
 	}
 	answers, err := o.ns.srv.node.ask(ctx, o.ns, limit, &cluster.Message{Kind: cluster.CountSockets, Target: o.clusterTarget(0)})
 	for _, m := range answers {
 		n += max(m.Count, 0)
 	}
 	return n, err
-}
-
-// census answers another node that asks for sockets or their number. The sockets are described off the loops.
-func (n *node) census(o Operator, m *cluster.Message) error {
-	if m.Request == "" || m.From == "" {
-		return errData
-	}
-	if m.Kind == cluster.CountSockets {
-		_, err := o.look(false, func(_ []*Socket, count int) {
-			_ = n.respond(m, &cluster.Message{Kind: cluster.CountResponse, Count: count})
-		})
-		return err
-	}
-	_, err := o.look(true, func(sockets []*Socket, _ int) {
-		o.ns.run("fetch sockets", func() {
-			out := make([]cluster.Socket, 0, len(sockets))
-			for _, s := range sockets {
-				out = append(out, *s.details())
-			}
-			_ = n.respond(m, &cluster.Message{Kind: cluster.FetchSocketsResponse, Sockets: out})
-		})
-	})
-	return err
 }
 
 // details are what other nodes may know of a socket. It takes a while, and is not for event loops.

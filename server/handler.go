@@ -24,8 +24,9 @@ type onceState struct {
 // HandlerOption changes how a handler runs.
 type HandlerOption func(*handler)
 
-// Inline runs the handler on the event loop: without a copy or a goroutine, but it must not block, nor end its
-// goroutine (runtime.Goexit), which is the loop's; and what it gets is valid only in the call. It may overtake events
+// Inline runs the handler on the event loop: without a copy or a goroutine, but it must not block (Request, CallAll and
+// what else waits for answers fail with ErrOnLoop), nor end its goroutine (runtime.Goexit), which is the loop's; and what
+// it gets is valid only in the call. It may overtake events
 // of the same socket that wait for other handlers. A namespace with OnAny or UsePacket runs its inline handlers like
 // the others.
 func Inline() HandlerOption { return func(h *handler) { h.inline = true } }
@@ -41,10 +42,13 @@ func Concurrent(n int) HandlerOption {
 // once makes a handler one for the next event alone.
 func once(h *handler) { h.once = new(onceState) }
 
-func newHandler(event string, call func(ctx context.Context, m *Message) error, opts []HandlerOption) *handler {
+func (srv *Server) newHandler(event string, call func(ctx context.Context, m *Message) error, opts []HandlerOption) *handler {
 	h := &handler{event: event, call: call}
 	for _, o := range opts {
 		o(h)
+	}
+	if h.inline {
+		srv.guestsOnLoops.Store(true)
 	}
 	return h
 }

@@ -246,22 +246,20 @@ func (s *Socket) end(r Reason) bool {
 	mayComeBack := s.mayComeBack(r)
 	s.phase = phaseClosed
 	s.ns.srv.stats.late.Add(uint64(len(s.release())))
-	var acks []*pendingAck
+	var owed []*debt
 	var bye *goodbye
 	if mayComeBack {
 		bye = s.goodbye(r)
-		acks = s.goAway(bye)
+		owed = s.goAway(bye)
 	} else {
-		acks = s.detach()
+		owed = s.detach()
 		s.ns.sockets.remove(s)
 		bye = s.goodbye(r)
 	}
 	s.ctx.cancel(r)
-	for _, a := range acks {
-		a.stopTimer()
-		a.settle(answer{err: ErrClosed})
+	for _, d := range owed {
+		d.c.inquiry.left(s.shard())
 	}
-	s.ns.asks.left(s)
 	if bye != nil {
 		s.inbox.PutAlways(bye, &s.ns.srv.inbox)
 	} else {
@@ -280,13 +278,13 @@ func (s *Socket) goodbye(r Reason) *goodbye {
 }
 
 // detach closes the socket and takes it out of its rooms. Its Rooms stay as they were. Loop-only.
-func (s *Socket) detach() (acks []*pendingAck) {
+func (s *Socket) detach() (owed []*debt) {
 	loop := s.shard()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed.Store(true)
 	s.ns.shards[loop].Detach(&s.member, func(r *room.Room) { s.ns.unlinked(s, r, loop) })
-	return s.acks.take()
+	return s.debts.take()
 }
 
 // goodbye is the end of a socket as its handlers see it.

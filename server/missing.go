@@ -2,10 +2,7 @@ package server
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-
-	"github.com/seed58c87869/siren/room/cluster"
 )
 
 // MissingError tells that not all answers came which were asked for; those that came were handed over. errors.Is
@@ -40,65 +37,3 @@ func (e *MissingError) Error() string {
 
 // Unwrap is the cause.
 func (e *MissingError) Unwrap() error { return e.Cause }
-
-// roll tells which of the other nodes have answered. Its owner guards it. The zero value expects an unknown number.
-type roll struct {
-	known bool
-	// count is how many nodes there are, named those of them that are known by their ids, with what has come of them.
-	count int
-	named map[string]bool
-	// heard counts the answers that came without a name, or before the names were known.
-	heard int
-	early map[string]bool
-}
-
-// expect tells who is to answer. Called once.
-func (r *roll) expect(p cluster.Peers) {
-	r.known, r.count = true, p.Count
-	if len(p.Nodes) == 0 {
-		r.heard += len(r.early)
-		return
-	}
-	r.named = make(map[string]bool, len(p.Nodes))
-	for _, id := range p.Nodes {
-		r.named[id] = r.early[id]
-	}
-}
-
-// answered notes a node that has answered, or will not because it has gone.
-func (r *roll) answered(node string) {
-	switch {
-	case r.named != nil && node != "":
-		if _, ok := r.named[node]; ok {
-			r.named[node] = true
-		}
-	case r.known || node == "":
-		r.heard++
-	default:
-		if r.early == nil {
-			r.early = map[string]bool{}
-		}
-		r.early[node] = true
-	}
-}
-
-// complete reports whether nobody is to be waited for.
-func (r *roll) complete() bool {
-	n, _ := r.missing()
-	return r.known && n == 0
-}
-
-// missing are the nodes that have not answered, sorted.
-func (r *roll) missing() (n int, ids []string) {
-	if r.named == nil {
-		return max(r.count-r.heard, 0), nil
-	}
-	for id, answered := range r.named {
-		if !answered {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	// An answer without a name is of one of them.
-	return max(len(ids)-r.heard, 0), ids
-}

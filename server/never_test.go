@@ -70,9 +70,7 @@ var waitings = map[string]struct {
 		})
 		for asked := false; !asked && len(ended) == 0; time.Sleep(time.Millisecond) {
 			r.loop.run()
-			r.srv.node.mu.Lock()
-			asked = len(r.srv.node.requests) > 0
-			r.srv.node.mu.Unlock()
+			asked = r.questions() > 0 && r.loop.Wheel().Len() > 0
 		}
 		return func() bool {
 			if len(ended) == 0 {

@@ -18,7 +18,7 @@ import (
 func WithAdapter(a cluster.Adapter) Option {
 	return func(srv *Server) {
 		if a != nil {
-			srv.node = &node{srv: srv, adapter: a, requests: map[string]request{}}
+			srv.node = &node{srv: srv, adapter: a, questions: map[string]nodeQuestion{}, relays: map[relayKey]*relay{}}
 		}
 	}
 }
@@ -28,39 +28,62 @@ type node struct {
 	srv     *Server
 	adapter cluster.Adapter
 
-	mu sync.Mutex
-	// requests are the questions to other nodes that are not answered yet, by their ids. Guarded by mu.
-	requests map[string]request
+	mu sync.Mutex // guards what follows
+	// questions to other nodes that are not over, by their ids.
+	questions map[string]nodeQuestion
+	// relays are the broadcasts of other nodes whose acknowledgements this one collects for them.
+	relays map[relayKey]*relay
 }
 
-// request is a question to other nodes. Safe for concurrent use.
-type request interface {
-	// response takes an answer.
-	response(m *cluster.Message)
-	// gone tells that a node will not answer.
-	gone(node string)
-	// finish ends the wait, if it is not over.
-	finish(cause error)
+// nodeQuestion is a question to other nodes: an ask or a gather. Safe for concurrent use.
+type nodeQuestion interface {
+	// response takes an answer. An error tells that it makes no sense.
+	response(m *cluster.Message) error
+	// nodeGone notes that a node has left the namespace, nodeRefused that a node could not take the question.
+	nodeGone(node string)
+	nodeRefused(node string)
+	// namespace is what the question is about.
+	namespace() *Namespace
 }
 
-// requestBytes is the length of a request's id before it is text, as in the reference.
+// namespace implements nodeQuestion.
+func (c *collector) namespace() *Namespace { return c.ns }
+
+// nodeGone implements nodeQuestion.
+func (c *collector) nodeGone(node string) {
+	c.mu.Lock()
+	c.others.gone(node)
+	c.settle(offLoop)
+}
+
+// nodeRefused implements nodeQuestion.
+func (c *collector) nodeRefused(node string) {
+	c.mu.Lock()
+	c.others.refused(node)
+	c.settle(offLoop)
+}
+
+// requestBytes is the length of a question's id before it is text, as in the reference.
 const requestBytes = 8
 
-// register notes a question and gives it an id.
-func (n *node) register(r request) (id string) {
+// newRequestID makes an id for a question in the cluster.
+func newRequestID() string {
 	var b [requestBytes]byte
 	_, _ = rand.Read(b[:]) // never fails
-	id = hex.EncodeToString(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// register notes a question under its id.
+func (n *node) register(id string, q nodeQuestion) {
 	n.mu.Lock()
-	n.requests[id] = r
-	n.mu.Unlock()
-	return id
+	defer n.mu.Unlock()
+	n.questions[id] = q
 }
 
 func (n *node) forget(id string) {
 	n.mu.Lock()
-	delete(n.requests, id)
-	n.mu.Unlock()
+	defer n.mu.Unlock()
+	delete(n.questions, id)
 }
 
 // publish sends a message to the other nodes.
@@ -83,11 +106,16 @@ func (n *node) sent(err error) error {
 	return fmt.Errorf("%w: %w", ErrCluster, err)
 }
 
-// peers asks the adapter for the other nodes, for Config.RequestTimeout at most.
+// peers asks the adapter for the other nodes, for Config.RequestTimeout at most. It returns ErrClosed when the server is
+// closing, or begins to.
 func (n *node) peers(ctx context.Context, ns *Namespace) (cluster.Peers, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.srv.cfg.RequestTimeout)
 	defer cancel()
+	defer context.AfterFunc(n.srv.waits.ctx, cancel)()
 	p, err := n.adapter.Peers(ctx, ns.name)
+	if n.srv.waits.ctx.Err() != nil {
+		return p, ErrClosed
+	}
 	return p, n.sent(err)
 }
 
@@ -123,17 +151,6 @@ func (n *node) unsubscribe(ns *Namespace) {
 	}
 }
 
-// endRequests ends the questions to other nodes with ErrClosed.
-func (n *node) endRequests() {
-	n.mu.Lock()
-	requests := n.requests
-	n.requests = map[string]request{}
-	n.mu.Unlock()
-	for _, r := range requests {
-		r.finish(ErrClosed)
-	}
-}
-
 // receive takes a message of another node. It runs on the adapter's goroutine, which waits when this node is behind, and
 // runs no code of the application's.
 func (n *node) receive(ns *Namespace, m *cluster.Message) {
@@ -151,17 +168,19 @@ func (n *node) receive(ns *Namespace, m *cluster.Message) {
 	case cluster.DisconnectSockets:
 		err = n.patiently(func() error { return o.DisconnectSockets(m.Close) })
 	case cluster.FetchSockets, cluster.CountSockets:
-		err = n.patiently(func() error { return n.census(o, m) })
+		err = n.patiently(func() error { return n.answerCensus(o, m) })
 	case cluster.ServerSideEmit:
 		err = ns.receiveServerSide(m)
-	case cluster.FetchSocketsResponse, cluster.ServerSideResponse, cluster.ClientCount, cluster.BroadcastAck,
-		cluster.CountResponse:
-		n.response(m)
+	case cluster.Abandoned:
+		n.abandon(func(k relayKey) bool { return k == relayKey{ns, m.From, m.Request} })
 	case cluster.NodeLeft:
-		n.gone(m.From)
+		n.gone(ns, m.From)
+	default:
+		err = n.response(m)
 	}
 	if err != nil {
 		n.drop(ns, m, err)
+		n.refuse(m)
 	}
 }
 
@@ -186,17 +205,7 @@ func (n *node) broadcast(o Operator, m *cluster.Message) error {
 			return err
 		})
 	}
-	return n.patiently(func() error {
-		a := newAsk(o.ns)
-		a.count = func(clients int) {
-			_ = n.respond(m, &cluster.Message{Kind: cluster.ClientCount, Count: clients})
-		}
-		a.answer = func(r Reply) {
-			data := Raw{JSON: append(append([]byte{'['}, r.args.json...), ']'), Attachments: r.args.attachments}
-			_ = n.respond(m, &cluster.Message{Kind: cluster.BroadcastAck, Data: data})
-		}
-		return a.begin(context.Background(), o, event, all)
-	})
+	return n.patiently(func() error { return n.forward(o, m, event, all) })
 }
 
 // patiently repeats what a loop had no room for, for a while: other messages of the cluster wait meanwhile.
@@ -212,28 +221,47 @@ func (n *node) patiently(post func() error) error {
 	}
 }
 
-func (n *node) request(id string) request {
+// response hands an answer to its question. Kinds that no question has asked for are not for servers.
+func (n *node) response(m *cluster.Message) error {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.requests[id]
-}
-
-func (n *node) response(m *cluster.Message) {
-	if r := n.request(m.Request); r != nil {
-		r.response(m)
+	q := n.questions[m.Request]
+	n.mu.Unlock()
+	if q == nil {
+		return nil
 	}
+	switch m.Kind {
+	case cluster.Refused:
+		q.nodeRefused(m.From)
+	case cluster.FetchSocketsResponse, cluster.ServerSideResponse, cluster.ClientCount, cluster.BroadcastAck,
+		cluster.CountResponse:
+		return q.response(m)
+	}
+	return nil
 }
 
-// gone tells all questions that a node has left.
-func (n *node) gone(id string) {
+// gone tells the questions about a namespace that a node has left it, and forgets what that node asked.
+func (n *node) gone(ns *Namespace, id string) {
 	n.mu.Lock()
-	all := make([]request, 0, len(n.requests))
-	for _, r := range n.requests {
-		all = append(all, r)
+	var all []nodeQuestion
+	for _, q := range n.questions {
+		if q.namespace() == ns {
+			all = append(all, q)
+		}
 	}
 	n.mu.Unlock()
-	for _, r := range all {
-		r.gone(id)
+	for _, q := range all {
+		q.nodeGone(id)
+	}
+	n.abandon(func(k relayKey) bool { return k.ns == ns && k.node == id })
+}
+
+// refuse tells a node that its question was not taken, so that it does not wait.
+func (n *node) refuse(m *cluster.Message) {
+	switch m.Kind {
+	case cluster.Broadcast, cluster.FetchSockets, cluster.CountSockets, cluster.ServerSideEmit:
+		if m.Request != "" && m.From != "" {
+			_ = n.respond(m, &cluster.Message{Kind: cluster.Refused}) // a failure is counted
+		}
 	}
 }
 

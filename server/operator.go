@@ -225,7 +225,7 @@ func (srv *Server) post(b *broadcast) (n int, err error) {
 }
 
 // dispatch posts a task to each loop that has members of the target, or to none; before is called for each of them.
-func (srv *Server) dispatch(target *room.Target, t task, before func()) error {
+func (srv *Server) dispatch(target *room.Target, t task, before func(loop int)) error {
 	for i := range srv.nloops {
 		if target.OnShard(i) && srv.loops[i].Full() {
 			return srv.refused()
@@ -233,7 +233,7 @@ func (srv *Server) dispatch(target *room.Target, t task, before func()) error {
 	}
 	for i := range srv.nloops {
 		if target.OnShard(i) {
-			before()
+			before(i)
 			srv.loops[i].Post(t)
 		}
 	}

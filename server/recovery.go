@@ -145,13 +145,13 @@ func (s *Socket) mayComeBack(reason Reason) bool {
 }
 
 // goAway ends a socket that may come back: in one go, so that an event finds it either connected or away. Loop-only.
-func (s *Socket) goAway(bye *goodbye) (acks []*pendingAck) {
+func (s *Socket) goAway(bye *goodbye) (owed []*debt) {
 	s.ns.history.leave(func(now time.Duration) *awaySocket {
-		acks = s.detach()
+		owed = s.detach()
 		s.ns.sockets.leave(s)
 		return s.awayWith(bye, now)
 	})
-	return acks
+	return owed
 }
 
 // awayWith is what the socket will come back with; bye is nil when it has no disconnect handlers. Called with the history's

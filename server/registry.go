@@ -269,7 +269,7 @@ func (r *registry) handle(event string, call func(ctx context.Context, m *Messag
 	if sio.Reserved(event) {
 		r.srv.sio.Warn("a handler for a reserved event name never runs", "ns", r.name, "event", event)
 	}
-	hd := newHandler(event, call, opts)
+	hd := r.srv.newHandler(event, call, opts)
 	kind := editHandler
 	if hd.once != nil {
 		kind = editOnce

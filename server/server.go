@@ -66,9 +66,12 @@ type Server struct {
 	// warnings that it is reached.
 	maxConns int
 	full     poller.Throttle
-	// waits is nil unless the loops are somebody else's.
+	// waits are what somebody waits for; turns counts those that no socket's loop times.
 	waits *waits
-	mount mount
+	turns atomic.Uint32
+	// guestsOnLoops tells that code of the application's may run on event loops.
+	guestsOnLoops atomic.Bool
+	mount         mount
 	// node is nil unless the server is one of a cluster. Immutable after New.
 	node *node
 	// ctx ends when the server closes.
@@ -96,8 +99,9 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	srv := &Server{
 		cfg: cfg, logs: logs, limits: cfg.packets(), enc: encodingOf(&cfg), nloops: cfg.Loops, spaces: map[string]*Namespace{},
 		log: newLogger(logs, "node"), eio: newLogger(logs, "eio"), sio: newLogger(logs, "sio"),
-		done: make(chan struct{}),
+		done: make(chan struct{}), waits: newWaits(cfg.Loops),
 	}
+	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Engine != nil || cfg.Parser != nil)
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}
 	srv.settings = cfg.settings(srv.inbox)
 	srv.dynamic.srv = srv

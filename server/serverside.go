@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -23,8 +24,12 @@ func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
 
 // ServerSideRequest is ServerSideEmit, and waits until all other nodes have answered with NodeMessage.Ack, or until ctx
 // ends, or, when ctx has no deadline, for Config.RequestTimeout. The answers that came are returned with the error, which
-// is then a *MissingError that names the nodes. It must not be used on an event loop.
+// is then a *MissingError that names the nodes. Errors besides those of ServerSideEmit: ErrClosed, and ErrOnLoop on an event
+// loop.
 func (ns *Namespace) ServerSideRequest(ctx context.Context, event string, args ...any) ([]Reply, error) {
+	if ns.srv.onLoop() {
+		return nil, ErrOnLoop
+	}
 	m, err := ns.serverSideMessage(event, args)
 	if err != nil || ns.srv.node == nil {
 		return nil, err
@@ -156,6 +161,9 @@ func (m *NodeMessage) Do() {
 	}
 }
 
+// errNoHandler is for a question of another node that nobody answers here.
+var errNoHandler = errors.New("siren: no handler for the event")
+
 // receiveServerSide takes an event of another node.
 func (ns *Namespace) receiveServerSide(from *cluster.Message) error {
 	event, args, err := parseEvent(from.Data)
@@ -163,7 +171,10 @@ func (ns *Namespace) receiveServerSide(from *cluster.Message) error {
 		return err
 	}
 	ss := ns.serverSide.Load()
-	if ss == nil {
+	if ss == nil || ss.handler(event) == nil {
+		if from.Request != "" {
+			return errNoHandler
+		}
 		return nil
 	}
 	m := &NodeMessage{ns: ns, from: from, event: event, args: args}

@@ -32,7 +32,7 @@ type Socket struct {
 	mu sync.Mutex // guards what follows, and the order of what is posted about it
 	// rooms show what rooms the socket is in, and was in at its end. It guards the rooms of member, too.
 	rooms room.View
-	acks  ackTable
+	debts debts
 	// extra is nil while there is nothing of it. Stored with the mutex held.
 	extra atomic.Pointer[extra]
 }

@@ -47,7 +47,7 @@ func (s *Socket) handle(event string, call func(ctx context.Context, m *Message)
 	if sio.Reserved(event) {
 		s.ns.srv.sio.Warn("a handler for a reserved event name never runs", s.about(event)...)
 	}
-	hd := newHandler(event, call, opts)
+	hd := s.ns.srv.newHandler(event, call, opts)
 	s.mu.Lock()
 	own := &s.extras().own
 	list := slices.Clone(own.list)

@@ -54,7 +54,7 @@ type Stats struct {
 
 // Stats reads the counters. Safe for concurrent use.
 func (srv *Server) Stats() Stats {
-	waiting := srv.waiting() // before Handlers: when the two are equal, no handler is at work
+	waiting := srv.waits.parked() // before Handlers: when the two are equal, no handler is at work
 	s := Stats{
 		Waiting: waiting,
 		Panics:  srv.stats.panics.Load(), Failures: srv.stats.failures.Load(), Unhandled: srv.stats.unhandled.Load(),
@@ -77,11 +77,4 @@ func (srv *Server) Stats() Stats {
 		s.Sessions = engine.Stats()
 	}
 	return s
-}
-
-func (srv *Server) waiting() int {
-	srv.life.RLock()
-	w := srv.waits
-	srv.life.RUnlock()
-	return w.len()
 }

@@ -22,11 +22,13 @@ func (srv *Server) end(err error) {
 	})
 }
 
-// watch waits for the event loops. Those that Close stops are its own to tell about.
+// watch waits for the event loops. When they fail, nobody answers any longer. Those that Close stops are its own to tell
+// about.
 func (srv *Server) watch(p *poller.Engine) {
 	<-p.Done()
 	if err := p.Err(); err != nil && srv.state.Load() == serverOpen {
 		srv.log.Error("the event loops have failed", "err", err)
+		srv.endWaits()
 		srv.end(err)
 	}
 }

@@ -2,98 +2,106 @@ package server
 
 import (
 	"context"
-	"reflect"
-	"runtime"
-	"strings"
 	"sync"
-
-	"github.com/seed58c87869/siren/session"
+	"sync/atomic"
 )
 
-// waits are the handlers that wait in Request for their client, or in CallAll and FetchSockets and their like for many. An attached server keeps them, because whoever drives
-// its loops must know when there is nothing left to do: such a handler goes on only after the loops have, or the
-// clock. Safe for concurrent use; nil, as on a server that listens, it keeps nothing.
+// waits are the waits of a server that are not over. There is a list for each event loop, so that goroutines that ask
+// sockets of different loops do not meet. Safe for concurrent use.
 type waits struct {
-	mu sync.Mutex
-	// contexts are those of the requests, by whatever stands for one: a *pendingAck, for instance. Guarded by mu.
-	contexts map[any]context.Context
+	lists []waitList
+	// ctx ends when the server begins to close, by stop.
+	ctx  context.Context
+	stop context.CancelFunc
+	// counting tells that the server is on loops of others, who want to know how many handlers wait.
+	counting atomic.Bool
 }
 
-// add notes a request that is posted, if it is a handler's (the Server does not count other goroutines) and was not
-// answered meanwhile.
-func (w *waits) add(p *pendingAck, ctx context.Context) {
-	p.s.mu.Lock()
-	defer p.s.mu.Unlock()
-	if p.s.acks.get(p.id) == p {
-		w.note(p, ctx)
+// waitList holds the waits of one loop.
+type waitList struct {
+	mu     sync.Mutex
+	first  *collector // guarded by mu
+	closed bool       // guarded by mu
+	_      [40]byte   // a cache line of its own
+}
+
+func newWaits(loops int) *waits {
+	w := &waits{lists: make([]waitList, loops)}
+	w.ctx, w.stop = context.WithCancel(context.Background())
+	return w
+}
+
+// add notes a wait. It is false when the server is closing. A wait that is over already is not noted.
+func (w *waits) add(c *collector) bool {
+	l := &w.lists[c.home]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
 	}
+	if c.isOver() {
+		return true
+	}
+	if c.next = l.first; c.next != nil {
+		c.next.prev = c
+	}
+	l.first = c
+	return true
 }
 
-// note notes what is waited for, if a handler waits. Its owner has made sure that it is not over, and that who ends it
-// calls remove after this.
-func (w *waits) note(p any, ctx context.Context) {
-	if w == nil || !onHandler() {
+// remove forgets a wait, if it is there.
+func (w *waits) remove(c *collector) {
+	l := &w.lists[c.home]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case c.prev != nil:
+		c.prev.next = c.next
+	case l.first == c:
+		l.first = c.next
+	default:
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.contexts == nil {
-		w.contexts = make(map[any]context.Context)
+	if c.next != nil {
+		c.next.prev = c.prev
 	}
-	w.contexts[p] = ctx
+	c.prev, c.next = nil, nil
 }
 
-// remove forgets a request. Who answers it does so first, so that the handler counts as busy before it goes on.
-func (w *waits) remove(p any) {
-	if w == nil {
-		return
+// all returns the waits of a list.
+func (l *waitList) all(closed bool) (all []*collector) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = l.closed || closed
+	for c := l.first; c != nil; c = c.next {
+		all = append(all, c)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.contexts, p)
+	return all
 }
 
-// len is how many handlers wait. One whose context has ended is about to go on.
-func (w *waits) len() (n int) {
-	if w == nil {
-		return 0
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, ctx := range w.contexts {
-		if ctx.Err() == nil {
-			n++
+// parked is the number of handlers that block until a wait is over. One whose context has ended is about to go on.
+func (w *waits) parked() (n int) {
+	for i := range w.lists {
+		for _, c := range w.lists[i].all(false) {
+			c.mu.Lock()
+			if c.parked != nil && (*c.parked).Err() == nil {
+				n++
+			}
+			c.mu.Unlock()
 		}
 	}
 	return n
 }
 
-// ownPackages are the packages that start the goroutines of handlers.
-var ownPackages = []string{reflect.TypeFor[Server]().PkgPath() + ".", reflect.TypeFor[session.Session]().PkgPath() + "."}
-
-// onHandler tells whether the calling goroutine is one that this package or session has started: all of those run
-// handlers.
-func onHandler() bool {
-	pcs := make([]uintptr, 64)
-	n := runtime.Callers(1, pcs)
-	for n == len(pcs) {
-		pcs = make([]uintptr, 2*n)
-		n = runtime.Callers(1, pcs)
-	}
-	root := ""
-	for frames := runtime.CallersFrames(pcs[:n]); ; {
-		f, more := frames.Next()
-		if f.Function != "" && f.Function != "runtime.goexit" {
-			root = f.Function
-		}
-		if !more {
-			break
+// endWaits ends all that is waited for with ErrClosed: acknowledgements of single sockets and of broadcasts, counts,
+// fetches and questions to other nodes. What begins later fails with ErrClosed at once. It does not wait for the event
+// loops, which may have failed. The functions given to EmitAck run on goroutines that Server.jobs counts. It may be
+// called again, and is safe for concurrent use.
+func (srv *Server) endWaits() {
+	srv.waits.stop()
+	for i := range srv.waits.lists {
+		for _, c := range srv.waits.lists[i].all(true) {
+			c.finish(ErrClosed, offLoop)
 		}
 	}
-	for _, p := range ownPackages {
-		if strings.HasPrefix(root, p) {
-			return true
-		}
-	}
-	return false
 }

@@ -34,14 +34,19 @@ const (
 	ClientCount Kind = 11
 	// BroadcastAck answers it too: Data are the arguments of one socket's acknowledgement.
 	BroadcastAck Kind = 12
-	// NodeLeft says that the node From is gone. Adapters pass it on, and make it when a node seems to be down: nobody waits
-	// for the answers of that node any longer.
+	// NodeLeft says that the node From has left Namespace, and no other one: nobody waits for its answers about that
+	// namespace any longer. Adapters pass it on, and make one for each namespace when a node seems to be down.
 	NodeLeft Kind = 13
 
 	// CountSockets asks for the number of sockets of Target, CountResponse answers Request with Count. They are not the
 	// reference's: an adapter in its formats asks with FetchSockets instead, and counts what it gets.
 	CountSockets  Kind = 64
 	CountResponse Kind = 65
+	// Refused answers Request: the node From cannot take the question, because it is behind, at a limit, or has no handler
+	// for it. Abandoned tells all nodes that nobody waits for the acknowledgements of the Broadcast with Request any longer.
+	// They are not the reference's, and adapters in its formats leave them out: nodes then wait until the time-out.
+	Refused   Kind = 66
+	Abandoned Kind = 67
 )
 
 var kindNames = map[Kind]string{
@@ -50,6 +55,7 @@ var kindNames = map[Kind]string{
 	FetchSocketsResponse: "fetch sockets response", ServerSideEmit: "server-side emit",
 	ServerSideResponse: "server-side response", ClientCount: "client count", BroadcastAck: "broadcast ack",
 	NodeLeft: "node left", CountSockets: "count sockets", CountResponse: "count response",
+	Refused: "refused", Abandoned: "abandoned",
 }
 
 // String is the kind in words.

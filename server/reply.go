@@ -1,0 +1,19 @@
+package server
+
+// Reply is what a client answered: the arguments of its acknowledgement. Immutable.
+type Reply struct {
+	args arguments
+	lib  JSON // nil for the built-in library
+}
+
+// Len is the number of arguments.
+func (r Reply) Len() int { return r.args.n }
+
+// Args are the arguments, each a Raw.
+func (r Reply) Args() []any { return r.args.all() }
+
+// Arg is the argument with that index, from 0; a Raw without JSON when there is none.
+func (r Reply) Arg(i int) Raw { return r.args.at(i) }
+
+// Decode decodes the arguments in order, as Message.Decode does.
+func (r Reply) Decode(dst ...any) error { return r.args.decode(r.lib, dst) }
