@@ -63,8 +63,8 @@ func (s *Session) answerPing(data []byte) {
 // was not fetched.
 func (s *Session) Expire(now int64) {
 	switch {
-	case s.state == stateClosing && s.poll != nil && s.poll.left:
-		s.leave()
+	case s.state == stateLeaving:
+		s.left()
 	case s.state == stateClosing:
 		s.abort(ReasonForcedClose)
 	case s.state != stateOpen: // its end is posted

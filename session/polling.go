@@ -1,10 +1,7 @@
 package session
 
 import (
-	"time"
-
 	"github.com/seed58c87869/siren/codec/eio"
-	"github.com/seed58c87869/siren/poller/wheel"
 )
 
 // pollState is the polling transport of one session. Loop-owned (home loop).
@@ -17,9 +14,7 @@ type pollState struct {
 	get, post asker
 	// flushing: the session is in its shard's flushable list.
 	flushing bool
-	// left: post carried a close packet, and waits for a GET that the client may have sent before it.
-	left  bool
-	jsonp jsonp
+	jsonp    jsonp
 }
 
 func (p *pollState) push(f *eio.Frame) {
@@ -47,12 +42,12 @@ func (s *Session) servePoll() {
 		s.answerGet(eio.NoopFrame)
 		return
 	case len(p.queue) > 0:
-	case p.left:
-		s.leave()
+	case s.state == stateLeaving:
+		s.left()
 		return
 	case s.state == stateClosing:
 		// The close packet is alone in its payload: a client that reads it does not handle what stands in front.
-		s.fetched()
+		s.release(eio.CloseFrame)
 		return
 	default:
 		return
@@ -80,49 +75,6 @@ func (p *pollState) take(packets, bytes int) {
 	if p.queue = p.queue[:rest]; rest == 0 && cap(p.queue) > queueKeep {
 		p.queue = nil
 	}
-}
-
-// fetched ends a closing session whose client has fetched all: its next GET, which waits, is told so.
-func (s *Session) fetched() { s.forget(eio.CloseFrame) }
-
-// forget ends a closing session, and answers what waits with f.
-func (s *Session) forget(f *eio.Frame) {
-	s.state = stateClosed
-	s.shard.loop.Wheel().Cancel(&s.timer)
-	s.shard.forget(s)
-	s.dropUpgrade()
-	s.endPolls(f)
-}
-
-// leaveGrace is how long a client's close packet waits for the GET that the client sent before it, on a connection of
-// another loop perhaps: that GET is to be told noop, not that there is no such session.
-const leaveGrace = 20 * time.Millisecond
-
-// leaving handles a close packet: the session is over for the application at once.
-func (s *Session) leaving(a asker) {
-	c := s.finish(ReasonTransportClose)
-	p := s.poll
-	p.queue, p.bytes, p.post, p.left = nil, 0, a, true
-	s.dropUpgrade()
-	if p.get.h != nil {
-		s.leave()
-	} else {
-		s.shard.loop.Wheel().Schedule(&s.timer, wheel.Deadline(s.shard.loop.Now(), leaveGrace))
-	}
-	if c != nil {
-		c.Closed(ReasonTransportClose)
-	}
-}
-
-// leave ends the session of a client that sent a close packet. A client that left by itself need not be told so: its
-// GET gets a noop.
-func (s *Session) leave() {
-	post := s.poll.post
-	s.poll.post = asker{}
-	if post.h != nil {
-		s.accept(post)
-	}
-	s.forget(eio.NoopFrame)
 }
 
 // answerGet answers the waiting GET, if there is one, with one packet.
@@ -201,7 +153,7 @@ func (s *Session) onPost(a asker, body []byte, binary bool) {
 		a.refuse(s.shard, eio.BadRequest, "")
 		s.abort(ReasonParseError)
 	case left:
-		s.leaving(a)
+		s.leave(a)
 	case s.state != stateOpen:
 		// One of the packets made us close the session, most often because it was invalid. What was behind it is
 		// not handled.
@@ -217,7 +169,7 @@ func (s *Session) receivePayload(body []byte, binary bool) (left bool, err error
 	if err != nil {
 		return false, err
 	}
-	for s.state == stateOpen {
+	for s.hears() {
 		p, ok, err := payload.Next()
 		if err != nil || !ok {
 			return false, err

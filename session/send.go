@@ -66,19 +66,10 @@ func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 			s.doom(ReasonTransportError)
 			return DroppedFull
 		}
-		s.endBehind()
+		s.doom(ReasonTransportClose)
 		return NotOpen
 	}
 	return Queued
-}
-
-// endBehind ends a session whose connection is closing, behind what is posted already: that may be messages that its
-// client has sent before.
-func (s *Session) endBehind() {
-	if w := s.ws; !w.refused {
-		w.refused = true
-		s.shard.loop.PostFunc(func() { s.abort(ReasonTransportClose) })
-	}
 }
 
 // sendPolling adds a packet to what the next GET fetches. Only a client that waits for it this moment is ready for a
@@ -108,12 +99,6 @@ func (s *Session) full() SendStatus {
 	s.shard.stats.slow.Add(1)
 	s.doom(ReasonTransportError)
 	return DroppedFull
-}
-
-// doom ends the session, but not now: the caller may be walking over members, which the end changes.
-func (s *Session) doom(reason Reason) {
-	s.state = stateDoomed
-	s.shard.loop.PostFunc(func() { s.abort(reason) })
 }
 
 // sendControl queues a packet of the protocol itself, whatever waits: there is never more than one.

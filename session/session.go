@@ -8,17 +8,6 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-type state uint8
-
-const (
-	stateOpen state = iota
-	// stateDoomed: a queue was full; the end is posted, and neither sends nor receives count any more.
-	stateDoomed
-	// stateClosing: over for the application; a polling client still has its last packets to fetch.
-	stateClosing
-	stateClosed
-)
-
 // Session is one Engine.IO connection, whatever carries it. Loop-owned by its home shard, but for SID, Handshake and
 // Shard, which are immutable.
 type Session struct {
@@ -94,86 +83,9 @@ func (s *Session) begin() {
 	s.client = c
 }
 
-// endOnPanic, deferred, ends the session under a panic of the application, which goes on to the loop's own recover.
-func (s *Session) endOnPanic() {
-	if v := recover(); v != nil {
-		if s != nil {
-			s.abort(ReasonTransportError)
-		}
-		panic(v)
-	}
-}
-
-// Close ends the session after what is queued for it. The application's Client is told before it returns, unless
-// App.Open has not returned yet; then right after.
-func (s *Session) Close(reason Reason) {
-	if s.state >= stateClosing {
-		return
-	}
-	c := s.finish(reason)
-	if s.ws != nil {
-		s.shard.forget(s)
-		s.state = stateClosed
-		s.ws.closeGracefully(wsCloseNormal)
-	} else {
-		if s.upgrade != nil && !s.upgrade.probed {
-			s.dropUpgrade() // after the probe the client has paused its polling, and gets the rest on the WebSocket
-		}
-		// A client that is there asks again at once; one that is gone would not be missed later than by its heartbeat.
-		t := s.tuning()
-		wait := min(s.shard.engine.cfg.CloseTimeout, patience(t.PingInterval, t.PingTimeout))
-		s.shard.loop.Wheel().Schedule(&s.timer, wheel.Deadline(s.shard.loop.Now(), wait))
-		s.servePoll()
-	}
-	if c != nil {
-		c.Closed(reason)
-	}
-}
-
-// abort ends the session at once: the transport failed, or its client broke a rule.
-func (s *Session) abort(reason Reason) {
-	if s.state == stateClosed {
-		return
-	}
-	var c Client
-	if s.state < stateClosing {
-		c = s.finish(reason)
-	}
-	s.shard.loop.Wheel().Cancel(&s.timer)
-	s.state = stateClosed
-	s.shard.forget(s)
-	s.dropUpgrade()
-	if s.ws != nil {
-		s.ws.closeGracefully(wsCloseNormal)
-	} else {
-		s.endPolls(eio.CloseFrame)
-	}
-	if c != nil {
-		c.Closed(reason)
-	}
-}
-
-// finish is the end of the session for the application. The Client returned, if any, is to be told when the session
-// is in order: it may call back.
-func (s *Session) finish(reason Reason) Client {
-	if reason >= ReasonCount {
-		reason = ReasonForcedClose
-	}
-	s.state, s.reason = stateClosing, reason
-	s.kind.Or(kindOver)
-	if s.shard.engine.debug {
-		s.debugLog("closed", slog.String("reason", reason.String()))
-	}
-	s.shard.loop.Wheel().Cancel(&s.timer)
-	s.shard.stats.closed[reason].Add(1)
-	c := s.client
-	s.client = nil
-	return c
-}
-
 // receive handles one packet of the session's own transport.
 func (s *Session) receive(p eio.Packet) {
-	if s.state != stateOpen {
+	if !s.hears() {
 		return
 	}
 	if s.shard.engine.debug {

@@ -134,7 +134,7 @@ func (h *HTTPConn) finishUpgrade(home *Shard, u *upgrade, v verdict, key []byte)
 		if s := u.session; s.upgrade == u {
 			u.ws, w.session = w, s
 		} else {
-			w.closeGracefully(wsCloseNormal)
+			w.close(wsCloseNormal)
 		}
 	})
 	h.conn.Resume()
@@ -181,10 +181,7 @@ func (s *Session) completeUpgrade() {
 		}
 	}
 	if s.state == stateClosing {
-		s.state = stateClosed
-		s.shard.loop.Wheel().Cancel(&s.timer)
-		s.shard.forget(s)
-		s.ws.closeGracefully(wsCloseNormal)
+		s.release(nil)
 	}
 }
 
@@ -207,6 +204,6 @@ func (s *Session) dropUpgrade() {
 	s.upgrade = nil
 	u.stop()
 	if u.ws != nil {
-		u.ws.closeGracefully(wsCloseNormal)
+		u.ws.close(wsCloseNormal)
 	}
 }

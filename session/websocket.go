@@ -23,9 +23,8 @@ type wsConn struct {
 	// reader and deaf are the connection's loop's; deaf: nothing more is read.
 	reader wsframe.Reader
 	deaf   bool
-	// gone and refused are the home loop's; gone: the connection is, or will be, closed; refused: it has refused a
-	// frame, and the session's end is posted.
-	gone, refused bool
+	// gone is the home loop's: the connection is, or will be, closed.
+	gone bool
 	// windowBits is the size of the client's window, as a power of two, when compression was negotiated, else 0.
 	// Immutable.
 	windowBits uint8
@@ -240,8 +239,8 @@ func (w *wsConn) deliver(data []byte, binary bool) {
 	}
 }
 
-// closeGracefully ends the connection from the home loop, after what is queued.
-func (w *wsConn) closeGracefully(frame []byte) {
+// close ends the connection from the home loop, behind what is queued, with a last frame.
+func (w *wsConn) close(frame []byte) {
 	if w.gone {
 		return
 	}

@@ -1,0 +1,67 @@
+package session
+
+import "sync/atomic"
+
+// This file is the ending of a whole engine. Its steps, in order, are StopIntake; then the application answers what it was
+// given; then Close; then the application waits until Left has nothing more to wait for.
+
+// StopIntake refuses new handshakes with 503 and discards messages of clients from now on. The channel is closed when
+// every message that was read from a connection before has reached its Client, and no other one will. Heartbeats,
+// polling and upgrades go on, so what the application still sends arrives. Safe for concurrent use.
+func (e *Engine) StopIntake() (stopped <-chan struct{}) {
+	e.closing.Store(true)
+	done := make(chan struct{})
+	// A message may have been read on one loop and be on its way to another one: the second round is posted behind it.
+	e.onAll(func(*Shard) {}, func() {
+		e.onAll(func(sh *Shard) { sh.deaf = true }, func() { close(done) })
+	})
+	return done
+}
+
+// onAll runs fn on each shard, and then next on the last of them.
+func (e *Engine) onAll(fn func(sh *Shard), next func()) {
+	var left atomic.Int64
+	left.Store(int64(len(e.shards)))
+	for _, sh := range e.shards {
+		sh.loop.PostFunc(func() {
+			fn(sh)
+			if left.Add(-1) == 0 {
+				next()
+			}
+		})
+	}
+}
+
+// Close ends every session with the reason, after what is queued for them; new handshakes are refused with 503 from
+// now on. It returns at once; each shard works it off in its turn. Safe for concurrent use.
+func (e *Engine) Close(reason Reason) {
+	if e.ended.Swap(true) {
+		return
+	}
+	e.closing.Store(true)
+	e.onAll(func(sh *Shard) { sh.closeAll(reason) }, func() {})
+}
+
+// Left counts the polling sessions that Close has ended and whose clients have not been told yet, and of these the ones
+// that have packets to fetch. It asks the loops and gives the answer to report, on one of them.
+func (e *Engine) Left(report func(sessions, unfetched int)) {
+	var sessions, unfetched atomic.Int64
+	e.onAll(func(sh *Shard) {
+		for _, s := range sh.sessions {
+			sessions.Add(1)
+			if s.poll != nil && len(s.poll.queue) > 0 {
+				unfetched.Add(1)
+			}
+		}
+	}, func() { report(int(sessions.Load()), int(unfetched.Load())) })
+}
+
+func (sh *Shard) closeAll(reason Reason) {
+	all := make([]*Session, 0, len(sh.sessions))
+	for _, s := range sh.sessions {
+		all = append(all, s)
+	}
+	for _, s := range all {
+		s.Close(reason)
+	}
+}
