@@ -45,14 +45,14 @@ func (v *View) Next() uint64 {
 	return v.pending.last + 1
 }
 
-// Join notes that the operation Next to join r is on its way to the loop.
-func (v *View) Join(m *Member, r *Room) { v.change(m, r, true) }
+// Join notes that the operation Next to join r is on its way to the loop; was is what Find or Has has reported for r.
+func (v *View) Join(r *Room, was bool) { v.change(r, was, true) }
 
-// Leave notes that the operation Next to leave r is on its way to the loop.
-func (v *View) Leave(m *Member, r *Room) { v.change(m, r, false) }
+// Leave notes that the operation Next to leave r is on its way to the loop; was is what Find or Has has reported for r.
+func (v *View) Leave(r *Room, was bool) { v.change(r, was, false) }
 
-func (v *View) change(m *Member, r *Room, join bool) {
-	v.count(v.Has(m, r), join)
+func (v *View) change(r *Room, was, join bool) {
+	v.count(was, join)
 	p := v.expect()
 	p.put(operation{r, p.last, join})
 }
@@ -84,8 +84,8 @@ func (v *View) Done(r *Room, number uint64) {
 		if p.cleared == number {
 			p.cleared = 0
 		}
-	} else if op, ok := p.get(r); ok && op.number == number {
-		p.remove(r)
+	} else {
+		p.remove(r, number)
 	}
 	if p.cleared == 0 && len(p.few)+len(p.many) == 0 {
 		// No operation decides any more, so none is on its way: numbers may begin again.
@@ -131,6 +131,29 @@ func (v *View) Has(m *Member, r *Room) bool {
 		return in
 	}
 	return m.find(r) >= 0
+}
+
+// Find returns the room of that name, if m is linked in it or an operation on it is on its way, and whether the socket is
+// in it, as Has does. Only a socket with many rooms is looked up in the directory.
+func (v *View) Find(m *Member, d *Directory, name string) (r *Room, in bool) {
+	p := v.pending
+	if m.index != nil || p != nil && p.many != nil {
+		r = d.Lookup(name)
+		return r, r != nil && v.Has(m, r)
+	}
+	if p != nil {
+		for i := range p.few {
+			if op := &p.few[i]; op.room.name == name {
+				return op.room, op.join
+			}
+		}
+	}
+	for i := range m.memberships {
+		if r := m.memberships[i].room; r.name == name && !r.isEveryone() {
+			return r, p == nil || p.cleared == 0
+		}
+	}
+	return nil, false
 }
 
 // Len returns the number of rooms, without Everyone.
@@ -194,12 +217,15 @@ func (p *pending) put(op operation) {
 	p.many[op.room] = op
 }
 
-func (p *pending) remove(r *Room) {
+// remove takes out the operation on r if it has that number.
+func (p *pending) remove(r *Room, number uint64) {
 	if p.many != nil {
-		delete(p.many, r)
+		if p.many[r].number == number {
+			delete(p.many, r)
+		}
 		return
 	}
-	if i := p.indexOf(r); i >= 0 {
+	if i := p.indexOf(r); i >= 0 && p.few[i].number == number {
 		last := len(p.few) - 1
 		p.few[i], p.few[last] = p.few[last], operation{}
 		p.few = p.few[:last]

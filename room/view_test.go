@@ -49,9 +49,9 @@ func (r *viewRig) post(room *Room, join bool) {
 	case room == nil:
 		r.view.LeaveAll()
 	case join:
-		r.view.Join(&r.m, room)
+		r.view.Join(room, r.view.Has(&r.m, room))
 	default:
-		r.view.Leave(&r.m, room)
+		r.view.Leave(room, r.view.Has(&r.m, room))
 	}
 }
 
@@ -107,6 +107,9 @@ func (r *viewRig) check(rooms []*Room) {
 	for _, room := range rooms {
 		if r.view.Has(&r.m, room) != want[room.Name()] {
 			r.t.Fatalf("Has(%s) is %v", room.Name(), !want[room.Name()])
+		}
+		if found, in := r.view.Find(&r.m, r.dir, room.Name()); in != want[room.Name()] || in && found != room {
+			r.t.Fatalf("Find(%s) is %v", room.Name(), in)
 		}
 	}
 	names := slices.Sorted(maps.Keys(want))

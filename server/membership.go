@@ -32,8 +32,7 @@ func (s *Socket) Join(rooms ...string) error {
 // on its way could change that before. Called with the lock held.
 func (s *Socket) join(name string) error {
 	ns := s.ns
-	r := ns.rooms.Lookup(name)
-	in := r != nil && s.rooms.Has(&s.member, r)
+	r, in := s.rooms.Find(&s.member, ns.rooms, name)
 	if in && ns.still() {
 		return nil
 	}
@@ -60,7 +59,7 @@ func (s *Socket) join(name string) error {
 		ns.rooms.Release(r, s.shard())
 		return ns.srv.refused()
 	}
-	s.rooms.Join(&s.member, r)
+	s.rooms.Join(r, in)
 	return nil
 }
 
@@ -82,12 +81,20 @@ func (s *Socket) Leave(rooms ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, name := range rooms {
-		// A room that is not there holds nobody, and nobody is about to be moved into it.
-		r := s.ns.rooms.Lookup(name)
-		if r == nil || s.closed.Load() || !s.rooms.Has(&s.member, r) && s.ns.still() {
-			continue
+		if s.closed.Load() {
+			return nil
 		}
-		if err := s.leaveRooms(r); err != nil {
+		r, in := s.rooms.Find(&s.member, s.ns.rooms, name)
+		if !in {
+			if s.ns.still() {
+				continue
+			}
+			// Who is about to be moved into a room finds it there.
+			if r = s.ns.rooms.Lookup(name); r == nil {
+				continue
+			}
+		}
+		if err := s.leaveRooms(r, in); err != nil {
 			return err
 		}
 	}
@@ -102,11 +109,12 @@ func (s *Socket) LeaveAll() error {
 	if s.closed.Load() || s.rooms.Len() == 0 && s.rooms.Settled() && s.ns.still() {
 		return nil
 	}
-	return s.leaveRooms(nil)
+	return s.leaveRooms(nil, true)
 }
 
-// leaveRooms posts the operation that leaves a room, or all rooms if r is nil. Called with the lock held.
-func (s *Socket) leaveRooms(r *room.Room) error {
+// leaveRooms posts the operation that leaves a room, or all rooms if r is nil; in tells whether the socket is in it. Called
+// with the lock held.
+func (s *Socket) leaveRooms(r *room.Room, in bool) error {
 	w := s.ns.watch.Load()
 	m := s.operation(r, false, w)
 	if !s.client.loop().TryPost(m) {
@@ -117,7 +125,7 @@ func (s *Socket) leaveRooms(r *room.Room) error {
 	if r == nil {
 		s.rooms.LeaveAll()
 	} else {
-		s.rooms.Leave(&s.member, r)
+		s.rooms.Leave(r, in)
 	}
 	return nil
 }
@@ -140,8 +148,8 @@ func (s *Socket) InRoom(name string) bool {
 	if s.closed.Load() { // its rooms may be gone
 		return slices.Contains(s.rooms.Names(&s.member), name)
 	}
-	r := s.ns.rooms.Lookup(name)
-	return r != nil && s.rooms.Has(&s.member, r)
+	_, in := s.rooms.Find(&s.member, s.ns.rooms, name)
+	return in
 }
 
 // membership is an operation of a socket on its rooms, on its way to the loop: Join, Leave, or LeaveAll.

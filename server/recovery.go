@@ -104,7 +104,7 @@ func (s *Socket) comeBack(a *awaySocket, missed []*eio.Frame) bool {
 	defer s.mu.Unlock()
 	for _, r := range rooms {
 		s.client.loop().Post(s.operation(r, true, w))
-		s.rooms.Join(&s.member, r)
+		s.rooms.Join(r, false)
 	}
 	return true
 }
