@@ -218,6 +218,11 @@ type Config struct {
 	//
 	// Neither hook can set what an answer's framing depends on, its content type or the fields of a WebSocket's opening.
 	OnHeaders func(h *RequestInfo, header http.Header)
+	// SelectProtocol, when set, chooses the subprotocol of a WebSocket whose client offers some: one of offered, which are
+	// in the client's order, or "" for none, which most clients take for a failure. h is the request that is answered. It
+	// runs on the event loop: it must be quick and must not block. What was not offered is logged and counts for none.
+	// Default: the first one offered, as in the reference.
+	SelectProtocol func(h *RequestInfo, offered []string) string
 	// OnConnectionError, when set, is told of each request refused with one of the protocol's error codes. It runs in a
 	// goroutine of its own, one call at a time; while more than 1,024 wait it is not told, which is counted.
 	OnConnectionError func(e ConnectionError)

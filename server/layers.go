@@ -33,7 +33,8 @@ func (c *Config) session() session.Config {
 		CORS: c.CORS, Cookie: c.Cookie, ProxyProtocol: c.ProxyProtocol, TrustedProxies: c.TrustedProxies,
 		PerMessageDeflate: c.PerMessageDeflate, HTTPCompression: c.HTTPCompression,
 		Tune: c.Tune, GenerateID: c.GenerateID,
-		OnInitialHeaders: c.OnInitialHeaders, OnHeaders: c.OnHeaders, OnConnectionError: c.OnConnectionError,
+		OnInitialHeaders: c.OnInitialHeaders, OnHeaders: c.OnHeaders, SelectProtocol: c.SelectProtocol,
+		OnConnectionError: c.OnConnectionError,
 	}
 	if c.AllowRequest != nil {
 		sc.Allow = func(ctx context.Context, h *RequestInfo) error {

@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -161,5 +163,32 @@ func TestMountJudgesFramesAtOnce(t *testing.T) {
 				_ = conn.Close()
 			}
 		})
+	}
+}
+
+// Subprotocols are chosen on every kind of connection, for new sessions and for those that are upgraded.
+func TestSubprotocols(t *testing.T) {
+	last := func(_ *server.RequestInfo, offered []string) string { return offered[len(offered)-1] }
+	for name, cfg := range map[string]server.Config{"a": {}, "b": {SelectProtocol: last}} {
+		for _, kind := range []string{"tcp", "tls", "listener"} {
+			t.Run(kind+" "+name, func(t *testing.T) {
+				var url string
+				if kind == "listener" {
+					url = "ws://" + start(t, cfg, nil).Addr().String() + "/socket.io/?EIO=4&transport=websocket"
+				} else {
+					h := hosted(t, kind, cfg, nil)
+					url = "ws" + strings.TrimPrefix(strings.Replace(h.poll(t).url, "polling", "websocket", 1), "http")
+				}
+				for range 2 {
+					d := ws.Dialer{TLSConfig: &tls.Config{InsecureSkipVerify: true}, Protocols: []string{"a", "b"}, Timeout: patience}
+					conn, _, hs, err := d.Dial(context.Background(), url)
+					if err != nil || hs.Protocol != name {
+						t.Fatalf("%q, %v", hs.Protocol, err)
+					}
+					_ = conn.Close()
+					url, _, _ = strings.Cut(url, "&sid=") // then without the session
+				}
+			})
+		}
 	}
 }

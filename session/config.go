@@ -158,6 +158,12 @@ type Config struct {
 	// Neither hook can set the fields that an answer's framing depends on, its content type or those of a WebSocket's
 	// opening; they are left out.
 	OnHeaders func(h *Handshake, header http.Header)
+	// SelectProtocol, when set, chooses the subprotocol of a WebSocket whose client offers some (Sec-WebSocket-Protocol):
+	// one of offered, which are in the client's order, or "" for none, which most clients take for a failure. h is the
+	// request that is answered, at a handshake after the other hooks. It runs on the event loop: it must be quick and must
+	// not block. What was not offered is logged and counts for none, and so does a panic. Default: the first one offered,
+	// as in the reference.
+	SelectProtocol func(h *Handshake, offered []string) string
 	// OnConnectionError, when set, is told of each request that is refused with one of the protocol's error codes. It
 	// runs in a goroutine of its own, one call at a time; while more than 1,024 wait, it is not told, which is counted.
 	OnConnectionError func(e ConnectionError)

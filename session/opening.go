@@ -12,6 +12,7 @@ type opening struct {
 	transport Transport
 	first     firstRequest
 	key       []byte
+	protocols []string
 	supported bool
 	dialect   dialect
 	jsonp     jsonp
@@ -23,7 +24,7 @@ type opening struct {
 // routeHandshake handles a request without a sid.
 func (h *HTTPConn) routeHandshake(r *httpwire.Request, t *target) {
 	o := opening{
-		transport: t.transport, first: h.firstRequest(r), key: r.Get("Sec-WebSocket-Key"),
+		transport: t.transport, first: h.firstRequest(r), key: r.Get("Sec-WebSocket-Key"), protocols: t.protocols,
 	}
 	if h.negotiate(r, &o); o.jsonp != 0 && !h.engine.cors.scripts(r.Get("Origin")) {
 		h.asker().refuse(h.shard, eio.Forbidden, "Origin not allowed")
@@ -87,7 +88,7 @@ func (h *HTTPConn) open(o *opening) {
 	if o.transport == Polling {
 		h.openPolling(s, &info, o.jsonp)
 	} else {
-		h.openWebSocket(s, &info, o.key)
+		h.openWebSocket(s, &info, o)
 	}
 }
 
@@ -106,20 +107,20 @@ func (h *HTTPConn) openPolling(s *Session, info *eio.OpenInfo, j jsonp) {
 // openRoom holds an open packet.
 const openRoom = 160
 
-func (h *HTTPConn) openWebSocket(s *Session, info *eio.OpenInfo, key []byte) {
-	extra := h.cors
+func (h *HTTPConn) openWebSocket(s *Session, info *eio.OpenInfo, o *opening) {
+	extra, offer := h.cors, &wsOffer{key: o.key, protocols: o.protocols, request: o.first}
 	if c := &h.engine.cfg.Cookie; c.Name != "" {
 		extra = append([]string{"Set-Cookie", c.header(s.sid)}, extra...)
 	}
 	var packet [openRoom]byte
 	open := eio.AppendOpen(packet[:0], info)
 	if s.dialect.is(revision3) {
-		s.ws = h.becomeWebSocket(s.shard, s, key, extra, nil)
+		s.ws = h.becomeWebSocket(s.shard, s, offer, extra, nil)
 		s.noteDeflate()
 		h.beginLater(s, eio.NewText(open).WebSocket())
 		return
 	}
-	s.ws = h.becomeWebSocket(s.shard, s, key, extra, open)
+	s.ws = h.becomeWebSocket(s.shard, s, offer, extra, open)
 	s.noteDeflate()
 	s.begin()
 }

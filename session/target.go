@@ -14,6 +14,8 @@ type target struct {
 	transport Transport
 	// upgrade: the request asks for a WebSocket; valid: it does so as RFC 6455 says.
 	upgrade, valid bool
+	// protocols are the subprotocols that it offers.
+	protocols []string
 	// home is the shard that the sid names.
 	home *Shard
 	sid  []byte
@@ -78,7 +80,9 @@ func (h *HTTPConn) judge(r *httpwire.Request) target {
 		return refusal(eio.TransportUnknown, "")
 	}
 	if t.upgrade {
-		t.valid = t.transport == WebSocket && validUpgrade(r) && h.offered(r)
+		var ok bool
+		t.protocols, ok = protocolsOf(r)
+		t.valid = ok && t.transport == WebSocket && validUpgrade(r) && h.offered(r)
 	}
 	if t.transport == Polling {
 		h.accepts(r)

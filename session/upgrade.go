@@ -78,12 +78,16 @@ const (
 func (h *HTTPConn) requestUpgrade(r *httpwire.Request, t *target, key []byte) {
 	home, sid, valid := t.home, string(t.sid), t.valid
 	base64 := wantsBase64(r)
+	o := &wsOffer{key: key, protocols: t.protocols}
+	if h.engine.cfg.SelectProtocol != nil && len(o.protocols) > 0 {
+		o.request = h.firstRequest(r)
+	}
 	h.shard.on(home, func() {
 		u, v := home.admitUpgrade(sid, valid)
 		if u != nil {
 			u.base64 = base64
 		}
-		home.on(h.shard, func() { h.finishUpgrade(home, u, v, key) })
+		home.on(h.shard, func() { h.finishUpgrade(home, u, v, o) })
 	})
 }
 
@@ -106,7 +110,7 @@ func (sh *Shard) admitUpgrade(sid string, valid bool) (*upgrade, verdict) {
 }
 
 // finishUpgrade is back on the connection's loop with the home's answer.
-func (h *HTTPConn) finishUpgrade(home *Shard, u *upgrade, v verdict, key []byte) {
+func (h *HTTPConn) finishUpgrade(home *Shard, u *upgrade, v verdict, o *wsOffer) {
 	switch {
 	case h.gone:
 		if u != nil {
@@ -124,7 +128,7 @@ func (h *HTTPConn) finishUpgrade(home *Shard, u *upgrade, v verdict, key []byte)
 	if u != nil && home == h.shard {
 		local = u.session
 	}
-	w := h.becomeWebSocket(home, local, key, h.cors, nil)
+	w := h.becomeWebSocket(home, local, o, h.cors, nil)
 	if u == nil {
 		w.deaf = true
 		w.conn.Last(wsCloseNormal)

@@ -73,7 +73,7 @@ var wsCloseNormal = wsframe.AppendClose(nil, 0, "")
 // becomeWebSocket answers the opening handshake and turns the connection into a WebSocket of a session at home. A session
 // of the connection's own loop is given; one of another loop is known there alone.
 // What is given as first leaves as a text message in the same frame of the queue.
-func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, key []byte, extra []string, first []byte) *wsConn {
+func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, o *wsOffer, extra []string, first []byte) *wsConn {
 	h.phase = phaseHanded
 	h.last = false
 	h.home, h.cancel = nil, nil
@@ -86,12 +86,13 @@ func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, key []byte, extra []
 	case s == nil:
 		w.foreign = &foreign{shard: h.shard, home: home, out: h.conn}
 	}
+	extra = h.engine.addProtocol(extra, o)
 	if h.deflates() {
 		extra = append(extra[:len(extra):len(extra)], "Sec-WebSocket-Extensions", h.params.String())
 		h.beginDeflate(w)
 	}
 	var room [responseHeadRoom + openRoom]byte
-	out := wsframe.AppendUpgradeResponse(room[:0], key, extra...)
+	out := wsframe.AppendUpgradeResponse(room[:0], o.key, extra...)
 	if first != nil {
 		out = wsframe.AppendFrame(out, ws.OpText, first)
 	}

@@ -1,8 +1,10 @@
 package wsframe
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
+	"iter"
 )
 
 // acceptGUID is appended to the key before hashing, RFC 6455 section 1.3.
@@ -47,6 +49,26 @@ func ValidKey(key []byte) bool {
 		}
 	}
 	return true
+}
+
+// Protocols returns the subprotocols that the values of the fields
+// Sec-WebSocket-Protocol offer, in their order, which is that of the client's
+// preference. ok is false when they are malformed: an element is no token, or
+// is there twice (RFC 6455 sections 4.1 and 11.3.4). There are at most half as
+// many protocols as the values have bytes.
+func Protocols(values iter.Seq[[]byte]) (offered []string, ok bool) {
+	seen := map[string]bool{}
+	for value := range values {
+		for element := range bytes.SplitSeq(value, []byte(",")) {
+			name := string(bytes.Trim(element, " \t"))
+			if !isToken(name) || seen[name] {
+				return nil, false
+			}
+			seen[name] = true
+			offered = append(offered, name)
+		}
+	}
+	return offered, true
 }
 
 // AppendUpgradeResponse appends the head of the answer to an upgrade request,

@@ -1,0 +1,58 @@
+package session
+
+import (
+	"slices"
+
+	"github.com/seed58c87869/siren/codec/httpwire"
+	"github.com/seed58c87869/siren/codec/wsframe"
+)
+
+const protocolField = "Sec-WebSocket-Protocol"
+
+// protocolsOf returns the subprotocols that an opening handshake offers; ok is false when the offer is malformed.
+func protocolsOf(r *httpwire.Request) (offered []string, ok bool) {
+	if r.Get(protocolField) == nil {
+		return nil, true
+	}
+	return wsframe.Protocols(r.Values(protocolField))
+}
+
+// wsOffer is what an opening handshake says. Immutable.
+type wsOffer struct {
+	key []byte
+	// protocols are the subprotocols offered.
+	protocols []string
+	// request is for the hook that chooses one of them; it may be empty when there is no choice.
+	request firstRequest
+}
+
+// addProtocol adds the chosen one of the subprotocols offered to the fields of the answer to an opening handshake, which
+// may be shared. It runs on the connection's loop.
+//
+// Clients end a WebSocket whose server has chosen none of what they offered, so without a hook it is the first one:
+// nothing that is said on the WebSocket depends on it.
+func (e *Engine) addProtocol(fields []string, o *wsOffer) []string {
+	if len(o.protocols) == 0 {
+		return fields
+	}
+	chosen := o.protocols[0]
+	if e.cfg.SelectProtocol != nil {
+		chosen = e.selectProtocol(o)
+	}
+	if chosen == "" {
+		return fields
+	}
+	return append(slices.Clip(fields), protocolField, chosen)
+}
+
+// selectProtocol asks the hook. A choice that was not offered is logged and counts for none: a client would have to end
+// the connection (RFC 6455, section 4.1).
+func (e *Engine) selectProtocol(o *wsOffer) (chosen string) {
+	defer e.containHook("SelectProtocol")
+	choice := e.cfg.SelectProtocol(o.request.handshake(e.cfg.TrustedProxies), slices.Clone(o.protocols))
+	if choice != "" && !slices.Contains(o.protocols, choice) {
+		e.logError("SelectProtocol chose a protocol that was not offered", "protocol", choice, "offered", o.protocols)
+		return ""
+	}
+	return choice
+}
