@@ -12,7 +12,7 @@ const module = "github.com/seed58c87869/siren"
 func TestImports(t *testing.T) {
 	gnet := "github.com/panjf2000/gnet/v2"
 	// What a package may import, its own imports bring along.
-	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel"}
+	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory"}
 	server := append([]string{"/room/cluster", "/session", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue"}, session...)
 	for _, row := range []struct {
 		pkg   string
@@ -28,9 +28,10 @@ func TestImports(t *testing.T) {
 		{"/codec/msgpack", []string{"/codec/quote"}, []string{gnet}},
 		{"/codec/deflate", nil, []string{gnet}},
 		{"/poller/wheel", nil, []string{gnet}},
-		{"/poller/stream", []string{"/poller/wheel"}, []string{gnet}},
-		{"/poller/pollertest", []string{"/poller/wheel", "/poller/stream"}, []string{gnet}},
-		{"/poller", []string{"/poller/wheel", "/poller/stream"}, nil},
+		{"/poller/memory", nil, []string{gnet}},
+		{"/poller/stream", []string{"/poller/wheel", "/poller/memory"}, []string{gnet}},
+		{"/poller/pollertest", []string{"/poller/wheel", "/poller/memory", "/poller/stream"}, []string{gnet}},
+		{"/poller", []string{"/poller/wheel", "/poller/memory", "/poller/stream"}, nil},
 		{"/poller/pollertest/netns", nil, []string{gnet}},
 		{"/session/sessiontest", nil, []string{gnet}},
 		{"/room", nil, []string{gnet}},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/seed58c87869/siren/poller/memory"
 	"github.com/seed58c87869/siren/poller/stream"
 	"github.com/seed58c87869/siren/session"
 )
@@ -73,6 +74,12 @@ func (srv *Server) attach(loops []EventLoop, borrow session.Borrow) error {
 	engine, err := session.New(srv.sessionConfig(), app{srv}, shards, lend(loops, borrow))
 	if err != nil {
 		return err
+	}
+	if srv.cfg.MemoryBudget > 0 {
+		srv.budget = memory.NewBudget(srv.cfg.MemoryBudget, srv.overBudget)
+		for _, l := range loops {
+			srv.budget.Join(l.Memory(), l.PostFunc)
+		}
 	}
 	srv.loops, srv.engine = append([]EventLoop(nil), loops...), engine
 	return nil

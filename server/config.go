@@ -63,7 +63,9 @@ const (
 // Queue bounds what waits for one client.
 type Queue struct {
 	// MaxBytes is the limit in bytes. Default 4 MiB: what a loop queues in one turn, before it writes, must fit, and a
-	// burst may queue megabytes; a hundred clients that stopped reading cost 400 MiB at most.
+	// burst may queue megabytes. One packet may pass it. A hundred clients that stopped reading hold about 400 MiB, when
+	// each was sent something else, and the process as much again until the garbage collector has run: see
+	// Config.MemoryBudget for all clients together.
 	MaxBytes int
 	// OnFull says what happens at the limit. Default Disconnect.
 	OnFull Overflow
@@ -183,6 +185,15 @@ type Config struct {
 	Queue Queue
 	// Inbox bounds the events that wait for one socket's handlers.
 	Inbox Inbox
+	// MemoryBudget bounds, in bytes, what all clients together hold: what waits for those that do not read, on either
+	// transport, what they have sent and is not whole, and events that wait for handlers. A broadcast counts once for
+	// each event loop, not for each receiver; short queues do not count. Above the budget, clients are ended with
+	// "transport error", those first that hold the most, until an eighth of it is free; Stats.Evicted counts them.
+	//
+	// Default: a quarter of the memory that the process may use, which is the least of GOMEMLIMIT, its control groups'
+	// limits and the machine's memory. With Go's default GOGC the heap grows to twice of what is in use before the
+	// garbage collector runs; this leaves as much for everything else. 1 GiB when no limit is known. Negative: no bound.
+	MemoryBudget int64
 	// Recovery lets clients that lost their connection come back as themselves, with what they missed. Off by default.
 	Recovery Recovery
 	// CORS is what pages of other origins may do.
@@ -329,6 +340,9 @@ func (c Config) settle() (Config, error) {
 	if c.Inbox.MaxBytes < c.MaxPayload+messageOverhead {
 		return c, fmt.Errorf("server: Config.Inbox.MaxBytes = %d is too small for MaxPayload = %d: no such message could be handled",
 			c.Inbox.MaxBytes, c.MaxPayload)
+	}
+	if err := c.settleMemory(); err != nil {
+		return c, err
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -110,14 +110,17 @@ func (s *Socket) deliver(f *eio.Frame, volatile bool) {
 
 // pending are the packets that wait for CONNECT.
 type pending struct {
+	s      *Socket
 	frames []*eio.Frame
 	bytes  int
+	// counted: the frames are in the loop's ledger, as they are from memory.ListMin bytes on.
+	counted bool
 }
 
 // hold keeps a packet for the time after CONNECT, within the bounds of the outbound queue.
 func (s *Socket) hold(f *eio.Frame, volatile bool) {
 	if s.pending == nil {
-		s.pending = new(pending)
+		s.pending = &pending{s: s}
 	}
 	size := f.Size()
 	queue := s.client.sess.Tuning()
@@ -131,6 +134,7 @@ func (s *Socket) hold(f *eio.Frame, volatile bool) {
 	default:
 		s.pending.frames = append(s.pending.frames, f)
 		s.pending.bytes += size
+		s.pending.count(f)
 	}
 }
 
@@ -141,5 +145,6 @@ func (s *Socket) release() []*eio.Frame {
 	if p == nil {
 		return nil
 	}
+	p.uncount()
 	return p.frames
 }

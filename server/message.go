@@ -134,7 +134,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	if !owned {
 		m.args.json = append([]byte(nil), p.Args...)
 	}
-	if !s.inbox.Put(m, size, &h.settings.inbox) {
+	if !s.inbox.PutCounted(m, size, &h.settings.inbox, s.client.loop().Memory(), (*crowded)(s)) {
 		srv.stats.inboxFull.Add(1)
 		srv.sio.Warn("inbox full, client disconnected", s.about(m.event)...)
 		s.client.end(session.ReasonForcedServerClose)

@@ -24,6 +24,8 @@ type partial struct {
 	// The others are for parsers of the application's.
 	decoder         Decoder // nil with the default parser
 	messages, bytes int     // of the packet that is not whole
+
+	held int // what it has in the loop's ledger
 }
 
 // partials keeps the idle ones of connections with the default parser: the attachments of a packet usually come with
@@ -52,8 +54,21 @@ func (c *client) begin(text []byte, packet *sio.Packet) {
 	p := partials.Get().(*partial)
 	p.c, c.partial = c, p
 	p.asm.Begin(text, packet)
+	p.count(p.held + len(text))
 	p.await()
 }
+
+// count enters in the loop's ledger what is kept now.
+func (p *partial) count(n int) {
+	p.c.loop().Memory().Move(p, p.held, n)
+	p.held = n
+}
+
+// Held implements memory.Holder.
+func (p *partial) Held() int { return p.held }
+
+// Evict implements memory.Holder.
+func (p *partial) Evict() { p.c.sess.Evict() }
 
 // drop gives up what is kept.
 func (c *client) drop() {
@@ -63,6 +78,7 @@ func (c *client) drop() {
 	}
 	c.partial = nil
 	p.stop()
+	p.count(0)
 	if p.decoder != nil {
 		p.decoder.Reset()
 		return
@@ -84,7 +100,9 @@ func (c *client) attachment(data []byte) {
 		c.invalid(err)
 		return
 	}
-	if done {
+	if !done {
+		p.count(p.held + len(data))
+	} else {
 		packet, attachments := p.asm.Take()
 		c.drop()
 		c.packet(&packet, attachments, true)
@@ -113,8 +131,10 @@ func (c *client) decode(data []byte, binary bool) {
 	case done:
 		p.messages, p.bytes = 0, 0
 		p.stop()
+		p.count(0)
 		c.decoded(&packet)
 	default:
+		p.count(p.bytes)
 		p.await()
 	}
 }

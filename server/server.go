@@ -11,6 +11,7 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/poller"
+	"github.com/seed58c87869/siren/poller/memory"
 	"github.com/seed58c87869/siren/poller/stream"
 	"github.com/seed58c87869/siren/server/logqueue"
 	"github.com/seed58c87869/siren/session"
@@ -61,6 +62,8 @@ type Server struct {
 	life   sync.RWMutex
 	loops  []EventLoop
 	engine *session.Engine
+	// budget is nil without Config.MemoryBudget.
+	budget *memory.Budget
 	poller *poller.Engine
 	// maxConns is the limit of connections, but for those that may ask for Config.HealthPath only; full thins out the
 	// warnings that it is reached.

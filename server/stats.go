@@ -10,7 +10,7 @@ import (
 type counters struct {
 	recovery                                                                                    recoveryStats
 	panics, failures, unhandled, inboxFull, unknownAcks, queueFull, late, early, namespacesFull atomic.Uint64
-	unheard, joinsRefused, clusterFailures, clusterDrops                                        atomic.Uint64
+	shed, unheard, joinsRefused, clusterFailures, clusterDrops                                  atomic.Uint64
 }
 
 // Stats are the counters of a server since its start.
@@ -31,6 +31,11 @@ type Stats struct {
 	// because there was no room for another.
 	DynamicNamespaces int
 	NamespacesRefused uint64
+	// MemoryHeld is how many bytes clients hold now, as Config.MemoryBudget counts them, and MemoryBudget its value, 0
+	// when there is no bound. Evicted counts clients that were ended because all together held more, and EventsShed their
+	// events that had not reached a handler.
+	MemoryHeld, MemoryBudget int64
+	Evicted, EventsShed      uint64
 	// Unheard counts calls of OnAnyOutgoing listeners for broadcasts that were left out because the socket's inbox was
 	// full. JoinsRefused counts the rooms that SocketsJoin left out because a socket was at a limit.
 	Unheard, JoinsRefused uint64
@@ -75,6 +80,10 @@ func (srv *Server) Stats() Stats {
 	}
 	if engine != nil {
 		s.Sessions = engine.Stats()
+	}
+	s.EventsShed = srv.stats.shed.Load()
+	if b := srv.memory(); b != nil {
+		s.MemoryHeld, s.MemoryBudget, s.Evicted = b.Held(), b.Limit(), uint64(b.Evicted())
 	}
 	return s
 }

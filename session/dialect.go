@@ -146,6 +146,7 @@ func (s *Session) nextPayload() (packets, bytes int) {
 	if packets < len(sh.before) {
 		bytes += sh.before[packets].Size() - p.queue[packets].Size()
 	}
+	s.uncountFetched(sh.before, packets)
 	clear(sh.before)
 	if cap(sh.before) > beforeKeep {
 		sh.before = nil

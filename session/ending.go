@@ -88,7 +88,8 @@ func (s *Session) doom(reason Reason) {
 func (s *Session) leave(a asker) {
 	c := s.finish(ReasonTransportClose, stateLeaving)
 	p := s.poll
-	p.queue, p.bytes, p.post = nil, 0, a
+	s.dropQueue()
+	p.post = a
 	s.dropUpgrade()
 	if p.get.h != nil {
 		s.left()

@@ -46,7 +46,9 @@ func (w *wsConn) postBatch() {
 	b := f.batch
 	f.batch = nil
 	pending := f.pending.Add(b.size())
+	f.shard.memory.Add(int(b.size()))
 	if pending > b.size() && pending > int64(f.shard.engine.cfg.InboundBytes) {
+		f.shard.memory.Add(-int(b.size()))
 		f.shard.stats.flooded.Add(1)
 		w.deaf = true
 		w.conn.Last(wsframe.AppendClose(nil, ws.StatusPolicyViolation, ""))
@@ -60,6 +62,7 @@ func (w *wsConn) postBatch() {
 func (b *inbound) run() {
 	w := b.ws
 	w.foreign.pending.Add(-b.size())
+	w.foreign.shard.memory.Add(-int(b.size()))
 	defer w.session.endOnPanic()
 	start := 0
 	for _, m := range b.messages {

@@ -3,6 +3,8 @@ package session
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/seed58c87869/siren/poller/memory"
 )
 
 // Job is one piece of work of an Inbox. It must not panic, but may end its goroutine (runtime.Goexit).
@@ -23,6 +25,11 @@ type inboxWork struct {
 	head int
 	// bytes are those of the jobs that wait, and of the one that runs.
 	bytes int
+	// own are those of the jobs that PutCounted has put, of which counted are in the ledger: all, or none while they are
+	// few. listed: the ledger was told to list the holder.
+	own, counted int
+	ledger       *memory.Ledger
+	listed       bool
 }
 
 // inboxPool keeps what inboxes needed last, with the places for their jobs.
@@ -34,6 +41,7 @@ const inboxKeep = 64
 type sized struct {
 	job   Job
 	bytes int
+	own   bool // PutCounted has put it
 }
 
 // InboxLimits bound an Inbox. Immutable.
@@ -46,13 +54,27 @@ type InboxLimits struct {
 
 // Put appends a job of that size. It is false, and the job is not taken, when the inbox is full.
 func (b *Inbox) Put(j Job, bytes int, lim *InboxLimits) bool {
-	b.mu.Lock()
-	if w := b.work; w != nil && len(w.jobs)-w.head >= lim.Jobs || bytes+b.waiting() > lim.Bytes {
-		b.mu.Unlock()
-		return false
+	ok, _ := b.put(sized{job: j, bytes: bytes}, lim, nil)
+	return ok
+}
+
+// PutCounted is Put for a job whose bytes are nobody else's: from memory.ListMin bytes on, those that wait are entered in
+// the ledger, which lists h. Call it on the loop of the ledger.
+func (b *Inbox) PutCounted(j Job, bytes int, lim *InboxLimits, m *memory.Ledger, h memory.Holder) bool {
+	ok, list := b.put(sized{job: j, bytes: bytes, own: m.On()}, lim, m)
+	if list {
+		m.List(h)
 	}
-	b.add(j, bytes, lim)
-	return true
+	return ok
+}
+
+func (b *Inbox) put(j sized, lim *InboxLimits, m *memory.Ledger) (ok, list bool) {
+	b.mu.Lock()
+	if w := b.work; w != nil && len(w.jobs)-w.head >= lim.Jobs || j.bytes+b.waiting() > lim.Bytes {
+		b.mu.Unlock()
+		return false, false
+	}
+	return true, b.add(j, lim, m)
 }
 
 // waiting is the bytes that count. Called with the lock held.
@@ -66,16 +88,23 @@ func (b *Inbox) waiting() int {
 // PutAlways appends a job whatever waits: for the events of a socket's life, of which there are few.
 func (b *Inbox) PutAlways(j Job, lim *InboxLimits) {
 	b.mu.Lock()
-	b.add(j, 0, lim)
+	b.add(sized{job: j}, lim, nil)
 }
 
-// add is called with the lock held and releases it.
-func (b *Inbox) add(j Job, bytes int, lim *InboxLimits) {
+// add is called with the lock held and releases it. list tells that the ledger m is to list the holder.
+func (b *Inbox) add(j sized, lim *InboxLimits, m *memory.Ledger) (list bool) {
 	start := b.work == nil
 	if start {
 		b.work = inboxPool.Get().(*inboxWork)
 	}
-	b.work.push(sized{j, bytes})
+	w := b.work
+	w.push(j)
+	if j.own {
+		w.ledger = m
+		w.count()
+		list = w.counted > 0 && !w.listed
+		w.listed = w.listed || list
+	}
 	b.mu.Unlock()
 	if start {
 		if lim.Running != nil {
@@ -83,6 +112,7 @@ func (b *Inbox) add(j Job, bytes int, lim *InboxLimits) {
 		}
 		go b.run(lim.Running)
 	}
+	return list
 }
 
 func (w *inboxWork) push(j sized) {
@@ -94,13 +124,38 @@ func (w *inboxWork) push(j sized) {
 	}
 	w.jobs = append(w.jobs, j)
 	w.bytes += j.bytes
+	if j.own {
+		w.own += j.bytes
+	}
+}
+
+// gone takes off the bytes of a job that has run, or was dropped.
+func (w *inboxWork) gone(j sized) {
+	w.bytes -= j.bytes
+	if j.own {
+		w.own -= j.bytes
+		w.count()
+	}
+}
+
+// count enters in the ledger what has changed. Few bytes are not entered: most events are handled before the next one
+// comes.
+func (w *inboxWork) count() {
+	n := w.own
+	if n < memory.ListMin {
+		n = 0
+	}
+	if n != w.counted {
+		w.ledger.Add(n - w.counted)
+		w.counted = n
+	}
 }
 
 // run works off the jobs. A job may end the goroutine (runtime.Goexit): then the next one goes on.
-func (b *Inbox) run(running *atomic.Int64) { b.resume(running, 0) }
+func (b *Inbox) run(running *atomic.Int64) { b.resume(running, sized{}) }
 
-// resume goes on when a job with that many bytes has run.
-func (b *Inbox) resume(running *atomic.Int64, ran int) {
+// resume goes on when a job has run.
+func (b *Inbox) resume(running *atomic.Int64, ran sized) {
 	finished := false
 	defer func() {
 		switch {
@@ -111,20 +166,21 @@ func (b *Inbox) resume(running *atomic.Int64, ran int) {
 		}
 	}()
 	for j, ok := b.next(ran); ok; j, ok = b.next(ran) {
-		ran = j.bytes
+		ran = sized{bytes: j.bytes, own: j.own}
 		j.job.Do()
 	}
 	finished = true
 }
 
-// next takes the next job off, when one with that many bytes has run. At the end the inbox holds no memory.
-func (b *Inbox) next(ran int) (sized, bool) {
+// next takes the next job off, when one has run. At the end the inbox holds no memory.
+func (b *Inbox) next(ran sized) (sized, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	w := b.work
-	w.bytes -= ran
+	w.gone(ran)
 	if w.head == len(w.jobs) {
 		b.work = nil
+		w.ledger, w.listed = nil, false
 		if cap(w.jobs) <= inboxKeep {
 			w.jobs, w.head = w.jobs[:0], 0
 			inboxPool.Put(w)
@@ -135,6 +191,43 @@ func (b *Inbox) next(ran int) (sized, bool) {
 	w.jobs[w.head] = sized{}
 	w.head++
 	return j, true
+}
+
+// Counted returns how many bytes are in the ledger. When there are none, the holder is not listed any more: the caller, on
+// the loop, takes it off the list.
+func (b *Inbox) Counted() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w := b.work
+	if w == nil {
+		return 0
+	}
+	if w.counted == 0 {
+		w.listed = false
+	}
+	return w.counted
+}
+
+// Shed drops the jobs that PutCounted has put and that do not run yet, and returns how many there were. The others stay.
+func (b *Inbox) Shed() (dropped int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w := b.work
+	if w == nil {
+		return 0
+	}
+	kept := w.jobs[:w.head]
+	for _, j := range w.jobs[w.head:] {
+		if !j.own {
+			kept = append(kept, j)
+			continue
+		}
+		dropped++
+		w.gone(j)
+	}
+	clear(w.jobs[len(kept):])
+	w.jobs = kept
+	return dropped
 }
 
 // Len is the number of jobs that wait.

@@ -14,7 +14,9 @@ type pollState struct {
 	get, post asker
 	// flushing: the session is in its shard's flushable list.
 	flushing bool
-	jsonp    jsonp
+	// counted: the packets of the queue, which is not empty, are in the loop's ledger.
+	counted bool
+	jsonp   jsonp
 }
 
 func (p *pollState) push(f *eio.Frame) {
@@ -28,6 +30,7 @@ func (s *Session) push(f *eio.Frame) {
 		s.debugSent(f)
 	}
 	s.poll.push(f)
+	s.countPacket(f)
 }
 
 // servePoll answers the waiting GET with what is queued, as one payload of at most maxPayload bytes.
@@ -54,6 +57,9 @@ func (s *Session) servePoll() {
 	}
 	sh, plain := s.shard, allPlain(p.queue)
 	p.take(s.nextPayload())
+	if len(p.queue) == 0 {
+		s.uncountQueue()
+	}
 	get := p.get
 	p.get = asker{}
 	r := s.payloadReply(sh.scratch)
@@ -94,6 +100,12 @@ func (s *Session) endPolls(f *eio.Frame) {
 		s.poll.post = asker{}
 		post.refuse(s.shard, eio.BadRequest, "")
 	}
+	s.dropQueue()
+}
+
+// dropQueue gives up what no GET has fetched.
+func (s *Session) dropQueue() {
+	s.uncountQueue()
 	s.poll.queue, s.poll.bytes = nil, 0
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/seed58c87869/siren/codec/httpwire"
+	"github.com/seed58c87869/siren/poller/memory"
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
@@ -54,6 +55,8 @@ type Loop interface {
 	Now() int64
 	// Wheel is the loop's timing wheel. Loop-only.
 	Wheel() *wheel.Wheel
+	// Memory is the account of what the loop's clients hold. Immutable.
+	Memory() *memory.Ledger
 	// PostFunc runs fn on the loop, after everything posted before it. Safe for concurrent use.
 	PostFunc(fn func())
 }

@@ -7,12 +7,14 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/codec/wsframe"
+	"github.com/seed58c87869/siren/poller/memory"
 )
 
 // Shard holds the sessions of one event loop. Loop-owned, but for the counters.
 type Shard struct {
 	engine   *Engine
 	loop     Loop
+	memory   *memory.Ledger
 	index    int
 	sessions map[string]*Session
 	// req and msg are scratch for the one request or message that is handled at a time.
@@ -54,7 +56,7 @@ const scratchKeep = 256 << 10
 const beforeKeep = 1 << 10
 
 func newShard(e *Engine, l Loop, loops int) *Shard {
-	sh := &Shard{engine: e, loop: l, index: l.Index(), sessions: make(map[string]*Session)}
+	sh := &Shard{engine: e, loop: l, memory: l.Memory(), index: l.Index(), sessions: make(map[string]*Session)}
 	sh.flushFn = sh.flushPolls
 	sh.spares.most = sparesPerShard(&e.cfg, loops)
 	if e.cfg.OnConnectionError != nil {

@@ -176,6 +176,7 @@ func (s *Session) completeUpgrade() {
 	if s.shard.engine.debug {
 		s.debugLog("upgraded")
 	}
+	s.uncountQueue()
 	s.ws, s.poll = u.ws, nil
 	s.noteDeflate()
 	s.shard.stats.upgraded.Add(1)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/wsframe"
+	"github.com/seed58c87869/siren/poller/memory"
 )
 
 // wsConn is one WebSocket of a session. Its connection may belong to another loop than the session: then what comes
@@ -28,6 +29,8 @@ type wsConn struct {
 	// windowBits is the size of the client's window, as a power of two, when compression was negotiated, else 0.
 	// Immutable.
 	windowBits uint8
+	// fragments is how many bytes of a message that is not whole are in the loop's ledger. The connection's loop's.
+	fragments uint32
 }
 
 // foreign is the part of a WebSocket whose connection is another loop's than its session.
@@ -121,6 +124,7 @@ func (w *wsConn) Receive(data []byte) (n, need int) {
 		w.handle(msg)
 	}
 	w.reader.Release()
+	w.countFragments()
 	w.postBatch()
 	if w.deaf {
 		return len(data), 0
@@ -183,10 +187,15 @@ func (w *wsConn) end(code ws.StatusCode, reason Reason) {
 }
 
 // Closed implements Receiver.
-func (w *wsConn) Closed(error) {
+func (w *wsConn) Closed(err error) {
 	w.deaf = true
 	w.endDeflate()
 	w.reader.Reset()
+	w.countFragments()
+	if errors.Is(err, memory.ErrOverBudget) {
+		w.lostLater(ReasonTransportError)
+		return
+	}
 	w.lostLater(ReasonTransportClose)
 }
 

@@ -82,6 +82,7 @@ type serveFlags struct {
 	pingTimeout  time.Duration
 	maxPayload   int
 	maxConns     int
+	memoryBudget int64
 	loops        int
 	logLevel     string
 	logFormat    string
@@ -117,6 +118,7 @@ func newServeCommand() *cobra.Command {
 	flags.DurationVar(&f.pingTimeout, "ping-timeout", defaultPingTimeout, "how long a client may take to answer one")
 	flags.IntVar(&f.maxPayload, "max-payload", defaultMaxPayload, "bytes of one message")
 	flags.IntVar(&f.maxConns, "max-conns", 0, "connections at once (default: what the limit of open files allows)")
+	flags.Int64Var(&f.memoryBudget, "memory-budget", 0, "bytes that all clients together may hold, -1 for no bound (default: a quarter of the memory that the process may use)")
 	flags.IntVar(&f.loops, "loops", 0, "event loops, up to 256 (default: one for each CPU the process may use)")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
@@ -150,6 +152,9 @@ func (f *serveFlags) check() error {
 	}
 	if f.maxConns < 0 {
 		return errors.New("--max-conns must not be negative")
+	}
+	if f.memoryBudget < -1 {
+		return errors.New("--memory-budget must be positive, or -1")
 	}
 	if f.loops < 0 || f.loops > loopsMax {
 		return fmt.Errorf("--loops must be between 0 and %d", loopsMax)
@@ -230,12 +235,14 @@ func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
 	if loops == 0 {
 		loops = min(runtime.GOMAXPROCS(0), loopsMax)
 	}
+	limitHeap(log)
 	cfg := server.Config{
 		Path: f.path, PingInterval: f.pingInterval, PingTimeout: f.pingTimeout, MaxPayload: f.maxPayload,
 		// The inbox must take the largest message, several times.
-		Inbox:    server.Inbox{MaxBytes: max(8<<20, 4*f.maxPayload)},
-		Queue:    server.Queue{MaxBytes: max(1<<20, 2*f.maxPayload)},
-		MaxConns: f.maxConns, MaxRooms: roomsMax, Loops: loops, Logger: log,
+		Inbox:        server.Inbox{MaxBytes: max(8<<20, 4*f.maxPayload)},
+		Queue:        server.Queue{MaxBytes: max(1<<20, 2*f.maxPayload)},
+		MemoryBudget: f.memoryBudget,
+		MaxConns:     f.maxConns, MaxRooms: roomsMax, Loops: loops, Logger: log,
 		HealthPath: healthPath,
 		Fallback:   newPages(ctx, f.path, !f.noDemo),
 		AllowEIO3:  f.allowEIO3, PerMessageDeflate: server.PerMessageDeflate{Enabled: f.compress},

@@ -23,6 +23,8 @@ const (
 	flagBlocked                      // the socket is full; in Loop.awaiting
 	flagArmed                        // AwaitWritable was called before
 	flagLeft                         // CloseAfterFlush was called
+	flagCounted                      // the queue is in the loop's ledger; it is not empty then
+	flagListed                       // the ledger lists the connection
 )
 
 // Conn is one connection. It is loop-owned: call all methods on its loop, in an entry, unless they say otherwise. It is

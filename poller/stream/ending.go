@@ -103,6 +103,9 @@ func (c *Conn) over(err error) {
 	if c.flags&flagReceiving == 0 {
 		c.dropRest()
 	}
+	if c.flags&flagListed != 0 {
+		c.list()
+	}
 	c.calm()
 	for r := c.remotes(); r != nil; r = r.next {
 		r.closed.Store(true)

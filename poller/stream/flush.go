@@ -35,6 +35,10 @@ func (c *Conn) Flush() {
 
 // emptied is called when all that was queued has been taken.
 func (c *Conn) emptied() {
+	if c.flags&(flagCounted|flagListed) != 0 {
+		c.flags &^= flagCounted
+		c.list()
+	}
 	if c.state == stateLeaving {
 		c.linger()
 		return
@@ -68,6 +72,8 @@ func (l *Loop) block(c *Conn, moved bool) {
 	l.awaiting[s.ticket] = c
 	c.flags |= flagBlocked
 	l.Counters.Blocked.Add(1)
+	c.countQueue()
+	c.list()
 	if moved || !s.Scheduled() {
 		s.moved, s.unsent = l.now, c.sock.Unsent()
 	}

@@ -21,8 +21,10 @@ func (c *Conn) Read(data []byte) {
 // deliver gives new input to the receiver, behind the rest it has left, and keeps what it leaves this time.
 func (c *Conn) deliver(data []byte) {
 	if rest := c.rest(); rest != nil {
+		size := cap(rest.b)
 		c.rare.rest = c.loop.rests.grow(rest, len(data))
 		c.rare.rest.b = append(c.rare.rest.b, data...)
+		c.countRest(cap(c.rare.rest.b) - size)
 		data = c.rare.rest.b
 	}
 	c.feed(data)
@@ -97,6 +99,7 @@ func (c *Conn) keep(tail []byte, need int) {
 		rest = l.rests.get(restSize(len(tail), need))
 		rest.b = append(rest.b, tail...)
 		c.rarely().rest = rest
+		c.countRest(cap(rest.b))
 	case len(tail) < len(rest.b):
 		rest.b = rest.b[:copy(rest.b, tail)]
 	}
@@ -105,8 +108,10 @@ func (c *Conn) keep(tail []byte, need int) {
 
 func (c *Conn) dropRest() {
 	if rest := c.rest(); rest != nil {
+		size := cap(rest.b)
 		c.loop.rests.put(rest)
 		c.rare.rest = nil
+		c.countRest(-size)
 		c.dropRare()
 	}
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"sync/atomic"
 
+	"github.com/seed58c87869/siren/poller/memory"
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
@@ -30,6 +31,8 @@ type Loop struct {
 	lists listPool
 	rests restPool
 	rares rarePool
+
+	memory memory.Ledger
 }
 
 // Counters count what the connections of a loop do. Only the loop writes them, so the atomics are never contended;
@@ -77,6 +80,9 @@ func (l *Loop) SetNow(now int64) { l.now = now }
 
 // Wheel returns the loop's timers. The next deadline is looked at when the current entry ends.
 func (l *Loop) Wheel() *wheel.Wheel { return l.wheel }
+
+// Memory returns the account of what clients of the loop hold.
+func (l *Loop) Memory() *memory.Ledger { return &l.memory }
 
 // Current makes c the connection whose entry is running: what it queues needs no place in the dirty list, because the
 // caller flushes it when the entry has returned. nil ends that.

@@ -52,6 +52,12 @@ func (c *Conn) push(frame []byte) {
 		r.more = c.loop.lists.get()
 	}
 	r.more.push(frame)
+	switch {
+	case c.flags&flagCounted != 0:
+		c.loop.memory.Hold(frame)
+	case r.more.bytes > countedMin:
+		c.countQueue()
+	}
 }
 
 // skip takes n bytes off the front of the queue and forgets the frames that are gone.
@@ -67,6 +73,9 @@ func (c *Conn) skip(n int) {
 
 // advance drops the first frame; false when none is left.
 func (c *Conn) advance() bool {
+	if c.flags&flagCounted != 0 {
+		c.loop.memory.Drop(c.first)
+	}
 	c.first = nil
 	if c.rare == nil || c.rare.more == nil {
 		return false
@@ -99,6 +108,7 @@ func (c *Conn) parts(buf [][]byte, bytesMax int) (parts [][]byte, total int) {
 // dropQueue empties the queue and returns how many frames it held.
 func (c *Conn) dropQueue() int {
 	n := c.QueuedFrames()
+	c.uncountQueue()
 	c.first = nil
 	if c.rare != nil && c.rare.more != nil {
 		clear(c.rare.more.frames[c.rare.more.head:])

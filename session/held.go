@@ -1,0 +1,133 @@
+package session
+
+import (
+	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/poller/memory"
+)
+
+// This file keeps account of what a session holds besides its connection's queue and unconsumed input, which the
+// connection itself counts.
+
+// CountPacket enters a packet and its attachments, which wait for one client, in the ledger of its loop. Loop-only.
+func CountPacket(m *memory.Ledger, f *eio.Frame) {
+	for ; f != nil; f = f.Next() {
+		m.Hold(f.WebSocket())
+	}
+}
+
+// UncountPacket takes off what CountPacket has entered. Loop-only.
+func UncountPacket(m *memory.Ledger, f *eio.Frame) { uncountUntil(m, f, nil) }
+
+// uncountUntil is UncountPacket for the frames in front of end.
+func uncountUntil(m *memory.Ledger, f, end *eio.Frame) {
+	for ; f != end; f = f.Next() {
+		m.Drop(f.WebSocket())
+	}
+}
+
+// packetsSample bounds the packets that PacketsHeld looks at.
+const packetsSample = 64
+
+// PacketsHeld returns the share of one client in packets that CountPacket has entered. Of many it is an estimate.
+// Loop-only.
+func PacketsHeld(m *memory.Ledger, packets []*eio.Frame) int {
+	sample := min(len(packets), packetsSample)
+	if sample == 0 {
+		return 0
+	}
+	sum := 0
+	for i := range sample {
+		for f := packets[i*len(packets)/sample]; f != nil; f = f.Next() {
+			sum += m.Share(f.WebSocket())
+		}
+	}
+	return sum * len(packets) / sample
+}
+
+// countPacket counts a packet that was pushed. A queue counts from memory.ListMin bytes on, until it is empty: shorter
+// ones cost less than the account.
+func (s *Session) countPacket(f *eio.Frame) {
+	p, m := s.poll, s.shard.memory
+	switch {
+	case p.counted:
+		CountPacket(m, f)
+	case p.bytes >= memory.ListMin && m.On():
+		p.counted = true
+		for _, f := range p.queue {
+			CountPacket(m, f)
+		}
+		m.List((*unfetched)(s))
+	}
+}
+
+// uncountFetched takes off what a payload has taken from the front of the queue, which was before: whole packets, and of
+// the next one perhaps its first frames.
+func (s *Session) uncountFetched(before []*eio.Frame, packets int) {
+	p := s.poll
+	if !p.counted {
+		return
+	}
+	for _, f := range before[:packets] {
+		UncountPacket(s.shard.memory, f)
+	}
+	if packets < len(before) {
+		uncountUntil(s.shard.memory, before[packets], p.queue[packets])
+	}
+}
+
+// uncountQueue takes off what is left in the queue of a polling session.
+func (s *Session) uncountQueue() {
+	p, m := s.poll, s.shard.memory
+	if !p.counted {
+		return
+	}
+	p.counted = false
+	for _, f := range p.queue {
+		UncountPacket(m, f)
+	}
+	m.Unlist((*unfetched)(s))
+}
+
+// unfetched is a Session as the memory.Holder of its polling queue. Loop-owned.
+type unfetched Session
+
+// Held implements memory.Holder: the packets that no GET has fetched. With a GET that waits they are on their way.
+func (s *unfetched) Held() int {
+	if p := s.poll; p != nil && p.counted && p.get.h == nil {
+		return PacketsHeld(s.shard.memory, p.queue)
+	}
+	return 0
+}
+
+// Evict implements memory.Holder.
+func (s *unfetched) Evict() { (*Session)(s).Evict() }
+
+// Evict ends the session at once, without what is queued for it, because all clients together hold too much memory.
+// Loop-only.
+func (s *Session) Evict() {
+	if w := s.ws; w != nil && !w.gone {
+		w.gone = true
+		w.out().Close()
+	}
+	s.abort(ReasonTransportError)
+}
+
+// countFragments notes how much the reader holds of a message that is not whole.
+func (w *wsConn) countFragments() {
+	n := w.reader.Buffered()
+	if n != int(w.fragments) {
+		from := int(w.fragments)
+		w.fragments = uint32(n)
+		w.shard().memory.Move(w, from, n)
+	}
+}
+
+// Held implements memory.Holder, on the connection's loop: the fragments of a message that is not whole.
+func (w *wsConn) Held() int { return int(w.fragments) }
+
+// Evict implements memory.Holder, on the connection's loop.
+func (w *wsConn) Evict() {
+	w.deaf = true
+	w.conn.Close()
+	w.lostLater(ReasonTransportError)
+}
