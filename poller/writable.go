@@ -65,9 +65,8 @@ func (w *writables) stop() {
 	if w.set == nil {
 		return
 	}
-	w.set.wake()
-	<-w.stopped
 	w.set.close()
+	<-w.stopped
 }
 
 // writableTask is the message that connections of a loop take more data. There is one for each loop, which is posted when

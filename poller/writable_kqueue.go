@@ -14,7 +14,7 @@ import (
 // An event of a kqueue names its descriptor; the data that the caller gave stands in a map beside it.
 type readySet struct {
 	queue int
-	pipe  [2]int // its end ends wait
+	pipe  [2]int // a byte in it ends wait
 
 	mu   sync.Mutex
 	data map[int]uint64 // guarded by mu: by descriptor
@@ -35,7 +35,7 @@ func newReadySet() (*readySet, error) {
 		unix.CloseOnExec(fd)
 	}
 	if err := s.change(s.pipe[0], unix.EVFILT_READ, unix.EV_ADD); err != nil {
-		s.close()
+		s.free()
 		return nil, err
 	}
 	return s, nil
@@ -67,7 +67,7 @@ func (s *readySet) disarm(fd int) {
 	delete(s.data, fd)
 }
 
-// wait reports what is ready, at least one, and returns false after wake.
+// wait reports what is ready, at least one, and returns false after close.
 func (s *readySet) wait(report func(data uint64)) bool {
 	var events [256]unix.Kevent_t
 	n, err := unix.Kevent(s.queue, nil, events[:], nil)
@@ -75,11 +75,13 @@ func (s *readySet) wait(report func(data uint64)) bool {
 		return true
 	}
 	if err != nil {
+		s.free()
 		return false
 	}
 	for i := range events[:n] {
 		fd := int(events[i].Ident)
 		if fd == s.pipe[0] {
+			s.free()
 			return false
 		}
 		s.mu.Lock()
@@ -92,9 +94,11 @@ func (s *readySet) wait(report func(data uint64)) bool {
 	return true
 }
 
-func (s *readySet) wake() { _, _ = unix.Write(s.pipe[1], []byte{0}) }
+// close ends wait and gives the set back. Nobody may arm or disarm any more.
+func (s *readySet) close() { _, _ = unix.Write(s.pipe[1], []byte{0}) }
 
-func (s *readySet) close() {
+// free gives the descriptors back.
+func (s *readySet) free() {
 	_ = unix.Close(s.queue)
 	_ = unix.Close(s.pipe[0])
 	_ = unix.Close(s.pipe[1])

@@ -1,38 +1,39 @@
 package poller
 
 import (
-	"encoding/binary"
 	"errors"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // readySet is an epoll set for writable descriptors, each reported once for each arm. Safe for concurrent use.
+//
+// Go's own poller watches the set: a goroutine that waits in it goes on at once, as one does that waits for a socket. A
+// thread that waits in epoll_wait(2) has to find a processor first, while all are busy.
 type readySet struct {
 	epoll int
-	event int // an eventfd that ends wait
+	file  *os.File // epoll, as Go watches it
+	conn  syscall.RawConn
 }
-
-// stopData is the data of the eventfd; no loop has that number.
-const stopData = ^uint64(0)
 
 func newReadySet() (*readySet, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	event, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
+	if err := unix.SetNonblock(epoll, true); err != nil { // or Go does not watch it
 		_ = unix.Close(epoll)
-		return nil, os.NewSyscallError("eventfd", err)
+		return nil, os.NewSyscallError("fcntl", err)
 	}
-	s := &readySet{epoll: epoll, event: event}
-	if err := s.control(unix.EPOLL_CTL_ADD, event, unix.EPOLLIN, stopData); err != nil {
-		s.close()
+	file := os.NewFile(uintptr(epoll), "writable")
+	conn, err := file.SyscallConn()
+	if err != nil {
+		_ = file.Close()
 		return nil, err
 	}
-	return s, nil
+	return &readySet{epoll: epoll, file: file, conn: conn}, nil
 }
 
 func (s *readySet) control(op, fd int, events uint32, data uint64) error {
@@ -61,33 +62,18 @@ func (s *readySet) arm(fd int, data uint64, again bool) error {
 // disarm takes fd out of the set.
 func (s *readySet) disarm(fd int) { _ = s.control(unix.EPOLL_CTL_DEL, fd, 0, 0) }
 
-// wait reports what is ready, at least one, and returns false after wake.
+// wait reports what is ready, at least one, and returns false after close.
 func (s *readySet) wait(report func(data uint64)) bool {
-	var events [256]unix.EpollEvent
-	n, err := unix.EpollWait(s.epoll, events[:], -1)
-	if err == unix.EINTR {
-		return true
-	}
-	if err != nil {
-		return false
-	}
-	for i := range events[:n] {
-		data := uint64(uint32(events[i].Fd)) | uint64(uint32(events[i].Pad))<<32
-		if data == stopData {
-			return false
+	var events [64]unix.EpollEvent
+	err := s.conn.Read(func(fd uintptr) bool {
+		n, err := unix.EpollWait(int(fd), events[:], 0)
+		for i := range events[:max(n, 0)] {
+			report(uint64(uint32(events[i].Fd)) | uint64(uint32(events[i].Pad))<<32)
 		}
-		report(data)
-	}
-	return true
+		return n > 0 || err != nil && err != unix.EINTR
+	})
+	return err == nil
 }
 
-func (s *readySet) wake() {
-	var one [8]byte
-	binary.NativeEndian.PutUint64(one[:], 1)
-	_, _ = unix.Write(s.event, one[:])
-}
-
-func (s *readySet) close() {
-	_ = unix.Close(s.epoll)
-	_ = unix.Close(s.event)
-}
+// close ends wait and gives the set back. Nobody may arm or disarm any more.
+func (s *readySet) close() { _ = s.file.Close() }
