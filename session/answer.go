@@ -120,7 +120,7 @@ func (h *HTTPConn) reply(turn uint32, r reply) {
 	body := h.pack(&r)
 	h.send(httpwire.AppendResponse(make([]byte, 0, len(body)+responseHeadRoom), &httpwire.Response{
 		Status: r.status, ContentType: r.contentType, Date: sh.date(), Body: body, Header: sh.fields, Close: h.last, Head: h.traits.is(isHead),
-	}))
+	}), nil)
 }
 
 // date is the value of Date (RFC 9110, section 6.6.1). It is made once a second, when the wall clock's second begins.

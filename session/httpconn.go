@@ -265,8 +265,11 @@ func (h *HTTPConn) leaveSession(broken bool) {
 	})
 }
 
-// Respond answers a request that App.Request was given. It must be called on the connection's loop, once. The
-// response is copied; CORS headers are the caller's. Date is added unless the response has one.
+// respondCopyMax is the longest body that Respond copies behind the head, so that both leave in one frame.
+const respondCopyMax = 16 << 10
+
+// Respond answers a request that App.Request was given. It must be called on the connection's loop, once. A long body is
+// not copied: r.Body must not change any more. CORS headers are the caller's. Date is added unless the response has one.
 func (h *HTTPConn) Respond(r *httpwire.Response) {
 	if h.gone || h.phase != phaseBusy {
 		return
@@ -277,7 +280,11 @@ func (h *HTTPConn) Respond(r *httpwire.Response) {
 	if out.Date == "" && !hasDate(r.Header) {
 		out.Date = h.shard.date()
 	}
-	h.send(httpwire.AppendResponse(make([]byte, 0, len(r.Body)+responseHeadRoom), &out))
+	if len(r.Body) > respondCopyMax {
+		h.send(httpwire.AppendResponseHead(make([]byte, 0, responseHeadRoom), &out), out.SentBody())
+		return
+	}
+	h.send(httpwire.AppendResponse(make([]byte, 0, len(r.Body)+responseHeadRoom), &out), nil)
 }
 
 // hasDate reports whether name/value pairs have a Date.

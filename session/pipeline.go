@@ -57,7 +57,7 @@ func (p *pipeline) next() {
 	}
 	h := p.get
 	h.pipe, h.last = nil, p.post.last
-	h.send(p.answer)
+	h.send(p.answer, nil)
 }
 
 // closed is the end of the connection.
@@ -67,17 +67,17 @@ func (p *pipeline) closed(err error) {
 	}
 }
 
-// send writes the bytes of an answer and goes on with the next request.
-func (h *HTTPConn) send(out []byte) {
+// send writes the bytes of an answer, and behind them a body that was not copied, and goes on with the next request.
+func (h *HTTPConn) send(out, body []byte) {
 	h.turn++
 	delete(h.shard.noted, h)
 	h.cors, h.cancel, h.traits, h.polls = nil, nil, 0, false
 	if h.pipe != nil && h.pipe.post == h {
 		h.home = nil
-		h.pipe.answered(out)
+		h.pipe.answered(append(out, body...))
 		return
 	}
-	if !h.conn.Queue(out) {
+	if !h.conn.Queue(out) || len(body) > 0 && !h.conn.Queue(body) {
 		// It is closing, or the answer is longer than it may hold; the session's packets are lost with it.
 		h.phase, h.last = phaseHanded, true
 		h.conn.Close()

@@ -51,10 +51,12 @@ func makeStatusLines() (lines [statusLast - statusFirst + 1]string) {
 // status forbids it (RFC 9110, section 8.6). It allocates only to make dst grow.
 // Nothing in r can end a line early or add one.
 func AppendResponse(dst []byte, r *Response) []byte {
-	status := r.Status
-	if status < 100 || status > 999 {
-		status = http.StatusInternalServerError
-	}
+	return append(AppendResponseHead(dst, r), r.SentBody()...)
+}
+
+// AppendResponseHead is AppendResponse without the body, for one that is too long to be copied: send SentBody behind it.
+func AppendResponseHead(dst []byte, r *Response) []byte {
+	status := r.status()
 	if status <= statusLast {
 		dst = append(dst, statusLines[status-statusFirst]...)
 	} else {
@@ -62,8 +64,7 @@ func AppendResponse(dst []byte, r *Response) []byte {
 		dst = strconv.AppendInt(dst, int64(status), 10)
 		dst = append(dst, " \r\n"...)
 	}
-	interim := status < 200
-	bare := interim || status == http.StatusNoContent || status == http.StatusNotModified
+	interim, bare := r.interim(), r.bodiless()
 	if r.ContentType != "" {
 		dst = appendField(dst, "Content-Type", r.ContentType)
 	}
@@ -83,11 +84,30 @@ func AppendResponse(dst []byte, r *Response) []byte {
 	if r.Close && !interim {
 		dst = append(dst, "Connection: close\r\n"...)
 	}
-	dst = append(dst, "\r\n"...)
-	if !bare && !r.Head {
-		dst = append(dst, r.Body...)
+	return append(dst, "\r\n"...)
+}
+
+// interim and bodiless tell which answers have no end of their own, and no body (RFC 9110, section 6.4.1).
+func (r *Response) interim() bool { return r.status() < 200 }
+
+func (r *Response) bodiless() bool {
+	return r.interim() || r.Status == http.StatusNoContent || r.Status == http.StatusNotModified
+}
+
+// status is what is sent: 500 for a number that is no status.
+func (r *Response) status() int {
+	if r.Status < 100 || r.Status > 999 {
+		return http.StatusInternalServerError
 	}
-	return dst
+	return r.Status
+}
+
+// SentBody returns what follows AppendResponseHead on the wire: Body, or nothing for answers to HEAD and those without one.
+func (r *Response) SentBody() []byte {
+	if r.Head || r.bodiless() {
+		return nil
+	}
+	return r.Body
 }
 
 // mayAdd reports whether a field of Header may be sent under that name.
