@@ -27,6 +27,8 @@ type site struct {
 	network string
 	addr    string
 	tls     bool
+	// emit, if srv is nil, sends an event to the client that there is.
+	emit func()
 }
 
 // newSite starts a server of that kind. The test's end closes it.
