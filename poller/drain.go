@@ -11,19 +11,28 @@ const (
 	// drainQuiet is how many looks in a row must find nothing: what one loop has queued for a connection of another one is
 	// posted at the end of its turn, and may arrive behind the first look.
 	drainQuiet = 3
+	// drainCount is how long a loop may take to count what is left.
+	drainCount = time.Second
 )
 
 // Drain waits until no connection has anything left to send, and those that were closed with CloseAfterFlush are gone, or
-// until ctx ends. It returns how many connections still had something then. Nothing is closed: call it when all that is
-// to be said is queued, and Stop afterwards. Safe for concurrent use.
+// until ctx ends. It returns how many connections had something to send then that the kernel had not taken. Nothing is
+// closed: call it when all that is to be said is queued, and Stop afterwards. Safe for concurrent use.
 func (e *Engine) Drain(ctx context.Context) (left int) {
 	for quiet := 0; quiet < drainQuiet; quiet++ {
-		if left = e.unfinished(ctx); left > 0 {
+		if e.sum(ctx, func(l *Loop) int {
+			if l.Unfinished() {
+				return 1
+			}
+			return 0
+		}) > 0 {
 			quiet = -1
 		}
 		select {
 		case <-ctx.Done():
-			return left
+			last, cancel := context.WithTimeout(context.Background(), drainCount)
+			defer cancel()
+			return e.Waiting(last)
 		case <-e.done:
 			return 0
 		case <-time.After(drainPoll):
@@ -32,12 +41,17 @@ func (e *Engine) Drain(ctx context.Context) (left int) {
 	return 0
 }
 
-// unfinished counts the connections that have something to send, or to wait for at their end. A loop that does not answer
-// before ctx ends counts for nothing.
-func (e *Engine) unfinished(ctx context.Context) int {
+// Waiting returns how many connections have something to send that the kernel has not taken. A loop that does not answer
+// before ctx ends counts for nothing. Safe for concurrent use.
+func (e *Engine) Waiting(ctx context.Context) int {
+	return e.sum(ctx, func(l *Loop) int { return l.Waiting() })
+}
+
+// sum adds up what the loops count. A loop that does not answer before ctx ends counts for nothing.
+func (e *Engine) sum(ctx context.Context, count func(l *Loop) int) int {
 	counts := make(chan int, len(e.loops))
 	for _, l := range e.loops {
-		l.PostFunc(func() { counts <- l.Unfinished() })
+		l.PostFunc(func() { counts <- count(l) })
 	}
 	sum := 0
 	for range e.loops {

@@ -120,6 +120,13 @@ func (b *bridge) sent(bytes int) {
 	}
 }
 
+// unsent is how many bytes the connection has handed over that have not left.
+func (b *bridge) unsent() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held
+}
+
 // bridgeSocket is a bridge as the stream.Socket under its connection.
 type bridgeSocket bridge
 
@@ -154,12 +161,7 @@ func (s *bridgeSocket) AwaitWritable(ticket uint64) error {
 }
 
 // Unsent implements stream.Socket.
-func (s *bridgeSocket) Unsent() int {
-	b := (*bridge)(s)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.held
-}
+func (s *bridgeSocket) Unsent() int { return (*bridge)(s).unsent() }
 
 // CloseWrite implements stream.Socket.
 func (s *bridgeSocket) CloseWrite() error {

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// closeAbsent is how long Close waits for polling clients that have nothing to fetch but the news that it is over: one
-	// that is there asks again at once.
+	// closeAbsent is how long Close waits, without progress, for polling clients that have nothing to fetch but the news that
+	// it is over: one that is there asks again at once.
 	closeAbsent = 2 * time.Second
 	// closeLoops bounds the time in which the event loops give up what connections are left, behind Config.CloseTimeout:
 	// that is work, not waiting, and a million takes some seconds.
@@ -123,7 +123,7 @@ func (srv *Server) awaitHandlers(ctx context.Context) (running int) {
 // awaitSessions waits until clients know that their sessions are over, and returns how many have not fetched everything.
 func (srv *Server) awaitSessions(ctx context.Context, engine *session.Engine) (unfetched int) {
 	type count struct{ sessions, unfetched int }
-	started := time.Now()
+	moved, before := time.Now(), 0
 	pollUntil(ctx, func() bool {
 		if engine.Sessions() == 0 {
 			unfetched = 0
@@ -133,14 +133,23 @@ func (srv *Server) awaitSessions(ctx context.Context, engine *session.Engine) (u
 		engine.Left(func(sessions, unfetched int) { counts <- count{sessions, unfetched} })
 		select {
 		case c := <-counts:
+			// A client that is still taking an answer asks again behind it.
+			if c.sessions != before || srv.answering(ctx) {
+				moved, before = time.Now(), c.sessions
+			}
 			unfetched = c.unfetched
-			return c.sessions == 0 || c.unfetched == 0 && time.Since(started) > closeAbsent
+			return c.sessions == 0 || c.unfetched == 0 && time.Since(moved) > closeAbsent
 		case <-ctx.Done():
 		case <-srv.done:
 		}
 		return true
 	})
 	return unfetched
+}
+
+// answering reports whether answers are being written.
+func (srv *Server) answering(ctx context.Context) bool {
+	return srv.mount.visiting() > 0 || srv.poller != nil && srv.poller.Waiting(ctx) > 0
 }
 
 // stopLoops waits for the connections, and stops the event loops.

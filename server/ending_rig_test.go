@@ -142,8 +142,8 @@ func gotOne(want sessiontest.Message) func(e *sessiontest.Ending) bool {
 	return func(e *sessiontest.Ending) bool { return len(e.Messages) == 1 && e.Messages[0] == want }
 }
 
-// slowly reads 1 MB a second.
-func slowly(c net.Conn) net.Conn { return sessiontest.Paced(c, 1<<20) }
+// slowly reads 2 MB a second.
+func slowly(c net.Conn) net.Conn { return sessiontest.Paced(c, 2<<20) }
 
 // closing closes the server in the background; the result is that of Close.
 func closing(srv *server.Server) <-chan error {

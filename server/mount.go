@@ -57,10 +57,10 @@ func (m *mounted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !srv.mount.enter():
 		unavailable(w, r)
 	case asksForWebSocket(r):
-		defer srv.mount.leave()
+		defer srv.mount.exit()
 		srv.takeOver(engine, w, r, target)
 	default:
-		defer srv.mount.leave()
+		defer srv.mount.exit()
 		srv.visit(engine, w, r, target)
 	}
 }
@@ -118,12 +118,13 @@ type mount struct {
 	open   map[*wire]struct{} // guarded by mu: they are closed by Close
 	quit   chan struct{}      // guarded by mu: closed by Close; made when first needed
 	users  int                // guarded by mu: requests, and the goroutines of wires
+	visits int                // guarded by mu: the requests among the users
 }
 
 // closeMount is how long the last goroutines have to go when their connections are closed.
 const closeMount = 5 * time.Second
 
-// enter counts a user; false when the mount is closed.
+// enter counts a request; false when the mount is closed.
 func (m *mount) enter() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -131,7 +132,16 @@ func (m *mount) enter() bool {
 		return false
 	}
 	m.users++
+	m.visits++
 	return true
+}
+
+// exit is the end of a request.
+func (m *mount) exit() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.users--
+	m.visits--
 }
 
 // more counts another goroutine of a user, also when the mount is closed.
@@ -145,6 +155,12 @@ func (m *mount) leave() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.users--
+}
+
+func (m *mount) visiting() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.visits
 }
 
 func (m *mount) count() int {
@@ -188,14 +204,14 @@ func (m *mount) remove(w *wire) {
 }
 
 // close takes nothing new, waits until what is left has ended by itself or ctx has, and cuts the rest. It returns how many
-// requests and connections it has cut.
+// requests it has cut, and connections with something unsent.
 func (m *mount) close(ctx context.Context) (cut int) {
 	m.mu.Lock()
 	m.closed = true
 	m.mu.Unlock()
 	pollUntil(ctx, func() bool { return m.count() == 0 })
 	m.mu.Lock()
-	cut = m.users
+	cut = m.visits
 	if m.quit != nil {
 		close(m.quit)
 	}
@@ -205,6 +221,9 @@ func (m *mount) close(ctx context.Context) (cut int) {
 	}
 	m.mu.Unlock()
 	for _, w := range left {
+		if w.unsent() > 0 {
+			cut++
+		}
 		w.cut()
 	}
 	ending, cancel := context.WithTimeout(context.Background(), closeMount)

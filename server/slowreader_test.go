@@ -212,9 +212,6 @@ func TestEndlessSendersAreCut(t *testing.T) {
 				if strings.HasPrefix(kind, "mount") && c.name[0] == '4' {
 					continue // net/http's own
 				}
-				if kind == "mount tls" || kind == "mount wrapped" {
-					continue
-				}
 				t.Run(kind+" "+c.name, func(t *testing.T) {
 					s := newSite(t, kind, server.Config{}, nil)
 					conn := s.connect(t, nil)

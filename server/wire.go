@@ -164,10 +164,10 @@ func (w *wire) put(buf []byte) error {
 	return err
 }
 
-// halfClose tells the client that this was all. The connection lingers for the client to close.
+// halfClose tells the client that this was all, if the connection can. It lingers for the client to close: closing at once
+// would reset the connection if the client has sent anything that was not read, and the client could lose the end.
 func (w *wire) halfClose() {
-	half, ok := w.conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	if half, ok := w.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
 		w.cut()
 	}
 }

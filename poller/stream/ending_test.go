@@ -91,8 +91,8 @@ func TestEndings(t *testing.T) {
 			if len(w.r.ends) != 1 || w.s.closed != 1 || len(w.r.got) != 0 {
 				t.Fatalf("Closed %d times, the socket %d times, received %q", len(w.r.ends), w.s.closed, w.r.got)
 			}
-			if l.Unfinished() != 0 || l.Wheel().Len() != 0 || l.Counters.Blocked.Load() != 0 || w.c.rare != nil {
-				t.Errorf("left behind: %d unfinished, %d timers, %d blocked, %+v", l.Unfinished(), l.Wheel().Len(), l.Counters.Blocked.Load(), w.c.rare)
+			if l.Unfinished() || l.Wheel().Len() != 0 || l.Counters.Blocked.Load() != 0 || w.c.rare != nil {
+				t.Errorf("left behind: unfinished %v, %d timers, %d blocked, %+v", l.Unfinished(), l.Wheel().Len(), l.Counters.Blocked.Load(), w.c.rare)
 			}
 		})
 	}

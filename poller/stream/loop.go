@@ -94,8 +94,11 @@ func (l *Loop) Unsettled() bool { return len(l.after) > 0 }
 // Dirty returns how many connections have something to flush.
 func (l *Loop) Dirty() int { return l.dirty.len() }
 
-// Unfinished returns how many connections still have something to send, or to wait for at their end.
-func (l *Loop) Unfinished() int { return l.dirty.len() + len(l.awaiting) + l.ending }
+// Unfinished reports whether connections still have something to send, or to wait for at their end.
+func (l *Loop) Unfinished() bool { return l.Waiting() > 0 || l.ending > 0 }
+
+// Waiting returns how many connections have something to send that their sockets have not taken.
+func (l *Loop) Waiting() int { return l.dirty.len() + len(l.awaiting) }
 
 // Settle closes, flushes and resumes what the entry that has just returned asked for.
 func (l *Loop) Settle() {
