@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
@@ -17,15 +18,17 @@ type client struct {
 	sess    *session.Session
 	partial *partial // nil while no packet is incomplete, with the default parser
 	sockets socketList
-	joins   *joins // nil once a namespace was joined, unless parents are asked for another one
+	joins   *joins // nil once a namespace was joined, unless parents are asked for another one, or one was left
 }
 
-// joins is what a client has while it joins namespaces: a timer that ends a session which joins none, and who is asked. It
-// is apart from the client so that connected ones do not pay. Loop-owned.
+// joins is what a client has while it joins namespaces: a timer that ends a session which joins none, and who is asked; and
+// what it has left. It is apart from the client so that connected ones do not pay. Loop-owned.
 type joins struct {
 	wheel.Timer
 	c      *client
 	asking *asking // nil unless parents are asked for a namespace
+	// left are the names of namespaces in which the client had a connected socket.
+	left []string
 }
 
 // Expire implements wheel.Expirer. Sockets whose handlers are still at work have not joined.
@@ -42,7 +45,7 @@ func (c *client) join() *joins {
 
 // joined gives the joins back when there is nothing in it.
 func (c *client) joined() {
-	if j := c.joins; j.asking == nil && !j.Scheduled() {
+	if j := c.joins; j.asking == nil && !j.Scheduled() && j.left == nil {
 		c.joins = nil
 	}
 }
@@ -112,21 +115,70 @@ func (c *client) packet(p *sio.Packet, attachments [][]byte, owned bool) {
 	}
 	s := c.socket(p.Namespace)
 	switch {
-	case s == nil && c.asks(p.Namespace):
-		// Something for a namespace that the client has not joined, or a second CONNECT.
+	case p.Type == sio.Connect:
+		c.asksToConnect(p, s)
+	case p.Type == sio.ConnectError:
 		c.end(session.ReasonForcedServerClose)
-	case p.Type == sio.Connect && s == nil:
-		c.connect(p)
-	case s == nil || s.phase != phaseConnected || p.Type == sio.Connect || p.Type == sio.ConnectError:
-		// An event before CONNECT or after leaving, or a second CONNECT.
-		c.end(session.ReasonForcedServerClose)
-	case p.Type == sio.Disconnect:
-		s.leave(ClientLeft)
-	case p.Type == sio.Event || p.Type == sio.BinaryEvent:
-		s.receive(p, attachments, owned)
+	case s == nil || s.phase != phaseConnected:
+		c.stray(p)
 	default:
-		s.acknowledged(p, attachments, owned)
+		s.heard = true
+		s.packet(p, attachments, owned)
 	}
+}
+
+// packet handles a packet of a connected socket. Loop-only.
+func (s *Socket) packet(p *sio.Packet, attachments [][]byte, owned bool) {
+	switch p.Type {
+	case sio.Disconnect:
+		s.leave(ClientLeft)
+	case sio.Ack, sio.BinaryAck:
+		s.acknowledged(p, attachments, owned)
+	default:
+		if p.Data == nil { // an event without a name
+			s.ns.srv.stats.unhandled.Add(1)
+			return
+		}
+		s.receive(p, attachments, owned)
+	}
+}
+
+// asksToConnect handles CONNECT; s is the client's socket in that namespace, or nil. A client may send CONNECT again
+// before it knows the answer to the first one: one answer serves both. The reference server ends the connection when the
+// namespace is connected; here that is so once the client has shown, by a packet to the socket, that it knows.
+func (c *client) asksToConnect(p *sio.Packet, s *Socket) {
+	switch {
+	case s != nil && s.heard:
+		c.end(session.ReasonForcedServerClose)
+	case s == nil && !c.asks(p.Namespace):
+		c.connect(p)
+	}
+}
+
+// stray handles a packet for a namespace in which the client has no connected socket. It is late when a socket was there,
+// because both sides may end a socket while packets of the other are on their way: then it is counted and ignored.
+// Otherwise the client breaks the protocol.
+func (c *client) stray(p *sio.Packet) {
+	switch {
+	case c.joins == nil || !slices.Contains(c.joins.left, string(p.Namespace)):
+		c.end(session.ReasonForcedServerClose)
+	case p.Type == sio.Ack || p.Type == sio.BinaryAck:
+		c.srv.stats.unknownAcks.Add(1)
+	case p.Type != sio.Disconnect:
+		c.srv.stats.unhandled.Add(1)
+	}
+}
+
+// hasLeft notes that the client had a socket in a namespace. Names are as many as Config.MaxNamespaces, the latest ones.
+func (c *client) hasLeft(ns string) {
+	j := c.join()
+	if slices.Contains(j.left, ns) {
+		return
+	}
+	if len(j.left) >= c.srv.cfg.MaxNamespaces {
+		j.left = slices.Delete(j.left, 0, 1)
+	}
+	j.left = append(j.left, ns)
 }
 
 // socket is the socket in that namespace. There are few: the list is searched.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/seed58c87869/siren/server"
@@ -238,10 +240,9 @@ func TestS30InvalidPackets(t *testing.T) {
 		"ack id too large":          {`399999999999999999999[]`},
 		"ack payload":               {`31{}`},
 		"reserved":                  {`2["connect"]`},
-		"second CONNECT":            {"0"},
+		"CONNECT when connected":    {`2["x"]`, "0"},
 		"CONNECT_ERROR":             {`4{"message":"x"}`},
 		"event to another":          {`2/a,["x"]`},
-		"event after leaving":       {"1", `2["x"]`},
 		"too many attachments":      {`51000000-["x"]`},
 		"placeholder out of range":  {`51-["x",{"_placeholder":true,"num":1}]`},
 		"text between attachments":  {`51-["x",{"_placeholder":true,"num":0}]`, `2["x"]`},
@@ -267,6 +268,13 @@ func TestS30InvalidPackets(t *testing.T) {
 			}
 		})
 	}
+	t.Run("event after leaving another", func(t *testing.T) {
+		srv := start(t, server.Config{}, func(srv *server.Server) { srv.Of("/a"); srv.Of("/b") })
+		c, _ := joined(t, srv, "/")
+		c.join("/a")
+		c.send("1/a,", `2/b,["x"]`)
+		c.expectClosed()
+	})
 	t.Run("event before CONNECT", func(t *testing.T) {
 		c := dial(t, start(t, server.Config{}, nil))
 		c.send(`2["x"]`)
@@ -286,4 +294,91 @@ func TestS30InvalidPackets(t *testing.T) {
 		c.send("0", `2["x"]`)
 		c.expectClosed()
 	})
+}
+
+// What comes late for a namespace that the client has left, or was taken out of, is ignored, and its other sockets go on;
+// so are events and acknowledgements without a payload.
+func TestLatePackets(t *testing.T) {
+	srv := start(t, server.Config{Loops: 1}, func(srv *server.Server) { withSync(srv, "/a") })
+	c, _ := joined(t, srv, "/")
+	late := []string{`2/a,["x"]`, `2/a,7["x",1]`, `3/a,0[]`, `2/a,`, `3/a,0`, `1/a,`, `51-/a,["x",{"_placeholder":true,"num":0}]`}
+	send := func() {
+		t.Helper()
+		c.send(late...)
+		c.sendBinary([]byte{1})
+		c.sync()
+	}
+	before := srv.Stats()
+	for range 3 {
+		c.join("/a")
+		c.send("1/a,")
+		send()
+		srv.Of("/a").Socket(c.join("/a")).Disconnect(false)
+		c.expect("1/a,")
+		send()
+	}
+	after := srv.Stats()
+	if n := after.UnknownAcks - before.UnknownAcks; n != 12 {
+		t.Errorf("%d unknown acks", n)
+	}
+	if n := after.Unhandled - before.Unhandled; n != 24 {
+		t.Errorf("%d unhandled events", n)
+	}
+	c.join("/a")
+	c.send(`2`, `21`, `3`, `30`, `2/a,`, `51-`)
+	c.sendBinary([]byte{1})
+	c.sync()
+}
+
+// An acknowledgement without a payload has no arguments.
+func TestAckWithoutPayload(t *testing.T) {
+	srv, socket := sockets(t)
+	c, s := socket("/")
+	one := later(func() string {
+		r, err := s.Request(t.Context(), "q")
+		return fmt.Sprint(r.Len(), err)
+	})
+	c.expect(`20["q"]`)
+	c.send("30")
+	if got := receive(t, one); got != "0 <nil>" {
+		t.Error(got)
+	}
+	all := later(func() answers { return callAll(t.Context(), srv.Of("/").To(), "q") })
+	c.send("3" + ackID(t, c.next().text))
+	if a := receive(t, all); len(a.values) != 1 || a.values[0] != 0 || a.errs != nil {
+		t.Error(a)
+	}
+}
+
+// A client that sends CONNECT again before it knows the answer to the first one is connected once, whether that waits for
+// a middleware, for the parents of its namespace, or for nothing; its other namespaces do not notice.
+func TestConnectTwice(t *testing.T) {
+	release := make(chan struct{})
+	var asked, connected atomic.Int32
+	srv := start(t, server.Config{}, func(srv *server.Server) {
+		withSync(srv, "/plain", "/guarded")
+		srv.Of("/guarded").Use(func(context.Context, *server.Socket) error { asked.Add(1); <-release; return nil })
+		srv.OfFunc(func(context.Context, string, server.Raw) bool { asked.Add(1); <-release; return true }).
+			OnConnect(func(context.Context, *server.Socket) error { connected.Add(1); return nil })
+	})
+	c, _ := joined(t, srv, "/")
+	c.send("0/plain,", "0/plain,")
+	c.connected("/plain,")
+	c.sync()
+	c.send("0/guarded,", "0/guarded,", "0/dynamic,", "0/dynamic,", "0/guarded,")
+	eventually(t, "both are asked", func() bool { return asked.Load() == 2 })
+	c.sync()
+	close(release)
+	names := map[string]bool{}
+	for range 2 {
+		name, _, _ := strings.Cut(strings.TrimPrefix(c.next().text, "0"), ",")
+		names[name] = true
+	}
+	if !names["/guarded"] || !names["/dynamic"] {
+		t.Error(names)
+	}
+	c.sync()
+	if asked.Load() != 2 || connected.Load() != 1 || srv.Of("/guarded").Count() != 1 || srv.Of("/plain").Count() != 1 {
+		t.Error("it is connected twice")
+	}
 }

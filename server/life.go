@@ -227,6 +227,7 @@ func (s *Socket) leave(r Reason) {
 	}
 	s.close(r)
 	s.client.sockets.remove(s)
+	s.client.hasLeft(s.ns.name)
 }
 
 // close is the end of a socket that is not refused. Loop-only.

@@ -26,7 +26,7 @@ func TestS18Reasons(t *testing.T) {
 		{"transport close", func(_ *server.Server, c *client, _ *server.Socket) { c.raw("1") }},
 		{"parse error", func(_ *server.Server, c *client, _ *server.Socket) { c.raw("x") }},
 		{"forced close", func(_ *server.Server, c *client, _ *server.Socket) { c.send("x") }},
-		{"forced server close", func(_ *server.Server, c *client, _ *server.Socket) { c.send("0") }},
+		{"forced server close", func(_ *server.Server, c *client, _ *server.Socket) { c.send(`2/x,["e"]`) }},
 		{"server shutting down", func(srv *server.Server, _ *client, _ *server.Socket) { go srv.Close() }},
 	} {
 		t.Run(test.want, func(t *testing.T) {

@@ -24,6 +24,7 @@ type Socket struct {
 	member  room.Member
 	pending *pending // nil unless something was sent before CONNECT
 	phase   phase
+	heard   bool // the client has sent a packet to the socket, so it knows that it is connected
 	// passed tells that all connect handlers passed. The inbox's, once there is something in it.
 	passed bool
 	// announced tells that the connect handlers were called, or that there are none. Guarded by mu.

@@ -30,6 +30,16 @@ func (t Type) String() string {
 // Binary reports whether packets of this type announce attachments.
 func (t Type) Binary() bool { return t == BinaryEvent || t == BinaryAck }
 
+// mayLackPayload reports whether packets of this type may end behind their
+// header.
+func (t Type) mayLackPayload() bool {
+	switch t {
+	case Event, Ack, BinaryEvent, BinaryAck:
+		return true
+	}
+	return false
+}
+
 // binaryType is the type with attachments that corresponds to t; t itself if
 // there is none.
 func binaryType(t Type) Type {

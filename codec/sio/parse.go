@@ -16,7 +16,9 @@ var rootNamespace = []byte("/")
 // allocation.
 //
 // Payloads are checked to the last byte, but not changed: numbers of any
-// length, lone surrogates, duplicate and special keys pass as they are.
+// length, lone surrogates, duplicate and special keys pass as they are. An
+// event or acknowledgement may lack its payload altogether, as the reference
+// parser has it: Data and Event are nil then, and there are no arguments.
 // An error wraps [ErrPacket]; p is of no use then.
 func Parse(b []byte, lim *Limits, p *Packet) error {
 	*p = Packet{Namespace: rootNamespace}
@@ -30,6 +32,9 @@ func Parse(b []byte, lim *Limits, p *Packet) error {
 	i, err := p.parseHeader(b, 1, lim)
 	if err != nil {
 		return err
+	}
+	if i == len(b) && p.Type.mayLackPayload() {
+		return nil
 	}
 	return p.parseRest(b, i, lim)
 }
