@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -394,5 +396,67 @@ func TestClusterClose(t *testing.T) {
 	}
 	if err := a.ServerSideEmit("x"); !errors.Is(err, server.ErrClosed) {
 		t.Error(err)
+	}
+}
+
+// Handlers of events from other nodes may ask those nodes, which may ask back: a handler that waits for other nodes lets
+// the next one run. Otherwise they run one at a time, in order.
+func TestServerSideNested(t *testing.T) {
+	var together atomic.Bool
+	n := newNodes(t, server.Config{RequestTimeout: time.Hour}, func(_ string, srv *server.Server) {
+		var running atomic.Int32
+		ns := srv.Of("/")
+		ns.OnServerSide("nest", func(ctx context.Context, m *server.NodeMessage) {
+			if running.Add(1) > 1 {
+				together.Store(true)
+			}
+			var left int
+			_ = m.Decode(&left)
+			sum := 1
+			if left > 0 {
+				running.Add(-1)
+				ctx, cancel := context.WithCancel(ctx) // a context of its own
+				defer cancel()
+				var both sync.WaitGroup
+				sums := make(chan []int, 2)
+				for range 2 {
+					both.Go(func() {
+						got, err := server.ServerSideCall[int](ctx, ns, "nest", left-1)
+						if err != nil {
+							t.Error(err)
+						}
+						sums <- got
+					})
+				}
+				both.Wait()
+				if running.Add(1) > 1 {
+					together.Store(true)
+				}
+				for range 2 {
+					for _, v := range <-sums {
+						sum += v
+					}
+				}
+			}
+			running.Add(-1)
+			_ = m.Ack(sum)
+		})
+		ns.OnServerSide("exit", func(ctx context.Context, m *server.NodeMessage) {
+			_, _ = ns.ServerSideRequest(ctx, "unknown") // refused by all
+			runtime.Goexit()
+		})
+	})
+	a := n.srv["a"].Of("/")
+	_ = a.ServerSideEmit("exit")
+	got, err := server.ServerSideCall[int](t.Context(), a, "nest", 3)
+	// Each of two nodes counts itself and, twice, two others: 1 + 4(1 + 4(1 + 4)).
+	if want := []int{85, 85}; !slices.Equal(got, want) || err != nil {
+		t.Error(got, err)
+	}
+	if together.Load() {
+		t.Error("handlers of one node ran at the same time")
+	}
+	for name, srv := range n.srv {
+		eventually(t, "handlers of "+name+" have ended", func() bool { return srv.Stats().Handlers == 0 })
 	}
 }

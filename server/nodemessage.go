@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/seed58c87869/siren/room/cluster"
+)
+
+// NodeMessage is an event from another node. Safe for concurrent use.
+type NodeMessage struct {
+	ns    *Namespace
+	from  *cluster.Message
+	event string
+	args  arguments
+	acked atomic.Bool
+}
+
+// Event is the event's name.
+func (m *NodeMessage) Event() string { return m.event }
+
+// Node is the node that sent it; empty when no server but a program that only publishes did.
+func (m *NodeMessage) Node() string { return m.from.From }
+
+// Len is the number of arguments.
+func (m *NodeMessage) Len() int { return m.args.n }
+
+// Args are the arguments, each a Raw.
+func (m *NodeMessage) Args() []any { return m.args.all() }
+
+// Arg is the argument with that index, from 0; a Raw without JSON when there is none.
+func (m *NodeMessage) Arg(i int) Raw { return m.args.at(i) }
+
+// Decode decodes the arguments in order, as Message.Decode does.
+func (m *NodeMessage) Decode(dst ...any) error { return m.args.decode(m.ns.srv.enc.json, dst) }
+
+// WantsAck reports whether the sender waits for an answer that it has not got yet.
+func (m *NodeMessage) WantsAck() bool {
+	return m.from.Request != "" && m.from.From != "" && !m.acked.Load()
+}
+
+// Ack answers the node that asked, once, now or later; nodes that run the reference server get the first argument only.
+// It does nothing when no answer is wanted. Errors: ErrEncode, ErrCluster.
+func (m *NodeMessage) Ack(args ...any) error {
+	if !m.WantsAck() {
+		return nil
+	}
+	data, err := m.ns.srv.enc.argsData(args)
+	if err != nil || m.acked.Swap(true) {
+		return err
+	}
+	return m.ns.srv.node.respond(m.from, &cluster.Message{Kind: cluster.ServerSideResponse, Data: data})
+}
+
+// Do implements session.Job.
+func (m *NodeMessage) Do() {
+	ss, srv := m.ns.serverSide.Load(), m.ns.srv
+	fn := ss.handler(m.event)
+	if fn == nil { // it was removed meanwhile
+		return
+	}
+	ss.turns.take(srv.ctx, &srv.jobs, m.ns.hooks.Load().settings.inbox.Jobs, func(ctx context.Context) {
+		m.ns.guarded(m.event, func() { fn(ctx, m) })
+	})
+}
+
+// errNoHandler is for a question of another node that nobody answers here.
+var errNoHandler = errors.New("siren: no handler for the event")
+
+// receiveServerSide takes an event of another node.
+func (ns *Namespace) receiveServerSide(from *cluster.Message) error {
+	event, args, err := parseEvent(from.Data)
+	if err != nil {
+		return err
+	}
+	ss := ns.serverSide.Load()
+	if ss == nil || ss.handler(event) == nil {
+		if from.Request != "" {
+			return errNoHandler
+		}
+		return nil
+	}
+	m := &NodeMessage{ns: ns, from: from, event: event, args: args}
+	if !ss.inbox.Put(m, len(args.json)+messageOverhead, &ns.hooks.Load().settings.inbox) {
+		return ErrQueueFull
+	}
+	return nil
+}
