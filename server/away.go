@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"crypto/rand"
 	"encoding/base64"
+	"sort"
 	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
@@ -181,10 +182,12 @@ func (h *history) behind(a *awaySocket, after string) (from uint64, ok bool) {
 			n = a.base // it is of another history, or of another socket of the client's: this one was sent nothing
 		}
 	}
-	if from = n + 1; from >= h.first {
-		return from, true
+	if n+1 < h.first && h.dropped >= a.arrived {
+		return 0, false
 	}
-	return h.first, h.dropped < a.arrived
+	kept := h.events[h.head:]
+	owed := sort.Search(len(kept), func(i int) bool { return kept[i].at >= a.arrived })
+	return max(n+1, h.first+uint64(owed)), true
 }
 
 // missed are the events from that offset on that were for the socket; false when they are too many.

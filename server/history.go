@@ -23,8 +23,9 @@ import (
 // It costs a lock in each namespace, which every event emitted there takes, and the memory for what was emitted lately:
 // within MaxDisconnection and a heartbeat (PingInterval and twice PingTimeout, in which a client may be gone without a
 // sign). Every event gets one more argument, its offset, which clients keep to themselves. Volatile events and those
-// with an acknowledgement are not kept, and acknowledgements are not either. The connect handlers of a socket that comes
-// back run after the disconnect handlers of its former life.
+// with an acknowledgement are not kept, and acknowledgements are not either. Which events a client missed is told by
+// the rooms that its socket was in at its end, as in the reference. The connect handlers of a socket that comes back
+// run after the disconnect handlers of its former life.
 type Recovery struct {
 	// MaxDisconnection is how long a client may be away. Default 0: recovery is off, and other settings are an error. The
 	// reference's default, when it is switched on, is 2 minutes.

@@ -184,6 +184,27 @@ func TestHistoryVolatile(t *testing.T) {
 	}
 }
 
+// What has arrived, or was emitted before the client was in the room, is not sent again to a client that was quiet.
+func TestHistoryOwed(t *testing.T) {
+	r := newHistoryRig(t, Recovery{MaxDisconnection: time.Hour, MaxPackets: 1000, MaxBytes: 1 << 20, MaxSessions: 10})
+	last := r.emit("last", audience{})
+	r.clock += time.Minute
+	r.emit("before it joined", audience{rooms: []string{"room"}})
+	r.clock += time.Minute
+	at := r.clock
+	r.emit("perhaps", audience{rooms: []string{"room"}})
+	r.clock += 20 * time.Second
+	for _, test := range []struct {
+		arrived time.Duration
+		want    []string
+	}{{at + 1, []string{}}, {at, []string{"perhaps"}}, {0, []string{"before it joined", "perhaps"}}} {
+		r.depart(awaySocket{pid: pid("p"), id: "id", rooms: []string{"room"}, arrived: test.arrived})
+		if got := r.back("p", last); !slices.Equal(got, test.want) {
+			t.Errorf("got %q instead of %q", got, test.want)
+		}
+	}
+}
+
 // All that is kept is bounded, by age, count and bytes.
 func TestHistoryBounds(t *testing.T) {
 	r := newHistoryRig(t, Recovery{MaxDisconnection: time.Minute, MaxPackets: 10, MaxBytes: 10_000, MaxSessions: 3})

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -125,16 +126,19 @@ func (c *soakClient) finish(total func(stream string) int) {
 func TestRecoverySoak(t *testing.T) {
 	for name, test := range map[string]struct {
 		limits server.Recovery
+		// patience is that of the heartbeat; 0 is long.
+		patience time.Duration
 		// least is the share of connections that come back, in percent.
 		least int
 	}{
-		"enough is kept": {server.Recovery{MaxDisconnection: time.Minute}, 20},
-		"little is kept": {server.Recovery{MaxDisconnection: time.Minute, MaxPackets: 60}, 0},
-		"few are kept":   {server.Recovery{MaxDisconnection: time.Minute, MaxSessions: 3}, 0},
-		"short absences": {server.Recovery{MaxDisconnection: 5 * time.Millisecond}, 0},
+		"enough is kept": {server.Recovery{MaxDisconnection: time.Minute}, 0, 20},
+		"little is kept": {server.Recovery{MaxDisconnection: time.Minute, MaxPackets: 60}, 0, 0},
+		"few are kept":   {server.Recovery{MaxDisconnection: time.Minute, MaxSessions: 3}, 0, 0},
+		"short absences": {server.Recovery{MaxDisconnection: 5 * time.Millisecond}, 0, 0},
+		"fast heartbeat": {server.Recovery{MaxDisconnection: 100 * time.Millisecond}, 200 * time.Millisecond, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := server.Config{Loops: 3, Recovery: test.limits, PingInterval: 30 * time.Millisecond, PingTimeout: 5 * time.Second}
+			cfg := server.Config{Loops: 3, Recovery: test.limits, PingInterval: 30 * time.Millisecond, PingTimeout: cmp.Or(test.patience, 5*time.Second)}
 			soakRecovery(t, cfg, test.least, time.Duration(netns.Soak())*700*time.Millisecond)
 		})
 	}

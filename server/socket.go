@@ -29,6 +29,8 @@ type Socket struct {
 	passed bool
 	// announced tells that the connect handlers were called, or that there are none. Guarded by mu.
 	announced bool
+	// departing are the kinds of departure that were posted, each once. Safe for concurrent use.
+	departing atomic.Uint32
 
 	mu sync.Mutex // guards what follows, and the order of what is posted about it
 	// rooms show what rooms the socket is in, and was in at its end. It guards the rooms of member, too.
@@ -117,5 +119,11 @@ func (s *Socket) Except(rooms ...string) Operator { return s.Broadcast().Except(
 // Disconnect takes the socket out of its namespace, after what was emitted before; with closeConn, the client's whole
 // connection, with its sockets in other namespaces.
 func (s *Socket) Disconnect(closeConn bool) {
-	s.client.loop().Post(&departure{s, closeConn})
+	kind := uint32(1)
+	if closeConn {
+		kind = 2
+	}
+	if s.departing.Or(kind)&kind == 0 { // or a loop that is behind would have any number of them
+		s.client.loop().Post(&departure{s, closeConn})
+	}
 }

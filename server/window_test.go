@@ -67,6 +67,23 @@ func TestTasksBehindTheEnd(t *testing.T) {
 	}
 }
 
+// However often a socket is disconnected, the loop has one task for each kind of it.
+func TestDisconnectIsPostedOnce(t *testing.T) {
+	r := newRig(t, Config{})
+	c, s := r.join(t)
+	for range 1000 {
+		s.Disconnect(false)
+		s.Disconnect(true)
+	}
+	if n := len(r.loop.tasks); n != 2 {
+		t.Errorf("%d tasks", n)
+	}
+	r.loop.run()
+	if closed, _ := c.Closed(); !closed || s.Connected() {
+		t.Error("it is still there")
+	}
+}
+
 // The context of a socket that nobody asks for more than its error costs nothing more.
 func TestContextIsLazy(t *testing.T) {
 	r := newRig(t, Config{})
