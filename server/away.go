@@ -75,20 +75,17 @@ func (h *history) enter(announce func(base uint64, now time.Duration) bool) bool
 	return announce(h.next()-1, h.now())
 }
 
-// afterwards calls begin when the farewell is over.
-func (h *history) afterwards(f *farewell, begin func()) {
-	if f != nil {
-		h.mu.Lock()
-		wait := !f.over
-		if wait {
-			f.next = begin
-		}
-		h.mu.Unlock()
-		if wait {
-			return
-		}
+// afterwards calls next when the farewell is over, in place of what waits for that now.
+func (h *history) afterwards(f *farewell, next func()) {
+	h.mu.Lock()
+	over := f.over
+	if !over {
+		f.next = next
 	}
-	begin()
+	h.mu.Unlock()
+	if over {
+		next()
+	}
 }
 
 // over is the end of a farewell, if there is one.

@@ -329,8 +329,17 @@ func TestAllRoomsOrNone(t *testing.T) {
 		if s := ns.Socket(fresh.id); fresh.id == l.id || s == nil || s.Recovered() || len(s.Rooms()) != 1 {
 			t.Errorf("%s came back as %s", l.id, fresh.id)
 		}
-		held.Unlock()
 		fresh.events(c, `2["hello",false]`)
+		// Who is in no room needs nothing of the listeners.
+		_ = c.conn.Close()
+		waitGone(t, ns, fresh.id)
+		c = dial(t, srv)
+		c.send(fresh.again())
+		id := fresh.id
+		if fresh.connected(c); fresh.id != id {
+			t.Errorf("%s came back as %s", id, fresh.id)
+		}
+		held.Unlock()
 	})
 }
 

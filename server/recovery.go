@@ -58,22 +58,18 @@ func (c *client) beginRecoverable(ns *Namespace, auth string) {
 		s.member.Init(c.shard(), s)
 	}
 	c.sockets.add(s)
-	if r.back != nil {
-		ns.history.afterwards(r.back.farewell, s.begin)
-		return
+	admit := func() { s.inbox.PutAlways((*connection)(s), &c.srv.inbox) }
+	h := ns.hooks.Load()
+	switch {
+	case r.back != nil && r.back.farewell != nil:
+		ns.history.afterwards(r.back.farewell, admit)
+	case len(h.use)+len(h.connect) > 0:
+		admit()
+	default:
+		s.passed = true
+		s.announce()
+		c.loop().Post(&verdict{s: s})
 	}
-	s.begin()
-}
-
-// begin asks the handlers, if there are any, and lets the socket connect.
-func (s *Socket) begin() {
-	if h := s.ns.hooks.Load(); len(h.use)+len(h.connect) > 0 {
-		s.inbox.PutAlways((*connection)(s), &s.ns.srv.inbox)
-		return
-	}
-	s.passed = true
-	s.announce()
-	s.client.loop().Post(&verdict{s: s})
 }
 
 // comeBack makes a new socket the one that was away, in all of its rooms; it is false, and nothing is done, when it cannot

@@ -92,7 +92,7 @@ func (w *roomWatch) full() bool {
 
 // reserve expects n events, and owes arrived for them, unless the listeners are too far behind.
 func (w *roomWatch) reserve(n int) bool {
-	if w == nil {
+	if w == nil || n == 0 {
 		return true
 	}
 	if expected := w.expected.Add(int64(n)) - int64(n); int64(w.inbox.Len())+expected >= int64(w.ns.srv.cfg.MaxRoomEvents) {
