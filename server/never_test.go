@@ -118,7 +118,7 @@ func (mutePeer) Peers(context.Context, string) (cluster.Peers, error) {
 func TestLongestDurationIsNever(t *testing.T) {
 	for name := range pollertest.Durations(&Config{}) {
 		t.Run(name, func(t *testing.T) {
-			cfg := Config{Cookie: Cookie{Name: "io"}}
+			cfg := Config{Cookie: Cookie{Name: "io"}, CORS: CORS{Origins: []string{"*"}}}
 			*pollertest.Durations(&cfg)[name] = never
 			if name == "Recovery.MaxDisconnection" {
 				return // TestRecoveryForEver

@@ -12,7 +12,8 @@ import (
 // CORS says what pages of other origins may do (Fetch standard, section 3.3). Immutable once given to New.
 // The zero value sends no CORS headers, as the reference server does without its cors option.
 type CORS struct {
-	// Origins are the origins allowed, or "*" alone for all of them.
+	// Origins are the origins allowed, as browsers write them ("https://app.example", without a path or a slash at the
+	// end), or "*" alone for all of them, which excludes Credentials.
 	Origins []string
 	// Match, when set, allows further origins, such as those of a pattern. It gets what a request's Origin field says, and
 	// runs on the event loop: it must be quick and must not block. One that panics allows nothing.
@@ -39,28 +40,57 @@ type CORS struct {
 	SameHost bool
 }
 
+// validate returns an error for what no browser would heed.
 func (c *CORS) validate() error {
 	for _, o := range c.Origins {
-		if o == "" || strings.ContainsAny(o, " \t\r\n,") {
-			return fmt.Errorf("session: Config.CORS.Origins has %q, which is no origin", o)
+		if o == "*" && len(c.Origins) == 1 {
+			continue
 		}
-		if o == "*" && len(c.Origins) > 1 {
-			return fmt.Errorf("session: Config.CORS.Origins: \"*\" stands alone")
+		if err := checkOrigin(o); err != nil {
+			return err
 		}
+	}
+	if err := c.validateAny(); err != nil {
+		return err
 	}
 	for _, h := range slices.Concat(c.Methods, c.Headers, c.Exposed) {
 		if strings.ContainsAny(h, " \t\r\n,") || h == "" {
 			return fmt.Errorf("session: Config.CORS has %q, which is no token", h)
 		}
 	}
-	if c.Enforce && len(c.Origins) == 0 && c.Match == nil {
+	on := len(c.Origins) > 0 || c.Match != nil
+	switch {
+	case c.Enforce && !on:
 		return fmt.Errorf("session: Config.CORS.Enforce needs Origins or Match")
-	}
-	if c.MaxAge < 0 {
+	case c.SameHost && !c.Enforce:
+		return fmt.Errorf("session: Config.CORS.SameHost needs Enforce")
+	case c.MaxAge < 0:
 		return fmt.Errorf("session: Config.CORS.MaxAge = %v is negative", c.MaxAge)
 	}
 	if s := c.PreflightStatus; s != 0 && (s < 200 || s > 299) {
 		return fmt.Errorf("session: Config.CORS.PreflightStatus = %d is none of success", s)
+	}
+	if set := c.Credentials || len(c.Methods)+len(c.Headers)+len(c.Exposed) > 0 || c.MaxAge != 0 || c.PreflightStatus != 0; set && !on {
+		return fmt.Errorf("session: Config.CORS has settings but neither Origins nor Match, so they do nothing")
+	}
+	return nil
+}
+
+// validateAny refuses "*" where credentials are allowed: there browsers take it for a name like others, so that nobody is
+// allowed (Fetch standard, section 3.3.5).
+func (c *CORS) validateAny() error {
+	if !c.Credentials {
+		return nil
+	}
+	if slices.Contains(c.Origins, "*") {
+		return fmt.Errorf("session: Config.CORS.Origins is \"*\" and Config.CORS.Credentials is set: browsers refuse both together. " +
+			"List the origins, or allow them with CORS.Match")
+	}
+	for name, list := range map[string][]string{"Methods": c.Methods, "Headers": c.Headers, "Exposed": c.Exposed} {
+		if slices.Contains(list, "*") {
+			return fmt.Errorf("session: Config.CORS.%s has \"*\" and Config.CORS.Credentials is set: browsers take it for a name then. "+
+				"List the names", name)
+		}
 	}
 	return nil
 }
