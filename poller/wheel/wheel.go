@@ -42,8 +42,9 @@ type Wheel struct {
 	levels     uint16 // bit set: the level has an occupied slot
 	occupied   [levelCount]uint64
 	slots      [levelCount][slotCount]ring
+	opening    *ring // the slot that begins at current, as long as it is not emptied; not marked as occupied
 	firing     ring
-	late       ring  // scheduled by an Expire for a time that the running Advance has covered
+	late       ring  // scheduled by an Expire for a time that the running Advance covers
 	target     int64 // the tick that the running Advance moves to; current otherwise
 	expiring   Expirer
 	advancing  bool
@@ -101,9 +102,10 @@ func (w *Wheel) Cancel(t *Timer) {
 }
 
 // Next returns when Advance must run next, and false when no timer is scheduled. The time may be that of an inner
-// move from one level to a finer one, at which nothing fires.
+// move from one level to a finer one, at which nothing fires. It has passed already when the latest AdvanceWhile was
+// stopped, or an Expire panicked.
 func (w *Wheel) Next() (when int64, ok bool) {
-	if w.firing.first != nil { // an Expire panicked and left some behind
+	if w.firing.first != nil || w.opening != nil && w.opening.first != nil {
 		return w.current * w.resolution, true
 	}
 	level, slot, ok := w.first()
@@ -116,7 +118,12 @@ func (w *Wheel) Next() (when int64, ok bool) {
 // Advance moves the time of the wheel to now, fires every timer that is due and returns how many it fired. Time never
 // goes back. A call from inside Expire does nothing. When an Expire panics the wheel stays consistent, and the
 // next Advance goes on with the timer behind it.
-func (w *Wheel) Advance(now int64) int {
+func (w *Wheel) Advance(now int64) int { return w.AdvanceWhile(now, nil) }
+
+// AdvanceWhile is Advance as long as more returns true; nil stands for always. It asks before each timer that it fires,
+// and before each further group of timers that it moves to a finer level. When more has returned false, the next Advance
+// goes on where this one has stopped: timers fire in the same order as without a stop.
+func (w *Wheel) AdvanceWhile(now int64, more func() bool) (fired int) {
 	if w.advancing {
 		return 0
 	}
@@ -124,62 +131,88 @@ func (w *Wheel) Advance(now int64) int {
 	w.target = max(now/w.resolution, w.current)
 	defer w.rest()
 
-	fired := w.fire(now)
 	for {
-		level, slot, ok := w.first()
-		if !ok {
-			break
+		for w.firing.first != nil {
+			if more != nil && !more() {
+				w.expiring = nil
+				return fired
+			}
+			w.fire(now)
+			fired++
 		}
-		tick := w.start(level, slot)
-		if tick > w.target {
-			break
+		w.expiring = nil
+		switch {
+		case w.opening == nil:
+			if !w.step() {
+				w.current = w.target
+				return fired
+			}
+		case more != nil && !more():
+			return fired
 		}
-		w.current = tick
-		w.open(level, slot)
-		fired += w.fire(now)
+		w.open()
 	}
-	w.current = w.target
-	return fired
+}
+
+// step moves the time to the next slot that begins by target, and returns false when there is none.
+func (w *Wheel) step() bool {
+	level, slot, ok := w.first()
+	if !ok {
+		return false
+	}
+	tick := w.start(level, slot)
+	if tick > w.target {
+		return false
+	}
+	w.current = tick
+	w.vacate(level, slot)
+	w.opening = &w.slots[level][slot]
+	return true
 }
 
 // Expiring returns whose Expire is running or, after a panic has left Advance, whose it was. It is nil otherwise.
 func (w *Wheel) Expiring() Expirer { return w.expiring }
 
-// rest ends an Advance, also one that an Expire left by panicking: what asked for the past gets the next tick.
+// rest ends an Advance, also one that was stopped or that an Expire left by panicking. A timer that asked for the past
+// gets the next tick.
 func (w *Wheel) rest() {
 	w.advancing, w.target = false, w.current
 	for t := w.late.first; t != nil; t = w.late.first {
 		w.late.remove(t)
-		w.placeAt(t, w.current+1)
+		w.placeAt(t, max(w.tick(t.when), w.current+1))
 	}
 }
 
-// open empties a slot whose time has come: what is due goes to the firing ring, the rest to finer levels.
-func (w *Wheel) open(level, slot int) {
-	r := &w.slots[level][slot]
-	w.vacate(level, slot)
-	for t := r.first; t != nil; t = r.first {
+// openGroup is how many timers of a slot are moved at once: the slot of a coarse level may hold nearly all.
+const openGroup = 64
+
+// open takes timers out of the slot whose time has come: what is due goes to the firing ring, the rest to finer levels.
+func (w *Wheel) open() {
+	r := w.opening
+	for range openGroup {
+		t := r.first
+		if t == nil {
+			w.opening = nil
+			return
+		}
 		r.remove(t)
-		if w.tick(t.when) <= w.current || level == 0 {
-			t.level = levelFiring
-			w.firing.push(t)
+		if tick := w.tick(t.when); tick > w.current {
+			w.placeAt(t, tick)
 			continue
 		}
-		w.placeAt(t, w.tick(t.when))
+		t.level = levelFiring
+		w.firing.push(t)
 	}
 }
 
-func (w *Wheel) fire(now int64) (fired int) {
-	for t := w.firing.first; t != nil; t = w.firing.first {
-		w.firing.remove(t)
-		w.count--
-		fired++
-		if w.expiring = t.expirer; t.expirer != nil {
-			t.expirer.Expire(now)
-		}
+// fire fires the first timer of the firing ring.
+func (w *Wheel) fire(now int64) {
+	t := w.firing.first
+	w.firing.remove(t)
+	w.count--
+	if w.expiring = t.expirer; t.expirer != nil {
+		t.expirer.Expire(now)
 	}
-	w.expiring = nil
-	return fired
 }
 
 // tick rounds a deadline up, so that nothing fires early.

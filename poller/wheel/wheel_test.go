@@ -3,6 +3,7 @@ package wheel_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"testing"
 	"time"
@@ -206,6 +207,101 @@ func TestPanicInExpireLeavesTheRest(t *testing.T) {
 	}
 }
 
+// TestAdvanceStopsAndGoesOn fires the same timers in steps of any size, in the order of their deadlines and, within a tick,
+// in the order in which they were scheduled. Some lie in coarse slots, which are moved in steps too.
+func TestAdvanceStopsAndGoesOn(t *testing.T) {
+	for _, budget := range []int{1, 2, 7, 1000, 1 << 20} {
+		w := wheel.New(time.Millisecond, 0)
+		var got, want []int
+		const ticks, each = 3, 700
+		for i := range ticks * each {
+			tick := i % ticks // interleaved
+			p := newProbe(func(*probe, int64) { got = append(got, tick*each+i/ticks) })
+			w.Schedule(&p.Timer, int64(5000+tick)*ms) // three levels up
+			want = append(want, i)
+		}
+		late := newProbe(nil)
+		turns := 0
+		for now := 6000 * ms; ; turns++ {
+			if next, ok := w.Next(); !ok || next > now {
+				break
+			}
+			left := budget
+			asked := 0
+			before := len(got)
+			w.AdvanceWhile(now, func() bool { left--; asked++; return left >= 0 })
+			if fired := len(got) - before; fired > budget || asked > budget+1 {
+				t.Fatalf("budget %d: fired %d, asked %d times", budget, fired, asked)
+			}
+			if turns == 1 {
+				w.Schedule(&late.Timer, 5001*ms) // between two steps, for a tick that may not have come yet
+			}
+			if turns > 4*ticks*each {
+				t.Fatalf("budget %d: no end", budget)
+			}
+		}
+		if !slices.Equal(got, want) || w.Len() != 0 || turns > 1 && len(late.fired) != 1 {
+			t.Fatalf("budget %d: %d of %d fired, in order %v, %d are left", budget, len(got), len(want), slices.IsSorted(got), w.Len())
+		}
+		if least := len(want) / budget; turns < least {
+			t.Fatalf("budget %d: %d turns, at least %d", budget, turns, least)
+		}
+	}
+}
+
+// TestLateTimersKeepTheirTick: what an Expire schedules for a time that a stopped Advance has not reached fires in its
+// place among the others.
+func TestLateTimersKeepTheirTick(t *testing.T) {
+	w := wheel.New(time.Millisecond, 0)
+	var got []string
+	note := func(name string) *probe {
+		return newProbe(func(*probe, int64) { got = append(got, name) })
+	}
+	second, third, made := note("second"), note("third"), note("made")
+	first := newProbe(func(*probe, int64) {
+		got = append(got, "first")
+		w.Schedule(&made.Timer, 8*ms)
+	})
+	w.Schedule(&first.Timer, 5*ms)
+	w.Schedule(&second.Timer, 6*ms)
+	w.Schedule(&third.Timer, 7*ms)
+	w.AdvanceWhile(9*ms, func() bool { return len(got) < 1 })
+	w.Advance(9 * ms)
+	if want := []string{"first", "second", "third", "made"}; !slices.Equal(got, want) {
+		t.Fatalf("fired %v", got)
+	}
+}
+
+// TestSlotsAreMovedInSteps: a slot that holds very many timers is moved to finer levels in groups, and a timer can be
+// cancelled meanwhile.
+func TestSlotsAreMovedInSteps(t *testing.T) {
+	w := wheel.New(time.Millisecond, 0)
+	probes := make([]*probe, 1000)
+	for i := range probes {
+		probes[i] = newProbe(nil)
+		w.Schedule(&probes[i].Timer, 5000*ms)
+	}
+	steps := 0
+	for now := int64(5000 * ms); steps < 3; steps++ {
+		once := true
+		w.AdvanceWhile(now, func() bool { defer func() { once = false }(); return once })
+	}
+	for _, p := range probes {
+		if len(p.fired) != 0 {
+			t.Fatal("three steps have moved 1000 timers through three levels")
+		}
+		w.Cancel(&p.Timer)
+	}
+	if _, ok := w.Next(); ok || w.Len() != 0 {
+		t.Fatalf("%d are left, Next %v", w.Len(), ok)
+	}
+	w.Schedule(&probes[0].Timer, 5000*ms)
+	w.Schedule(&probes[1].Timer, 9000*ms)
+	if w.Advance(9000*ms) != 2 {
+		t.Fatal("the wheel is broken")
+	}
+}
+
 // TestAgainstModel runs random schedules, cancels and steps against a plain map.
 func TestAgainstModel(t *testing.T) {
 	for seed := range uint64(20) {
@@ -246,7 +342,11 @@ func runModel(t *testing.T, rnd *rand.Rand, steps int) {
 			} else {
 				now += rnd.Int64N(1 << uint(1+rnd.IntN(25)))
 			}
-			w.Advance(now)
+			if rnd.IntN(2) == 0 {
+				w.Advance(now)
+			} else {
+				advanceInSteps(w, now, 1+rnd.IntN(5))
+			}
 			for q, when := range due {
 				fired := len(q.fired) > 0
 				if fired && q.When() > now {
@@ -262,6 +362,17 @@ func runModel(t *testing.T, rnd *rand.Rand, steps int) {
 		}
 		if w.Len() != len(due) {
 			t.Fatalf("Len %d, model has %d", w.Len(), len(due))
+		}
+	}
+}
+
+// advanceInSteps is Advance with a budget for each step.
+func advanceInSteps(w *wheel.Wheel, now int64, budget int) {
+	for {
+		left := budget
+		w.AdvanceWhile(now, func() bool { left--; return left >= 0 })
+		if left >= 0 {
+			return
 		}
 	}
 }
@@ -324,6 +435,26 @@ type heart struct {
 }
 
 func (h *heart) Expire(now int64) { h.w.Schedule(&h.Timer, now+25_000*ms) }
+
+// BenchmarkCascade is one timer of 200,000 that are moved down from a coarse slot; it is the memory that takes the time.
+func BenchmarkCascade(b *testing.B) {
+	timers := make([]nop, 200_000)
+	order := rand.New(rand.NewPCG(1, 1)).Perm(len(timers))
+	b.ReportAllocs()
+	for done := 0; b.Loop(); done++ {
+		if done%len(timers) != 0 {
+			continue
+		}
+		b.StopTimer()
+		w := wheel.New(10*time.Millisecond, 0)
+		for _, i := range order {
+			timers[i] = nop{}
+			w.Schedule(&timers[i].Timer, 41_000*ms+int64(i%60)*10*ms)
+		}
+		b.StartTimer()
+		w.Advance(40_970 * ms)
+	}
+}
 
 func BenchmarkNext(b *testing.B) {
 	w := wheel.New(10*time.Millisecond, 0)
