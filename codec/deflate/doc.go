@@ -25,7 +25,7 @@
 // writes no more than its limit, and its time is bounded by its input and its
 // limit: honest data takes 2 ms for each megabyte of output, while the worst input
 // (blocks that have a table of codes and no content) takes a sixth of a second for
-// each megabyte of its own.
+// each megabyte of its own. Who has less time at once takes an [Inflation].
 //
 // # Bodies
 //
@@ -35,6 +35,6 @@
 // # Concurrency
 //
 // [Compressor] and [BodyCompressor] are safe for concurrent use, as are the
-// functions on distinct slices. [Stream], [Window] and [Coding] are owned by one
+// functions on distinct slices. [Stream], [Window], [Inflation] and [Coding] are owned by one
 // goroutine at a time. [Options] and [Params] are immutable.
 package deflate

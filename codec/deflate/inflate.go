@@ -1,6 +1,7 @@
 package deflate
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -58,8 +59,8 @@ func (w *Window) keep(data []byte) {
 
 // Inflate appends the message whose compressed form is data to dst. window is nil
 // unless the sender keeps its context. No more than limit bytes are appended.
-// data must not be a part of dst's free space. Errors: ErrTooBig, ErrCorrupt; the
-// window is of no use afterwards, and the connection neither.
+// data must not be a part of dst's free space. Errors: ErrTooBig, ErrCorrupt; dst
+// and the window are then as they were before.
 func Inflate(dst, data []byte, limit int, window *Window) ([]byte, error) {
 	// Some compressors have nothing to flush for an empty message.
 	if len(data) == 0 {
@@ -68,7 +69,8 @@ func Inflate(dst, data []byte, limit int, window *Window) ([]byte, error) {
 	u := unpackers.Get().(*unpacker)
 	start := len(dst)
 	u.out, u.left = dst, max(limit, 0)
-	err := u.run(data, window)
+	u.load(data)
+	err := u.run(window)
 	dst = u.out
 	u.release()
 	if err != nil {
@@ -85,8 +87,12 @@ type unpacker struct {
 	flate io.ReadCloser
 	in    []byte
 	input bytes.Reader
-	out   []byte
-	left  int // bytes that may still be appended
+	// chunks, when set, reads input in small pieces for the decompressor, and pause is
+	// told of each; see Inflation.
+	chunks *bufio.Reader
+	pause  func(in, out int) bool
+	out    []byte
+	left   int // bytes that may still be appended
 }
 
 var unpackers = sync.Pool{New: func() any {
@@ -100,7 +106,7 @@ func (u *unpacker) release() {
 	if cap(u.in) > inputKeep {
 		u.in = nil
 	}
-	u.out = nil
+	u.out, u.chunks, u.pause = nil, nil, nil
 	u.input.Reset(nil)
 	unpackers.Put(u)
 }
@@ -113,29 +119,54 @@ func (u *unpacker) Write(p []byte) (int, error) {
 	}
 	u.left -= len(p)
 	u.out = append(u.out, p...)
+	if u.pause != nil && !u.pause(0, len(p)) {
+		return 0, errStopped
+	}
 	return len(p), nil
 }
 
-// run inflates one message.
-func (u *unpacker) run(data []byte, window *Window) error {
+// load takes the compressed form of a message.
+func (u *unpacker) load(data []byte) {
 	u.in = append(append(u.in[:0], data...), messageEnd[:]...)
 	u.input.Reset(u.in)
+}
+
+// source is what the decompressor reads.
+func (u *unpacker) source() flate.Reader {
+	if u.chunks != nil {
+		return u.chunks
+	}
+	return &u.input
+}
+
+// unread is how much of the input the decompressor has not taken.
+func (u *unpacker) unread() int {
+	if u.chunks != nil {
+		return u.input.Len() + u.chunks.Buffered()
+	}
+	return u.input.Len()
+}
+
+// run inflates the message that was loaded.
+func (u *unpacker) run(window *Window) error {
 	var before []byte
 	if window != nil {
 		before = window.bytes
 	}
-	context, start := before, len(u.out)
+	context, start, source := before, len(u.out), u.source()
 	for range streamsMax {
-		_ = u.flate.(flate.Resetter).Reset(&u.input, context) // it has no errors
+		_ = u.flate.(flate.Resetter).Reset(source, context) // it has no errors
 		switch _, err := u.flate.(io.WriterTo).WriteTo(u); {
 		case errors.Is(err, ErrTooBig):
 			return ErrTooBig
+		case errors.Is(err, errStopped):
+			return errStopped
 		case err != nil:
 			return ErrCorrupt
 		}
 		// Behind a final block of the message itself there is more (section 7.2.3.4): at
 		// least the padding that makes messageEnd fit, which some leave out.
-		if rest := u.input.Len(); rest == 0 || rest == len(messageEnd) {
+		if rest := u.unread(); rest == 0 || rest == len(messageEnd) {
 			return nil
 		}
 		context = lastBytes(before, u.out[start:])

@@ -273,6 +273,9 @@ func FuzzN4Inflate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, limit int) {
 		limit &= 1<<16 - 1
 		out, err := Inflate(nil, data, limit, nil)
+		if slow, other, _ := inSteps(t, data, limit, nil); other != err || !bytes.Equal(slow, out) {
+			t.Fatalf("in steps: %d bytes, %v, not %d, %v", len(slow), other, len(out), err)
+		}
 		if err != nil {
 			if !errors.Is(err, ErrTooBig) && !errors.Is(err, ErrCorrupt) || len(out) != 0 {
 				t.Fatal(err, len(out))
