@@ -260,11 +260,11 @@ func TestLateTimersKeepTheirTick(t *testing.T) {
 	second, third, made := note("second"), note("third"), note("made")
 	first := newProbe(func(*probe, int64) {
 		got = append(got, "first")
-		w.Schedule(&made.Timer, 8*ms)
+		w.Schedule(&made.Timer, 9*ms)
 	})
 	w.Schedule(&first.Timer, 5*ms)
 	w.Schedule(&second.Timer, 6*ms)
-	w.Schedule(&third.Timer, 7*ms)
+	w.Schedule(&third.Timer, 8*ms)
 	w.AdvanceWhile(9*ms, func() bool { return len(got) < 1 })
 	w.Advance(9 * ms)
 	if want := []string{"first", "second", "third", "made"}; !slices.Equal(got, want) {
