@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/seed58c87869/siren/poller/stream"
+	"github.com/seed58c87869/siren/poller/wheel"
 )
 
 // Defaults of Config.
@@ -25,6 +26,7 @@ const (
 	DefaultDrainTime       = time.Millisecond
 	DefaultFlushSlice      = 256
 	DefaultFlushTime       = time.Millisecond
+	DefaultTurnTime        = stream.DefaultTurnTime
 	DefaultMailboxMax      = 1 << 16
 	DefaultKeepAlive       = 60 * time.Second
 	DefaultTimerResolution = 10 * time.Millisecond
@@ -106,6 +108,10 @@ type Config struct {
 	// FlushSlice and FlushTime bound one turn of the dirty list. Defaults: 256 connections, 1 ms.
 	FlushSlice int
 	FlushTime  time.Duration
+	// TurnTime bounds the input that is handled between two turns, for all connections together, and the timers of one
+	// turn: what takes longer waits for later turns, behind the other connections. Only an entry's first
+	// stream.EntryWork is always done at once. Default: 1 ms.
+	TurnTime time.Duration
 	// MailboxMax is how many tasks wait in a mailbox before TryPost refuses. Default: 65536.
 	MailboxMax int
 	// TimerResolution is that of the wheels, 1 ms to 100 ms. Default: 10 ms.
@@ -160,6 +166,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.DrainTime, DefaultDrainTime)
 	fill(&c.FlushSlice, DefaultFlushSlice)
 	fill(&c.FlushTime, DefaultFlushTime)
+	fill(&c.TurnTime, DefaultTurnTime)
 	fill(&c.MailboxMax, DefaultMailboxMax)
 	fill(&c.TimerResolution, DefaultTimerResolution)
 	fill(&c.KeepAlive, DefaultKeepAlive)
@@ -204,6 +211,7 @@ func (c *Config) validate(filesMax int) error {
 		{"DrainTime", int64(c.DrainTime), 1, math.MaxInt64},
 		{"FlushTime", int64(c.FlushTime), 1, math.MaxInt64},
 		{"KeepAlive", int64(c.KeepAlive), math.MinInt64, int64(keepAliveMax)},
+		{"TurnTime", int64(c.TurnTime), 1, math.MaxInt64},
 		{"TimerResolution", int64(c.TimerResolution), int64(timerResolutionMin), int64(timerResolutionMax)},
 		{"UnixMode", int64(c.UnixMode), 1, int64(fs.ModePerm)},
 		{"Reject", int64(len(c.Reject)), 0, rejectBytesMax},
@@ -234,11 +242,17 @@ func (c *Config) validateConns(filesMax int) error {
 // turnBytesMax bounds what one connection may write before it is the next one's turn.
 const turnBytesMax = 1 << 20
 
+// longestTurn is what the budgets of one turn allow together, in nanoseconds.
+func (c *Config) longestTurn() int64 {
+	return wheel.Deadline(wheel.Deadline(int64(c.DrainTime), c.TurnTime), c.FlushTime)
+}
+
 // limits are those of connections.
 func (c *Config) limits() stream.Limits {
 	return stream.Limits{
 		QueueBytesMax: c.QueueBytesMax, RestBytesMax: c.RestBytesMax, DiscardBytesMax: c.DiscardBytesMax,
 		WriteTimeout: c.WriteTimeout, FlushTimeout: c.FlushTimeout, TurnBytesMax: turnBytesMax,
+		TurnTime: c.TurnTime,
 	}
 }
 

@@ -43,6 +43,7 @@ type Loop struct {
 	scratch  []byte
 	vector   []unix.Iovec
 	writable writableTask
+	input    inputSet
 
 	_ [64]byte // the next loop's counters live on other cache lines
 }
@@ -79,6 +80,7 @@ func (l *Loop) OnLoop() bool { return l.driver.Load() == goroutineID() }
 func (l *Loop) enter() {
 	if l.depth == 0 {
 		l.SetNow(monotonic())
+		l.Enter()
 	}
 	l.depth++
 }
@@ -88,7 +90,7 @@ func (l *Loop) leave() {
 	if l.depth == 1 {
 		l.Settle()
 		l.SendRemotes()
-		if l.Dirty() > 0 {
+		if l.Dirty() > 0 || l.Unsettled() || l.Overspent() {
 			l.schedule()
 		}
 		l.arm()
@@ -135,6 +137,7 @@ func (l *Loop) bind(el gnet.EventLoop) {
 	l.wakeMu.Lock()
 	defer l.wakeMu.Unlock()
 	l.bound = el
+	l.input = inputSetOf(el)
 	l.driver.Store(goroutineID())
 }
 

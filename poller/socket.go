@@ -52,6 +52,13 @@ func (s *socket) AwaitWritable(ticket uint64) error {
 	return l.engine.writables.await(s.gc.Fd(), l.index, ticket, (*Conn)(s).Armed())
 }
 
+// StopReading implements stream.Socket.
+func (s *socket) StopReading(stop bool) {
+	if s.gc != nil {
+		s.loop().input.stop(s.gc.Fd(), stop)
+	}
+}
+
 // Unsent implements stream.Socket.
 func (s *socket) Unsent() int {
 	if s.gc == nil {

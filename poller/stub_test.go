@@ -28,6 +28,7 @@ func (s *stubSocket) AwaitWritable(ticket uint64) error {
 }
 
 func (s *stubSocket) Unsent() int       { return -1 }
+func (s *stubSocket) StopReading(bool)  {}
 func (s *stubSocket) CloseWrite() error { return nil }
 func (s *stubSocket) Close(error)       {}
 

@@ -30,12 +30,12 @@ func (ch *chain) begin(now int64, itemsMax int, timeMax int64) bool {
 	return ch.items < itemsMax && ch.time < timeMax
 }
 
-// turn runs waiting tasks, then timers, then flushes, each within its budget. What is left is armed again by the kicker,
-// from another goroutine, so that gnet reads its sockets first. inPass is false when no sockets depend on it.
+// turn runs waiting tasks, then timers, then flushes, each within its budget. When something is left, the kicker asks for
+// another turn, from another goroutine, so that gnet reads its sockets first. inPass is false when no sockets depend on it.
 func (l *Loop) turn(inPass bool) {
 	cfg := &l.engine.config
 	start := monotonic()
-	if inPass && !l.chain.begin(start, cfg.DrainItems, wheel.Deadline(int64(cfg.DrainTime), cfg.FlushTime)) {
+	if inPass && !l.chain.begin(start, cfg.DrainItems, cfg.longestTurn()) {
 		l.counters.deferred.Add(1)
 		l.engine.kicker.kick(l)
 		return
@@ -44,6 +44,7 @@ func (l *Loop) turn(inPass bool) {
 		l.chain = chain{}
 	}
 	l.SetNow(start)
+	l.Renew()
 	l.depth++
 	l.counters.turns.Add(1)
 
@@ -54,15 +55,19 @@ func (l *Loop) turn(inPass bool) {
 	l.flushDirty()
 	l.Settle()
 	l.SendRemotes()
-	l.arm()
+	due := l.Due()
+	if !due {
+		l.arm()
+	}
 	l.depth--
 
-	end := monotonic()
+	end := l.clock()
+	l.Renew() // for what is read until the next turn
 	l.chain.items += items
 	l.chain.time += end - start
 	l.chain.ended = end
 	l.chain.sawRead = false
-	if l.mailbox.settle(l.Dirty() > 0) {
+	if l.mailbox.settle(l.Dirty() > 0 || l.Unsettled() || due) {
 		l.engine.kicker.kick(l)
 	}
 }
@@ -95,6 +100,7 @@ func (l *Loop) drainSome(itemsMax int, deadline int64) (ran int, more bool) {
 			return ran, false
 		}
 		ran++
+		l.Enter()
 		task.Run(l.index)
 		if l.Unsettled() {
 			l.Settle()
@@ -121,10 +127,11 @@ func (l *Loop) flushDirty() {
 	}
 }
 
-// expire fires the timers that are due.
+// expire fires the timers that are due, with a budget of their own.
 func (l *Loop) expire() {
 	l.mailbox.rung.Store(false) // what rings from here on may be too late for this look
 	l.clock()
+	l.Renew()
 	if l.alarmAt != 0 && l.alarmAt <= l.Now() {
 		l.alarmAt = 0 // it has fired, or fires for nothing
 	}
@@ -132,7 +139,7 @@ func (l *Loop) expire() {
 	}
 }
 
-// expireSome is one Advance under one recover; more is true when a panic has interrupted it.
+// expireSome is one Expire under one recover; more is true when a panic has interrupted it.
 func (l *Loop) expireSome() (more bool) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -141,7 +148,7 @@ func (l *Loop) expireSome() (more bool) {
 			more = true
 		}
 	}()
-	if n := l.Wheel().Advance(l.Now()); n > 0 {
+	if n := l.Expire(); n > 0 {
 		l.counters.timers.Add(int64(n))
 	}
 	return false

@@ -19,6 +19,10 @@ type bridge struct {
 	// fed gets a token when the loop has handled what feed has posted. It holds one.
 	fed chan struct{}
 
+	// Loop-owned.
+	stopped bool // StopReading was called
+	owed    bool // fed has no token yet because of that
+
 	mu     sync.Mutex
 	out    [][]byte     // guarded by mu: frames that the connection has handed over
 	held   int          // guarded by mu: bytes of out, and of what was taken out and is not sent yet
@@ -65,7 +69,18 @@ func (b *bridge) feed(data []byte) {
 	})
 }
 
-func (b *bridge) handled() { b.fed <- struct{}{} }
+// handled lets whoever feeds go on, unless the connection is not to be read.
+func (b *bridge) handled() {
+	b.owed = true
+	b.pay()
+}
+
+func (b *bridge) pay() {
+	if b.owed && !b.stopped {
+		b.owed = false
+		b.fed <- struct{}{}
+	}
+}
 
 // finish posts the end of the connection.
 func (b *bridge) finish(err error) {
@@ -169,5 +184,14 @@ func (s *bridgeSocket) CloseWrite() error {
 	return nil
 }
 
-// Close implements stream.Socket.
-func (s *bridgeSocket) Close(error) { (*bridge)(s).end(bridgeNow) }
+// StopReading implements stream.Socket.
+func (s *bridgeSocket) StopReading(stop bool) {
+	s.stopped = stop
+	(*bridge)(s).pay()
+}
+
+// Close implements stream.Socket. Who feeds must see the end.
+func (s *bridgeSocket) Close(error) {
+	(*bridge)(s).end(bridgeNow)
+	s.StopReading(false)
+}

@@ -75,6 +75,52 @@ func TestBridgeReceives(t *testing.T) {
 	}
 }
 
+// Whoever feeds a bridge that is held waits until its input goes on, or the bridge ends.
+func TestBridgeHolds(t *testing.T) {
+	waits := func(b *bridge) bool {
+		select {
+		case <-b.fed:
+			return false
+		default:
+			return true
+		}
+	}
+	recv := &script{}
+	r, b, _ := bridged(t, recv)
+	turns := 3
+	recv.receive = func(data []byte) int {
+		if !waits(b) {
+			t.Errorf("fed before %q", data)
+		}
+		if turns--; turns > 0 {
+			b.Resume() // from before; it must not bring Receive at once
+			b.Hold()
+			b.Resume()
+			return 1
+		}
+		return len(data)
+	}
+	b.feed([]byte("abcd"))
+	r.loop.run()
+	if got := fmt.Sprint(recv.got); got != "[abcd bcd cd]" || waits(b) {
+		t.Fatal(got)
+	}
+	for name, end := range map[string]func(){"flush": func() { b.CloseAfterFlush() }, "now": func() { b.Close() }} {
+		recv.receive = func(data []byte) int { b.Hold(); return len(data) }
+		b.feed([]byte("e"))
+		r.loop.run()
+		if !waits(b) {
+			t.Fatal("fed while it is held")
+		}
+		end()
+		r.loop.run()
+		if waits(b) {
+			t.Fatalf("%s: the feeder waits for ever", name)
+		}
+		r, b, _ = bridged(t, recv)
+	}
+}
+
 // A bridge holds a window of what is queued; the rest waits in the connection, and follows when that has left.
 func TestBridgeHasAWindow(t *testing.T) {
 	r, b, kicks := bridged(t, &script{})

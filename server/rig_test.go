@@ -56,10 +56,11 @@ func (l *rigLoop) take() bool {
 	return len(l.batch) > 0
 }
 
-// run works off what is posted.
+// run works off what is posted, by others and by the connections of the loop.
 func (l *rigLoop) run() {
-	for l.take() {
+	for l.take() || l.Posted() > 0 {
 		l.Do(l.work)
+		l.RunTurn()
 	}
 }
 
@@ -99,6 +100,7 @@ func (c *sink) Last([]byte)                    {}
 func (c *sink) CloseAfterFlush()               {}
 func (c *sink) Close()                         {}
 func (c *sink) Resume()                        {}
+func (c *sink) Hold()                          {}
 func (c *sink) RemoteAddr() netip.AddrPort     { return netip.AddrPort{} }
 func (c *sink) SetReceiver(r session.Receiver) { c.recv = r }
 func (c *sink) feed(packets ...[]byte) {

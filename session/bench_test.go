@@ -21,6 +21,7 @@ func (*nullConn) Close()                     {}
 func (*nullConn) RemoteAddr() netip.AddrPort { return netip.AddrPort{} }
 func (c *nullConn) SetReceiver(r Receiver)   { c.recv = r }
 func (*nullConn) Resume()                    {}
+func (*nullConn) Hold()                      {}
 
 // bench is an engine with one loop and connections that cost nothing.
 type bench struct {

@@ -111,9 +111,9 @@ type Config struct {
 	// if the peer takes all at once. 16 KiB fits into the socket's buffer of any peer that is not stuck, so a frame
 	// behind it is not late.
 	VolatileBytes int
-	// InboundBytes bounds what a WebSocket has sent and its session's loop, another one than the connection's, has not
-	// handled yet, in bytes. Who passes it is disconnected: a loop cannot stop reading from one connection.
-	// Default 8 MiB.
+	// InboundBytes is how much a WebSocket may have sent that its session's loop, another one than the connection's, has not
+	// handled, in bytes, with 64 for each message: beyond it the connection is not read until half of it is handled.
+	// Default 128 KiB, two reads: what waits there delays whatever else is posted to that loop.
 	InboundBytes int
 	// QueueFrames bounds the packets that wait for one session, on either transport: an empty packet costs memory too.
 	// Default 32,768.
@@ -279,7 +279,7 @@ func (c Config) settle() (Config, error) {
 		{&c.MaxFragments, 1 << 10, "MaxFragments"}, {&c.MaxHeaderBytes, 16 << 10, "MaxHeaderBytes"},
 		{&c.MaxRequestBody, c.MaxPayload, "MaxRequestBody"}, {&c.MaxPipeline, 64 << 10, "MaxPipeline"},
 		{&c.QueueBytes, 4 << 20, "QueueBytes"}, {&c.QueueFrames, DefaultQueueFrames, "QueueFrames"},
-		{&c.VolatileBytes, 16 << 10, "VolatileBytes"}, {&c.InboundBytes, 8 << 20, "InboundBytes"},
+		{&c.VolatileBytes, 16 << 10, "VolatileBytes"}, {&c.InboundBytes, 128 << 10, "InboundBytes"},
 		{&c.MaxHealthConns, defaultMaxHealthConns, "MaxHealthConns"},
 	} {
 		if *d.field == 0 {

@@ -15,13 +15,8 @@ import (
 // errCorruptMessage is a message that cannot be inflated. The code is what the reference server's library uses.
 var errCorruptMessage = &wsframe.Error{Code: ws.StatusInvalidFramePayloadData, Reason: "invalid compressed data"}
 
-const (
-	// inflatedKeep bounds the buffer for inflated messages that a shard keeps between them.
-	inflatedKeep = 64 << 10
-	// inflatedBatch is how much one read may inflate to before it is posted to a session of another loop, in bytes:
-	// what is posted counts for Config.InboundBytes.
-	inflatedBatch = 1 << 20
-)
+// inflatedKeep bounds the buffer for inflated messages that a shard keeps between them.
+const inflatedKeep = 64 << 10
 
 // offered notes what the opening handshake offers and is accepted. It is false when the offer is malformed.
 func (h *HTTPConn) offered(r *httpwire.Request) bool {
@@ -68,6 +63,7 @@ func (w *wsConn) endDeflate() {
 	}
 	sh := w.shard()
 	sh.engine.compression.open.Add(-1)
+	sh.stopInflating(w)
 	delete(sh.windows, w)
 }
 
@@ -83,27 +79,48 @@ func (w *wsConn) limits(e *Engine) *wsframe.Limits {
 	return &t.ws
 }
 
-// takeCompressed handles a compressed message. The limit for messages holds for what it inflates to.
+// What is inflated at once, in bytes: messages that fit, compressed and inflated, take less than a millisecond even when
+// they are made to take long. Others are inflated in steps.
+const (
+	packedAtOnce   = 4 << 10
+	inflatedAtOnce = 64 << 10
+)
+
+// takeCompressed handles a compressed message. The limit for messages holds for what it inflates to. When the message takes
+// more than this turn, the input is held until it is inflated.
 func (w *wsConn) takeCompressed(msg *wsframe.Message) {
 	sh := w.shard()
+	limit, window := w.limits(sh.engine).MessageBytes, sh.windows[w]
+	if len(msg.Data) > packedAtOnce {
+		sh.inflateInSteps(w, msg, limit, window)
+		return
+	}
 	buf := sh.inflated
 	sh.inflated = nil
-	data, err := deflate.Inflate(buf[:0], msg.Data, w.limits(sh.engine).MessageBytes, sh.windows[w])
+	data, err := deflate.Inflate(buf[:0], msg.Data, min(limit, inflatedAtOnce), window)
+	if errors.Is(err, deflate.ErrTooBig) && limit > inflatedAtOnce {
+		sh.inflated = buf
+		sh.inflateInSteps(w, msg, limit, window)
+		return
+	}
+	sh.loop.Spend(inflateWork(len(msg.Data), len(data)))
+	w.takeInflated(msg.Kind, data, err)
+	if cap(data) <= inflatedKeep {
+		sh.inflated = data
+	}
+}
+
+// takeInflated handles what became of a compressed message.
+func (w *wsConn) takeInflated(kind wsframe.Kind, data []byte, err error) {
 	switch {
 	case errors.Is(err, deflate.ErrTooBig):
 		w.violation(wsframe.ErrMessageTooBig)
 	case err != nil:
 		w.violation(errCorruptMessage)
-	case msg.Kind == wsframe.Text && !utf8.Valid(data):
+	case kind == wsframe.Text && !utf8.Valid(data):
 		w.violation(wsframe.ErrInvalidUTF8)
 	default:
-		w.take(data, msg.Kind == wsframe.Binary)
-		if f := w.foreign; f != nil && f.batch != nil && f.batch.size() > inflatedBatch {
-			w.postBatch()
-		}
-	}
-	if cap(data) <= inflatedKeep {
-		sh.inflated = data
+		w.take(data, kind == wsframe.Binary)
 	}
 }
 

@@ -291,26 +291,6 @@ func TestN4DeflateClientTakeover(t *testing.T) {
 	}
 }
 
-// N4: bombs for a session of another loop are posted as they inflate, so that its bound on what is not handled holds.
-func TestN4DeflateFlood(t *testing.T) {
-	cfg := deflateOn
-	cfg.InboundBytes = 3 << 20
-	r := newRig(t, 2, cfg)
-	sid := r.poll(1)
-	p := r.openDeflate(0, sid, noTakeover, offerField)
-	p.text("2probe").text("5").wantFrames("t:3probe")
-	one := packedText("4" + strings.Repeat("0", DefaultMaxPayload-1))
-	p.conn.Feed([]byte(strings.Repeat(one, 40)))
-	r.loops[0].RunUntilIdle()
-	if n := r.engine.Stats().Flooded; n != 1 {
-		t.Errorf("%d flooded", n)
-	}
-	r.run()
-	if n := len(r.clients[0].got); n > 6 {
-		t.Errorf("%d messages were kept", n)
-	}
-}
-
 func TestN4CompressionConfig(t *testing.T) {
 	for _, c := range []Config{
 		{PerMessageDeflate: PerMessageDeflate{Threshold: -1}}, {PerMessageDeflate: PerMessageDeflate{Level: 10}},

@@ -168,8 +168,6 @@ type Stats struct {
 	OverLimit uint64
 	// TurnedAway counts handshakes refused because MaxSessions were open, or hooks had MaxHandshakes.
 	TurnedAway uint64
-	// Flooded counts WebSockets closed because too much of theirs waited for the session's loop.
-	Flooded uint64
 	// HookPanics counts panics of the hooks of Config; one in a handshake refuses it.
 	HookPanics uint64
 	// NoProxyHeader counts connections closed because ProxyProtocol is set and their PROXY header was missing, wrong or
@@ -192,10 +190,10 @@ func (e *Engine) Stats() Stats {
 }
 
 type counters struct {
-	opened, upgraded, upgradeFailed, slow, full, volatile, flooded, away, badSIDs atomic.Uint64
-	noProxy, untrusted, overLimit                                                 atomic.Uint64
-	closed                                                                        [ReasonCount]atomic.Uint64
-	refused                                                                       [6]atomic.Uint64
+	opened, upgraded, upgradeFailed, slow, full, volatile, away, badSIDs atomic.Uint64
+	noProxy, untrusted, overLimit                                        atomic.Uint64
+	closed                                                               [ReasonCount]atomic.Uint64
+	refused                                                              [6]atomic.Uint64
 }
 
 func (c *counters) addTo(s *Stats) {
@@ -205,7 +203,6 @@ func (c *counters) addTo(s *Stats) {
 	s.SlowClosed += c.slow.Load()
 	s.DroppedFull += c.full.Load()
 	s.DroppedVolatile += c.volatile.Load()
-	s.Flooded += c.flooded.Load()
 	s.TurnedAway += c.away.Load()
 	s.BadSIDs += c.badSIDs.Load()
 	s.OverLimit += c.overLimit.Load()

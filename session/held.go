@@ -114,7 +114,7 @@ func (s *Session) Evict() {
 
 // countFragments notes how much the reader holds of a message that is not whole.
 func (w *wsConn) countFragments() {
-	n := w.reader.Buffered()
+	n := w.reader.Buffered() + w.inflatingSize()
 	if n != int(w.fragments) {
 		from := int(w.fragments)
 		w.fragments = uint32(n)
@@ -122,7 +122,8 @@ func (w *wsConn) countFragments() {
 	}
 }
 
-// Held implements memory.Holder, on the connection's loop: the fragments of a message that is not whole.
+// Held implements memory.Holder, on the connection's loop: the fragments of a message that is not whole, or is
+// being inflated.
 func (w *wsConn) Held() int { return int(w.fragments) }
 
 // Evict implements memory.Holder, on the connection's loop.

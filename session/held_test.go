@@ -233,10 +233,40 @@ func TestPostedMessagesCount(t *testing.T) {
 	r.run()
 	r.wantNoneHeld(b)
 	send(900_000)
-	send(900_000) // above the bound
+	send(900_000) // above the bound: the next one waits
+	send(900_000)
+	r.wantHeld(b, 2_700_000, 4_000_000)
 	r.run()
-	r.last().wantClosed(ReasonTransportError)
+	if len(r.last().got) != 4 {
+		t.Errorf("%d of 4 messages", len(r.last().got))
+	}
 	r.wantNoneHeld(b)
+}
+
+// A message that is inflated in several turns counts meanwhile, and who has it may be ended for it.
+func TestInflatedMessagesCount(t *testing.T) {
+	both(t, func(t *testing.T, loop int) {
+		r := newRig(t, 2, deflateOn)
+		b := r.budget(noLimit)
+		p, other := deflating(r, loop), deflating(r, loop)
+		begin := func() {
+			r.loops[loop].Do(func() {
+				p.conn.Feed([]byte(longText("a")))
+				other.conn.Feed([]byte(longText("b")))
+			})
+			r.wantHeld(b, 2000, 2_000_000)
+		}
+		begin()
+		r.run()
+		r.wantNoneHeld(b)
+		begin()
+		r.loops[loop].Do(func() { r.clients[0].s.ws.Evict() })
+		r.run()
+		if r.wantNoneHeld(b); r.clients[0].names() != "a" || r.clients[1].names() != "bb" {
+			t.Errorf("got %q and %q", r.clients[0].names(), r.clients[1].names())
+		}
+		r.clients[0].wantClosed(ReasonTransportError)
+	})
 }
 
 // holder is the Holder of an inbox.

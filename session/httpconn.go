@@ -137,6 +137,11 @@ func (h *HTTPConn) Receive(data []byte) (n, need int) {
 		h.phase, h.started = phaseBusy, false
 		h.shard.loop.Wheel().Cancel(&h.timer)
 		h.route(req)
+		if h.shard.loop.Spend(requestWork+used/2) && n < len(data) && h.phase == phaseHead {
+			h.conn.Hold()
+			h.conn.Resume()
+			return n, 0
+		}
 	}
 	if h.phase == phaseHanded {
 		return h.handed(n, len(data))

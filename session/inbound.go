@@ -1,11 +1,5 @@
 package session
 
-import (
-	"github.com/gobwas/ws"
-
-	"github.com/seed58c87869/siren/codec/wsframe"
-)
-
 // inbound is what one read of a WebSocket has brought for a session of another loop. It is made on the connection's
 // loop and then belongs to the session's.
 type inbound struct {
@@ -21,8 +15,14 @@ type extent struct {
 	binary bool
 }
 
-// inboundMessageBytes is what a message counts for besides its bytes: empty ones are work too.
-const inboundMessageBytes = 64
+const (
+	// inboundMessageBytes is what a message counts for besides its bytes: empty ones are work too.
+	inboundMessageBytes = 64
+	// inboundBatch is how many messages, and bytes of them, are posted at once: each post is one piece of work of the
+	// session's loop.
+	inboundBatch      = 64
+	inboundBatchBytes = 64 << 10
+)
 
 // collect copies a message for the session's loop.
 func (w *wsConn) collect(data []byte, binary bool) {
@@ -33,11 +33,15 @@ func (w *wsConn) collect(data []byte, binary bool) {
 	b := f.batch
 	b.data = append(b.data, data...)
 	b.messages = append(b.messages, extent{len(b.data), binary})
+	if len(b.messages) >= inboundBatch || len(b.data) >= inboundBatchBytes {
+		w.postBatch()
+	}
 }
 
 func (b *inbound) size() int64 { return int64(len(b.data) + len(b.messages)*inboundMessageBytes) }
 
-// postBatch sends the messages of one read to the session's loop. A peer that is too far ahead of that loop is closed.
+// postBatch sends messages to the session's loop. When much of what was posted waits there, the connection's input is held
+// until most of it is handled.
 func (w *wsConn) postBatch() {
 	f := w.foreign
 	if f == nil || f.batch == nil {
@@ -45,15 +49,11 @@ func (w *wsConn) postBatch() {
 	}
 	b := f.batch
 	f.batch = nil
-	pending := f.pending.Add(b.size())
+	limit := int64(f.shard.engine.cfg.InboundBytes)
 	f.shard.memory.Add(int(b.size()))
-	if pending > b.size() && pending > int64(f.shard.engine.cfg.InboundBytes) {
-		f.shard.memory.Add(-int(b.size()))
-		f.shard.stats.flooded.Add(1)
-		w.deaf = true
-		w.conn.Last(wsframe.AppendClose(nil, ws.StatusPolicyViolation, ""))
-		w.lostLater(ReasonTransportError)
-		return
+	if f.pending.Add(b.size()) > limit {
+		w.hold(holdInbound)
+		f.waits.Store(true)
 	}
 	f.home.loop.PostFunc(b.run)
 }
@@ -61,8 +61,11 @@ func (w *wsConn) postBatch() {
 // run delivers the messages on the session's loop.
 func (b *inbound) run() {
 	w := b.ws
-	w.foreign.pending.Add(-b.size())
-	w.foreign.shard.memory.Add(-int(b.size()))
+	f := w.foreign
+	f.shard.memory.Add(-int(b.size()))
+	if f.pending.Add(-b.size()) <= int64(f.shard.engine.cfg.InboundBytes)/2 && f.waits.CompareAndSwap(true, false) {
+		f.shard.loop.PostFunc(func() { w.unhold(holdInbound) })
+	}
 	defer w.session.endOnPanic()
 	start := 0
 	for _, m := range b.messages {

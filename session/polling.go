@@ -150,13 +150,46 @@ func (s *Session) releasePost(h *HTTPConn) bool {
 	return true
 }
 
-// onPost is a whole POST. body is the session's to change.
+// onPost is a whole POST. body is the session's to change, in this call.
 // binary tells that its content type says so.
 func (s *Session) onPost(a asker, body []byte, binary bool) {
 	if !s.onPostBegun(a) {
 		return
 	}
-	left, err := s.receivePayload(body, binary)
+	payload, err := s.openPayload(body, binary)
+	if err != nil {
+		s.onPostEnd(a, false, err)
+		return
+	}
+	left, more, err := s.receivePayload(&payload)
+	if !more {
+		s.onPostEnd(a, left, err)
+		return
+	}
+	payload.Own()
+	s.postOn(a, payload)
+}
+
+// postOn handles what is left of a POST in later turns.
+func (s *Session) postOn(a asker, rest eio.Payload) {
+	payload := &rest
+	var next func()
+	next = func() {
+		defer s.endOnPanic()
+		if s.poll == nil || s.poll.post != a {
+			return // the session ended meanwhile, or is a WebSocket's, and the POST was answered
+		}
+		if left, more, err := s.receivePayload(payload); !more {
+			s.onPostEnd(a, left, err)
+			return
+		}
+		s.shard.loop.PostFunc(next)
+	}
+	s.shard.loop.PostFunc(next)
+}
+
+// onPostEnd answers a POST whose packets were handled. left tells that a close packet was among them.
+func (s *Session) onPostEnd(a asker, left bool, err error) {
 	if !s.releasePost(a.h) {
 		return // the session ended in one of its packets, and answered it
 	}
@@ -175,23 +208,23 @@ func (s *Session) onPost(a asker, body []byte, binary bool) {
 	}
 }
 
-// receivePayload handles the packets of a body in order; left tells that a close packet was among them, which ends it.
-func (s *Session) receivePayload(body []byte, binary bool) (left bool, err error) {
-	payload, err := s.openPayload(body, binary)
-	if err != nil {
-		return false, err
-	}
+// receivePayload handles the packets of a body in order. left tells that a close packet was among them, which ends it, more
+// that the turn's budget is used up and packets are left. While the engine ends, they are all handled at once.
+func (s *Session) receivePayload(payload *eio.Payload) (left, more bool, err error) {
 	for s.hears() {
 		p, ok, err := payload.Next()
 		if err != nil || !ok {
-			return false, err
+			return false, false, err
 		}
 		if p.Type == eio.Close {
-			return true, nil
+			return true, false, nil
 		}
 		s.receive(p)
+		if s.shard.loop.Spend(messageWork+len(p.Data)/2) && payload.More() && !s.shard.engine.closing.Load() {
+			return false, true, nil
+		}
 	}
-	return false, nil
+	return false, false, nil
 }
 
 // onGone is the end of a connection, or of a POST, whose request was not answered, or whose answer has not reached the

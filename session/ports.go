@@ -43,8 +43,10 @@ type StreamConn interface {
 	Conn
 	// SetReceiver hands the connection to another receiver; bytes not consumed yet go to it.
 	SetReceiver(r Receiver)
-	// Resume calls Receive again with the bytes that were held back.
+	// Resume calls Receive again with the bytes that were held back. After Hold it does so in a later turn of the loop.
 	Resume()
+	// Hold stops the input until Resume: Receive is not called, and the connection is not read where that is possible.
+	Hold()
 }
 
 // Loop is an event loop as a shard sees it.
@@ -57,6 +59,12 @@ type Loop interface {
 	Wheel() *wheel.Wheel
 	// Memory is the account of what the loop's clients hold. Immutable.
 	Memory() *memory.Ledger
+	// Spend charges work, an estimate in nanoseconds, to the budget of the running turn. It reports whether the caller
+	// must stop and leave the rest of its work to a later turn: with Hold and Resume, or with PostFunc. Loop-only.
+	Spend(work int) (over bool)
+	// AfterHeld has fn called on the loop, behind what is posted, when no connection that is held now is held any more:
+	// then the receivers have taken all that was read before. Loop-only.
+	AfterHeld(fn func())
 	// PostFunc runs fn on the loop, after everything posted before it. Safe for concurrent use.
 	PostFunc(fn func())
 }

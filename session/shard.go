@@ -30,6 +30,10 @@ type Shard struct {
 	windows map[*wsConn]*deflate.Window
 	// deaf: messages of clients are discarded, because the engine ends.
 	deaf bool
+	// inflating are the messages that take more than one turn, inflateFn works at the first of them.
+	inflating     []*inflating
+	inflatePosted bool
+	inflateFn     func()
 	// fields is scratch for the header fields of an answer.
 	fields []string
 	// flushable are the polling sessions that have frames for a waiting GET; one posted function serves them all,
@@ -57,7 +61,7 @@ const beforeKeep = 1 << 10
 
 func newShard(e *Engine, l Loop, loops int) *Shard {
 	sh := &Shard{engine: e, loop: l, memory: l.Memory(), index: l.Index(), sessions: make(map[string]*Session)}
-	sh.flushFn = sh.flushPolls
+	sh.flushFn, sh.inflateFn = sh.flushPolls, sh.inflate
 	sh.spares.most = sparesPerShard(&e.cfg, loops)
 	if e.cfg.OnConnectionError != nil {
 		sh.noted = make(map[*HTTPConn]firstRequest)

@@ -11,24 +11,25 @@ import "sync/atomic"
 func (e *Engine) StopIntake() (stopped <-chan struct{}) {
 	e.closing.Store(true)
 	done := make(chan struct{})
-	// A message may have been read on one loop and be on its way to another one: the second round is posted behind it.
-	e.onAll(func(*Shard) {}, func() {
-		e.onAll(func(sh *Shard) { sh.deaf = true }, func() { close(done) })
+	// A message may have been read and wait for a later turn, or be on its way to another loop: the second round is posted
+	// behind it.
+	e.onAll(func(sh *Shard, next func()) { sh.loop.AfterHeld(next) }, func() {
+		e.onAll(func(sh *Shard, next func()) { sh.deaf = true; next() }, func() { close(done) })
 	})
 	return done
 }
 
-// onAll runs fn on each shard, and then next on the last of them.
-func (e *Engine) onAll(fn func(sh *Shard), next func()) {
+// onAll runs fn on each shard, and last when all of them have called next.
+func (e *Engine) onAll(fn func(sh *Shard, next func()), last func()) {
 	var left atomic.Int64
 	left.Store(int64(len(e.shards)))
+	next := func() {
+		if left.Add(-1) == 0 {
+			last()
+		}
+	}
 	for _, sh := range e.shards {
-		sh.loop.PostFunc(func() {
-			fn(sh)
-			if left.Add(-1) == 0 {
-				next()
-			}
-		})
+		sh.loop.PostFunc(func() { fn(sh, next) })
 	}
 }
 
@@ -39,14 +40,15 @@ func (e *Engine) Close(reason Reason) {
 		return
 	}
 	e.closing.Store(true)
-	e.onAll(func(sh *Shard) { sh.closeAll(reason) }, func() {})
+	e.onAll(func(sh *Shard, _ func()) { sh.closeAll(reason) }, nil)
 }
 
 // Left counts the polling sessions that Close has ended and whose clients have not been told yet, and of these the ones
 // that have packets to fetch. It asks the loops and gives the answer to report, on one of them.
 func (e *Engine) Left(report func(sessions, unfetched int)) {
 	var sessions, unfetched atomic.Int64
-	e.onAll(func(sh *Shard) {
+	e.onAll(func(sh *Shard, next func()) {
+		defer next()
 		for _, s := range sh.sessions {
 			sessions.Add(1)
 			if s.poll != nil && len(s.poll.queue) > 0 {
@@ -56,12 +58,24 @@ func (e *Engine) Left(report func(sessions, unfetched int)) {
 	}, func() { report(int(sessions.Load()), int(unfetched.Load())) })
 }
 
+// closeAll ends the sessions of the shard, in as many turns as it takes.
 func (sh *Shard) closeAll(reason Reason) {
 	all := make([]*Session, 0, len(sh.sessions))
 	for _, s := range sh.sessions {
 		all = append(all, s)
 	}
-	for _, s := range all {
+	sh.closeEach(all, reason)
+}
+
+// closeWork is what the end of a session costs, in nanoseconds.
+const closeWork = 5000
+
+func (sh *Shard) closeEach(all []*Session, reason Reason) {
+	for i, s := range all {
 		s.Close(reason)
+		if sh.loop.Spend(closeWork) {
+			sh.loop.PostFunc(func() { sh.closeEach(all[i+1:], reason) })
+			return
+		}
 	}
 }

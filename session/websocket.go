@@ -21,9 +21,10 @@ type wsConn struct {
 	conn StreamConn
 	// foreign is what a connection of another loop needs besides, or one without a session; else nil. Immutable.
 	foreign *foreign
-	// reader and deaf are the connection's loop's; deaf: nothing more is read.
+	// reader, deaf and held are the connection's loop's; deaf: nothing more is read; held: what the input is held for.
 	reader wsframe.Reader
 	deaf   bool
+	held   uint8
 	// gone is the home loop's: the connection is, or will be, closed.
 	gone bool
 	// windowBits is the size of the client's window, as a power of two, when compression was negotiated, else 0.
@@ -41,8 +42,10 @@ type foreign struct {
 	out Conn
 	// batch is what the read in progress has brought. The connection's loop's; nil but in Receive.
 	batch *inbound
-	// pending is what was posted home and not handled there, in bytes. Safe for concurrent use.
+	// pending is what was posted home and not handled there, in bytes; waits tells that the connection's input is held
+	// until it is less. Safe for concurrent use.
 	pending atomic.Int64
+	waits   atomic.Bool
 }
 
 // shard is the connection's shard. Immutable.
@@ -106,7 +109,21 @@ func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, o *wsOffer, extra []
 	return w
 }
 
-// Receive implements Receiver.
+// What one item costs at least, in nanoseconds, beside its bytes.
+const (
+	messageWork = 1000
+	requestWork = 5000
+)
+
+// bytesWork is what the bytes of a frame cost. Those of compressed messages are counted where they are inflated.
+func bytesWork(msg *wsframe.Message, n int) int {
+	if msg.Compressed {
+		return 0
+	}
+	return n / 2
+}
+
+// Receive implements Receiver. When the turn's budget is used up, or a message takes longer to inflate, the rest waits.
 func (w *wsConn) Receive(data []byte) (n, need int) {
 	shard := w.shard()
 	msg, limits := &shard.msg, w.limits(shard.engine)
@@ -122,6 +139,15 @@ func (w *wsConn) Receive(data []byte) (n, need int) {
 		}
 		n += used
 		w.handle(msg)
+		over := shard.loop.Spend(messageWork + bytesWork(msg, used))
+		if w.held != 0 {
+			break
+		}
+		if over && n < len(data) {
+			w.conn.Hold()
+			w.conn.Resume()
+			break
+		}
 	}
 	w.reader.Release()
 	w.countFragments()
@@ -130,6 +156,24 @@ func (w *wsConn) Receive(data []byte) (n, need int) {
 		return len(data), 0
 	}
 	return n, need
+}
+
+// What the input of a WebSocket is held for.
+const (
+	holdInflating uint8 = 1 << iota // its message is inflated in steps
+	holdInbound                     // too much of it waits for the session's loop
+)
+
+// hold stops the input for that reason, unhold lets it go on unless there is another one.
+func (w *wsConn) hold(reason uint8) {
+	w.held |= reason
+	w.conn.Hold()
+}
+
+func (w *wsConn) unhold(reason uint8) {
+	if w.held &^= reason; w.held == 0 {
+		w.conn.Resume()
+	}
 }
 
 func (w *wsConn) handle(msg *wsframe.Message) {

@@ -157,31 +157,77 @@ func TestPingFlood(t *testing.T) {
 	})
 }
 
-// What a WebSocket on another loop sends faster than its session's loop takes it is bounded.
-func TestInboundFlood(t *testing.T) {
-	r := newRig(t, 2, Config{InboundBytes: 10_000})
+// What a WebSocket on another loop sends faster than its session's loop takes it waits at the client.
+func TestInboundWaits(t *testing.T) {
+	for _, c := range []struct {
+		name, payload string
+		count         int
+	}{
+		{"bytes", strings.Repeat("x", 1500), 40},
+		{"empty messages", "", 2000},
+		{"one long message", strings.Repeat("x", 50_000), 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, 2, Config{InboundBytes: 10_000})
+			p := r.openWS(1, r.poll(0)).text("5")
+			f := r.last().s.ws.foreign
+			one := textFrame("4" + c.payload)
+			most := 10_000 + int64(inboundBatch*inboundMessageBytes+len(c.payload)*2)
+			for range c.count {
+				p.conn.Feed([]byte(one))
+				r.loops[1].RunUntilIdle()
+				if n := f.pending.Load(); n > most {
+					t.Fatalf("%d bytes wait", n)
+				}
+			}
+			if !p.conn.Holding() {
+				t.Fatal("the connection is read on")
+			}
+			rounds := 0
+			for ran := 1; ran > 0; rounds++ {
+				ran = r.loops[0].RunUntilIdle() + r.loops[1].RunUntilIdle()
+			}
+			if len(r.last().got) != c.count || p.conn.Holding() || f.pending.Load() != 0 || p.isClosed() {
+				t.Fatalf("%d of %d messages, held %v, %d bytes wait", len(r.last().got), c.count, p.conn.Holding(), f.pending.Load())
+			}
+			p.text("4end")
+			if got := r.last().got; got[len(got)-1] != "end" || rounds < 2 {
+				t.Errorf("the last is %.10q after %d rounds", got[len(got)-1], rounds)
+			}
+			r.last().wantClosed()
+		})
+	}
+}
+
+// What waits for the session's loop is posted in pieces, so that the loop can do other things in between.
+func TestInboundIsPostedInPieces(t *testing.T) {
+	r := newRig(t, 2, Config{InboundBytes: 1 << 20})
 	p := r.openWS(1, r.poll(0)).text("5")
-	for range 5 {
-		p.conn.Feed([]byte(textFrame("4" + strings.Repeat("x", 1500))))
+	for name, input := range map[string]string{
+		"many":  strings.Repeat(textFrame("4"), 4*inboundBatch),
+		"large": strings.Repeat(textFrame("4"+strings.Repeat("x", inboundBatchBytes/2+10)), 8),
+	} {
+		p.conn.Feed([]byte(input))
+		if n := r.loops[0].Posted(); n < 4 {
+			t.Errorf("%s: %d posts", name, n)
+		}
+		r.run()
+	}
+}
+
+// Input that is held for two reasons waits for both to end.
+func TestInboundWaitsBehindAnInflatedMessage(t *testing.T) {
+	cfg := deflateOn
+	cfg.InboundBytes = 1000
+	r := newRig(t, 2, cfg)
+	p := deflating(r, 1)
+	p.conn.Feed([]byte(longText("a") + longText("b") + textFrame("4c")))
+	r.loops[1].RunUntilIdle()
+	if w := r.last().s.ws; w.held != holdInbound || !p.conn.Holding() || r.loops[0].Posted() != 1 {
+		t.Fatalf("held for %b, read on: %v, %d posts", w.held, !p.conn.Holding(), r.loops[0].Posted())
 	}
 	r.run()
-	if len(r.last().got) != 5 {
-		t.Fatalf("%d of 5 messages", len(r.last().got))
-	}
-	for range 200 { // empty ones count too
-		p.conn.Feed([]byte(textFrame("4")))
-	}
-	r.run()
-	p.wantFrames("close:1008")
-	r.last().wantClosed(ReasonTransportError)
-	if n := r.engine.Stats().Flooded; n != 1 {
-		t.Errorf("%d counted", n)
-	}
-	// A single long read is no flood, whatever it holds.
-	p = r.openWS(1, r.poll(0)).text("5")
-	p.write(textFrame("4" + strings.Repeat("x", 50_000)))
-	r.last().wantClosed()
-	if len(r.last().got) != 1 {
-		t.Error("a long message was lost")
+	if got := r.last().names(); got != "abc" || p.conn.Holding() {
+		t.Errorf("got %q", got)
 	}
 }

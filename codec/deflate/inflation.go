@@ -25,6 +25,7 @@ type Inflation struct {
 	window *Window
 	out    []byte
 	err    error
+	run    *unpacker // between the first and the last step
 
 	next func() (progress, bool)
 	stop func()
@@ -46,7 +47,7 @@ func NewInflation(data []byte, limit int, window *Window) *Inflation {
 // how many bytes were read and how many were inflated since the last one.
 func (i *Inflation) Step(more func(in, out int) bool) (done bool) {
 	if i.next == nil {
-		i.next, i.stop = iter.Pull(i.run)
+		i.next, i.stop = iter.Pull(i.inflate)
 	}
 	for {
 		p, ok := i.next()
@@ -69,13 +70,25 @@ func (i *Inflation) Close() {
 	}
 }
 
-// run inflates the message, in a coroutine that pauses at each yield.
-func (i *Inflation) run(yield func(progress) bool) {
+// Size is how many bytes of memory the messages take now, compressed and inflated.
+func (i *Inflation) Size() int {
+	if i.run != nil {
+		return cap(i.run.in) + cap(i.run.out)
+	}
+	return cap(i.data) + cap(i.out)
+}
+
+// inflate inflates the message, in a coroutine that pauses at each yield.
+func (i *Inflation) inflate(yield func(progress) bool) {
 	if len(i.data) == 0 {
 		return
 	}
 	u := unpackers.Get().(*unpacker)
-	defer u.release()
+	i.run = u
+	defer func() {
+		i.run = nil
+		u.release()
+	}()
 	u.load(i.data)
 	i.data = nil
 	u.out, u.left = nil, max(i.limit, 0)

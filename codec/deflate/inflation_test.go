@@ -21,7 +21,9 @@ func inSteps(t *testing.T, data []byte, limit int, w *Window) (out []byte, err e
 		read += in
 		return false
 	}) {
-		steps++
+		if steps++; i.Size() < len(data) {
+			t.Fatalf("it takes %d bytes, the compressed message alone %d", i.Size(), len(data))
+		}
 	}
 	out, err = i.Result()
 	if err == nil && len(data) > 0 && read != len(data)+len(messageEnd) {

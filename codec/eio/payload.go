@@ -42,6 +42,12 @@ func NewPayload(body []byte, maxPackets int) Payload {
 	return p
 }
 
+// More reports whether something follows the packets that Next has returned.
+func (p *Payload) More() bool { return !p.done }
+
+// Own copies what follows, so that the iteration may go on when the caller's body is gone.
+func (p *Payload) Own() { p.rest = bytes.Clone(p.rest) }
+
 // Next returns the next packet. At the end of the body ok is false and err is nil. An error ends the
 // iteration: every further call returns it again.
 func (p *Payload) Next() (pkt Packet, ok bool, err error) {

@@ -103,6 +103,9 @@ func (s *socket) AwaitWritable(ticket uint64) error {
 	return nil
 }
 
+// StopReading implements stream.Socket: Feed is the test's to call.
+func (s *socket) StopReading(bool) {}
+
 // Unsent implements stream.Socket.
 func (s *socket) Unsent() int { return -1 }
 

@@ -47,7 +47,7 @@ type Loop struct {
 func NewLoop(index int) *Loop {
 	l := &Loop{index: index, now: start, limits: stream.Limits{
 		QueueBytesMax: DefaultQueueBytesMax, RestBytesMax: math.MaxInt, DiscardBytesMax: math.MaxInt,
-		WriteTimeout: never, FlushTimeout: never, TurnBytesMax: math.MaxInt,
+		WriteTimeout: never, FlushTimeout: never, TurnBytesMax: math.MaxInt, TurnTime: stream.DefaultTurnTime,
 	}}
 	l.Init(l, &l.limits, wheel.New(Resolution, start), start)
 	return l
@@ -111,8 +111,13 @@ func (l *Loop) Posted() int {
 // Writes returns how many writes the loop would have made: one per connection and flush.
 func (l *Loop) Writes() int { return int(l.Counters.Writes.Load()) }
 
-// Do runs fn as an entry of the loop and then what it caused on this loop's connections. It runs no posted functions.
+// Do runs fn as an entry of the loop, a turn with a budget of its own unless Do is on the stack already, and then what it
+// caused on this loop's connections. It runs no posted functions.
 func (l *Loop) Do(fn func()) {
+	if l.depth == 0 {
+		l.Renew()
+	}
+	l.Enter()
 	l.depth++
 	defer func() {
 		if l.depth--; l.depth == 0 {
@@ -181,11 +186,11 @@ func (l *Loop) Advance(d time.Duration) {
 			break
 		}
 		l.setNow(max(l.now, when))
-		l.Do(func() { l.Wheel().Advance(l.now) })
+		l.Do(func() { l.Expire() })
 		l.RunUntilIdle()
 	}
 	l.setNow(end)
-	l.Do(func() { l.Wheel().Advance(l.now) })
+	l.Do(func() { l.Expire() })
 	l.RunUntilIdle()
 }
 

@@ -25,6 +25,9 @@ const (
 	flagLeft                         // CloseAfterFlush was called
 	flagCounted                      // the queue is in the loop's ledger; it is not empty then
 	flagListed                       // the ledger lists the connection
+	flagHeld                         // Hold was called
+	flagStopped                      // the socket is not read
+	flagQueued                       // in Loop.held
 )
 
 // Conn is one connection. It is loop-owned: call all methods on its loop, in an entry, unless they say otherwise. It is
@@ -165,10 +168,15 @@ func (c *Conn) footprint() int {
 
 // Resume makes Receive be called again with the kept rest, if there is one, when the current entry has returned. It is for
 // a receiver that has held input back, for example a pipelined request. Inside of its own Receive it is
-// only good for a Receive that consumes something.
+// only good for a Receive that consumes something. It ends a Hold: then Receive is called in a later turn, behind the input
+// of other connections.
 func (c *Conn) Resume() {
 	c.own("Conn.Resume")
 	if c.state != stateOpen {
+		return
+	}
+	if c.flags&flagHeld != 0 {
+		c.loop.held.put(c)
 		return
 	}
 	c.flags |= flagResume

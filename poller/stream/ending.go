@@ -30,6 +30,8 @@ func (c *Conn) CloseAfterFlush() {
 	}
 	c.state = stateLeaving
 	c.flags |= flagLeft
+	c.flags &^= flagHeld
+	c.readOn() // the peer's end must be seen
 	c.loop.ending++
 	s := c.stalled()
 	s.moved = c.loop.now
@@ -107,6 +109,7 @@ func (c *Conn) over(err error) {
 		c.list()
 	}
 	c.calm()
+	l.held.forget(c)
 	for r := c.remotes(); r != nil; r = r.next {
 		r.closed.Store(true)
 	}

@@ -10,6 +10,10 @@ func (c *Conn) Read(data []byte) {
 		c.discard(len(data))
 		return
 	}
+	if c.flags&flagHeld != 0 {
+		c.append(data)
+		return
+	}
 	l := c.loop
 	l.current = c
 	c.deliver(data)
@@ -21,13 +25,19 @@ func (c *Conn) Read(data []byte) {
 // deliver gives new input to the receiver, behind the rest it has left, and keeps what it leaves this time.
 func (c *Conn) deliver(data []byte) {
 	if rest := c.rest(); rest != nil {
-		size := cap(rest.b)
-		c.rare.rest = c.loop.rests.grow(rest, len(data))
-		c.rare.rest.b = append(c.rare.rest.b, data...)
-		c.countRest(cap(c.rare.rest.b) - size)
-		data = c.rare.rest.b
+		data = c.extend(rest, data)
 	}
 	c.feed(data)
+}
+
+// extend puts data behind the rest, and returns both.
+func (c *Conn) extend(rest *restBuffer, data []byte) []byte {
+	size := cap(rest.b)
+	rest = c.loop.rests.grow(rest, len(data))
+	rest.b = append(rest.b, data...)
+	c.rare.rest = rest
+	c.countRest(cap(rest.b) - size)
+	return rest.b
 }
 
 // rest is the input that the receiver has left; nil: none.
@@ -41,7 +51,7 @@ func (c *Conn) rest() *restBuffer {
 // resumeRest gives the kept rest once more.
 func (c *Conn) resumeRest() {
 	c.flags &^= flagResume
-	if rest := c.rest(); rest != nil && c.state == stateOpen {
+	if rest := c.rest(); rest != nil && c.state == stateOpen && c.flags&flagHeld == 0 {
 		c.feed(rest.b)
 	}
 }
@@ -72,7 +82,7 @@ func (c *Conn) feed(data []byte) {
 			idle = 0
 		}
 		again := c.flags&flagSwitched != 0 || c.flags&flagResume != 0 && n > 0
-		if !again || idle > idleSwitchesMax {
+		if !again || idle > idleSwitchesMax || c.flags&flagHeld != 0 {
 			break
 		}
 	}

@@ -20,7 +20,7 @@ type testLoop struct {
 func newTestLoop() (*testLoop, *Limits) {
 	limits := &Limits{
 		QueueBytesMax: 8 << 20, RestBytesMax: 1 << 20, DiscardBytesMax: 1000,
-		WriteTimeout: 30 * time.Second, FlushTimeout: 5 * time.Second, TurnBytesMax: 1 << 20,
+		WriteTimeout: 30 * time.Second, FlushTimeout: 5 * time.Second, TurnBytesMax: 1 << 20, TurnTime: DefaultTurnTime,
 	}
 	l := &testLoop{now: int64(time.Hour)}
 	l.Init(l, limits, wheel.New(time.Millisecond, l.now), l.now)
@@ -67,6 +67,7 @@ type testSocket struct {
 	writes  int
 	shut    int
 	closed  int
+	stopped bool
 	failure error
 }
 
@@ -89,6 +90,7 @@ func (s *testSocket) Write(parts [][]byte, total int) (n int, err error) {
 
 func (s *testSocket) AwaitWritable(ticket uint64) error { s.ticket = ticket; return nil }
 func (s *testSocket) Unsent() int                       { return s.unsent }
+func (s *testSocket) StopReading(stop bool)             { s.stopped = stop }
 func (s *testSocket) CloseWrite() error                 { s.shut++; return s.failure }
 func (s *testSocket) Close(error)                       { s.closed++ }
 
@@ -111,6 +113,7 @@ type testReceiver struct {
 	got   []byte
 	ends  []error
 	reply func(data []byte) (int, int)
+	end   func()
 }
 
 func (r *testReceiver) Receive(data []byte) (int, int) {
@@ -121,7 +124,11 @@ func (r *testReceiver) Receive(data []byte) (int, int) {
 	return len(data), 0
 }
 
-func (r *testReceiver) Closed(err error) { r.ends = append(r.ends, err) }
+func (r *testReceiver) Closed(err error) {
+	if r.ends = append(r.ends, err); r.end != nil {
+		r.end()
+	}
+}
 
 // ended checks that the connection is over, once, with that error.
 func (r *testReceiver) ended(t *testing.T, s *testSocket, want error) {

@@ -14,6 +14,8 @@ type Limits struct {
 	// WriteTimeout and FlushTimeout bound the time without progress of a connection that is open, and of one that is
 	// leaving.
 	WriteTimeout, FlushTimeout time.Duration
+	// TurnTime bounds the work of one turn, see Loop.Spend.
+	TurnTime time.Duration
 	// TurnBytesMax bounds what one connection writes before it is the next one's turn.
 	TurnBytesMax int
 }

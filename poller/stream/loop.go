@@ -2,6 +2,7 @@ package stream
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/seed58c87869/siren/poller/memory"
 	"github.com/seed58c87869/siren/poller/wheel"
@@ -20,8 +21,13 @@ type Loop struct {
 	current  *Conn   // its Receive is running; it is flushed at once and needs no place in dirty
 	dirty    dirties // connections with something to flush
 	after    []*Conn // to be closed, flushed or resumed when the current entry has returned
+	settled  int     // of after: settled already; the others exceed a turn's budget
 	settling bool
-	remotes  []*Remote // handles whose batches are posted at the end of the entry
+	held     heldInput // connections whose input goes on in a later turn
+	budget   budget
+
+	timersGoOn func() bool // spends a timer's work; made once
+	remotes    []*Remote   // handles whose batches are posted at the end of the entry
 
 	awaiting map[uint64]*Conn // by ticket: connections whose socket is full
 	tickets  uint64
@@ -58,6 +64,9 @@ func (l *Loop) Init(host Host, limits *Limits, w *wheel.Wheel, now int64) {
 	l.host, l.limits, l.wheel, l.now = host, limits, w, now
 	l.awaiting = make(map[uint64]*Conn)
 	l.parts = make([][]byte, 0, 64)
+	l.held.loop, l.held.stopped = l, make(map[*Conn]struct{})
+	l.timersGoOn = func() bool { return !l.Spend(timerWork) }
+	l.Renew()
 }
 
 // Stream returns l: event loops that embed a Loop offer it by this name. Safe for concurrent use.
@@ -100,19 +109,27 @@ func (l *Loop) Unfinished() bool { return l.Waiting() > 0 || l.ending > 0 }
 // Waiting returns how many connections have something to send that their sockets have not taken.
 func (l *Loop) Waiting() int { return l.dirty.len() + len(l.awaiting) }
 
-// Settle closes, flushes and resumes what the entry that has just returned asked for.
+// settleWork is what one connection costs in Settle: most of them close.
+const settleWork = int(5 * time.Microsecond)
+
+// Settle closes, flushes and resumes what the entry that has just returned asked for, as far as the turn's budget goes.
+// Unsettled tells whether something is left for a later call.
 func (l *Loop) Settle() {
 	if l.settling || len(l.after) == 0 {
 		return
 	}
 	l.settling = true
-	for i := 0; i < len(l.after); i++ { // grows meanwhile
-		c := l.after[i]
-		l.after[i] = nil
+	for over := false; l.settled < len(l.after) && !over; { // grows meanwhile
+		c := l.after[l.settled]
+		l.after[l.settled] = nil
+		l.settled++
 		c.flags &^= flagAfter
 		c.settle()
+		over = l.Spend(settleWork)
 	}
-	l.after = l.after[:0]
+	if l.settled == len(l.after) {
+		l.after, l.settled = l.after[:0], 0
+	}
 	l.settling = false
 }
 

@@ -12,6 +12,9 @@ type Socket interface {
 	// Unsent returns how many of the bytes taken have not reached the peer yet, or -1 when nobody knows. It tells a slow
 	// reader from a dead one.
 	Unsent() int
+	// StopReading makes the backend stop to read for the connection, so that its peer waits, or go on. Input that it reads
+	// nevertheless, because it cannot stop, is given to Conn.Read as ever.
+	StopReading(stop bool)
 	// CloseWrite tells the peer that no more bytes follow those taken.
 	CloseWrite() error
 	// Close gives the socket back. It is called exactly once, at the end of the connection, whoever ended it, with what the

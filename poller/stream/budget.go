@@ -1,0 +1,74 @@
+package stream
+
+import "time"
+
+const (
+	// DefaultTurnTime is the usual Limits.TurnTime.
+	DefaultTurnTime = time.Millisecond
+	// EntryWork is the work that every entry may do, even when the turn's budget is used up: the few small messages of an
+	// honest client are handled at once, whatever others send.
+	EntryWork = int(20 * time.Microsecond)
+	// clockWork is after how much work Spend looks at the clock, which takes about 50 ns.
+	clockWork = int(20 * time.Microsecond)
+)
+
+// budget bounds the work of one turn of a loop: everything between two Renews, which is the input of one pass over the
+// sockets, or what one run of the mailbox or the timers does. It is loop-owned.
+//
+// Work is an estimate in nanoseconds. The clock corrects it upwards: the budget is used up when the work or the measured
+// time reaches Limits.TurnTime.
+type budget struct {
+	work  int   // spent since Renew
+	entry int   // spent by the running entry
+	look  int   // the work at which the clock is looked at next
+	time  int64 // measured since Renew
+	mark  int64 // measured until then
+	over  bool
+}
+
+// Spend charges work, an estimate in nanoseconds, to the running turn. It reports whether the entry must stop and leave the
+// rest of its work to a later turn, because the turn's budget and EntryWork are used up.
+func (l *Loop) Spend(work int) (over bool) {
+	b := &l.budget
+	b.work += work
+	b.entry += work
+	if !b.over && b.work >= b.look {
+		l.lookAtClock()
+	}
+	return b.over && b.entry >= EntryWork
+}
+
+func (l *Loop) lookAtClock() {
+	b := &l.budget
+	now := l.host.Clock()
+	b.time += now - b.mark
+	b.mark = now
+	b.look = b.work + clockWork
+	b.over = b.work >= int(l.limits.TurnTime) || b.time >= int64(l.limits.TurnTime)
+}
+
+// Overspent reports whether the budget is used up, so that entries do no more than EntryWork until Renew.
+func (l *Loop) Overspent() bool { return l.budget.over }
+
+// Spent returns the work that was charged since Renew.
+func (l *Loop) Spent() int { return l.budget.work }
+
+// Renew begins a turn with a whole budget. SetNow must have been called with the present time.
+func (l *Loop) Renew() { l.budget = budget{look: clockWork, mark: l.now} }
+
+// Enter begins an entry: time that has passed outside of entries is nobody's. SetNow must have been called with the present
+// time.
+func (l *Loop) Enter() { l.budget.entry, l.budget.mark = 0, l.now }
+
+// timerWork is what a timer costs at least: most of them send something.
+const timerWork = int(2 * time.Microsecond)
+
+// Expire fires timers that are due by Now, as far as the turn's budget goes, and returns how many it fired. Due tells
+// whether some are left for a later turn; they fire in the order in which they would have fired now.
+func (l *Loop) Expire() (fired int) { return l.wheel.AdvanceWhile(l.now, l.timersGoOn) }
+
+// Due reports whether Expire has something to do.
+func (l *Loop) Due() bool {
+	when, ok := l.wheel.Next()
+	return ok && when <= l.now
+}

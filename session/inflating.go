@@ -1,0 +1,109 @@
+package session
+
+import (
+	"slices"
+
+	"github.com/seed58c87869/siren/codec/deflate"
+	"github.com/seed58c87869/siren/codec/wsframe"
+)
+
+// inflating is a compressed message that takes more than one turn. Loop-owned by the connection's loop.
+type inflating struct {
+	ws      *wsConn
+	kind    wsframe.Kind
+	message *deflate.Inflation
+}
+
+// inflateWork is what it takes to inflate that many bytes to that many, in nanoseconds; the clock tells when it is more.
+func inflateWork(in, out int) int { return 5*in + 2*out }
+
+// step goes on until the message is inflated or the turn is over.
+func (j *inflating) step(loop Loop) (done bool) {
+	return j.message.Step(func(in, out int) bool { return !loop.Spend(inflateWork(in, out)) })
+}
+
+// inflateInSteps inflates a message. Messages are worked at one after the other, so that only one decompressor is held
+// between turns; the input of the others is held meanwhile.
+func (sh *Shard) inflateInSteps(w *wsConn, msg *wsframe.Message, limit int, window *deflate.Window) {
+	j := &inflating{ws: w, kind: msg.Kind, message: deflate.NewInflation(msg.Data, limit, window)}
+	if len(sh.inflating) == 0 && j.step(sh.loop) {
+		j.finish()
+		return
+	}
+	w.hold(holdInflating)
+	sh.inflating = append(sh.inflating, j)
+	if len(sh.inflating) == 1 {
+		sh.inflateOn()
+	}
+	w.countFragments()
+}
+
+// inflatingSize is what the message of the connection that is being inflated takes, in bytes.
+func (w *wsConn) inflatingSize() int {
+	if w.held&holdInflating == 0 {
+		return 0
+	}
+	if i := w.shard().inflatingOf(w); i >= 0 {
+		return w.shard().inflating[i].message.Size()
+	}
+	return 0
+}
+
+// inflatingOf is the place of the connection's message in the list, or -1.
+func (sh *Shard) inflatingOf(w *wsConn) int {
+	return slices.IndexFunc(sh.inflating, func(j *inflating) bool { return j.ws == w })
+}
+
+// inflateOn lets the first message of the list be worked at in a later turn.
+func (sh *Shard) inflateOn() {
+	if !sh.inflatePosted {
+		sh.inflatePosted = true
+		sh.loop.PostFunc(sh.inflateFn)
+	}
+}
+
+// inflate is one turn's work at the first message of the list.
+func (sh *Shard) inflate() {
+	sh.inflatePosted = false
+	if len(sh.inflating) == 0 {
+		return
+	}
+	j := sh.inflating[0]
+	w := j.ws
+	if !j.step(sh.loop) {
+		sh.inflateOn()
+		w.countFragments()
+		return
+	}
+	sh.forgetInflating(0)
+	w.countFragments()
+	defer w.unhold(holdInflating)
+	if w.foreign == nil {
+		defer w.session.endOnPanic()
+	}
+	j.finish()
+	w.postBatch()
+}
+
+// finish handles the inflated message.
+func (j *inflating) finish() {
+	defer j.message.Close()
+	data, err := j.message.Result()
+	j.ws.takeInflated(j.kind, data, err)
+}
+
+// forgetInflating takes a message off the list and lets the next one be worked at.
+func (sh *Shard) forgetInflating(i int) {
+	sh.inflating = slices.Delete(sh.inflating, i, i+1)
+	if len(sh.inflating) > 0 {
+		sh.inflateOn()
+	}
+}
+
+// stopInflating forgets the message of a connection that is closed.
+func (sh *Shard) stopInflating(w *wsConn) {
+	if i := sh.inflatingOf(w); i >= 0 {
+		sh.inflating[i].message.Close()
+		sh.forgetInflating(i)
+	}
+}
