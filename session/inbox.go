@@ -39,10 +39,16 @@ var inboxPool = sync.Pool{New: func() any { return new(inboxWork) }}
 const inboxKeep = 64
 
 type sized struct {
-	job   Job
-	bytes int
-	own   bool // PutCounted has put it
+	job Job
+	// size is the number of bytes, or, for a job that PutCounted has put, its complement: queues of small jobs are long.
+	size int
 }
+
+// bytes returns how many bytes the job has.
+func (j sized) bytes() int { return max(j.size, ^j.size) }
+
+// own reports whether PutCounted has put the job.
+func (j sized) own() bool { return j.size < 0 }
 
 // InboxLimits bound an Inbox. Immutable.
 type InboxLimits struct {
@@ -54,14 +60,17 @@ type InboxLimits struct {
 
 // Put appends a job of that size. It is false, and the job is not taken, when the inbox is full.
 func (b *Inbox) Put(j Job, bytes int, lim *InboxLimits) bool {
-	ok, _ := b.put(sized{job: j, bytes: bytes}, lim, nil)
+	ok, _ := b.put(sized{j, bytes}, lim, nil)
 	return ok
 }
 
 // PutCounted is Put for a job whose bytes are nobody else's: from memory.ListMin bytes on, those that wait are entered in
 // the ledger, which lists h. Call it on the loop of the ledger.
 func (b *Inbox) PutCounted(j Job, bytes int, lim *InboxLimits, m *memory.Ledger, h memory.Holder) bool {
-	ok, list := b.put(sized{job: j, bytes: bytes, own: m.On()}, lim, m)
+	if m.On() {
+		bytes = ^bytes
+	}
+	ok, list := b.put(sized{j, bytes}, lim, m)
 	if list {
 		m.List(h)
 	}
@@ -70,7 +79,7 @@ func (b *Inbox) PutCounted(j Job, bytes int, lim *InboxLimits, m *memory.Ledger,
 
 func (b *Inbox) put(j sized, lim *InboxLimits, m *memory.Ledger) (ok, list bool) {
 	b.mu.Lock()
-	if w := b.work; w != nil && len(w.jobs)-w.head >= lim.Jobs || j.bytes+b.waiting() > lim.Bytes {
+	if w := b.work; w != nil && len(w.jobs)-w.head >= lim.Jobs || j.bytes()+b.waiting() > lim.Bytes {
 		b.mu.Unlock()
 		return false, false
 	}
@@ -99,7 +108,7 @@ func (b *Inbox) add(j sized, lim *InboxLimits, m *memory.Ledger) (list bool) {
 	}
 	w := b.work
 	w.push(j)
-	if j.own {
+	if j.own() {
 		w.ledger = m
 		w.count()
 		list = w.counted > 0 && !w.listed
@@ -123,17 +132,17 @@ func (w *inboxWork) push(j sized) {
 		w.jobs, w.head = w.jobs[:rest], 0
 	}
 	w.jobs = append(w.jobs, j)
-	w.bytes += j.bytes
-	if j.own {
-		w.own += j.bytes
+	w.bytes += j.bytes()
+	if j.own() {
+		w.own += j.bytes()
 	}
 }
 
 // gone takes off the bytes of a job that has run, or was dropped.
 func (w *inboxWork) gone(j sized) {
-	w.bytes -= j.bytes
-	if j.own {
-		w.own -= j.bytes
+	w.bytes -= j.bytes()
+	if j.own() {
+		w.own -= j.bytes()
 		w.count()
 	}
 }
@@ -166,7 +175,7 @@ func (b *Inbox) resume(running *atomic.Int64, ran sized) {
 		}
 	}()
 	for j, ok := b.next(ran); ok; j, ok = b.next(ran) {
-		ran = sized{bytes: j.bytes, own: j.own}
+		ran = sized{size: j.size}
 		j.job.Do()
 	}
 	finished = true
@@ -218,7 +227,7 @@ func (b *Inbox) Shed() (dropped int) {
 	}
 	kept := w.jobs[:w.head]
 	for _, j := range w.jobs[w.head:] {
-		if !j.own {
+		if !j.own() {
 			kept = append(kept, j)
 			continue
 		}
