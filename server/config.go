@@ -162,6 +162,11 @@ type Config struct {
 	MaxRoomEvents int
 	// MaxAttachments bounds the binary attachments of one packet. Default: codec/sio's.
 	MaxAttachments int
+	// MaxAttachmentsSent bounds the binary attachments of one packet that is sent: an event or acknowledgement with more
+	// fails with ErrTooManyAttachments. Default 10: official clients since March 2026 (socket.io-parser 4.2.6, 3.4.4 and
+	// 3.3.5) end their connection with "parse error" at more, unless their Decoder has another limit. A packet of a Parser has
+	// its binary values where it likes, and no limit.
+	MaxAttachmentsSent int
 	// AttachmentTimeout is how long the attachments of a packet may take to come, all of them together; then the
 	// connection ends. Clients send them right behind their packet, so what is late is a slow line, or somebody who
 	// wants memory held for nothing. Default 30 s: enough for 10 MB at 3 Mbit/s.
@@ -302,6 +307,7 @@ const (
 	defaultMaxAuthBytes   = 64 << 10
 
 	defaultAttachmentTimeout = 30 * time.Second
+	defaultAttachmentsSent   = 10
 	defaultCloseTimeout      = 10 * time.Second
 
 	backlogMax = 65_535 // old kernels keep 16 bits of a listen queue's length
@@ -379,7 +385,8 @@ func (c *Config) settleNumbers() error {
 		{&c.Recovery.MaxPackets, defaultRecoveryPackets, "Recovery.MaxPackets"},
 		{&c.Recovery.MaxBytes, defaultRecoveryBytes, "Recovery.MaxBytes"},
 		{&c.Recovery.MaxSessions, defaultRecoverySessions, "Recovery.MaxSessions"},
-		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
+		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxAttachmentsSent, defaultAttachmentsSent, "MaxAttachmentsSent"},
+		{&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
 		{&c.MaxSessions, 0, "MaxSessions"}, {&c.MaxHandshakes, 0, "MaxHandshakes"}, {&c.Queue.VolatileBytes, 0, "Queue.VolatileBytes"},
 		{&c.MaxHeaderBytes, 0, "MaxHeaderBytes"}, {&c.MaxRequestBody, 0, "MaxRequestBody"},
 		{&c.Backlog, 0, "Backlog"}, {&c.MaxHealthConns, 0, "MaxHealthConns"},

@@ -19,18 +19,21 @@ const noAck = -1
 type encoding struct {
 	parser Parser // nil for the default one
 	json   JSON   // nil for the built-in library
+	// attachments is the most that a packet of the default parser may have.
+	attachments int
 }
 
-// defaultEncoding is that of all servers without a parser and a JSON library of the application's: events that were
-// prepared are encoded once for all of them.
-var defaultEncoding = new(encoding)
+// defaultEncoding is that of all servers without a parser and a JSON library of the application's, and with the default
+// limit of attachments: events that were prepared are encoded once for all of them.
+var defaultEncoding = &encoding{attachments: defaultAttachmentsSent}
 
 // encodingOf is the encoding of a server with that configuration.
 func encodingOf(cfg *Config) *encoding {
-	if cfg.Parser == nil && cfg.JSON == nil {
+	e := encoding{parser: cfg.Parser, json: cfg.JSON, attachments: cfg.MaxAttachmentsSent}
+	if e.parser == nil && e.json == nil && e.attachments == defaultEncoding.attachments {
 		return defaultEncoding
 	}
-	return &encoding{parser: cfg.Parser, json: cfg.JSON}
+	return &e
 }
 
 // event makes the frame of an event, with its attachments.
@@ -169,7 +172,9 @@ func (e *encoding) frame(p *payload) (*eio.Frame, error) {
 			Type: p.kind, Namespace: p.ns, ID: uint64(max(p.id, 0)), HasID: p.id >= 0, Data: p.json(), Attachments: p.attachments,
 		})
 	}
-	if n := len(p.attachments); n > 0 {
+	if n := len(p.attachments); n > e.attachments {
+		return nil, fmt.Errorf("%w: %d, and %d are possible", ErrTooManyAttachments, n, e.attachments)
+	} else if n > 0 {
 		var buf [128]byte
 		head := sio.AppendHead(append(buf[:0], byte(eio.Message)), p.kind, n, p.ns, p.id)
 		p.text = slices.Replace(p.text, 0, p.start, head...)

@@ -17,6 +17,8 @@ var (
 	ErrEncode = errors.New("siren: cannot encode")
 	// ErrDecode: an argument cannot be decoded into the handler's type; the cause is wrapped.
 	ErrDecode = errors.New("siren: cannot decode")
+	// ErrTooManyAttachments: the packet would have more binary attachments than Config.MaxAttachmentsSent.
+	ErrTooManyAttachments = errors.New("siren: too many attachments")
 	// ErrReserved: the event's name is one of Socket.IO's own.
 	ErrReserved = errors.New("siren: reserved event name")
 	// ErrNotConnected: Request was called before the socket's connect handlers had passed.
