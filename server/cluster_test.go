@@ -403,7 +403,7 @@ func TestClusterClose(t *testing.T) {
 // the next one run. Otherwise they run one at a time, in order.
 func TestServerSideNested(t *testing.T) {
 	var together atomic.Bool
-	n := newNodes(t, server.Config{RequestTimeout: time.Hour}, func(_ string, srv *server.Server) {
+	n := newNodes(t, server.Config{RequestTimeout: patience}, func(_ string, srv *server.Server) {
 		var running atomic.Int32
 		ns := srv.Of("/")
 		ns.OnServerSide("nest", func(ctx context.Context, m *server.NodeMessage) {
