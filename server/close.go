@@ -120,31 +120,37 @@ func (srv *Server) awaitHandlers(ctx context.Context) (running int) {
 	return int(max(srv.jobs.Load()-own, 0))
 }
 
-// awaitSessions waits until clients know that their sessions are over, and returns how many have not fetched everything.
+// awaitSessions waits until polling clients have fetched everything and know that their sessions are over. It gives up when
+// nothing moves any more, and returns how many sessions have packets left.
 func (srv *Server) awaitSessions(ctx context.Context, engine *session.Engine) (unfetched int) {
-	type count struct{ sessions, unfetched int }
-	moved, before := time.Now(), 0
+	var last session.Left
+	moved := time.Now()
 	pollUntil(ctx, func() bool {
 		if engine.Sessions() == 0 {
-			unfetched = 0
+			last = session.Left{}
 			return true
 		}
-		counts := make(chan count, 1)
-		engine.Left(func(sessions, unfetched int) { counts <- count{sessions, unfetched} })
+		answer := make(chan session.Left, 1)
+		engine.Left(func(l session.Left) { answer <- l })
+		var now session.Left
 		select {
-		case c := <-counts:
-			// A client that is still taking an answer asks again behind it.
-			if c.sessions != before || srv.answering(ctx) {
-				moved, before = time.Now(), c.sessions
-			}
-			unfetched = c.unfetched
-			return c.sessions == 0 || c.unfetched == 0 && time.Since(moved) > closeAbsent
+		case now = <-answer:
 		case <-ctx.Done():
-		case <-srv.done:
+			return true
+		case <-srv.done: // the event loops have failed
+			return true
 		}
-		return true
+		// A client that is still taking an answer asks again behind it.
+		if now != last || srv.answering(ctx) {
+			last, moved = now, time.Now()
+		}
+		patience := closeAbsent
+		if now.Unfetched > 0 {
+			patience = poller.DefaultFlushTimeout
+		}
+		return now.Sessions == 0 || time.Since(moved) > patience
 	})
-	return unfetched
+	return last.Unfetched
 }
 
 // answering reports whether answers are being written.

@@ -1,6 +1,9 @@
 package session
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // This file is the ending of a whole engine. Its steps, in order, are StopIntake; then the application answers what it was
 // given; then Close; then the application waits until Left has nothing more to wait for.
@@ -43,19 +46,34 @@ func (e *Engine) Close(reason Reason) {
 	e.onAll(func(sh *Shard, _ func()) { sh.closeAll(reason) }, nil)
 }
 
-// Left counts the polling sessions that Close has ended and whose clients have not been told yet, and of these the ones
-// that have packets to fetch. It asks the loops and gives the answer to report, on one of them.
-func (e *Engine) Left(report func(sessions, unfetched int)) {
-	var sessions, unfetched atomic.Int64
+// Left is what an engine that was closed still waits for. A plain value.
+type Left struct {
+	// Sessions is how many polling sessions have not told their clients that they are over.
+	Sessions int
+	// Unfetched is how many of these have packets to fetch, and Packets how many packets that are.
+	Unfetched, Packets int
+}
+
+// Left asks the loops what is left, and gives the answer to report, on one of them. Safe for concurrent use.
+func (e *Engine) Left(report func(l Left)) {
+	var mu sync.Mutex
+	var sum Left
 	e.onAll(func(sh *Shard, next func()) {
 		defer next()
+		var l Left
 		for _, s := range sh.sessions {
-			sessions.Add(1)
+			l.Sessions++
 			if s.poll != nil && len(s.poll.queue) > 0 {
-				unfetched.Add(1)
+				l.Unfetched++
+				l.Packets += len(s.poll.queue)
 			}
 		}
-	}, func() { report(int(sessions.Load()), int(unfetched.Load())) })
+		mu.Lock()
+		defer mu.Unlock()
+		sum.Sessions += l.Sessions
+		sum.Unfetched += l.Unfetched
+		sum.Packets += l.Packets
+	}, func() { report(sum) })
 }
 
 // closeAll ends the sessions of the shard, in as many turns as it takes.
