@@ -83,7 +83,7 @@ func TestCloseAnswersAcceptedEventsOverPolling(t *testing.T) {
 	for _, kind := range sites {
 		t.Run(kind, func(t *testing.T) {
 			var begun atomic.Int64
-			s := newSite(t, kind, server.Config{}, works(300*time.Millisecond, &begun))
+			s := newSite(t, kind, server.Config{}, works(100*time.Millisecond, &begun))
 			p := s.joinPolling(t, nil)
 			if err := p.Ask(); err != nil {
 				t.Fatal(err)

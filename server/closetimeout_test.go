@@ -28,7 +28,7 @@ func TestCloseTimeoutCutsWhoTakesNothing(t *testing.T) {
 					all.add(s.joinWebSocket(t, nil).Rest)
 					s.joinWebSocket(t, nil) // never reads
 				}
-				text, event := blob(600_000)
+				text, event := blob(400_000)
 				if n, err := s.srv.Emit("blob", text); n != 12 || err != nil {
 					t.Fatal(n, err)
 				}
