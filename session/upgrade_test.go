@@ -52,6 +52,34 @@ func TestUpgrade(t *testing.T) {
 	})
 }
 
+// However an upgrade ends, the timer of a GET that waits for its end goes with it.
+func TestUpgradeEndsWithoutTimers(t *testing.T) {
+	for name, end := range map[string]func(r *rig, w *peer){
+		"completed":            func(_ *rig, w *peer) { w.text("5") },
+		"failed":               func(_ *rig, w *peer) { w.text("4x") },
+		"cut":                  func(_ *rig, w *peer) { w.cut() },
+		"closed by the server": func(r *rig, _ *peer) { r.loops[0].Do(func() { r.last().s.abort(ReasonForcedClose) }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, 1, Config{})
+			sid := r.poll(0)
+			g := r.get(0, sid) // goes home with the probe
+			w := r.openWS(0, sid).text("2probe")
+			g.want(200, "6")
+			g.write(getRequest(sid))
+			g.wantNothing()
+			u := r.last().s.upgrade
+			if !u.held.Scheduled() || !u.timer.Scheduled() {
+				t.Fatal("the GET is not held, or the upgrade has no limit")
+			}
+			end(r, w)
+			if r.last().s.upgrade != nil || u.held.Scheduled() || u.timer.Scheduled() {
+				t.Errorf("the upgrade goes on, or its timers wait: %v, %v", u.held.Scheduled(), u.timer.Scheduled())
+			}
+		})
+	}
+}
+
 // PROTOCOL 7: frames right behind the request, even half a frame, even all of the upgrade.
 func TestUpgradeInOneSegment(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {

@@ -40,8 +40,15 @@ func TestN4AcceptEncoding(t *testing.T) {
 		"gzip;level=1;q=0":                Identity,
 		"gzip;q=0, gzip":                  Gzip,
 		"gzip, gzip;q=0":                  Gzip,
-		",,;;=,gzip":                      Gzip,
-		"xgzip":                           Identity,
+		// Of two mentions the one with the greater weight counts, of equal ones the later.
+		"gzip;q=0.5, deflate;q=0.7, gzip":       Gzip,
+		"gzip, deflate;q=0.7, gzip;q=0.5":       Gzip,
+		"deflate;q=0.5, gzip;q=0.7, deflate":    Deflate,
+		"gzip, deflate, gzip":                   Deflate,
+		"deflate, gzip, deflate":                Gzip,
+		"gzip;q=0.5, deflate;q=0.5, gzip;q=0.5": Deflate,
+		",,;;=,gzip":                            Gzip,
+		"xgzip":                                 Identity,
 	} {
 		if got := AcceptEncoding([]byte(header)); got != want {
 			t.Errorf("%q: got %v, want %v", header, got, want)

@@ -53,6 +53,9 @@ func TestLimits(t *testing.T) {
 		{"chunk line open", chunked + "0;" + x(255), Limits{}, 400},
 		{"framing at", chunked + "1\r\nx" + strings.Repeat("\r\n1\r\nx", 9) + "\r\n0\r\n\r\n", Limits{BodyBytes: 10, HeaderBytes: len(chunked)}, 200},
 		{"framing over", chunked + strings.Repeat("1;"+x(50)+"\r\nx\r\n", 3), Limits{BodyBytes: 10, HeaderBytes: len(chunked)}, 413},
+		// The framing of these is 9 bytes and the extension.
+		{"framing exactly at", chunked + "1;" + x(10+len(chunked)-9) + "\r\nx\r\n0\r\n\r\n", Limits{BodyBytes: 10, HeaderBytes: len(chunked)}, 200},
+		{"framing one over", chunked + "1;" + x(10+len(chunked)-8) + "\r\nx\r\n0\r\n\r\n", Limits{BodyBytes: 10, HeaderBytes: len(chunked)}, 413},
 		{"trailers at", chunked + "0\r\nA: b\r\n\r\n", Limits{HeaderBytes: len(chunked), Headers: 2}, 200},
 		{"trailers long", chunked + "0\r\nA: " + x(len(chunked)), Limits{HeaderBytes: len(chunked)}, 431},
 		{"trailers many", chunked + "0\r\n" + strings.Repeat("A: b\r\n", 3), Limits{Headers: 2}, 431},

@@ -77,6 +77,9 @@ func TestMalformed(t *testing.T) {
 		{"84" + typ + nsp + data + "a26964ff", errID}, {"84" + typ + nsp + data + "a26964c0", errID}, {"84" + typ + nsp + data + "a26964a131", errID},
 		{"84" + typ + nsp + data + "a26964cb3ff8000000000000", errID}, {"84" + typ + nsp + data + "a26964cf0020000000000000", errID},
 		{"84" + typ + nsp + data + "a26964d38000000000000000", errID}, {"84" + typ + nsp + data + "a26964cbfff0000000000000", errID},
+		// The highest id, 2^53-1, and the next one, as an integer and as a float.
+		{"84" + typ + nsp + data + "a26964cf001fffffffffffff", nil}, {"84" + typ + nsp + data + "a26964cb433fffffffffffff", nil},
+		{"84" + typ + nsp + data + "a26964cb4340000000000000", errID},
 		// The payload.
 		{"83" + typ + nsp + "a46461746180", errData}, {"83" + typ + nsp + "a464617461c0", errData}, {"83" + typ + nsp + "a464617461d40000", errData},
 		{"83" + typ + nsp + "a464617461a165", errData}, {"83" + typ + nsp + "a464617461c40165", errData},

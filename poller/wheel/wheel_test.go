@@ -185,6 +185,29 @@ func TestExpireMayScheduleAndCancel(t *testing.T) {
 	}
 }
 
+// What an Expire schedules for a time that the running Advance covers fires at the tick behind it, whatever part of the
+// Advance is still to come.
+func TestScheduledWithinAdvanceFiresAfterIt(t *testing.T) {
+	const end = 200 // so far that timers move between levels on the way
+	for when := int64(-1); when <= end; when++ {
+		w := wheel.New(time.Millisecond, 0)
+		late := newProbe(nil)
+		first := newProbe(func(*probe, int64) { w.Schedule(&late.Timer, when*ms) })
+		last := newProbe(nil)
+		w.Schedule(&first.Timer, 5*ms)
+		w.Schedule(&last.Timer, end*ms)
+		if n := w.Advance(end * ms); n != 2 || len(late.fired) != 0 || len(last.fired) != 1 || !late.Scheduled() {
+			t.Fatalf("for %d ms: %d fired within Advance(%d ms)", when, n, end)
+		}
+		if next, ok := w.Next(); !ok || next != (end+1)*ms {
+			t.Fatalf("for %d ms: Next = %d, %v", when, next, ok)
+		}
+		if w.Advance((end+1)*ms) != 1 || len(late.fired) != 1 || w.Len() != 0 {
+			t.Fatalf("for %d ms: not fired at the next tick", when)
+		}
+	}
+}
+
 func TestPanicInExpireLeavesTheRest(t *testing.T) {
 	w := wheel.New(time.Millisecond, 0)
 	bad := newProbe(func(*probe, int64) { panic("on purpose") })
