@@ -10,7 +10,8 @@
 // User code runs on a loop from five entries: Config.Accept, Receiver.Receive, Receiver.Closed, Task.Run and timer
 // expiry. No entry is ever called from inside another one: what Close, Resume and the like cause runs when
 // the current entry has returned, before the loop does anything else. A panic in an entry is recovered, logged and
-// counted; the connection it was for is closed with ErrPanic. For a task or a timer, see [PanicHandler].
+// counted; a connection whose Receiver panics is closed with ErrPanic. A task or a timer that belongs to a connection must
+// close it itself, in a deferred function that lets the panic go on: the loop does not know which one that is.
 //
 // # Writing
 //

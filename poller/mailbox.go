@@ -17,11 +17,6 @@ type plainFunc func()
 
 func (f plainFunc) Run(int) { f() }
 
-// PanicHandler may be implemented by a Task or by the Expirer of a timer. Panicked is called on the loop with what was
-// recovered from its Run; this is how a session closes the connection that the panic was about, which a loop
-// cannot know. A panic in Panicked is recovered too.
-type PanicHandler interface{ Panicked(l *Loop, v any) }
-
 // mailbox is the queue of a loop. Putting is safe for concurrent use, taking belongs to the loop.
 type mailbox struct {
 	mu        sync.Mutex

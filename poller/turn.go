@@ -86,17 +86,16 @@ func (l *Loop) drain(deadline int64) (items int) {
 
 // drainSome is one run of tasks under one recover; more is true when a panic has interrupted it.
 func (l *Loop) drainSome(itemsMax int, deadline int64) (ran int, more bool) {
-	var task Task
 	defer func() {
 		if v := recover(); v != nil {
 			l.Panicked("task", v)
-			l.tellPanic(task, v)
 			l.Settle()
 			more = true
 		}
 	}()
 	for ran < itemsMax {
-		if task = l.mailbox.next(); task == nil {
+		task := l.mailbox.next()
+		if task == nil {
 			return ran, false
 		}
 		ran++
@@ -144,7 +143,6 @@ func (l *Loop) expireSome() (more bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			l.Panicked("timer", v)
-			l.tellPanic(l.Wheel().Expiring(), v)
 			more = true
 		}
 	}()
@@ -159,18 +157,4 @@ func (l *Loop) Panicked(entry string, v any) {
 	l.counters.panics.Add(1)
 	l.engine.config.Logger.LogAttrs(context.Background(), slog.LevelError, "poller: panic recovered",
 		slog.String("entry", entry), slog.Int("loop", l.index), slog.String("panic", fmt.Sprint(v)), slog.String("stack", string(debug.Stack())))
-}
-
-// tellPanic lets the owner of a task that panicked clean up.
-func (l *Loop) tellPanic(owner any, v any) {
-	h, ok := owner.(PanicHandler)
-	if !ok {
-		return
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			l.Panicked("panic handler", v)
-		}
-	}()
-	h.Panicked(l, v)
 }

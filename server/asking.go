@@ -82,6 +82,7 @@ func (q *question) Do() {
 // Run implements task. The client may have gone meanwhile.
 func (q *question) Run(int) {
 	c := q.c
+	defer c.sess.EndOnPanic()
 	if c.asked() != q.a {
 		if q.ns != nil {
 			c.srv.dynamic.drop(q.ns)

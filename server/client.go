@@ -32,7 +32,10 @@ type joins struct {
 }
 
 // Expire implements wheel.Expirer. Sockets whose handlers are still at work have not joined.
-func (j *joins) Expire(int64) { j.c.end(session.ReasonForcedServerClose) }
+func (j *joins) Expire(int64) {
+	defer j.c.sess.EndOnPanic()
+	j.c.end(session.ReasonForcedServerClose)
+}
 
 // join makes a joins, if there is none.
 func (c *client) join() *joins {

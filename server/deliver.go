@@ -93,6 +93,7 @@ func (d *delivery) release() {
 func (d *delivery) Run(int) {
 	s, f, volatile := d.s, d.f, d.volatile
 	d.release()
+	defer s.client.sess.EndOnPanic()
 	s.deliver(f, volatile)
 }
 

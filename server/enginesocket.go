@@ -38,7 +38,10 @@ type engineDelivery struct {
 }
 
 // Run implements task.
-func (d *engineDelivery) Run(int) { d.s.Send(d.f, false) }
+func (d *engineDelivery) Run(int) {
+	defer d.s.EndOnPanic()
+	d.s.Send(d.f, false)
+}
 
 // Close ends the session after what was sent before.
 func (e EngineSocket) Close() {

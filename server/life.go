@@ -157,6 +157,7 @@ type verdict struct {
 
 // Run implements task.
 func (v *verdict) Run(int) {
+	defer v.s.client.sess.EndOnPanic()
 	if v.refused {
 		v.s.refuse(v.refusal)
 		return
@@ -204,6 +205,7 @@ type departure struct {
 
 // Run implements task.
 func (d *departure) Run(int) {
+	defer d.s.client.sess.EndOnPanic()
 	if d.closeConn {
 		d.s.client.disconnect()
 		return

@@ -37,7 +37,10 @@ var partials = sync.Pool{New: func() any {
 }}
 
 // Expire implements wheel.Expirer.
-func (p *partial) Expire(int64) { p.c.invalid(errAttachmentsLate) }
+func (p *partial) Expire(int64) {
+	defer p.c.sess.EndOnPanic()
+	p.c.invalid(errAttachmentsLate)
+}
 
 // await starts the time for the rest of a packet, which begins with its first message.
 func (p *partial) await() {

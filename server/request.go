@@ -97,6 +97,7 @@ func (r *request) ask(event string, args []any) (err error) {
 
 // Run implements task: the event is sent, and its time begins.
 func (r *request) Run(int) {
+	defer r.debt.s.client.sess.EndOnPanic()
 	f := r.frame
 	r.frame = nil
 	r.debt.s.deliver(f, r.volatile)

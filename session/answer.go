@@ -59,13 +59,8 @@ func (a asker) answer(from *Shard, r reply) {
 		a.h.reply(a.turn, r)
 		return
 	}
-	a.h.post(a.turn, r)
-}
-
-// post is answer from another loop.
-func (h *HTTPConn) post(turn uint32, r reply) {
 	r.body = append([]byte(nil), r.body...)
-	h.shard.loop.PostFunc(func() { h.reply(turn, r) })
+	a.h.post(func() { a.h.reply(a.turn, r) })
 }
 
 // refuse answers with one of the protocol's errors; without a message, with the code's own.

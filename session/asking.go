@@ -42,7 +42,7 @@ func (h *HTTPConn) ask(o opening) {
 		}
 		defer h.engine.asking.Add(-1)
 		// A hook that ends the goroutine has refused.
-		defer h.shard.loop.PostFunc(func() {
+		defer h.post(func() {
 			cancel()
 			h.answered(a)
 		})

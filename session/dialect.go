@@ -219,7 +219,7 @@ const openGrace = 20 * time.Millisecond
 func (h *HTTPConn) beginLater(s *Session, open []byte) {
 	h.conn.SetReceiver(h)
 	begin := func() { h.beginNow(s, open) }
-	h.engine.after(openGrace, func() { h.shard.loop.PostFunc(begin) })
+	h.engine.after(openGrace, func() { h.post(begin) })
 }
 
 // beginNow sends the open packet. The connection, or the session, may have ended meanwhile.

@@ -81,7 +81,7 @@ func (s *Session) doom(reason Reason) {
 		return
 	}
 	s.state = max(s.state, stateDoomed)
-	s.shard.loop.PostFunc(func() { s.abort(reason) })
+	s.post(func() { s.abort(reason) })
 }
 
 // leave handles a close packet that came by the POST a: the session is over for the application at once.
@@ -151,15 +151,5 @@ func (s *Session) expireIn(d time.Duration) {
 func tell(c Client, reason Reason) {
 	if c != nil {
 		c.Closed(reason)
-	}
-}
-
-// endOnPanic, deferred, ends the session under a panic of the application, which goes on to the loop's own recover.
-func (s *Session) endOnPanic() {
-	if v := recover(); v != nil {
-		if s != nil {
-			s.abort(ReasonTransportError)
-		}
-		panic(v)
 	}
 }

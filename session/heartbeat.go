@@ -62,6 +62,7 @@ func (s *Session) answerPing(data []byte) {
 // Expire is the session's one timer: a ping is due, its pong (in protocol 3, the ping) is overdue, or a closing session
 // was not fetched.
 func (s *Session) Expire(now int64) {
+	defer s.EndOnPanic()
 	switch {
 	case s.state == stateLeaving:
 		s.left()

@@ -91,6 +91,7 @@ func (h *HTTPConn) arm(after time.Duration) {
 
 // Expire closes a connection that took too long for a head, a body, or its next request.
 func (h *HTTPConn) Expire(int64) {
+	defer closeOnPanic(h.conn)
 	if h.phase == phaseBody || h.started {
 		h.fail(408, "Request timeout")
 		return
@@ -265,6 +266,7 @@ func (h *HTTPConn) leaveSession(broken bool) {
 	h.home = nil
 	h.shard.on(home, func() {
 		if s := home.sessions[sid]; s != nil {
+			defer s.EndOnPanic()
 			s.onGone(h, broken)
 		}
 	})

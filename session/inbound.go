@@ -66,7 +66,7 @@ func (b *inbound) run() {
 	if f.pending.Add(-b.size()) <= int64(f.shard.engine.cfg.InboundBytes)/2 && f.waits.CompareAndSwap(true, false) {
 		f.shard.loop.PostFunc(func() { w.unhold(holdInbound) })
 	}
-	defer w.session.endOnPanic()
+	defer w.session.EndOnPanic()
 	start := 0
 	for _, m := range b.messages {
 		w.deliver(b.data[start:m.end:m.end], m.binary)

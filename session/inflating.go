@@ -79,7 +79,7 @@ func (sh *Shard) inflate() {
 	w.countFragments()
 	defer w.unhold(holdInflating)
 	if w.foreign == nil {
-		defer w.session.endOnPanic()
+		defer w.session.EndOnPanic()
 	}
 	j.finish()
 	w.postBatch()

@@ -175,7 +175,7 @@ func (s *Session) postOn(a asker, rest eio.Payload) {
 	payload := &rest
 	var next func()
 	next = func() {
-		defer s.endOnPanic()
+		defer s.EndOnPanic()
 		if s.poll == nil || s.poll.post != a {
 			return // the session ended meanwhile, or is a WebSocket's, and the POST was answered
 		}

@@ -29,6 +29,7 @@ func newProxied(e *Engine, sh *Shard, c StreamConn, s *spare) Receiver {
 
 // Expire closes a connection whose header takes too long.
 func (p *proxied) Expire(int64) {
+	defer closeOnPanic(p.conn)
 	p.refuse(&p.shard.stats.noProxy, "the header did not come within HeaderTimeout")
 }
 

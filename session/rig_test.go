@@ -21,6 +21,8 @@ type rig struct {
 	onMessage func(c *recorder, data string, binary bool)
 	onClosed  func(*recorder, Reason)
 	onRequest func(*HTTPConn, *httpwire.Request)
+	// bystander is a WebSocket that nothing is to happen to.
+	bystander *peer
 }
 
 // recorder is the application's end of one session.

@@ -46,8 +46,9 @@ func (h *HTTPConn) routeEarly(data []byte) bool {
 	if kind.isPost() {
 		h.home, h.sid = home, sid
 	}
-	h.shard.on(home, func() {
+	h.atHome(home, func() {
 		s := home.find(sid)
+		defer s.EndOnPanic()
 		if home.admit(a, s, transport, kind, length) && kind.isPost() && s.state == stateOpen {
 			s.onPostBegun(a)
 		}
@@ -115,9 +116,9 @@ func (h *HTTPConn) routeSession(r *httpwire.Request, t *target) {
 		body = append(body, r.Body...)
 	}
 	sid, transport := h.sid, t.transport
-	home.loop.PostFunc(func() {
+	h.atHome(home, func() {
 		s := home.find(sid)
-		defer s.endOnPanic()
+		defer s.EndOnPanic()
 		home.serve(a, s, transport, kind, body)
 	})
 }

@@ -71,7 +71,7 @@ func (s *Session) Open() bool { return s.kind.Load()&kindOver == 0 }
 
 // begin lets the application know the session. It may end it at once, or panic; then no session stays behind.
 func (s *Session) begin() {
-	defer s.endOnPanic()
+	defer s.EndOnPanic()
 	if s.shard.engine.debug {
 		s.debugLog("open", slog.Int("protocol", s.Protocol()))
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/seed58c87869/siren/codec/deflate"
@@ -122,17 +123,31 @@ func (sh *Shard) flushLater(s *Session) {
 	}
 }
 
+// flushPolls serves the sessions in flushable, and those that are put there meanwhile. When one panics, the others are
+// served by another task.
 func (sh *Shard) flushPolls() {
 	sh.flushPosted = false
-	for i := 0; i < len(sh.flushable); i++ {
-		s := sh.flushable[i]
-		sh.flushable[i] = nil
-		if s.poll != nil {
-			s.poll.flushing = false
-			s.servePoll()
+	done := 0
+	defer func() {
+		if sh.flushable = slices.Delete(sh.flushable, 0, done); len(sh.flushable) > 0 && !sh.flushPosted {
+			sh.flushPosted = true
+			sh.loop.PostFunc(sh.flushFn)
 		}
+	}()
+	for done < len(sh.flushable) {
+		s := sh.flushable[done]
+		done++
+		s.flushPoll()
 	}
-	sh.flushable = sh.flushable[:0]
+}
+
+// flushPoll serves the waiting GET of a session that was in Shard.flushable.
+func (s *Session) flushPoll() {
+	if s.poll != nil {
+		defer s.EndOnPanic()
+		s.poll.flushing = false
+		s.servePoll()
+	}
 }
 
 // on runs fn on the home shard: now, when the caller is there already.

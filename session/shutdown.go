@@ -88,12 +88,23 @@ func (sh *Shard) closeAll(reason Reason) {
 // closeWork is what the end of a session costs, in nanoseconds.
 const closeWork = 5000
 
+// closeEach closes sessions until the turn is over. Another task closes the others, also when the end of one panics.
 func (sh *Shard) closeEach(all []*Session, reason Reason) {
-	for i, s := range all {
-		s.Close(reason)
-		if sh.loop.Spend(closeWork) {
-			sh.loop.PostFunc(func() { sh.closeEach(all[i+1:], reason) })
-			return
+	done := 0
+	defer func() {
+		if rest := all[done:]; len(rest) > 0 {
+			sh.loop.PostFunc(func() { sh.closeEach(rest, reason) })
 		}
+	}()
+	for over := false; done < len(all) && !over; over = sh.loop.Spend(closeWork) {
+		s := all[done]
+		done++
+		s.closeNow(reason)
 	}
+}
+
+// closeNow is Close in a task of the session's own.
+func (s *Session) closeNow(reason Reason) {
+	defer s.EndOnPanic()
+	s.Close(reason)
 }

@@ -108,7 +108,7 @@ func (s *Session) Retune(change func(t *Tuning)) error {
 		}
 		next.heartbeat = max(next.heartbeat, now.heartbeat)
 		if s.tuned.CompareAndSwap(old, next) {
-			s.shard.loop.PostFunc(s.hurry)
+			s.post(s.hurry)
 			return nil
 		}
 	}

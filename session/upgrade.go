@@ -43,6 +43,7 @@ func (u *upgrade) holdGet() {
 // Expire sends the GET home.
 func (g *heldGet) Expire(int64) {
 	if s := g.u.session; s.upgrade == g.u {
+		defer s.EndOnPanic()
 		s.servePoll()
 	}
 }
@@ -57,6 +58,7 @@ func (u *upgrade) stop() {
 // Expire ends an upgrade that takes too long. The session goes on polling.
 func (u *upgrade) Expire(int64) {
 	if u.session.upgrade == u {
+		defer u.session.EndOnPanic()
 		u.session.failUpgrade()
 	}
 }
@@ -82,12 +84,15 @@ func (h *HTTPConn) requestUpgrade(r *httpwire.Request, t *target, key []byte) {
 	if h.engine.cfg.SelectProtocol != nil && len(o.protocols) > 0 {
 		o.request = h.firstRequest(r)
 	}
-	h.shard.on(home, func() {
+	h.atHome(home, func() {
 		u, v := home.admitUpgrade(sid, valid)
 		if u != nil {
 			u.base64 = base64
 		}
-		home.on(h.shard, func() { h.finishUpgrade(home, u, v, o) })
+		home.on(h.shard, func() {
+			defer closeOnPanic(h.conn)
+			h.finishUpgrade(home, u, v, o)
+		})
 	})
 }
 

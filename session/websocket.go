@@ -224,7 +224,7 @@ func (w *wsConn) violation(err error) {
 func (w *wsConn) end(code ws.StatusCode, reason Reason) {
 	w.postBatch()
 	w.deaf = true
-	w.shard().on(w.home(), func() {
+	w.atHome(func() {
 		w.out().Last(wsframe.AppendClose(nil, code, ""))
 		w.lost(reason)
 	})
@@ -244,7 +244,7 @@ func (w *wsConn) Closed(err error) {
 }
 
 func (w *wsConn) lostLater(reason Reason) {
-	w.shard().on(w.home(), func() { w.lost(reason) })
+	w.atHome(func() { w.lost(reason) })
 }
 
 // lost is the end of the connection as the home loop sees it; the first reason counts.

@@ -46,7 +46,6 @@ type Wheel struct {
 	firing     ring
 	late       ring  // scheduled by an Expire for a time that the running Advance covers
 	target     int64 // the tick that the running Advance moves to; current otherwise
-	expiring   Expirer
 	advancing  bool
 }
 
@@ -134,13 +133,11 @@ func (w *Wheel) AdvanceWhile(now int64, more func() bool) (fired int) {
 	for {
 		for w.firing.first != nil {
 			if more != nil && !more() {
-				w.expiring = nil
 				return fired
 			}
 			w.fire(now)
 			fired++
 		}
-		w.expiring = nil
 		switch {
 		case w.opening == nil:
 			if !w.step() {
@@ -169,9 +166,6 @@ func (w *Wheel) step() bool {
 	w.opening = &w.slots[level][slot]
 	return true
 }
-
-// Expiring returns whose Expire is running or, after a panic has left Advance, whose it was. It is nil otherwise.
-func (w *Wheel) Expiring() Expirer { return w.expiring }
 
 // rest ends an Advance, also one that was stopped or that an Expire left by panicking. A timer that asked for the past
 // gets the next tick.
@@ -210,7 +204,7 @@ func (w *Wheel) fire(now int64) {
 	t := w.firing.first
 	w.firing.remove(t)
 	w.count--
-	if w.expiring = t.expirer; t.expirer != nil {
+	if t.expirer != nil {
 		t.expirer.Expire(now)
 	}
 }

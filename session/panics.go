@@ -1,0 +1,62 @@
+package session
+
+// An event loop recovers a panic of a task or a timer, and does not know whom it was about. So each task and timer that
+// belongs to a session or a connection ends it, under the panic, which then goes on to the loop.
+
+// EndOnPanic, deferred by a task or timer on the session's loop, ends the session when there is a panic, which goes on.
+// A nil session is none.
+func (s *Session) EndOnPanic() {
+	if v := recover(); v != nil {
+		if s != nil {
+			s.abort(ReasonTransportError)
+		}
+		panic(v)
+	}
+}
+
+// closeOnPanic, deferred by a task or timer on the connection's loop, closes the connection when there is a panic, which
+// goes on.
+func closeOnPanic(c StreamConn) {
+	if v := recover(); v != nil {
+		c.Close()
+		panic(v)
+	}
+}
+
+// post runs fn on the session's loop, after everything posted before it. Safe for concurrent use.
+func (s *Session) post(fn func()) {
+	s.shard.loop.PostFunc(func() {
+		defer s.EndOnPanic()
+		fn()
+	})
+}
+
+// post runs fn on the connection's loop, after everything posted before it. Safe for concurrent use.
+func (h *HTTPConn) post(fn func()) {
+	h.shard.loop.PostFunc(func() {
+		defer closeOnPanic(h.conn)
+		fn()
+	})
+}
+
+// atHome runs fn, which is about the request in progress, on the home loop of its session: now, when the caller is there
+// already. If fn panics, the connection ends behind what it has been answered.
+func (h *HTTPConn) atHome(home *Shard, fn func()) {
+	h.shard.on(home, func() {
+		defer func() {
+			if v := recover(); v != nil {
+				h.post(h.conn.CloseAfterFlush)
+				panic(v)
+			}
+		}()
+		fn()
+	})
+}
+
+// atHome runs fn on the home loop of the WebSocket's session: now, when the caller is there already.
+func (w *wsConn) atHome(fn func()) {
+	w.shard().on(w.home(), func() {
+		defer w.session.EndOnPanic()
+		fn()
+	})
+}
