@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func benchRig(b testing.TB) *rig { return newRig(b, Config{Queue: Queue{MaxBytes: 1 << 30}}) }
@@ -221,4 +223,26 @@ func TestHeapPerSocket(t *testing.T) {
 		t.Errorf("%d bytes for each socket", perSocket)
 	}
 	runtime.KeepAlive(all)
+}
+
+// BenchmarkOutgoing1000 is an event to a room of 1,000 in a namespace with a listener for outgoing events: what its loop
+// has to do.
+func BenchmarkOutgoing1000(b *testing.B) {
+	r := benchRig(b)
+	r.fill(b, 1000, "room")
+	var heard atomic.Int64
+	r.srv.root.OnAnyOutgoing(func(*Socket, string, []any) { heard.Add(1) })
+	op := r.srv.root.To("room")
+	var loop time.Duration
+	rounds := int64(0)
+	for b.Loop() {
+		_, _ = op.Emit("tick", 1, "some text")
+		start := time.Now()
+		r.loop.run()
+		loop += time.Since(start)
+		for rounds++; heard.Load() < 1000*rounds; {
+			runtime.Gosched()
+		}
+	}
+	b.ReportMetric(float64(loop)/float64(rounds*1000), "loop-ns/receiver")
 }

@@ -1,6 +1,9 @@
 package server
 
-import "github.com/seed58c87869/siren/room"
+import (
+	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/session"
+)
 
 // outgoing is a broadcast's event for the listeners of outgoing events. Immutable.
 type outgoing struct {
@@ -24,12 +27,12 @@ func newOutgoing(data Raw) *outgoing {
 
 // tell has the listeners called for each socket, off the loop, among the socket's handlers. Loop-only.
 func (o *outgoing) tell(selected []*room.Member) {
-	for _, m := range selected {
-		s := m.Owner().(*Socket)
-		if !s.inbox.Put(&heard{s, o}, o.size, &s.settings().inbox) {
-			s.ns.srv.stats.unheard.Add(1)
-		}
-	}
+	all := make([]heard, len(selected))
+	session.PutAll(len(selected), o.size, func(i int) (*session.Inbox, session.Job, *session.InboxLimits) {
+		s := selected[i].Owner().(*Socket)
+		all[i] = heard{s, o}
+		return &s.inbox, &all[i], &s.settings().inbox
+	}, func(i int) { all[i].s.ns.srv.stats.unheard.Add(1) })
 }
 
 // heard is a broadcast as the listeners of one socket hear of it.

@@ -60,8 +60,36 @@ type InboxLimits struct {
 
 // Put appends a job of that size. It is false, and the job is not taken, when the inbox is full.
 func (b *Inbox) Put(j Job, bytes int, lim *InboxLimits) bool {
-	ok, _ := b.put(sized{j, bytes}, lim, nil)
+	ok, start, _ := b.put(sized{j, bytes}, lim, nil)
+	if start {
+		go b.run(lim.Running)
+	}
 	return ok
+}
+
+// PutAll puts a job of that size into each of n inboxes, as Put does, and calls refused for those that are full. get gives
+// an inbox and its job by number; the limits may differ, but all count the same Running. Inboxes without work are started by
+// another goroutine, because starting one takes ten times as long as putting.
+func PutAll(n, bytes int, get func(i int) (b *Inbox, j Job, lim *InboxLimits), refused func(i int)) {
+	var idle []*Inbox
+	var running *atomic.Int64
+	for i := range n {
+		b, j, lim := get(i)
+		ok, start, _ := b.put(sized{j, bytes}, lim, nil)
+		switch {
+		case !ok:
+			refused(i)
+		case start:
+			idle, running = append(idle, b), lim.Running
+		}
+	}
+	if len(idle) > 0 {
+		go func() {
+			for _, b := range idle {
+				go b.run(running)
+			}
+		}()
+	}
 }
 
 // PutCounted is Put for a job whose bytes are nobody else's: from memory.ListMin bytes on, those that wait are entered in
@@ -70,20 +98,26 @@ func (b *Inbox) PutCounted(j Job, bytes int, lim *InboxLimits, m *memory.Ledger,
 	if m.On() {
 		bytes = ^bytes
 	}
-	ok, list := b.put(sized{j, bytes}, lim, m)
+	ok, start, list := b.put(sized{j, bytes}, lim, m)
+	if start {
+		go b.run(lim.Running)
+	}
 	if list {
 		m.List(h)
 	}
 	return ok
 }
 
-func (b *Inbox) put(j sized, lim *InboxLimits, m *memory.Ledger) (ok, list bool) {
+// put is false for a full inbox. start tells that the caller must start the inbox's goroutine, which is counted already,
+// list that the ledger m is to list the holder.
+func (b *Inbox) put(j sized, lim *InboxLimits, m *memory.Ledger) (ok, start, list bool) {
 	b.mu.Lock()
 	if w := b.work; w != nil && len(w.jobs)-w.head >= lim.Jobs || j.bytes()+b.waiting() > lim.Bytes {
 		b.mu.Unlock()
-		return false, false
+		return false, false, false
 	}
-	return true, b.add(j, lim, m)
+	start, list = b.add(j, lim, m)
+	return true, start, list
 }
 
 // waiting is the bytes that count. Called with the lock held.
@@ -97,12 +131,14 @@ func (b *Inbox) waiting() int {
 // PutAlways appends a job whatever waits: for the events of a socket's life, of which there are few.
 func (b *Inbox) PutAlways(j Job, lim *InboxLimits) {
 	b.mu.Lock()
-	b.add(sized{job: j}, lim, nil)
+	if start, _ := b.add(sized{job: j}, lim, nil); start {
+		go b.run(lim.Running)
+	}
 }
 
-// add is called with the lock held and releases it. list tells that the ledger m is to list the holder.
-func (b *Inbox) add(j sized, lim *InboxLimits, m *memory.Ledger) (list bool) {
-	start := b.work == nil
+// add is called with the lock held and releases it. The results are those of put.
+func (b *Inbox) add(j sized, lim *InboxLimits, m *memory.Ledger) (start, list bool) {
+	start = b.work == nil
 	if start {
 		b.work = inboxPool.Get().(*inboxWork)
 	}
@@ -115,13 +151,10 @@ func (b *Inbox) add(j sized, lim *InboxLimits, m *memory.Ledger) (list bool) {
 		w.listed = w.listed || list
 	}
 	b.mu.Unlock()
-	if start {
-		if lim.Running != nil {
-			lim.Running.Add(1)
-		}
-		go b.run(lim.Running)
+	if start && lim.Running != nil {
+		lim.Running.Add(1)
 	}
-	return list
+	return start, list
 }
 
 func (w *inboxWork) push(j sized) {

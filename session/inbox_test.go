@@ -2,6 +2,7 @@ package session
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -178,5 +179,55 @@ func BenchmarkInbox(b *testing.B) {
 	for b.Loop() {
 		box.Put(job, 1, &lim)
 		<-done
+	}
+}
+
+// PutAll puts a job into each inbox, as Put does, and starts one goroutine, which starts the inboxes' own.
+func TestPutAll(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // goroutines that are started run when this one waits
+	const n = 1000
+	inboxes := make([]Inbox, n)
+	var running atomic.Int64
+	lim := &InboxLimits{Jobs: 1, Bytes: 100, Running: &running}
+	var mu sync.Mutex
+	got := make([][]int, n)
+	put := func(round int) (started int, refused []int) {
+		before := runtime.NumGoroutine()
+		PutAll(n, 10, func(i int) (*Inbox, Job, *InboxLimits) {
+			return &inboxes[i], jobFunc(func() {
+				mu.Lock()
+				defer mu.Unlock()
+				got[i] = append(got[i], round)
+			}), lim
+		}, func(i int) { refused = append(refused, i) })
+		return runtime.NumGoroutine() - before, refused
+	}
+	few := false
+	for round := range 20 { // the runtime may let others run in between
+		started, refused := put(round)
+		few = few || started <= 1
+		if waitIdle(t, &running); len(refused) > 0 {
+			t.Fatalf("%d refused", len(refused))
+		}
+	}
+	if !few {
+		t.Error("PutAll starts the goroutines of all inboxes")
+	}
+	mu.Lock()
+	inboxes[0].Put(jobFunc(func() { mu.Lock(); mu.Unlock() }), 10, lim) // runs until the end
+	for inboxes[0].Len() > 0 {
+		runtime.Gosched()
+	}
+	_, none := put(20)
+	_, some := put(21)
+	mu.Unlock()
+	waitIdle(t, &running)
+	if len(none) > 0 || len(some) == 0 || some[0] != 0 {
+		t.Errorf("%d and %v refused by inboxes of one place", len(none), some)
+	}
+	for i := range got {
+		if len(got[i]) < 21 || !slices.IsSorted(got[i]) {
+			t.Fatalf("inbox %d: %v", i, got[i])
+		}
 	}
 }
