@@ -110,7 +110,7 @@ type Config struct {
 	FlushTime  time.Duration
 	// TurnTime bounds the input that is handled between two turns, for all connections together, and the timers of one
 	// turn: what takes longer waits for later turns, behind the other connections. Only an entry's first
-	// stream.EntryWork is always done at once. Default: 1 ms.
+	// stream.EntryWork is always done at once. Default: 250 us.
 	TurnTime time.Duration
 	// MailboxMax is how many tasks wait in a mailbox before TryPost refuses. Default: 65536.
 	MailboxMax int

@@ -247,11 +247,11 @@ func TestCloseTakesTurns(t *testing.T) {
 	for ; r.engine.Sessions() > 0; turns++ {
 		before := r.engine.Sessions()
 		r.loops[0].RunTurn()
-		if n := before - r.engine.Sessions(); n == 0 || n > int(stream.DefaultTurnTime)/closeWork {
+		if n := before - r.engine.Sessions(); n == 0 || n > int(stream.DefaultTurnTime)/closeWork+stream.EntryWork/closeWork {
 			t.Fatalf("turn %d: %d sessions ended", turns, n)
 		}
 	}
-	if turns < sessions*closeWork/int(stream.DefaultTurnTime) {
+	if turns < sessions*closeWork/(int(stream.DefaultTurnTime)+stream.EntryWork) {
 		t.Errorf("%d turns", turns)
 	}
 }

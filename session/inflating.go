@@ -2,6 +2,7 @@ package session
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/seed58c87869/siren/codec/deflate"
 	"github.com/seed58c87869/siren/codec/wsframe"
@@ -25,7 +26,8 @@ func (j *inflating) step(loop Loop) (done bool) {
 // inflateInSteps inflates a message. Messages are worked at one after the other, so that only one decompressor is held
 // between turns; the input of the others is held meanwhile.
 func (sh *Shard) inflateInSteps(w *wsConn, msg *wsframe.Message, limit int, window *deflate.Window) {
-	j := &inflating{ws: w, kind: msg.Kind, message: deflate.NewInflation(msg.Data, limit, window)}
+	dst := inflatedPool.Get().([]byte)
+	j := &inflating{ws: w, kind: msg.Kind, message: deflate.NewInflation(dst[:0], msg.Data, limit, window)}
 	if len(sh.inflating) == 0 && j.step(sh.loop) {
 		j.finish()
 		return
@@ -85,11 +87,16 @@ func (sh *Shard) inflate() {
 	w.postBatch()
 }
 
+// inflatedPool has the buffers of messages that are inflated in steps: making them anew for a client that sends one after
+// the other would keep the garbage collector busy.
+var inflatedPool = sync.Pool{New: func() any { return []byte(nil) }}
+
 // finish handles the inflated message.
 func (j *inflating) finish() {
-	defer j.message.Close()
 	data, err := j.message.Result()
+	j.message.Close()
 	j.ws.takeInflated(j.kind, data, err)
+	inflatedPool.Put(data[:0])
 }
 
 // forgetInflating takes a message off the list and lets the next one be worked at.

@@ -127,7 +127,8 @@ func bytesWork(msg *wsframe.Message, n int) int {
 func (w *wsConn) Receive(data []byte) (n, need int) {
 	shard := w.shard()
 	msg, limits := &shard.msg, w.limits(shard.engine)
-	for n < len(data) && !w.deaf {
+	over := false
+	for n < len(data) && !w.deaf && !over && w.held == 0 {
 		used, err := w.reader.Next(data[n:], limits, msg)
 		if err != nil {
 			w.violation(err)
@@ -139,21 +140,17 @@ func (w *wsConn) Receive(data []byte) (n, need int) {
 		}
 		n += used
 		w.handle(msg)
-		over := shard.loop.Spend(messageWork + bytesWork(msg, used))
-		if w.held != 0 {
-			break
-		}
-		if over && n < len(data) {
-			w.conn.Hold()
-			w.conn.Resume()
-			break
-		}
+		over = shard.loop.Spend(messageWork + bytesWork(msg, used))
 	}
 	w.reader.Release()
 	w.countFragments()
 	w.postBatch()
-	if w.deaf {
+	switch {
+	case w.deaf:
 		return len(data), 0
+	case over && w.held == 0 && n < len(data):
+		w.conn.Hold()
+		w.conn.Resume()
 	}
 	return n, need
 }

@@ -20,7 +20,7 @@ var errStopped = errors.New("deflate: stopped")
 // decompressor, the compressed message and what was inflated. Owned by one
 // goroutine at a time. Close it in the end.
 type Inflation struct {
-	data   []byte
+	data   []byte // with messageEnd
 	limit  int
 	window *Window
 	out    []byte
@@ -35,10 +35,14 @@ type Inflation struct {
 type progress struct{ in, out int }
 
 // NewInflation begins to inflate a message. The arguments are those of [Inflate];
-// data is copied, and window must not be used otherwise until the message is
-// whole or Close is called. It does no work yet.
-func NewInflation(data []byte, limit int, window *Window) *Inflation {
-	return &Inflation{data: append([]byte(nil), data...), limit: limit, window: window}
+// data is copied, and dst and window must not be used otherwise until the message
+// is whole or Close is called. It does no work yet.
+func NewInflation(dst, data []byte, limit int, window *Window) *Inflation {
+	i := &Inflation{limit: limit, window: window, out: dst}
+	if len(data) > 0 {
+		i.data = append(append(make([]byte, 0, len(data)+len(messageEnd)), data...), messageEnd[:]...)
+	}
+	return i
 }
 
 // Step goes on until the message is whole or has an error, and returns true then;
@@ -73,7 +77,7 @@ func (i *Inflation) Close() {
 // Size is how many bytes of memory the messages take now, compressed and inflated.
 func (i *Inflation) Size() int {
 	if i.run != nil {
-		return cap(i.run.in) + cap(i.run.out)
+		return cap(i.data) + cap(i.run.out)
 	}
 	return cap(i.data) + cap(i.out)
 }
@@ -89,17 +93,17 @@ func (i *Inflation) inflate(yield func(progress) bool) {
 		i.run = nil
 		u.release()
 	}()
-	u.load(i.data)
-	i.data = nil
-	u.out, u.left = nil, max(i.limit, 0)
+	u.input.Reset(i.data)
+	start := len(i.out)
+	u.out, u.left = i.out, max(i.limit, 0)
 	u.pause = func(in, out int) bool { return yield(progress{in, out}) }
 	u.chunks = bufio.NewReaderSize((*chunkReader)(u), chunkBytes)
-	if i.err = u.run(i.window); i.err != nil {
-		return
-	}
-	i.out = u.out
-	if i.window != nil {
-		i.window.keep(i.out)
+	i.err = u.run(i.window)
+	i.data, i.out = nil, u.out
+	if i.err != nil {
+		i.out = i.out[:start]
+	} else if i.window != nil {
+		i.window.keep(i.out[start:])
 	}
 }
 

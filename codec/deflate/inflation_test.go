@@ -11,7 +11,7 @@ import (
 // inSteps inflates with a pause at every chance, and returns how many there were.
 func inSteps(t *testing.T, data []byte, limit int, w *Window) (out []byte, err error, steps int) {
 	t.Helper()
-	i := NewInflation(data, limit, w)
+	i := NewInflation([]byte("head"), data, limit, w)
 	defer i.Close()
 	read := 0
 	for !i.Step(func(in, out int) bool {
@@ -26,6 +26,10 @@ func inSteps(t *testing.T, data []byte, limit int, w *Window) (out []byte, err e
 		}
 	}
 	out, err = i.Result()
+	if string(out[:4]) != "head" {
+		t.Fatalf("what was there before is %q", out[:4])
+	}
+	out = out[4:]
 	if err == nil && len(data) > 0 && read != len(data)+len(messageEnd) {
 		t.Fatalf("%d of %d bytes were told of", read, len(data)+len(messageEnd))
 	}
@@ -89,7 +93,7 @@ func TestInflationCloses(t *testing.T) {
 	packed := NewCompressor(6, WindowBitsMax).Append(nil, sample(1<<20))
 	before := runtime.NumGoroutine()
 	for steps := range 50 {
-		i := NewInflation(packed, 1<<20, nil)
+		i := NewInflation(nil, packed, 1<<20, nil)
 		for range steps {
 			i.Step(func(int, int) bool { return false })
 		}
@@ -111,7 +115,7 @@ func BenchmarkInflation(b *testing.B) {
 	b.SetBytes(1 << 20)
 	b.ReportAllocs()
 	for b.Loop() {
-		i := NewInflation(packed, 1<<20, nil)
+		i := NewInflation(nil, packed, 1<<20, nil)
 		if !i.Step(func(int, int) bool { return true }) {
 			b.Fatal("not whole")
 		}

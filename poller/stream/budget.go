@@ -3,8 +3,9 @@ package stream
 import "time"
 
 const (
-	// DefaultTurnTime is the usual Limits.TurnTime.
-	DefaultTurnTime = time.Millisecond
+	// DefaultTurnTime is the usual Limits.TurnTime: an answer waits for two or three turns. Shorter ones cost throughput, because
+	// between two of them the loop looks at its sockets.
+	DefaultTurnTime = 250 * time.Microsecond
 	// EntryWork is the work that every entry may do, even when the turn's budget is used up: the few small messages of an
 	// honest client are handled at once, whatever others send.
 	EntryWork = int(20 * time.Microsecond)
