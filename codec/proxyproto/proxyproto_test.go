@@ -24,7 +24,7 @@ var (
 	tlvs        = []byte{0x02, 0x00, 0x03, 'a', '.', 'b', 0x04, 0x00, 0x00}
 )
 
-// N12: what a proxy says of the client.
+// Valid headers of both versions, byte by byte.
 func TestParse(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -122,7 +122,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// What is decided by a prefix stays decided, and nothing behind the header counts.
+// A result for a prefix of the data is final, and nothing after the header matters.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("PROXY TCP4 192.0.2.7 198.51.100.1 12345 443\r\nGET"))
 	f.Add([]byte("PROXY UNKNOWN x\r\n"))
@@ -151,7 +151,8 @@ func FuzzParse(f *testing.F) {
 			if k == 0 && e == nil {
 				continue
 			}
-			// A too long header may be seen as such earlier or later than as malformed, never as a good one.
+			// Parse may report a header as too long or as malformed, depending on the bytes so far, but never accept
+			// it.
 			if e == nil && (was != h || k != n || err != nil) || e != nil && err == nil {
 				t.Fatalf("%d bytes: %+v, %d, %v; all: %+v, %d, %v", at, was, k, e, h, n, err)
 			}

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// line1Max is the longest line of version 1 (section 2.1), its CR LF included.
+// line1Max is the longest line of version 1 in bytes (section 2.1), including CR LF.
 const line1Max = 107
 
-// parse1 reads "PROXY TCP4 source destination port port" and a CR LF.
+// parse1 reads a line of version 1: "PROXY", family, addresses, ports and CR LF.
 func parse1(data []byte) (Header, int, error) {
 	window := data[:min(len(data), line1Max)]
 	end := bytes.IndexByte(window, '\n')
@@ -26,7 +26,7 @@ func parse1(data []byte) (Header, int, error) {
 	h := Header{Version: 1}
 	rest := string(window[len(prefix1) : end-1])
 	if rest == "UNKNOWN" || strings.HasPrefix(rest, "UNKNOWN ") {
-		return h, end + 1, nil // what follows is to be ignored
+		return h, end + 1, nil // section 2.1: the rest of the line is ignored
 	}
 	fields := strings.Split(rest, " ")
 	if len(fields) != 5 || fields[0] != "TCP4" && fields[0] != "TCP6" {
@@ -41,7 +41,7 @@ func parse1(data []byte) (Header, int, error) {
 	return h, end + 1, nil
 }
 
-// addrPort1 reads an address and a port in the forms that version 1 has for them.
+// addrPort1 parses an address and a port of version 1.
 func addrPort1(addr, port string, is4 bool) (netip.AddrPort, bool) {
 	a, err := netip.ParseAddr(addr)
 	if err != nil || a.Zone() != "" || a.Is4() != is4 {

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 )
 
-// The fixed part of version 2 (section 2.2): the signature, then version and command, family and protocol, and the length
-// of what follows.
+// The fixed part of version 2 (section 2.2): the signature, version and command, family and protocol, and the length
+// of the rest.
 const (
 	head2Bytes = 16
 
@@ -27,10 +27,10 @@ const (
 	unixBytes  = 108 + 108
 )
 
-// parse2 reads the binary header. The TLVs behind the addresses are skipped.
+// parse2 reads a header of version 2. TLVs after the addresses are skipped.
 func parse2(data []byte) (Header, int, error) {
 	if len(data) < head2Bytes {
-		// The kind of header is judged as soon as it is there: no reason to wait for a length then.
+		// Check version and command as soon as they are there, before the length has arrived.
 		if len(data) > len(prefix2) && data[12]>>4 != version2 {
 			return Header{}, 0, ErrUnsupported
 		}
@@ -48,7 +48,7 @@ func parse2(data []byte) (Header, int, error) {
 	h := Header{Version: 2, Local: command == commandLocal}
 	need, ok := addressBytes(family, protocol)
 	if h.Local {
-		need, ok = 0, true // the family is to be ignored
+		need, ok = 0, true // section 2.2: the family is ignored
 	}
 	switch {
 	case !ok:
@@ -71,7 +71,7 @@ func parse2(data []byte) (Header, int, error) {
 	return h, head2Bytes + size, nil
 }
 
-// addressBytes is the length of the addresses; false for what is not a stream of a known family.
+// addressBytes returns the length of the addresses. It returns false if family and protocol are not a known stream.
 func addressBytes(family, protocol byte) (int, bool) {
 	switch {
 	case family == familyUnspec && protocol == protocolUnspec:

@@ -1,6 +1,6 @@
-// Package quote has what the codecs that handle JSON text have in common: it writes strings, spelled as JavaScript's
-// JSON.stringify does (only the quote, the backslash and control characters are escaped), and finds the ends of escapes and
-// numbers. Functions are safe for concurrent use.
+// Package quote has the functions on JSON text that several codecs share. It writes strings as JavaScript's
+// JSON.stringify does (only the quote, the backslash and control characters are escaped), and finds the ends of escapes
+// and numbers. All functions are safe for concurrent use.
 package quote
 
 import (
@@ -10,7 +10,7 @@ import (
 	"unsafe"
 )
 
-// Bit patterns to look at eight bytes at once.
+// Bit patterns for looking at eight bytes at once.
 const (
 	eachByte = 0x0101010101010101
 	highBits = 0x8080808080808080
@@ -18,22 +18,23 @@ const (
 
 const hexDigits = "0123456789abcdef"
 
-// replacement is U+FFFD, which stands for what is not UTF-8: JSON text must be.
+// replacement is U+FFFD. It replaces bytes that are not UTF-8, because JSON text must be UTF-8.
 const replacement = "\uFFFD"
 
-// Special marks, in the high bit of its byte, each byte of the little-endian word w that can't stand in a JSON string
-// as it is: control characters, the quote and the backslash (RFC 8259 section 7). Only the lowest mark is exact.
-// Flipping bit 1 makes the quote (0x22) the neighbour of the control characters, so that one comparison finds both.
+// Special returns a word that marks, in the high bit of each byte, the bytes of the little-endian word w that a JSON
+// string must escape: control characters, the quote and the backslash (RFC 8259 section 7). Only the lowest mark is
+// exact. Flipping bit 1 makes the quote (0x22) the neighbour of the control characters, so that one comparison finds
+// both.
 func Special(w uint64) uint64 {
 	return (((w ^ eachByte*0x02) - eachByte*0x21) | ((w ^ eachByte*'\\') - eachByte)) &^ w & highBits
 }
 
-// Append appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD, one each.
+// Append appends s to dst as a JSON string. Each byte that is not UTF-8 becomes U+FFFD.
 func Append(dst []byte, s string) []byte {
 	begin := len(dst)
 	dst = append(dst, '"')
 	start, i := 0, 0
-	checked := uint64(highBits) // bits that make a word worth a look; 0 once s is known as UTF-8
+	checked := uint64(highBits) // bits that require a closer look at a word; 0 once s is known to be UTF-8
 	for i < len(s) {
 		for len(s)-i >= 32 {
 			c := s[i : i+32]
@@ -70,12 +71,12 @@ func Append(dst []byte, s string) []byte {
 	return append(append(dst, s[start:]...), '"')
 }
 
-// AppendBytes is Append for text in a byte slice, which is not kept.
+// AppendBytes is Append for text in a byte slice. It does not retain text.
 func AppendBytes(dst, text []byte) []byte {
 	return Append(dst, unsafe.String(unsafe.SliceData(text), len(text)))
 }
 
-// repaired is s as UTF-8, each byte that is wrong replaced.
+// repaired returns s with each invalid byte replaced by U+FFFD.
 func repaired(s string) string {
 	var out strings.Builder
 	out.Grow(len(s) + len(replacement))
@@ -85,7 +86,7 @@ func repaired(s string) string {
 	return out.String()
 }
 
-// loadWord reads the first 8 bytes of s as a little-endian word.
+// loadWord returns the first 8 bytes of s as a little-endian word.
 func loadWord(s string) uint64 {
 	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |

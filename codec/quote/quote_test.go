@@ -15,7 +15,7 @@ func TestAppend(t *testing.T) {
 		"\b\f\n\r\t\x00\x1f":   `"\b\f\n\r\t\u0000\u001f"`,
 		"<>&\u2028\x7f":        "\"<>&\u2028\x7f\"",
 		"é😀":                   `"é😀"`,
-		"\xed\xa0\x80\xe2\x82": "\"\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\"", // a lone surrogate, a part of a character
+		"\xed\xa0\x80\xe2\x82": "\"\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\"", // a lone surrogate, an incomplete character
 		"a\xffb\xc3":           "\"a\uFFFDb\uFFFD\"",
 		strings.Repeat("x", 40) + "\n" + strings.Repeat("ü", 40): `"` + strings.Repeat("x", 40) + `\n` + strings.Repeat("ü", 40) + `"`,
 	} {

@@ -1,7 +1,7 @@
 package quote
 
-// ScanEscape returns the index behind the escape whose backslash is before
-// b[i], -1 if it is malformed. Surrogates need not come in pairs.
+// ScanEscape returns the index after the escape whose backslash is at b[i-1], or -1 if the escape is malformed.
+// Surrogates need not come in pairs.
 func ScanEscape(b []byte, i int) int {
 	if i >= len(b) {
 		return -1
@@ -23,8 +23,8 @@ func ScanEscape(b []byte, i int) int {
 	return -1
 }
 
-// ScanNumber returns the end of the number that begins at b[i], -1 if there is
-// none. There must be a b[i]. Any number of digits is fine.
+// ScanNumber returns the end of the number that begins at b[i], or -1 if there is none. i must be less than len(b). The
+// number of digits is not limited.
 func ScanNumber(b []byte, i int) int {
 	if b[i] == '-' {
 		i++

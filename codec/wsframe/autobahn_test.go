@@ -9,8 +9,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// The tables follow sections 1 to 7 of the Autobahn test suite: what a client
-// sends, and what a server has to make of it. S30 asks for the failures.
+// The tables follow sections 1 to 7 of the Autobahn test suite. Each case has what
+// a client sends and how a server must respond.
 
 type autobahnCase struct {
 	name   string
@@ -93,8 +93,8 @@ func TestAutobahn3ReservedBits(t *testing.T) {
 	runAutobahn(t, cases)
 }
 
-// N4: with permessage-deflate RSV1 is allowed, on the first frame of a data
-// message only.
+// With permessage-deflate, RSV1 is allowed on the first frame of a data message
+// only (RFC 7692 section 6).
 func TestAutobahn3ReservedBitsWithDeflate(t *testing.T) {
 	lim := &Limits{AllowRSV1: true}
 	for rsv := byte(1); rsv <= 7; rsv++ {
@@ -108,9 +108,9 @@ func TestAutobahn3ReservedBitsWithDeflate(t *testing.T) {
 		expect(t, join(raw(ws.OpText, false, rsv1, "a"), raw(ws.OpContinuation, true, rsv, "b")), lim,
 			outcome{failure: 1002, taken: 7})
 	}
-	// Text without RSV1 is still checked.
+	// Text without RSV1 is still validated.
 	expect(t, frame(ws.OpText, true, "\xff"), lim, outcome{failure: 1007})
-	// And the message after a compressed one.
+	// So is the text message that follows a compressed one.
 	expect(t, join(raw(ws.OpText, false, rsv1, "\xff"), frame(ws.OpContinuation, true, "\xff"),
 		frame(ws.OpText, false, "a"), frame(ws.OpContinuation, true, "\xff")), lim,
 		outcome{events: []event{{kind: Text, data: "\xff\xff", compressed: true}}, failure: 1007, taken: 21})
@@ -173,7 +173,7 @@ func TestAutobahn6UTF8(t *testing.T) {
 		{"6.1.2 three empty", join(start(""), more(""), end("")), delivers(text(""))},
 		{"6.1.3 middle not empty", join(start(""), more("middle frame payload"), end("")), delivers(text("middle frame payload"))},
 		{"6.2.2 cut between runes", join(start("Hello-µ@ßöä"), end("üàá-UTF-8!!")), delivers(text("Hello-µ@ßöäüàá-UTF-8!!"))},
-		// The first bad fragment is not taken.
+		// The first invalid fragment is not consumed.
 		{"6.4.1 bad second fragment", join(start(greek), more("\xf4\x90\x80\x80"), end(edited)),
 			outcome{failure: 1007, taken: 6 + len(greek)}},
 		{"6.4.2 bad on the second byte", join(start(greek+"\xf4"), more("\x90"), end("\x80\x80"+edited)),
@@ -232,7 +232,7 @@ func TestAutobahn7Close(t *testing.T) {
 	runAutobahn(t, cases)
 }
 
-// Lengths that are not minimal are refused before their payload is read.
+// Lengths that are not minimal are refused before the payload arrives.
 func TestLengthEncodingIsChecked(t *testing.T) {
 	for _, header := range [][]byte{
 		{0x81, 0x80 | 126, 0, 5, 0, 0, 0, 0},

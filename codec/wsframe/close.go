@@ -9,13 +9,13 @@ import (
 
 const (
 	closeCodeBytes = 2
-	// reasonBytesMax is what a control frame leaves for the reason.
+	// reasonBytesMax is the room for the reason in a control frame.
 	reasonBytesMax = ws.MaxControlFramePayloadSize - closeCodeBytes
 )
 
-// Bounds of the status codes that may be on the wire, RFC 6455 section 7.4 and
-// the registry it sets up: 1012 to 1014 were registered later, 1016 to 2999
-// are kept for the protocol itself.
+// Bounds of the status codes that may be sent, from RFC 6455 section 7.4 and the
+// IANA registry. Codes 1012 to 1014 were registered later; 1016 to 2999 are
+// reserved for the protocol.
 const (
 	codeFirst          ws.StatusCode = 1000
 	codeRegisteredLast ws.StatusCode = 1014
@@ -23,8 +23,8 @@ const (
 	codeFreeLast       ws.StatusCode = 4999
 )
 
-// ValidCloseCode reports whether a Close frame may carry the code: 1000 to
-// 1003, 1007 to 1014 and 3000 to 4999.
+// ValidCloseCode reports whether a Close frame may carry the code: 1000 to 1003,
+// 1007 to 1014 and 3000 to 4999 (RFC 6455 section 7.4).
 func ValidCloseCode(code ws.StatusCode) bool {
 	switch {
 	case code == ws.StatusNoMeaningYet, code.IsProtocolReserved():
@@ -36,12 +36,12 @@ func ValidCloseCode(code ws.StatusCode) bool {
 	}
 }
 
-// AppendClose appends an unmasked Close frame.
+// AppendClose appends an unmasked Close frame to dst.
 //
-// The reason is cut at 123 bytes, at the border of a rune, and before the first
-// byte that is not UTF-8. The codes 0 and 1005 mean a frame without payload,
-// and so does every other code that must not be sent (see [ValidCloseCode]),
-// 1006 for example: the peer would have to treat it as a protocol error.
+// The reason is truncated to 123 bytes, at a rune boundary, and before the first
+// byte that is not UTF-8. For the codes 0 and 1005 the frame has no payload. The
+// same holds for codes that must not be sent, such as 1006 (see [ValidCloseCode]),
+// because the peer would treat them as a protocol error.
 func AppendClose(dst []byte, code ws.StatusCode, reason string) []byte {
 	if !ValidCloseCode(code) {
 		return AppendHeader(dst, ws.OpClose, true, 0)
@@ -52,7 +52,7 @@ func AppendClose(dst []byte, code ws.StatusCode, reason string) []byte {
 	return append(dst, reason...)
 }
 
-// cutReason returns the longest start of s that a Close frame can carry.
+// cutReason returns the longest prefix of s that a Close frame can carry.
 func cutReason(s string) string {
 	end := 0
 	for end < len(s) {
@@ -65,8 +65,8 @@ func cutReason(s string) string {
 	return s[:end]
 }
 
-// parseClose checks the payload of a Close frame and splits it. The reason is
-// a view of the payload.
+// parseClose validates the payload of a Close frame and splits it into code and
+// reason. The reason is a view of the payload.
 func parseClose(payload []byte) (code ws.StatusCode, reason []byte, failure *Error) {
 	if len(payload) == 0 {
 		return ws.StatusNoStatusRcvd, payload, nil

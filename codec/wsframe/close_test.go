@@ -62,7 +62,7 @@ func TestAppendClose(t *testing.T) {
 	}
 }
 
-// What AppendClose makes is read back by us and by gobwas/ws.
+// This package and gobwas/ws can both read the frames of AppendClose.
 func FuzzClose(f *testing.F) {
 	f.Add(uint16(1000), "bye")
 	f.Add(uint16(1005), strings.Repeat("é", 80))

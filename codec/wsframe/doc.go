@@ -1,13 +1,13 @@
-// Package wsframe reads and writes WebSocket frames (RFC 6455) over byte
-// slices. It does no input or output and starts no goroutine: bytes that a
-// connection received go in, messages come out, and frames to send are
-// appended to a slice of the caller.
+// Package wsframe reads and writes WebSocket frames (RFC 6455) in byte slices. It
+// does no I/O and starts no goroutines. The caller passes in the bytes received
+// from a connection and gets messages. Frames to send are appended to a slice of
+// the caller.
 //
 // # Reading
 //
-// [Reader] turns a stream of frames into messages. The caller hands it a slice
-// that begins at a frame boundary and holds all that was received and not yet
-// taken. One call takes one frame or, when the frame is not complete, nothing:
+// [Reader] turns a stream of frames into messages. The caller passes a slice that
+// begins at a frame boundary and holds all bytes received but not yet consumed.
+// One call consumes one frame, or nothing when the frame is incomplete:
 //
 //	var r wsframe.Reader     // part of the connection
 //	var msg wsframe.Message  // may be shared by all connections of a loop
@@ -36,28 +36,28 @@
 //		}
 //	}
 //
-// The loop above calls Next until nothing is taken, and that last call also
-// gives back the buffer of a fragmented message that was delivered before. A
-// loop that ends as soon as buf is empty calls [Reader.Release] instead.
+// The loop above calls Next until nothing is consumed. That last call also
+// releases the buffer of a fragmented message that was delivered before. A loop
+// that ends as soon as buf is empty must call [Reader.Release] instead.
 //
 // # Memory
 //
-// Payloads are unmasked in place, in the part of the slice that is taken by
-// the same call and nowhere else. A message of one frame is a view of the
-// slice. Only a message of several frames is copied, into a pooled buffer that
-// grows with the bytes that arrived; a declared length never costs memory. An
-// idle Reader is 40 bytes and holds nothing.
+// Payloads are unmasked in place. Only the bytes consumed by the call are changed.
+// A message of one frame is a view of the slice. A message of several frames is
+// copied into a pooled buffer, which grows with the bytes that have arrived: a
+// declared length alone costs no memory. An idle Reader takes 40 bytes and holds
+// no buffer.
 //
 // # Writing
 //
-// The Append functions write frames of a server, which are not masked, and
-// never fail. [AppendMaskedFrame] writes frames of a client, for tests and load
-// generators, and [AppendRawHeader] writes any header at all. Frames of a
-// server do not depend on the connection, so a broadcast is encoded once.
+// The Append functions write unmasked frames, as a server sends them. They never
+// fail. [AppendMaskedFrame] writes frames of a client, for tests and load
+// generators. [AppendRawHeader] writes any header, including invalid ones. A
+// server's frames do not depend on the connection, so a broadcast is encoded once.
 //
 // # Concurrency
 //
-// Functions are safe for concurrent use on distinct slices. A [Reader], a
-// [UTF8] and a [Message] are loop-owned: one goroutine at a time. [Limits] and
-// [Error] values are immutable and may be shared by all connections.
+// Functions are safe for concurrent use on distinct slices. [Reader], [UTF8] and
+// [Message] are loop-owned: only one goroutine may use a value at a time. [Limits]
+// and [Error] values are immutable and may be shared by all connections.
 package wsframe

@@ -10,8 +10,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// failsAt gives the reader a stream byte by byte and returns its error and how
-// many bytes had arrived.
+// failsAt feeds stream to a reader byte by byte. It returns the reader's error and
+// the number of bytes that had arrived by then.
 func failsAt(stream []byte, lim *Limits) (at int, err error) {
 	var r Reader
 	defer r.Reset()
@@ -31,8 +31,8 @@ func failsAt(stream []byte, lim *Limits) (at int, err error) {
 	return at - 1, nil
 }
 
-// A header that breaks a rule is refused with the byte that breaks it, not when
-// the header or the frame is complete.
+// A header that breaks a rule is refused at the byte that breaks it, before the
+// header or the frame is complete.
 func TestHeaderIsJudgedAtOnce(t *testing.T) {
 	const mask = 0x80
 	hello := string(frame(ws.OpText, true, "Hello"))
@@ -78,9 +78,9 @@ func TestHeaderIsJudgedAtOnce(t *testing.T) {
 	}
 }
 
-// Text is validated as it arrives: Autobahn 6.4.3 and 6.4.4 with all bytes but
-// the last, in one frame, in the first and in a later frame of a message. The
-// failure comes with the first byte that no valid text can have there.
+// Text is validated as it arrives (Autobahn 6.4.3 and 6.4.4, with all bytes but
+// the last): in a single frame, and in the first and later frames of a message.
+// The reader fails at the first byte that valid text cannot have there.
 func TestTextIsJudgedAtOnce(t *testing.T) {
 	const greek = "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5"
 	pad := strings.Repeat("é", previewBytes) // several pieces
@@ -127,8 +127,8 @@ func TestTextIsJudgedAtOnce(t *testing.T) {
 	}
 }
 
-// What need not be text is not judged before it is complete, and an unmasked
-// frame of a server is judged as it arrives too.
+// Payloads that need not be text are not validated early. A server's unmasked
+// frames are validated as they arrive, too.
 func TestOnlyTextIsJudgedEarly(t *testing.T) {
 	packed := &Limits{AllowRSV1: true}
 	for name, stream := range map[string][]byte{
@@ -147,8 +147,8 @@ func TestOnlyTextIsJudgedEarly(t *testing.T) {
 	}
 }
 
-// Validation looks at each byte once, however the frame is cut: a reader that is
-// called with every byte of a long frame has fed its text exactly once.
+// Validation processes each byte once, however the frame is split: a reader called
+// for every byte of a long frame validates its text exactly once.
 func TestPreviewIsLinear(t *testing.T) {
 	encoded := frame(ws.OpText, true, strings.Repeat("κ", 2000))
 	var r Reader
@@ -165,7 +165,7 @@ func TestPreviewIsLinear(t *testing.T) {
 	if n, err := r.Next(encoded, nil, &msg); n != len(encoded) || err != nil || msg.Kind != Text || r != (Reader{}) {
 		t.Fatal(n, err, msg.Kind, r)
 	}
-	// A frame that r.seen cannot count is judged when it is complete.
+	// A frame too long for r.seen is validated when it is complete.
 	if math.MaxInt > math.MaxUint32 {
 		huge := AppendRawHeader(nil, ws.Header{Fin: true, OpCode: ws.OpText, Masked: true, Length: math.MaxUint32 + 1})
 		if n, err := r.Next(append(huge, 0xff), &Limits{MessageBytes: math.MaxInt}, &msg); n != 0 || err != nil || r.seen != 0 {

@@ -6,15 +6,15 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Error says why a connection has to be failed. Immutable.
+// Error says why a connection must be failed. Immutable.
 //
-// Every error of this package is an *Error and one of the Err values below, so
-// that it can be compared with errors.Is or ==, or examined with errors.As.
+// Every error of this package is one of the Err values below, of type *Error.
+// Callers can compare it with errors.Is or ==, or examine it with errors.As.
 type Error struct {
 	// Code is the status code for the Close frame: 1002 (protocol error), 1007
 	// (invalid UTF-8) or 1009 (message too big).
 	Code ws.StatusCode
-	// Reason is a short ASCII text, fit for the Close frame.
+	// Reason is a short ASCII text that fits into the Close frame.
 	Reason string
 }
 
@@ -27,10 +27,10 @@ func (e *Error) Error() string {
 var (
 	// ErrLengthOverflow is a 64-bit length whose top bit is set.
 	ErrLengthOverflow = &Error{ws.StatusProtocolError, "payload length overflow"}
-	// ErrLengthEncoding is a length in more bytes than it needs.
+	// ErrLengthEncoding is a length that is not in its shortest form.
 	ErrLengthEncoding = &Error{ws.StatusProtocolError, "payload length not minimal"}
-	// ErrReservedBits is a reserved bit without an extension that uses it, or
-	// RSV1 on a frame that is not the first one of a data message.
+	// ErrReservedBits is a reserved bit that no negotiated extension uses, or RSV1
+	// on a frame that is not the first of a data message.
 	ErrReservedBits = &Error{ws.StatusProtocolError, "reserved bits set"}
 	// ErrReservedOpCode is one of the opcodes 3 to 7 and 0xB to 0xF.
 	ErrReservedOpCode = &Error{ws.StatusProtocolError, "reserved opcode"}
@@ -42,11 +42,11 @@ var (
 	ErrControlFragmented = &Error{ws.StatusProtocolError, "fragmented control frame"}
 	// ErrControlTooLong is a control frame of more than 125 bytes.
 	ErrControlTooLong = &Error{ws.StatusProtocolError, "control frame too long"}
-	// ErrContinuationUnexpected is a continuation frame outside of a message.
+	// ErrContinuationUnexpected is a continuation frame outside a message.
 	ErrContinuationUnexpected = &Error{ws.StatusProtocolError, "unexpected continuation frame"}
-	// ErrContinuationExpected is the start of a message inside of another one.
+	// ErrContinuationExpected is a new data frame inside a fragmented message.
 	ErrContinuationExpected = &Error{ws.StatusProtocolError, "continuation frame expected"}
-	// ErrClosePayload is a Close frame of one byte.
+	// ErrClosePayload is a Close frame with a payload of one byte.
 	ErrClosePayload = &Error{ws.StatusProtocolError, "close frame too short"}
 	// ErrCloseCode is a Close frame with a code that must not be sent.
 	ErrCloseCode = &Error{ws.StatusProtocolError, "invalid close code"}
@@ -60,7 +60,7 @@ var (
 	ErrCloseReason = &Error{ws.StatusInvalidFramePayloadData, "invalid UTF-8 in close reason"}
 )
 
-// Limits that were reached, see [Limits]. Code 1009.
+// Limits that were exceeded, see [Limits]. Code 1009.
 var (
 	// ErrMessageTooBig is a message of more than Limits.MessageBytes.
 	ErrMessageTooBig = &Error{ws.StatusMessageTooBig, "message too big"}

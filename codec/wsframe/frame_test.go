@@ -18,7 +18,7 @@ func unhex(t *testing.T, s string) []byte {
 	return b
 }
 
-// RFC 6455 section 5.7.
+// The examples of RFC 6455 section 5.7.
 func TestFramesOfSection57(t *testing.T) {
 	kib, big := strings.Repeat("k", 256), strings.Repeat("B", 65536)
 	server, client := &Limits{}, &Limits{Client: true}

@@ -11,9 +11,9 @@ import (
 const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 const (
-	// keyBytes is the length of Sec-WebSocket-Key: 16 bytes in base64.
+	// keyBytes is the length of Sec-WebSocket-Key: 16 bytes encoded in base64.
 	keyBytes = 24
-	// keyPadding ends every such key, since 16 is one more than a multiple of 3.
+	// keyPadding ends every key, because 16 is one more than a multiple of 3.
 	keyPadding = "=="
 )
 
@@ -26,9 +26,9 @@ const (
 	lineEnd        = "\r\n"
 )
 
-// AcceptKey appends the value of Sec-WebSocket-Accept that answers the key
-// (RFC 6455 section 4.2.2): the 28 base64 characters of a SHA-1 sum. It hashes
-// whatever it is given, see [ValidKey].
+// AcceptKey appends the Sec-WebSocket-Accept value for the key (RFC 6455 section
+// 4.2.2): a SHA-1 sum as 28 base64 characters. It does not validate the key, see
+// [ValidKey].
 func AcceptKey(dst, key []byte) []byte {
 	var room [keyBytes + len(acceptGUID)]byte
 	text := append(append(room[:0], key...), acceptGUID...)
@@ -36,9 +36,9 @@ func AcceptKey(dst, key []byte) []byte {
 	return base64.StdEncoding.AppendEncode(dst, sum[:])
 }
 
-// ValidKey reports whether key is a Sec-WebSocket-Key: 24 characters of base64
-// that decode to 16 bytes. The last character has four bits that are not used;
-// they may be anything, since only the characters are hashed.
+// ValidKey reports whether key is a valid Sec-WebSocket-Key: 24 base64 characters
+// that decode to 16 bytes (RFC 6455 section 4.1). The four unused bits of the last
+// character may have any value, because only the characters are hashed.
 func ValidKey(key []byte) bool {
 	if len(key) != keyBytes || string(key[keyBytes-len(keyPadding):]) != keyPadding {
 		return false
@@ -51,11 +51,11 @@ func ValidKey(key []byte) bool {
 	return true
 }
 
-// Protocols returns the subprotocols that the values of the fields
-// Sec-WebSocket-Protocol offer, in their order, which is that of the client's
-// preference. ok is false when they are malformed: an element is no token, or
-// is there twice (RFC 6455 sections 4.1 and 11.3.4). There are at most half as
-// many protocols as the values have bytes.
+// Protocols returns the subprotocols offered by the values of the
+// Sec-WebSocket-Protocol fields, in the client's order of preference. ok is false
+// if the values are malformed: an element is not a token or occurs twice (RFC 6455
+// sections 4.1 and 11.3.4). The number of protocols is at most half the number of
+// bytes of the values.
 func Protocols(values iter.Seq[[]byte]) (offered []string, ok bool) {
 	seen := map[string]bool{}
 	for value := range values {
@@ -71,15 +71,14 @@ func Protocols(values iter.Seq[[]byte]) (offered []string, ok bool) {
 	return offered, true
 }
 
-// AppendUpgradeResponse appends the head of the answer to an upgrade request,
-// status 101, with the empty line at its end. The key should have passed
-// [ValidKey].
+// AppendUpgradeResponse appends the head of the response to an upgrade request
+// (status 101), including the empty line at its end. The caller must have checked
+// the key with [ValidKey].
 //
-// extra has names and values of further fields, in turn: name, value, name,
-// value. A pair that is no header field is left out, so that no value can end
-// its line and start another: the name has to be a token (RFC 9110 section
-// 5.6.2), the value must not have control characters other than a tab. A name
-// without a value at the end is left out as well.
+// extra holds further header fields: name, value, name, value. Invalid fields are
+// dropped, so that no value can end its line and start another one. A name must be
+// a token (RFC 9110 section 5.6.2). A value must not contain control characters
+// other than a tab. A last name without a value is dropped as well.
 func AppendUpgradeResponse(dst, key []byte, extra ...string) []byte {
 	dst = append(dst, upgradeHead...)
 	dst = AcceptKey(dst, key)

@@ -18,7 +18,7 @@ func TestAcceptKeyOfSection13(t *testing.T) {
 	if got := AcceptKey([]byte("> "), []byte(rfcKey)); string(got) != "> "+rfcAccept {
 		t.Errorf("got %q", got)
 	}
-	// Keys of a wrong length are hashed all the same.
+	// Keys of a wrong length are hashed, too.
 	for _, key := range []string{"", "x", strings.Repeat("k", 1000)} {
 		if got := AcceptKey(nil, []byte(key)); len(got) != len(rfcAccept) {
 			t.Errorf("%d bytes: %q", len(key), got)
@@ -71,7 +71,7 @@ func TestValidKey(t *testing.T) {
 	}
 }
 
-// S4: the answer that starts a WebSocket.
+// The response that accepts a WebSocket handshake.
 func TestAppendUpgradeResponse(t *testing.T) {
 	const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Accept: " + rfcAccept + "\r\n"
@@ -102,7 +102,7 @@ func TestAppendUpgradeResponse(t *testing.T) {
 	}
 }
 
-// The head ends where it should, whatever the fields are.
+// The head ends at its empty line, whatever the fields are.
 func FuzzUpgradeResponse(f *testing.F) {
 	f.Add("X-A", "b", "X-C", "d")
 	f.Add("X-A", "b\r\n\r\nGET", "X-C\r\n", "d")

@@ -28,21 +28,21 @@ const (
 	maskBytes = 4
 )
 
-// headerBytesMax is the size of the largest header: two fixed bytes, eight of
+// headerBytesMax is the size of the longest header: two fixed bytes, eight bytes of
 // length and the mask.
 const headerBytesMax = 2 + 8 + maskBytes
 
-// rsv1 is RSV1 as ws.Header.Rsv has it.
+// rsv1 is RSV1 as represented in ws.Header.Rsv.
 const rsv1 = rsv1Bit >> rsvShift
 
-// ParseHeader reads the frame header at the start of b and returns it with its
-// size in bytes. n == 0 and err == nil say that b ends within the header; then
-// h.Length is set if the length has arrived, and is zero otherwise. It neither
-// changes nor keeps b, and does not allocate.
+// ParseHeader reads the frame header at the start of b. It returns the header and
+// its size in bytes. If b ends within the header, n is 0 and err is nil; h.Length is
+// then set if the length has arrived, and zero otherwise. ParseHeader does not
+// change or retain b, and does not allocate.
 //
-// Only the encoding of the length is checked here: [ErrLengthOverflow] and
-// [ErrLengthEncoding], both reported as soon as the length has arrived. What
-// a header may say is for [Reader] to check.
+// Only the encoding of the length is checked: [ErrLengthOverflow] and
+// [ErrLengthEncoding] are reported as soon as the length has arrived. [Reader]
+// checks everything else.
 func ParseHeader(b []byte) (h ws.Header, n int, err error) {
 	if len(b) < 2 {
 		return h, 0, nil
@@ -92,8 +92,8 @@ func ParseHeader(b []byte) (h ws.Header, n int, err error) {
 	return h, size, nil
 }
 
-// HeaderSize returns the size in bytes of the header of an unmasked frame with
-// that many bytes of payload: 2, 4 or 10.
+// HeaderSize returns the size in bytes of the header of an unmasked frame whose
+// payload has that many bytes: 2, 4 or 10.
 func HeaderSize(payload int) int {
 	switch {
 	case payload <= len7Max:
@@ -105,23 +105,23 @@ func HeaderSize(payload int) int {
 	}
 }
 
-// AppendHeader appends the header of an unmasked frame with that many bytes of
-// payload (a negative number counts as 0). It writes what it is told: that
-// control frames are final and have at most 125 bytes is up to the caller.
+// AppendHeader appends the header of an unmasked frame whose payload has that many
+// bytes. A negative number counts as 0. The arguments are not validated: the caller
+// must ensure that control frames are final and have at most 125 bytes.
 func AppendHeader(dst []byte, op ws.OpCode, fin bool, payload int) []byte {
 	return appendHeader(dst, firstByte(op, fin, 0), 0, int64(payload))
 }
 
-// AppendCompressedHeader is [AppendHeader] with RSV1 set: the first frame of a
-// message that was compressed with permessage-deflate (RFC 7692 section 6).
-// The continuation frames of such a message have plain headers.
+// AppendCompressedHeader is [AppendHeader] with RSV1 set, for the first frame of a
+// message compressed with permessage-deflate (RFC 7692 section 6). Continuation
+// frames of such a message have plain headers.
 func AppendCompressedHeader(dst []byte, op ws.OpCode, fin bool, payload int) []byte {
 	return appendHeader(dst, firstByte(op, fin, rsv1), 0, int64(payload))
 }
 
-// AppendRawHeader appends any header, masked or not, valid or not, with the
-// length in its shortest form (a negative length counts as 0). It is for
-// clients and for tests that need broken frames.
+// AppendRawHeader appends any header, masked or not, valid or not. The length gets
+// its shortest form; a negative length counts as 0. Clients use it, and tests that
+// need invalid frames.
 func AppendRawHeader(dst []byte, h ws.Header) []byte {
 	var mask byte
 	if h.Masked {

@@ -9,7 +9,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// lengths are those on both sides of each change of the encoding.
+// lengths are the lengths on both sides of each change of the encoding.
 var lengths = []int64{0, 1, 125, 126, 127, 128, 255, 256, 65535, 65536, 65537, 1 << 20, math.MaxInt32, 1 << 40, math.MaxInt64}
 
 func TestParseHeaderAgreesWithGobwas(t *testing.T) {
@@ -101,7 +101,7 @@ func TestAppendHeader(t *testing.T) {
 			if got := HeaderSize(int(length)); got != len(plain) || got != ws.HeaderSize(h) {
 				t.Errorf("HeaderSize(%d) = %d, want %d", length, got, len(plain))
 			}
-			// N4: a compressed message differs by RSV1 only.
+			// The header of a compressed message differs by RSV1 only.
 			compressed := AppendCompressedHeader(nil, ws.OpBinary, fin, int(length))
 			h.Rsv = ws.Rsv(true, false, false)
 			if got, n, err := ParseHeader(compressed); got != h || n != len(compressed) || err != nil {
@@ -141,7 +141,7 @@ func TestHeaderAllocations(t *testing.T) {
 	}
 }
 
-// Whatever parses is written back byte by byte, and gobwas/ws reads the same.
+// A parsed header is written back byte for byte, and gobwas/ws reads the same.
 func FuzzHeader(f *testing.F) {
 	f.Add([]byte{0x81, 0x05})
 	f.Add([]byte{0x82, 0x7e, 0x01, 0x00})

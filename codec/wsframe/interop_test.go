@@ -12,7 +12,7 @@ import (
 
 var interopSizes = []int{0, 1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 124, 125, 126, 127, 128, 1000, 65535, 65536, 65537}
 
-// What gobwas/ws writes as a client, we read as a server.
+// The reader, as a server, reads what gobwas/ws writes as a client.
 func TestReadsWhatGobwasWrites(t *testing.T) {
 	for _, size := range interopSizes {
 		payload := strings.Repeat("0123456789é", size/12+1)[:size]
@@ -25,7 +25,7 @@ func TestReadsWhatGobwasWrites(t *testing.T) {
 			t.Fatal(err)
 		}
 		stream.Write(compiled)
-		// A writer with a small buffer makes fragments.
+		// A writer with a small buffer produces fragments.
 		w := wsutil.NewWriterSize(&stream, ws.StateClientSide, ws.OpBinary, 256)
 		if _, err := io.Copy(w, strings.NewReader(payload)); err != nil {
 			t.Fatal(err)
@@ -47,7 +47,7 @@ func TestReadsWhatGobwasWrites(t *testing.T) {
 	}
 }
 
-// What gobwas/ws writes as a server, we read as a client.
+// The reader, as a client, reads what gobwas/ws writes as a server.
 func TestReadsWhatGobwasWritesAsServer(t *testing.T) {
 	for _, size := range interopSizes {
 		payload := strings.Repeat("x", size)
@@ -64,7 +64,7 @@ func TestReadsWhatGobwasWritesAsServer(t *testing.T) {
 	}
 }
 
-// What we write as a server, gobwas/ws reads as a client.
+// gobwas/ws, as a client, reads the frames of a server.
 func TestGobwasReadsWhatWeWrite(t *testing.T) {
 	for _, size := range interopSizes {
 		payload := []byte(strings.Repeat("é", size)[:size])
@@ -97,7 +97,7 @@ func TestGobwasReadsWhatWeWrite(t *testing.T) {
 	}
 }
 
-// What we write as a client, gobwas/ws reads as a server.
+// gobwas/ws, as a server, reads the frames of a client.
 func TestGobwasReadsWhatWeMask(t *testing.T) {
 	for _, size := range interopSizes {
 		payload := []byte(strings.Repeat("x", size))

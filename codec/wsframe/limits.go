@@ -6,35 +6,35 @@ import "math"
 const (
 	// DefaultMessageBytes is the maxPayload of the Engine.IO handshake.
 	DefaultMessageBytes = 1_000_000
-	// DefaultFragments leaves room for a sender that cuts a message of the
-	// default size into pieces of 1 KiB.
+	// DefaultFragments lets a sender split a message of the default size into
+	// pieces of 1 KiB.
 	DefaultFragments = 1024
 )
 
-// Limits says what a [Reader] accepts. Immutable: made once, then shared by
-// all connections of the same kind. The zero value, and nil, are a server
-// without extensions with the default limits.
+// Limits bounds what a [Reader] accepts. Immutable once in use; it may be shared by
+// all connections of the same kind. The zero value and nil mean a server without
+// extensions, with the default limits.
 type Limits struct {
-	// MessageBytes is the most bytes of payload that a message may have, all
-	// its fragments together. Up to that many are held in memory while a
-	// fragmented message is open. Of a compressed message it limits what is on
-	// the wire: the inflated size is for whoever inflates. Zero or less means
+	// MessageBytes bounds the payload of a message in bytes, all its fragments
+	// together. Up to that many bytes are held in memory while a fragmented message
+	// is incomplete. For a compressed message it bounds the compressed size; whoever
+	// inflates the message must bound the inflated size. Zero or less means
 	// DefaultMessageBytes.
 	MessageBytes int
-	// Fragments is the most frames that a message may consist of. Empty
-	// fragments take no memory, but they take time, and without this limit a
-	// message would never have to end. Zero or less means DefaultFragments.
+	// Fragments bounds the number of frames of a message. Empty fragments take no
+	// memory, but they take time, and without this limit a message could go on for
+	// ever. Zero or less means DefaultFragments.
 	Fragments int
-	// AllowRSV1 is set when permessage-deflate was negotiated.
+	// AllowRSV1 is true when permessage-deflate was negotiated.
 	AllowRSV1 bool
-	// Client is set when we are the client: then frames must not be masked.
+	// Client makes the Reader a client's: frames must not be masked.
 	Client bool
 }
 
 var defaultLimits Limits
 
-// messageBytes never returns more than what leaves room for the header, so
-// that the size of a frame within the limit fits an int.
+// messageBytes returns the limit, capped so that the size of a frame within it, with
+// its header, fits an int.
 func (l *Limits) messageBytes() int64 {
 	if l.MessageBytes <= 0 {
 		return DefaultMessageBytes

@@ -11,18 +11,18 @@ type Kind uint8
 
 // Kinds of messages.
 const (
-	// None is no message: nothing was taken, or a fragment that does not end
-	// its message.
+	// None means no message: no frame was consumed, or the frame was a fragment that
+	// does not end its message.
 	None Kind = iota
 	// Text is a text message. Its data is valid UTF-8 unless it is compressed.
 	Text
 	// Binary is a binary message.
 	Binary
-	// Ping is a control frame to be answered by a Pong with the same data.
+	// Ping is a control frame that must be answered with a Pong of the same data.
 	Ping
-	// Pong is a control frame, asked for or not.
+	// Pong is a control frame, solicited or not.
 	Pong
-	// Close is a control frame after which nothing more is to be read.
+	// Close is the last control frame; the caller must discard what follows it.
 	Close
 )
 
@@ -46,7 +46,7 @@ func (k Kind) String() string {
 	}
 }
 
-// kindOf maps the opcodes that deliver something by themselves.
+// kindOf maps the opcodes of frames that can be delivered on their own.
 func kindOf(op ws.OpCode) Kind {
 	switch op {
 	case ws.OpText:
@@ -64,21 +64,20 @@ func kindOf(op ws.OpCode) Kind {
 	}
 }
 
-// Message is what [Reader.Next] delivers. Loop-owned: the caller provides it,
+// Message is the result of [Reader.Next]. Loop-owned: the caller provides it, and
 // each call overwrites it.
 type Message struct {
-	// Kind is None when there is nothing to deliver (yet).
+	// Kind is None when there is no message to deliver (yet).
 	Kind Kind
-	// Data is the payload, unmasked; of a Close the reason. It is a view of
-	// the slice given to Next or of the Reader's buffer: it must not be kept
-	// beyond the next call of Next, Release or Reset, nor given to another
-	// goroutine. It is not nil when Kind is not None. Its bytes may be changed
-	// and nothing can be appended to it without a copy.
+	// Data is the unmasked payload; for a Close, the reason. It is a view of the
+	// slice passed to Next or of the Reader's buffer. It is valid until the next call
+	// of Next, Release or Reset, and must not be passed to another goroutine. It is
+	// not nil unless Kind is None. The caller may change its bytes; append copies it.
 	Data []byte
-	// Code is the status code of a Close, 1005 when it had none, and 0 for the
+	// Code is the status code of a Close, 1005 if the frame had none. It is 0 for the
 	// other kinds.
 	Code ws.StatusCode
-	// Compressed says that RSV1 was set: Data is compressed (RFC 7692), and
-	// text is not known to be UTF-8. See [UTF8].
+	// Compressed reports whether RSV1 was set. Data is then compressed (RFC 7692), and
+	// text has not been validated as UTF-8. See [UTF8].
 	Compressed bool
 }

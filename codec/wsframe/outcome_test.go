@@ -9,7 +9,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// event is a delivered message, copied.
+// event is a copy of a delivered message.
 type event struct {
 	kind       Kind
 	data       string
@@ -26,7 +26,7 @@ func closing(code ws.StatusCode, reason string) event {
 	return event{kind: Close, data: reason, code: code}
 }
 
-// outcome is what a stream leads to, however it is read.
+// outcome is the result of reading a stream, however it is split.
 type outcome struct {
 	events  []event
 	failure ws.StatusCode // 0 when there was none
@@ -51,10 +51,9 @@ func (o outcome) equal(other outcome) error {
 	return nil
 }
 
-// readAll reads a stream like an event loop does: next says how many bytes
-// arrive next, and 0 that all the rest does. It checks on the way that bytes
-// which were not taken are not changed, that Need is right, and that errors
-// are final.
+// readAll reads a stream as an event loop does. next returns the number of bytes
+// that arrive next; 0 means all the rest. readAll also checks that bytes which were
+// not consumed stay unchanged, that Need is right, and that errors are final.
 func readAll(stream []byte, lim *Limits, next func() int) (o outcome, err error) {
 	var r Reader
 	defer r.Reset()
@@ -118,7 +117,7 @@ func readAll(stream []byte, lim *Limits, next func() int) (o outcome, err error)
 	return o, nil
 }
 
-// checkFinal says whether the reader stays failed and holds nothing.
+// checkFinal checks that the reader stays failed and holds no memory.
 func checkFinal(r *Reader, rest []byte, lim *Limits, first error) error {
 	var msg Message
 	if n, err := r.Next(rest, lim, &msg); n != 0 || err != first || msg.Kind != None {
@@ -132,13 +131,13 @@ func checkFinal(r *Reader, rest []byte, lim *Limits, first error) error {
 
 func atOnce() int { return 0 }
 
-// chopped is byte by byte, or in about a thousand pieces of a long stream.
+// chopped splits a stream into single bytes, or a long one into about a thousand pieces.
 func chopped(stream []byte) func() int {
 	const pieces = 1024
 	return func() int { return 1 + len(stream)/pieces }
 }
 
-// expect reads the stream as a whole and chopped. A negative want.taken is not
+// expect reads the stream in one piece and chopped. A negative want.taken is not
 // compared.
 func expect(t *testing.T, stream []byte, lim *Limits, want outcome) {
 	t.Helper()
@@ -160,15 +159,15 @@ func expect(t *testing.T, stream []byte, lim *Limits, want outcome) {
 	}
 }
 
-// testMask is the one of RFC 6455 section 5.7.
+// testMask is the mask in the examples of RFC 6455 section 5.7.
 var testMask = [4]byte{0x37, 0xfa, 0x21, 0x3d}
 
-// frame is a frame of a client.
+// frame returns a frame of a client.
 func frame(op ws.OpCode, fin bool, payload string) []byte {
 	return AppendMaskedFrame(nil, op, fin, testMask, []byte(payload))
 }
 
-// raw is a frame of a client with reserved bits.
+// raw returns a frame of a client with reserved bits.
 func raw(op ws.OpCode, fin bool, rsv byte, payload string) []byte {
 	out := AppendRawHeader(nil, ws.Header{
 		Fin: fin, Rsv: rsv, OpCode: op, Masked: true, Length: int64(len(payload)),

@@ -50,7 +50,7 @@ func TestProtocols(t *testing.T) {
 	}
 }
 
-// What is offered can be sent back as it is, and is bounded by what came.
+// Offered protocols can be sent back unchanged, and their number is bounded by the input.
 func FuzzProtocols(f *testing.F) {
 	f.Add("a, b", "c")
 	f.Add(" a\t,b", "")

@@ -8,57 +8,57 @@ import (
 	"github.com/valyala/bytebufferpool"
 )
 
-// assembly has the buffers of open fragmented messages of all connections.
+// assembly pools the buffers of incomplete fragmented messages of all connections.
 var assembly bytebufferpool.Pool
 
-// pooledBytesMax is the largest capacity that goes back to the pool. A buffer
-// from the pool may be held by a message of one byte for as long as its sender
-// likes; this bounds what such a message can hold.
+// pooledBytesMax is the largest capacity that returns to the pool. A message of one
+// byte may hold a pooled buffer for as long as its sender likes; this bounds the
+// memory that such a message can hold.
 const pooledBytesMax = 64 << 10
 
-// Reader takes frames from a byte stream and assembles messages. Loop-owned;
-// the zero value is ready. It holds memory only while a fragmented message is
-// open or its data is in use.
+// Reader reads frames from a byte stream and assembles messages. Loop-owned; the
+// zero value is ready to use. It holds memory only while a fragmented message is
+// incomplete or its data is in use.
 type Reader struct {
-	// buffer has the fragments of the open message. It is nil while they are
-	// empty, and when no message is open. While delivered is set it belongs to
-	// the message that the last call returned.
+	// buffer holds the fragments of the open message. It is nil while they are
+	// empty, and when no message is open. If delivered is set, it belongs to the
+	// message that the last call returned.
 	buffer *bytebufferpool.ByteBuffer
-	// failure is set for good by the first error.
+	// failure is the first error; it is never cleared but by Reset.
 	failure *Error
 	// need is the size of the incomplete frame at the start of the last slice.
 	need int
 	// fragments counts the frames of the open message.
 	fragments uint32
-	// text is the state of the text message in progress, if it is not compressed.
+	// text is the state of the text message in progress, unless it is compressed.
 	text UTF8
-	// seen is how many payload bytes of the incomplete frame are fed to text.
+	// seen is the number of payload bytes of the incomplete frame already fed to text.
 	seen uint32
-	// open is the opcode of the open message, zero (continuation) when none.
+	// open is the opcode of the open message, zero (continuation) if there is none.
 	open       ws.OpCode
 	compressed bool
 	delivered  bool
 }
 
-// Next takes one frame from the start of buf and returns its size. buf begins
-// at a frame boundary and holds all that was received and not yet taken. lim
-// may be nil. It does not allocate unless a fragmented message has to grow.
+// Next consumes one frame from the start of buf and returns its size. buf must
+// begin at a frame boundary and hold all bytes received but not yet consumed. lim
+// may be nil. Next does not allocate unless it must grow a fragmented message.
 //
-// n == 0 and err == nil mean that the frame is incomplete: nothing was taken
-// and no byte was changed; see [Reader.Need]. The next call must have the same
-// bytes at the start of buf. When n > 0, buf[:n] was taken and its payload
-// unmasked in place; msg.Kind tells what came out of it, None for a fragment
-// that does not end its message.
+// n == 0 and err == nil mean that the frame is incomplete: nothing was consumed and
+// no byte was changed; see [Reader.Need]. The next call must have the same bytes at
+// the start of buf. If n > 0, buf[:n] was consumed and its payload unmasked in
+// place. msg.Kind is the kind of the message, None for a fragment that does not end
+// its message.
 //
-// Errors are of type *[Error] and final: each further call returns the same
-// one. A violation is reported as soon as its bytes have arrived: that of a
-// header before the header is complete, text that cannot become valid UTF-8 and
-// a limit that is exceeded before the payload is. So the error does not depend
-// on how the stream is cut into calls. It comes with n == 0, or with the size of
-// the frame if that was complete and its payload is at fault.
+// Errors are of type *[Error] and final: each further call returns the same error.
+// A violation is reported as soon as its bytes have arrived. An invalid header is
+// reported before the header is complete; invalid UTF-8 and an exceeded limit are
+// reported before the payload is complete. So the error does not depend on how the
+// stream is split into calls. n is then 0, or the size of the frame if the frame
+// was complete and its payload is invalid.
 //
-// Next goes on after a Close frame; that what follows it is to be discarded
-// (RFC 6455 section 1.4) is for the caller to do.
+// Next also reads frames that follow a Close frame; the caller must discard them
+// (RFC 6455 section 1.4).
 func (r *Reader) Next(buf []byte, lim *Limits, msg *Message) (n int, err error) {
 	*msg = Message{}
 	r.Release()
@@ -74,7 +74,7 @@ func (r *Reader) Next(buf []byte, lim *Limits, msg *Message) (n int, err error) 
 	}
 	h, size, err := ParseHeader(buf)
 	if err != nil {
-		return 0, r.fail(err.(*Error)) // ParseHeader returns no others
+		return 0, r.fail(err.(*Error)) // ParseHeader returns no other errors
 	}
 	if failure := r.checkLimits(&h, size, lim); failure != nil {
 		return 0, r.fail(failure)
@@ -82,7 +82,7 @@ func (r *Reader) Next(buf []byte, lim *Limits, msg *Message) (n int, err error) 
 	if size == 0 {
 		return 0, nil
 	}
-	// checkLimits bounded the length, so that the sum fits an int.
+	// checkLimits has bounded the length, so the sum fits an int.
 	total := size + int(h.Length)
 	if len(buf) < total {
 		r.need = total
@@ -112,15 +112,14 @@ func (r *Reader) Next(buf []byte, lim *Limits, msg *Message) (n int, err error) 
 	return total, nil
 }
 
-// Need returns the size in bytes, header included, of the frame that the last
-// call of Next found incomplete. It is 0 when the header itself was incomplete
-// and when a frame was taken. It is never more than Limits.MessageBytes and 14
-// bytes (125 and 14 for a control frame), but it is what the peer declared: a
-// reason to read on, not to allocate.
+// Need returns the size in bytes, header included, of the frame that the last call
+// of Next found incomplete. It is 0 if the header itself was incomplete or a frame
+// was consumed. It is at most Limits.MessageBytes+14 (125+14 for a control frame).
+// The peer declared this size: it is a reason to read on, not to allocate.
 func (r *Reader) Need() int { return r.need }
 
-// Buffered returns how many bytes of payload the Reader holds: of an open
-// fragmented message, or of one that was delivered and not released.
+// Buffered returns the number of payload bytes that the Reader holds, of a
+// fragmented message that is open, or that was delivered and not released.
 func (r *Reader) Buffered() int {
 	if r.buffer == nil {
 		return 0
@@ -128,25 +127,25 @@ func (r *Reader) Buffered() int {
 	return len(r.buffer.B)
 }
 
-// Release ends the use of the data that the last call of Next delivered and
-// returns its buffer, if it had one, to the pool. Next does the same at its
-// start; Release is for a caller that has nothing more to give to Next now. A
-// fragmented message that is still open is not touched.
+// Release invalidates the data that the last call of Next delivered and returns its
+// buffer, if any, to the pool. Next does the same at its start; Release is for a
+// caller that has no more bytes for Next now. It does not affect a fragmented
+// message that is still open.
 func (r *Reader) Release() {
 	if r.delivered {
 		r.drop()
 	}
 }
 
-// Reset returns all memory to the pool and makes r a new Reader. It has to be
-// called when the connection ends, and may be called more than once.
+// Reset returns all memory to the pool and makes r a new Reader. It must be called
+// when the connection ends, and may be called more than once.
 func (r *Reader) Reset() {
 	r.drop()
 	*r = Reader{}
 }
 
 // checkStart applies the rules of RFC 6455 sections 5.1 to 5.5 to the first two
-// bytes of a frame, or to the first one alone while the second is missing.
+// bytes of a frame, or to the first byte while the second is missing.
 func (r *Reader) checkStart(b []byte, lim *Limits) *Error {
 	if len(b) == 0 {
 		return nil
@@ -180,8 +179,8 @@ func (r *Reader) checkStart(b []byte, lim *Limits) *Error {
 	}
 }
 
-// checkLimits applies the limits of messages to the header of a frame. It is
-// called with size == 0 too, for a header that is not complete.
+// checkLimits applies the message limits to a frame header. For an incomplete
+// header it is called with size == 0.
 func (r *Reader) checkLimits(h *ws.Header, size int, lim *Limits) *Error {
 	switch {
 	case h.OpCode.IsControl():
@@ -195,7 +194,7 @@ func (r *Reader) checkLimits(h *ws.Header, size int, lim *Limits) *Error {
 	}
 }
 
-// isText reports whether the payload of the frame has to be UTF-8.
+// isText reports whether the payload of the frame must be UTF-8.
 func (r *Reader) isText(h *ws.Header) bool {
 	if h.OpCode == ws.OpContinuation {
 		return r.open == ws.OpText && !r.compressed
@@ -203,16 +202,16 @@ func (r *Reader) isText(h *ws.Header) bool {
 	return h.OpCode == ws.OpText && h.Rsv != rsv1
 }
 
-// previewBytes is the size of the pieces in which an incomplete payload is
-// unmasked for validation: large enough for the fast checks, small on a stack.
+// previewBytes is the size of the pieces in which an incomplete payload is unmasked
+// for validation: large enough for fast validation, small enough for the stack.
 const previewBytes = 512
 
-// preview feeds those payload bytes of an incomplete text frame to r.text that
-// arrived since the last call, so each byte once. It reports whether the text
-// may still become valid.
+// preview validates the payload bytes of an incomplete text frame that arrived since
+// the last call. It feeds each byte to r.text once and reports whether the text may
+// still become valid.
 //
-// The bytes are unmasked in a copy: buf is not changed before it is taken. A
-// frame too long for r.seen is validated when it is complete.
+// The bytes are unmasked in a copy, because buf must stay unchanged until it is
+// consumed. A frame too long for r.seen is validated when it is complete.
 func (r *Reader) preview(h *ws.Header, payload []byte) bool {
 	if h.Length > math.MaxUint32 {
 		return true
@@ -232,8 +231,8 @@ func (r *Reader) preview(h *ws.Header, payload []byte) bool {
 	return true
 }
 
-// feed validates what preview has not seen of the payload of a complete frame;
-// last tells that the message ends with it.
+// feed validates the part of a complete frame's payload that preview has not seen.
+// last tells that the message ends with this frame.
 func (r *Reader) feed(payload []byte, last bool) bool {
 	ok := r.text.Feed(payload[r.seen:]) && (!last || r.text.Complete())
 	r.seen = 0
@@ -255,7 +254,7 @@ func control(h *ws.Header, payload []byte, msg *Message) (failure *Error) {
 // whole delivers a message of one frame, as a view of the payload.
 func (r *Reader) whole(h *ws.Header, payload []byte, msg *Message) *Error {
 	if r.isText(h) {
-		// Nearly every frame arrives at once: then one call validates it.
+		// Nearly every frame arrives in one piece: then one call validates it.
 		if r.seen == 0 && !utf8.Valid(payload) || r.seen > 0 && !r.feed(payload, true) {
 			return ErrInvalidUTF8
 		}
@@ -264,8 +263,8 @@ func (r *Reader) whole(h *ws.Header, payload []byte, msg *Message) *Error {
 	return nil
 }
 
-// fragment adds a frame to the open message, or opens one, and delivers the
-// message when this was its last frame.
+// fragment adds a frame to the open message, or opens one. It delivers the message
+// if this was its last frame.
 func (r *Reader) fragment(h *ws.Header, payload []byte, msg *Message) *Error {
 	if h.OpCode != ws.OpContinuation {
 		r.open, r.compressed = h.OpCode, h.Rsv == rsv1
@@ -279,7 +278,7 @@ func (r *Reader) fragment(h *ws.Header, payload []byte, msg *Message) *Error {
 		return nil
 	}
 	msg.Kind, msg.Data, msg.Compressed = kindOf(r.open), payload, r.compressed
-	// When all fragments before were empty, the last one is the message.
+	// If all earlier fragments were empty, the last one is the message.
 	if r.buffer != nil {
 		r.keep(payload)
 		msg.Data = r.buffer.B[:len(r.buffer.B):len(r.buffer.B)]
@@ -289,7 +288,7 @@ func (r *Reader) fragment(h *ws.Header, payload []byte, msg *Message) *Error {
 	return nil
 }
 
-// keep copies a fragment behind those before it.
+// keep copies a fragment to the end of the buffer.
 func (r *Reader) keep(payload []byte) {
 	if len(payload) == 0 {
 		return
@@ -300,7 +299,8 @@ func (r *Reader) keep(payload []byte) {
 	r.buffer.B = append(r.buffer.B, payload...)
 }
 
-// drop gives the buffer back. Too large a one is left to the collector.
+// drop returns the buffer to the pool. A buffer that is too large is left to the
+// garbage collector.
 func (r *Reader) drop() {
 	if r.buffer != nil && cap(r.buffer.B) <= pooledBytesMax {
 		assembly.Put(r.buffer)
@@ -308,7 +308,7 @@ func (r *Reader) drop() {
 	r.buffer, r.delivered = nil, false
 }
 
-// fail makes the error final and lets go of the open message.
+// fail makes the error final and drops the open message.
 func (r *Reader) fail(failure *Error) error {
 	r.drop()
 	r.failure = failure

@@ -10,12 +10,12 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// reference reads a stream in the plainest way, on top of the header reader
-// and the checks of gobwas/ws.
+// reference reads a stream in a simple way, with the header reader and the checks of
+// gobwas/ws.
 func reference(stream []byte, lim *Limits) (o outcome) {
 	var message []byte
-	var open ws.Header // of the first frame of the open message
-	frames := 0        // of the open message
+	var open ws.Header // the first header of the open message
+	frames := 0        // frames of the open message
 	for {
 		rest := bytes.NewReader(stream[o.taken:])
 		h, err := ws.ReadHeader(rest)
@@ -73,8 +73,8 @@ func reference(stream []byte, lim *Limits) (o outcome) {
 	}
 }
 
-// referenceStart judges a header that is not complete: it completes it with
-// what can do no harm.
+// referenceStart checks an incomplete header: it completes the header with harmless
+// bytes.
 func referenceStart(b []byte, lim *Limits, held int, fragmented bool) ws.StatusCode {
 	if len(b) == 0 {
 		return 0
@@ -136,7 +136,7 @@ func referenceControl(h ws.Header, payload []byte) (e event, failure ws.StatusCo
 	}
 	code, reason := ws.ParseCloseFrameData(payload)
 	checked := code
-	if code >= 1012 && code <= 1014 { // registered, gobwas/ws does not know them
+	if code >= 1012 && code <= 1014 { // registered later, unknown to gobwas/ws
 		checked = ws.StatusNormalClosure
 	}
 	err := ws.CheckCloseFrameData(checked, reason)
@@ -149,7 +149,7 @@ func referenceControl(h ws.Header, payload []byte) (e event, failure ws.StatusCo
 	return closing(code, reason), 0
 }
 
-// referenceText says whether a message can still become, or is, UTF-8.
+// referenceText reports whether a message is UTF-8, or may still become UTF-8.
 func referenceText(message []byte, whole bool) bool {
 	for len(message) > 0 {
 		r, size := utf8.DecodeRune(message)
@@ -161,7 +161,7 @@ func referenceText(message []byte, whole bool) bool {
 	return true
 }
 
-// compareReads reads the stream whole, in random pieces and by the reference.
+// compareReads reads the stream in one piece and in random pieces, and compares with reference.
 func compareReads(t *testing.T, stream []byte, lim *Limits, seed uint64) {
 	t.Helper()
 	want := reference(stream, lim)
@@ -189,7 +189,7 @@ func fuzzLimits(flags byte) *Limits {
 	return lim
 }
 
-// FuzzReader gives the reader any bytes.
+// FuzzReader passes arbitrary bytes to the reader.
 func FuzzReader(f *testing.F) {
 	stream, _ := sampleStream()
 	f.Add(stream, byte(0), uint64(1))
@@ -206,8 +206,8 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// FuzzReaderFrames makes frames from the input, most of them good, so that
-// long runs of them are reached.
+// FuzzReaderFrames makes frames from the input. Most of them are valid, so that the
+// fuzzer reaches long runs of frames.
 func FuzzReaderFrames(f *testing.F) {
 	f.Add([]byte("\x01\x05Hello\x41\x02ab\x42\x01c\x04\x00\x02\x01d"), byte(0), uint64(1))
 	f.Add([]byte("\x81\x01\xce\x04\x00\x02\x01\xba\x06\x00"), byte(7), uint64(2))
@@ -223,9 +223,9 @@ func FuzzReaderFrames(f *testing.F) {
 	})
 }
 
-// compose takes commands of two bytes, opcode and length, and their payloads.
+// compose interprets script as commands of two bytes, opcode and length, with payloads.
 func compose(script []byte, lim *Limits, random *rand.Rand) (stream []byte) {
-	inside := false // of a message, which makes the next data frame a continuation
+	inside := false // inside a message, where the next data frame is a continuation
 	for len(script) >= 2 && len(stream) < 1<<14 {
 		command, size := script[0], int(script[1])
 		script = script[2:]

@@ -12,13 +12,13 @@ import (
 )
 
 func TestReaderSize(t *testing.T) {
-	// Every connection has one, a million of them is 40 MB.
+	// Every connection has a Reader: a million of them take 40 MB.
 	if size := unsafe.Sizeof(Reader{}); unsafe.Sizeof(uintptr(0)) == 8 && size != 40 {
 		t.Errorf("a Reader is %d bytes, the documentation says 40", size)
 	}
 }
 
-// sampleStream has a message of every kind and its fragments.
+// sampleStream returns a stream with a message of every kind, whole and fragmented.
 func sampleStream() ([]byte, []event) {
 	long := strings.Repeat("µ", 70) // 140 bytes, a 16-bit length
 	return join(
@@ -177,7 +177,7 @@ func TestReaderMemoryOfFragments(t *testing.T) {
 	if r != (Reader{}) {
 		t.Errorf("an idle reader is not a new one: %+v", r)
 	}
-	// The large buffer must not be handed to a message of one byte.
+	// The large buffer must not be reused for a message of one byte.
 	b := assembly.Get()
 	if cap(b.B) > pooledBytesMax {
 		t.Errorf("a buffer of %d bytes from the pool", cap(b.B))
@@ -215,7 +215,7 @@ func TestReadersDoNotShareBuffers(t *testing.T) {
 				}
 			}
 		}
-		for k := range readers { // all are delivered, none is released
+		for k := range readers { // all messages are delivered, none is released
 			if want := strings.Repeat(string(rune('a'+k)), pieces*(10+round)); string(messages[k].Data) != want {
 				t.Fatalf("reader %d: %.40q", k, messages[k].Data)
 			}
@@ -257,7 +257,7 @@ func TestReaderReleaseAndReset(t *testing.T) {
 		}
 	}
 	next(first)
-	r.Release() // an open message stays
+	r.Release() // an open message is kept
 	if r.Buffered() != 3 {
 		t.Fatalf("%d bytes of the open message", r.Buffered())
 	}
@@ -279,7 +279,7 @@ func TestReaderReleaseAndReset(t *testing.T) {
 	if _, err := r.Next(last, nil, &msg); err != ErrContinuationUnexpected {
 		t.Fatalf("the message outlived Reset: %v", err)
 	}
-	r.Reset() // ends the failure too
+	r.Reset() // clears the failure, too
 	next(first)
 	next(frame(ws.OpPing, true, "p"))
 	if msg.Kind != Ping || r.Buffered() != 3 {
@@ -288,7 +288,7 @@ func TestReaderReleaseAndReset(t *testing.T) {
 	r.Reset()
 }
 
-// S8: the limit of inbound messages.
+// The limits of inbound messages.
 func TestReaderLimits(t *testing.T) {
 	const limit = 1000
 	lim := &Limits{MessageBytes: limit, Fragments: 3}
@@ -360,7 +360,7 @@ func TestErrorTypes(t *testing.T) {
 		ErrContinuationExpected, ErrClosePayload, ErrCloseCode, ErrInvalidUTF8, ErrCloseReason,
 		ErrMessageTooBig, ErrTooManyFragments,
 	} {
-		// The reason fits a Close frame as it is.
+		// The reason fits into a Close frame unchanged.
 		if got := AppendClose(nil, e.Code, e.Reason); len(got) != 4+len(e.Reason) || e.Reason == "" {
 			t.Errorf("%v became %q", e, got)
 		}

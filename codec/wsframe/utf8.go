@@ -2,27 +2,27 @@ package wsframe
 
 import "unicode/utf8"
 
-// UTF8 validates text that arrives in pieces, however they are cut: between
-// the bytes of a rune too. Loop-owned; the zero value is ready; it holds no
-// more than the bytes of one unfinished rune. [Reader] uses it for fragments;
-// whoever inflates compressed text needs it as well.
+// UTF8 validates text that arrives in pieces. The pieces may be split anywhere, even
+// within a rune. Loop-owned; the zero value is ready to use. It holds only the bytes
+// of one unfinished rune. [Reader] uses it for fragments; code that inflates
+// compressed text needs it as well.
 //
 //	var text wsframe.UTF8
 //	ok := text.Feed(first) && text.Feed(second) && text.Complete()
 //
-// Surrogates, overlong forms and anything above U+10FFFF are invalid, as in
+// Surrogates, overlong forms and code points above U+10FFFF are invalid, as in
 // package unicode/utf8 (RFC 3629).
 type UTF8 struct {
-	held  [utf8.UTFMax - 1]byte // start of a rune, so far valid
-	count uint8                 // bytes in held, or rejected
+	held  [utf8.UTFMax - 1]byte // valid start of a rune
+	count uint8                 // number of bytes in held, or rejected
 }
 
-// rejected takes the place of the count once the text is invalid.
+// rejected replaces the count once the text is invalid.
 const rejected = utf8.UTFMax
 
-// Feed takes the next piece of the text and reports whether the text may still
-// become valid. It says false at the first piece whose bytes cannot be part of
-// valid text, and from then on.
+// Feed validates the next piece of the text and reports whether the text may still
+// become valid. It returns false for the first piece that cannot be part of valid
+// text, and from then on.
 func (u *UTF8) Feed(p []byte) bool {
 	if u.count == rejected {
 		return false
@@ -36,8 +36,8 @@ func (u *UTF8) Feed(p []byte) bool {
 		}
 		p = p[1:]
 	}
-	// Now p starts at a rune. All but the unfinished rune at its end is left
-	// to the fast check of the standard library.
+	// Now p starts at a rune. The fast check of the standard library validates all
+	// but the unfinished rune at its end.
 	cut := len(p) - unfinished(p)
 	if !utf8.Valid(p[:cut]) {
 		u.count = rejected
@@ -47,14 +47,14 @@ func (u *UTF8) Feed(p []byte) bool {
 	return true
 }
 
-// Complete reports whether all that was fed is valid text and does not end
-// within a rune.
+// Complete reports whether the text fed so far is valid and does not end within a
+// rune.
 func (u *UTF8) Complete() bool { return u.count == 0 }
 
 // Reset makes u ready for another text.
 func (u *UTF8) Reset() { *u = UTF8{} }
 
-// extend adds one byte to the rune that is held.
+// extend adds one byte to the unfinished rune.
 func (u *UTF8) extend(c byte) bool {
 	var sequence [utf8.UTFMax]byte
 	copy(sequence[:], u.held[:])
@@ -74,9 +74,9 @@ func (u *UTF8) extend(c byte) bool {
 	}
 }
 
-// unfinished returns the number of bytes at the end of p, at most three, that
-// are the start of a valid rune and not yet the whole of it. A start that no
-// further byte can make valid does not count: FullRune calls it full.
+// unfinished returns the number of bytes, at most three, of an incomplete valid rune
+// at the end of p. A start that no further byte can make valid does not count,
+// because FullRune reports it as full.
 func unfinished(p []byte) int {
 	for n := 1; n < utf8.UTFMax && n <= len(p); n++ {
 		tail := p[len(p)-n:]

@@ -9,7 +9,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 )
 
-// texts are the borders of what is UTF-8, good and bad.
+// texts has valid and invalid texts at the borders of what is UTF-8.
 var texts = []struct {
 	name string
 	s    string
@@ -68,9 +68,9 @@ func TestUTF8EverySplit(t *testing.T) {
 	}
 }
 
-// Every sequence of up to three bytes that matter, and of four that start like
-// a rune of three or four: accepted and refused at the same byte as by an
-// independent validator.
+// All sequences of up to three relevant bytes, and sequences of four bytes that
+// start like a rune of three or four, are accepted or refused at the same byte as by
+// an independent validator.
 func TestUTF8RefusesAtTheFirstByte(t *testing.T) {
 	marks := []byte{0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf,
 		0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf8, 0xfe, 0xff}

@@ -7,8 +7,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// asciiMask keeps ASCII within ASCII, so that a frame that is unmasked in
-// place over and over again stays valid text without a copy.
+// asciiMask maps ASCII to ASCII, so that a frame unmasked in place repeatedly stays
+// valid text without a copy.
 var asciiMask = [4]byte{0x11, 0x22, 0x33, 0x44}
 
 func BenchmarkParseHeader(b *testing.B) {
