@@ -92,23 +92,14 @@ func (t *writableTask) put(tickets []uint64) {
 	}
 }
 
-// writablesPerTurn bounds the connections that one task serves: each may write Limits.TurnBytesMax.
-const writablesPerTurn = 64
-
-// Run implements Task: it lets the connections write, some of them now and the others behind what is posted meanwhile.
+// Run implements Task: it lets the connections write in the flush at the end of the turn.
 func (t *writableTask) Run(int) {
 	t.mu.Lock()
-	n := min(len(t.tickets), writablesPerTurn)
-	t.running = append(t.running[:0], t.tickets[:n]...)
-	t.tickets = t.tickets[:copy(t.tickets, t.tickets[n:])]
-	t.posted = len(t.tickets) > 0
-	more := t.posted
+	t.tickets, t.running = t.running[:0], t.tickets
+	t.posted = false
 	t.mu.Unlock()
 	for _, ticket := range t.running {
 		t.loop.Writable(ticket)
-	}
-	if more {
-		t.loop.Post(t)
 	}
 }
 

@@ -161,15 +161,13 @@ func (l *Loop) FlushSome(count int, until int64) {
 	}
 }
 
-// Writable tells that the socket of the connection with that ticket takes more. Tickets of connections that have ended
-// mean nothing.
+// Writable tells that the socket of the connection with that ticket takes more: the connection is flushed in its turn,
+// with the others. Tickets of connections that have ended mean nothing.
 func (l *Loop) Writable(ticket uint64) {
-	c := l.awaiting[ticket]
-	if c == nil {
-		return
+	if c := l.awaiting[ticket]; c != nil {
+		l.unblock(c)
+		l.markDirty(c)
 	}
-	l.unblock(c)
-	c.Flush()
 }
 
 // markDirty links c into the dirty list, unless it is flushed in any case.
