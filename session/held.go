@@ -114,7 +114,10 @@ func (s *Session) Evict() {
 
 // countFragments notes how much the reader holds of a message that is not whole.
 func (w *wsConn) countFragments() {
-	n := w.reader.Buffered() + w.inflatingSize()
+	n := w.reader.Buffered()
+	if w.held&holdInflating != 0 {
+		n += w.inflatingSize()
+	}
 	if n != int(w.fragments) {
 		from := int(w.fragments)
 		w.fragments = uint32(n)

@@ -138,7 +138,7 @@ func (h *HTTPConn) Receive(data []byte) (n, need int) {
 		h.phase, h.started = phaseBusy, false
 		h.shard.loop.Wheel().Cancel(&h.timer)
 		h.route(req)
-		if h.shard.loop.Spend(requestWork+used/2) && n < len(data) && h.phase == phaseHead {
+		if n < len(data) && h.shard.loop.Spend(requestWork+used/2) && h.phase == phaseHead {
 			h.conn.Hold()
 			h.conn.Resume()
 			return n, 0

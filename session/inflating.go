@@ -42,9 +42,6 @@ func (sh *Shard) inflateInSteps(w *wsConn, msg *wsframe.Message, limit int, wind
 
 // inflatingSize is what the message of the connection that is being inflated takes, in bytes.
 func (w *wsConn) inflatingSize() int {
-	if w.held&holdInflating == 0 {
-		return 0
-	}
 	if i := w.shard().inflatingOf(w); i >= 0 {
 		return w.shard().inflating[i].message.Size()
 	}

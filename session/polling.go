@@ -211,7 +211,7 @@ func (s *Session) onPostEnd(a asker, left bool, err error) {
 // receivePayload handles the packets of a body in order. left tells that a close packet was among them, which ends it, more
 // that the turn's budget is used up and packets are left. While the engine ends, they are all handled at once.
 func (s *Session) receivePayload(payload *eio.Payload) (left, more bool, err error) {
-	for s.hears() {
+	for work := 0; s.hears(); {
 		p, ok, err := payload.Next()
 		if err != nil || !ok {
 			return false, false, err
@@ -220,7 +220,11 @@ func (s *Session) receivePayload(payload *eio.Payload) (left, more bool, err err
 			return true, false, nil
 		}
 		s.receive(p)
-		if s.shard.loop.Spend(messageWork+len(p.Data)/2) && payload.More() && !s.shard.engine.closing.Load() {
+		if work += messageWork + len(p.Data)/2; work < chargeMin {
+			continue
+		}
+		over := s.shard.loop.Spend(work)
+		if work = 0; over && payload.More() && !s.shard.engine.closing.Load() {
 			return false, true, nil
 		}
 	}

@@ -113,6 +113,8 @@ func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, o *wsOffer, extra []
 const (
 	messageWork = 1000
 	requestWork = 5000
+	// chargeMin is how much adds up before it is charged: a small message alone, for which the system was asked, is not.
+	chargeMin = 4000
 )
 
 // bytesWork is what the bytes of a frame cost. Those of compressed messages are counted where they are inflated.
@@ -127,7 +129,7 @@ func bytesWork(msg *wsframe.Message, n int) int {
 func (w *wsConn) Receive(data []byte) (n, need int) {
 	shard := w.shard()
 	msg, limits := &shard.msg, w.limits(shard.engine)
-	over := false
+	over, work := false, 0
 	for n < len(data) && !w.deaf && !over && w.held == 0 {
 		used, err := w.reader.Next(data[n:], limits, msg)
 		if err != nil {
@@ -140,7 +142,9 @@ func (w *wsConn) Receive(data []byte) (n, need int) {
 		}
 		n += used
 		w.handle(msg)
-		over = shard.loop.Spend(messageWork + bytesWork(msg, used))
+		if work += messageWork + bytesWork(msg, used); work >= chargeMin || msg.Compressed {
+			over, work = shard.loop.Spend(work), 0
+		}
 	}
 	w.reader.Release()
 	w.countFragments()
