@@ -140,9 +140,11 @@ func appendField(dst []byte, name, value string) []byte {
 	dst = append(dst, ": "...)
 	at := len(dst)
 	dst = append(dst, value...)
-	for i, c := range dst[at:] {
-		if class[c]&classValue == 0 {
-			dst[at+i] = ' '
+	if field := dst[at:]; !isValue(field) {
+		for i, c := range field {
+			if class[c]&classValue == 0 {
+				field[i] = ' '
+			}
 		}
 	}
 	return append(dst, "\r\n"...)
