@@ -245,7 +245,9 @@ func (f *serveFlags) run(ctx context.Context, logs io.Writer) error {
 		MaxConns:     f.maxConns, MaxRooms: roomsMax, Loops: loops, Logger: log,
 		HealthPath: healthPath,
 		Fallback:   newPages(ctx, f.path, !f.noDemo),
-		AllowEIO3:  f.allowEIO3, PerMessageDeflate: server.PerMessageDeflate{Enabled: f.compress},
+		// The pages take no bodies; the smallest limit refuses one before it has come.
+		MaxRequestBody: 1,
+		AllowEIO3:      f.allowEIO3, PerMessageDeflate: server.PerMessageDeflate{Enabled: f.compress},
 		Recovery:      server.Recovery{MaxDisconnection: f.recovery},
 		ProxyProtocol: f.proxyHeader, TrustedProxies: proxies,
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
@@ -308,5 +309,21 @@ func TestRaiseDescriptors(t *testing.T) {
 	}
 	if limit.Cur != limit.Max || got != limit.Cur {
 		t.Errorf("raised to %d, the limits are %d and %d", got, limit.Cur, limit.Max)
+	}
+}
+
+// A body for a page is refused with its head: the pages take none.
+func TestServeRefusesBodies(t *testing.T) {
+	n := startNode(t)
+	conn, err := net.Dial("tcp", n.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, _ = io.WriteString(conn, "POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge || !resp.Close {
+		t.Error(resp, err)
 	}
 }
