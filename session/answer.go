@@ -114,7 +114,8 @@ func (h *HTTPConn) reply(turn uint32, r reply) {
 	sh.fields = append(sh.fields, h.cors...)
 	body := h.pack(&r)
 	h.send(httpwire.AppendResponse(make([]byte, 0, len(body)+responseHeadRoom), &httpwire.Response{
-		Status: r.status, ContentType: r.contentType, Date: sh.date(), Body: body, Header: sh.fields, Close: h.last, Head: h.traits.is(isHead),
+		Status: r.status, ContentType: r.contentType, Date: sh.date(), Body: body, Header: sh.fields,
+		Close: h.last, Head: h.traits.is(isHead),
 	}), nil)
 }
 

@@ -70,7 +70,8 @@ func (c *CORS) validate() error {
 	if s := c.PreflightStatus; s != 0 && (s < 200 || s > 299) {
 		return fmt.Errorf("session: Config.CORS.PreflightStatus = %d is none of success", s)
 	}
-	if set := c.Credentials || len(c.Methods)+len(c.Headers)+len(c.Exposed) > 0 || c.MaxAge != 0 || c.PreflightStatus != 0; set && !on {
+	lists := len(c.Methods) + len(c.Headers) + len(c.Exposed)
+	if !on && (c.Credentials || lists > 0 || c.MaxAge != 0 || c.PreflightStatus != 0) {
 		return fmt.Errorf("session: Config.CORS has settings but neither Origins nor Match, so they do nothing")
 	}
 	return nil

@@ -234,7 +234,8 @@ func (h *HTTPConn) fail(status int, reason string) {
 	h.reply(h.turn, r)
 }
 
-// failTooLarge answers a request whose body is too long: for the engine's own path without a word, as the reference does.
+// failTooLarge answers a request whose body is too long: for the engine's own path without a text, as the reference
+// does.
 func (h *HTTPConn) failTooLarge(r *httpwire.Request) {
 	reason := ""
 	if !h.engine.ownPath(r.Path) {

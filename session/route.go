@@ -57,8 +57,8 @@ func (h *HTTPConn) routeEarly(data []byte) bool {
 }
 
 // settle answers a request that its head decides, or the length of its body, of which at least length bytes are
-// announced. It reports whether it did. The connection ends if there is a body, whether that has arrived or not, so that
-// the answers do not depend on how the requests are cut.
+// announced. It reports whether it did. The connection ends if there is a body, whether that has arrived or not: the
+// answers must not depend on how the requests are cut.
 func (h *HTTPConn) settle(r *httpwire.Request, t *target, length int) bool {
 	if h.turnAway(r) {
 		return true
@@ -163,8 +163,8 @@ func (sh *Shard) serve(a asker, s *Session, t Transport, kind requestKind, body 
 	}
 }
 
-// admit refuses a polling request that its head decides, on the session's home shard. length is that of the body, as far
-// as it is known. It reports whether the request is admitted.
+// admit refuses a polling request that its head decides, on the session's home shard. length is that of the body, as
+// far as it is known. It reports whether the request is admitted.
 func (sh *Shard) admit(a asker, s *Session, t Transport, kind requestKind, length int) bool {
 	switch {
 	case s == nil:
@@ -173,7 +173,8 @@ func (sh *Shard) admit(a asker, s *Session, t Transport, kind requestKind, lengt
 		a.refuseEarly(sh, eio.BadRequest, "")
 	case kind == kindOther:
 		a.answer(sh, reply{
-			status: 405, contentType: typeText, name: "Allow", value: "GET, POST", body: []byte("Method not allowed"), early: true,
+			status: 405, contentType: typeText, name: "Allow", value: "GET, POST", body: []byte("Method not allowed"),
+			early: true,
 		})
 	case kind == kindBinaryPost && !s.dialect.is(revision3):
 		s.releasePost(a.h)

@@ -46,7 +46,8 @@ func refusal(code eio.ErrorCode, message string) target {
 // judge looks at the head of the request in progress. Once it was called, an answer to the request has the headers it
 // needs. The order of the checks is the reference's: transport, sid, the session's transport, method.
 //
-// A request for a WebSocket is the last one on its connection, as with the reference: becomeWebSocket says otherwise.
+// A request for a WebSocket is the last one on its connection, as with the reference, unless it is accepted: then
+// becomeWebSocket takes that back.
 func (h *HTTPConn) judge(r *httpwire.Request) target {
 	e := h.engine
 	upgrade := r.HasToken("Connection", "upgrade") && r.HasToken("Upgrade", "websocket")
@@ -165,8 +166,9 @@ func (e *Engine) bodyMax(r *httpwire.Request, own bool) int {
 // wsVersion is the WebSocket version we speak (RFC 6455, section 4.4).
 const wsVersion = "13"
 
-// validUpgrade checks the rest of an opening handshake (RFC 6455, section 4.2.1). The fields for the key and the version
-// must not appear twice (sections 11.3.1 and 11.3.5), and nothing may stand between the head and the first frame.
+// validUpgrade checks the rest of an opening handshake (RFC 6455, section 4.2.1). The fields for the key and the
+// version must not appear twice (sections 11.3.1 and 11.3.5), and nothing may stand between the head and the first
+// frame.
 func validUpgrade(r *httpwire.Request) bool {
 	version, ok := r.Single("Sec-WebSocket-Version")
 	if !ok || string(version) != wsVersion {
