@@ -8,18 +8,18 @@ import (
 	"github.com/klauspost/compress/zlib"
 )
 
-// BodyCompressor compresses the bodies of HTTP answers. Safe for concurrent use;
-// its state is pooled.
+// BodyCompressor compresses the bodies of HTTP responses (RFC 9110 section 8.4.1).
+// Safe for concurrent use; its state is pooled.
 type BodyCompressor struct {
 	level       int
 	gzip, zlibs sync.Pool // of *bodyWriter
 }
 
-// NewBodyCompressor returns a compressor of that level, 1 to 9; anything else
+// NewBodyCompressor returns a BodyCompressor of the level, 1 to 9. Any other level
 // means [DefaultLevel].
 func NewBodyCompressor(level int) *BodyCompressor { return &BodyCompressor{level: levelOf(level)} }
 
-// bodyWriter is a compressor of one format and where its output goes.
+// bodyWriter is a compressor of one format with its output.
 type bodyWriter struct {
 	format interface {
 		io.WriteCloser
@@ -28,7 +28,7 @@ type bodyWriter struct {
 	out appender
 }
 
-// Append appends the body in that coding. It may be longer than the body.
+// Append appends the body, compressed with the coding, to dst. The result may be longer than the body.
 func (c *BodyCompressor) Append(dst, body []byte, coding Coding) []byte {
 	var pool *sync.Pool
 	switch coding {
@@ -46,7 +46,7 @@ func (c *BodyCompressor) Append(dst, body []byte, coding Coding) []byte {
 		w.format.Reset(&w.out)
 	}
 	w.out.buf = dst
-	// Only the writer below could fail.
+	// A write can only fail in the writer below, which never does.
 	_, _ = w.format.Write(body)
 	_ = w.format.Close()
 	dst = w.out.buf
@@ -57,7 +57,7 @@ func (c *BodyCompressor) Append(dst, body []byte, coding Coding) []byte {
 
 func (c *BodyCompressor) newWriter(coding Coding) *bodyWriter {
 	w := new(bodyWriter)
-	// The level is in range, which is all that could fail.
+	// The constructors fail only for a level out of range.
 	if coding == Gzip {
 		w.format, _ = gzip.NewWriterLevel(&w.out, c.level)
 	} else {

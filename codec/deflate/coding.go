@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// Coding is a content coding of an HTTP answer, RFC 9110 section 8.4.1.
+// Coding is a content coding of an HTTP response (RFC 9110 section 8.4.1).
 type Coding uint8
 
 // The content codings.
@@ -14,11 +14,11 @@ const (
 	Identity Coding = iota
 	// Gzip is RFC 1952.
 	Gzip
-	// Deflate is, its name notwithstanding, the zlib format of RFC 1950.
+	// Deflate is the zlib format of RFC 1950, despite its name.
 	Deflate
 )
 
-// String is the name of the coding, as Content-Encoding has it.
+// String returns the name of the coding, as in Content-Encoding.
 func (c Coding) String() string {
 	switch c {
 	case Gzip:
@@ -30,17 +30,17 @@ func (c Coding) String() string {
 	}
 }
 
-// rank says how much a client likes a coding. The zero value is not at all.
+// rank is a client's preference for a coding. The zero value means not acceptable.
 type rank struct {
 	q float64
-	// named: it was listed itself and is not one of "*".
+	// named: the coding was listed itself, not matched by "*".
 	named bool
-	// at is where in the list it, or "*", stands.
+	// at is the position in the list of the coding, or of "*".
 	at int
 }
 
-// better is the order in which the reference server chooses: by the weight, then
-// what was named, then what came first.
+// better implements the order of the reference server: by weight, then named codings
+// before "*", then by position.
 func (r rank) better(than rank) bool {
 	switch {
 	case r.q != than.q:
@@ -52,19 +52,19 @@ func (r rank) better(than rank) bool {
 	}
 }
 
-// merge takes another mention of the same coding: the greater weight counts, of
-// equal ones the later.
+// merge adds another mention of the same coding. The greater weight counts; of equal
+// weights, the later mention.
 func (r *rank) merge(other rank) {
 	if !r.named || other.q >= r.q {
 		*r = other
 	}
 }
 
-// AcceptEncoding chooses the coding for an answer by the value of the request's
-// Accept-Encoding field (RFC 9110 section 12.5.3). As with the reference server
-// the client's order decides between equal weights, gzip comes first under "*",
-// and a coding that may be used is used, whatever the weight of identity. Without
-// the field it is Identity.
+// AcceptEncoding chooses the coding of a response from the value of the request's
+// Accept-Encoding field (RFC 9110 section 12.5.3). It follows the reference server:
+// the client's order decides between equal weights, "*" means gzip first, and an
+// acceptable coding is used whatever the weight of identity. It returns Identity if
+// the field is absent or no coding is acceptable.
 func AcceptEncoding(header []byte) Coding {
 	var gzip, deflate, others rank
 	for at := 0; len(header) > 0; at++ {
@@ -98,7 +98,7 @@ func AcceptEncoding(header []byte) Coding {
 	}
 }
 
-// weight reads the parameter q: 1 when there is none, 0 when it is no number.
+// weight parses the parameter q. It returns 1 if there is none and 0 if it is not a number.
 func weight(parameters []byte) float64 {
 	for len(parameters) > 0 {
 		var p []byte
@@ -108,7 +108,7 @@ func weight(parameters []byte) float64 {
 			continue
 		}
 		q, err := strconv.ParseFloat(string(bytes.TrimSpace(value)), 64)
-		if err != nil || !(q >= 0) { // not a number compares with nothing
+		if err != nil || !(q >= 0) { // NaN is neither
 			return 0
 		}
 		return q

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// N4: the choice is the reference server's: accepts(req).encodings(["gzip", "deflate"]).
-func TestN4AcceptEncoding(t *testing.T) {
+// The choice is that of the reference server: accepts(req).encodings(["gzip", "deflate"]).
+func TestAcceptEncoding(t *testing.T) {
 	for header, want := range map[string]Coding{
 		"":                                Identity,
 		"identity":                        Identity,
@@ -56,14 +56,14 @@ func TestN4AcceptEncoding(t *testing.T) {
 	}
 }
 
-func FuzzN4AcceptEncoding(f *testing.F) {
+func FuzzAcceptEncoding(f *testing.F) {
 	f.Add("gzip;q=0.5, deflate, *;q=0")
 	f.Fuzz(func(t *testing.T, header string) {
 		c := AcceptEncoding([]byte(header))
 		if c != Identity && !strings.Contains(strings.ToLower(header), c.String()) && !strings.Contains(header, "*") {
 			t.Fatalf("%v out of nothing", c)
 		}
-		// What is refused at the end, alone, cannot be chosen.
+		// A coding that the last element refuses cannot be chosen.
 		for _, c := range []Coding{Gzip, Deflate} {
 			if AcceptEncoding([]byte(c.String()+";q=0")) != Identity {
 				t.Fatal(c)
@@ -72,8 +72,8 @@ func FuzzN4AcceptEncoding(f *testing.F) {
 	})
 }
 
-// N4: what comes out is what the standard library reads, whoever else compresses at the same time.
-func TestN4Body(t *testing.T) {
+// The standard library can read the compressed bodies, also when several goroutines compress at once.
+func TestBody(t *testing.T) {
 	bodies := [][]byte{nil, []byte("x"), sample(1000), sample(300_000)}
 	c := NewBodyCompressor(0)
 	var wg sync.WaitGroup

@@ -6,18 +6,18 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// Levels of compression. Above 6 a message costs up to ten times as much for a few
-// per cent.
+// Levels of compression. Above 6 a message costs up to ten times as much time and
+// gets only a few per cent shorter.
 const (
 	LevelMin = 1
 	LevelMax = 9
-	// DefaultLevel makes JSON about an eighth longer than level 6 does, in less than
-	// half of the time.
+	// DefaultLevel takes less than half the time of level 6; JSON is about an eighth
+	// longer.
 	DefaultLevel = 1
 )
 
-// syncTail ends what a compressor flushes: the length and its complement of an
-// empty stored block. A message leaves without it (RFC 7692 section 7.2.1).
+// syncTail ends the output of a flush: the length, and its complement, of an empty
+// stored block. It is removed from each message (RFC 7692 section 7.2.1).
 var syncTail = [4]byte{0x00, 0x00, 0xff, 0xff}
 
 // Compressor compresses messages that do not depend on each other. Safe for
@@ -27,15 +27,15 @@ type Compressor struct {
 	writers           sync.Pool // of *packer
 }
 
-// NewCompressor returns a compressor of that level, 1 to 9, that looks back at
-// most 2^windowBits bytes, 8 to 15. What is out of range means [DefaultLevel] and
-// 15. With a window of less than 15 bits there is one level for all.
+// NewCompressor returns a Compressor of the level, 1 to 9, and a window of
+// 2^windowBits bytes, 8 to 15. Values out of range mean [DefaultLevel] and 15. With
+// a window of less than 15 bits the level has no effect.
 func NewCompressor(level, windowBits int) *Compressor {
 	return &Compressor{level: level, windowBits: windowBits}
 }
 
-// Append appends the compressed form of a message, as the payload of a frame with
-// RSV1. It may be longer than the message.
+// Append appends the compressed message to dst, as the payload of a frame with RSV1.
+// The result may be longer than the message.
 func (c *Compressor) Append(dst, message []byte) []byte {
 	p, _ := c.writers.Get().(*packer)
 	if p == nil {
@@ -48,24 +48,24 @@ func (c *Compressor) Append(dst, message []byte) []byte {
 	return dst
 }
 
-// Stream compresses the messages of one connection, each with the ones before it
-// as its context. Owned by one goroutine at a time. It holds about a megabyte.
+// Stream compresses the messages of one connection, with the preceding messages as
+// context. One goroutine at a time may use it. It holds about a megabyte.
 type Stream struct{ packer *packer }
 
-// NewStream returns a stream; the arguments are those of [NewCompressor].
+// NewStream returns a Stream. The arguments are those of [NewCompressor].
 func NewStream(level, windowBits int) *Stream { return &Stream{newPacker(level, windowBits)} }
 
-// Append is [Compressor.Append]. The messages have to be sent in the order of the
-// calls, all of them.
+// Append is like [Compressor.Append]. The caller must send all results, in the order
+// of the calls.
 func (s *Stream) Append(dst, message []byte) []byte { return s.packer.append(dst, message) }
 
-// packer is a DEFLATE compressor and where its output goes.
+// packer is a DEFLATE compressor with its output.
 type packer struct {
 	flate *flate.Writer
 	out   appender
 }
 
-// appender is a writer that appends. Writing never fails.
+// appender is an io.Writer that appends to buf. Write never fails.
 type appender struct{ buf []byte }
 
 // Write implements io.Writer.
@@ -76,7 +76,7 @@ func (a *appender) Write(p []byte) (int, error) {
 
 func newPacker(level, bits int) *packer {
 	p := new(packer)
-	// The arguments are in range, which is all that could fail.
+	// The constructors fail only for arguments out of range.
 	if bits = int(windowBits(bits)); bits < WindowBitsMax {
 		p.flate, _ = flate.NewWriterWindow(&p.out, 1<<bits)
 	} else {
@@ -92,8 +92,8 @@ func levelOf(level int) int {
 	return level
 }
 
-// append compresses one message and flushes. The only errors are those of the
-// writer below, which has none.
+// append compresses and flushes one message. Errors could only come from the writer
+// below, which never fails.
 func (p *packer) append(dst, message []byte) []byte {
 	p.out.buf = dst
 	_, _ = p.flate.Write(message)

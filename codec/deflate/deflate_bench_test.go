@@ -40,7 +40,7 @@ func BenchmarkInflate(b *testing.B) {
 	}
 }
 
-// What a peer can make us do with 100 KB that inflate to nothing: blocks, tables for blocks, and the most streams.
+// The work that a peer can cause with 100 KB that inflate to nothing: blocks, code tables, and the most streams.
 func BenchmarkInflateHostile(b *testing.B) {
 	const n = 100 << 10
 	for name, data := range map[string][]byte{
@@ -62,7 +62,7 @@ func BenchmarkInflateHostile(b *testing.B) {
 	}
 }
 
-// tables is about n bytes of blocks that have a table of codes each (RFC 1951 section 3.2.7) and no content.
+// tables returns about n bytes of blocks that have a code table each (RFC 1951 section 3.2.7) and no content.
 func tables(n int) []byte {
 	var out []byte
 	var acc, have uint
@@ -90,7 +90,7 @@ func tables(n int) []byte {
 		put(1, 0) // and so has the distance
 		put(1, 0) // the end of the block
 	}
-	put(3, 0) // the header of the empty stored block whose rest a sender cuts off
+	put(3, 0) // the header of the empty stored block whose rest a sender removes
 	put(7, 0)
 	return out
 }

@@ -1,40 +1,39 @@
-// Package deflate compresses: the messages of a WebSocket (permessage-deflate,
-// RFC 7692) and the bodies of HTTP answers (RFC 9110 section 8.4.1). It does no
-// input or output: slices go in, and results are appended to slices of the
-// caller.
+// Package deflate compresses WebSocket messages (permessage-deflate, RFC 7692) and
+// the bodies of HTTP responses (RFC 9110 section 8.4.1). It does no I/O: functions
+// take slices and append results to slices of the caller.
 //
 // # Messages
 //
-// [Accept] answers the offers of a client. What a server sends is made by a
-// [Compressor], which keeps nothing from one message to the next, so that one
-// compressed message may go to any number of connections:
+// [Accept] answers the offers of a client. A [Compressor] compresses the messages of
+// a server. It keeps no context between messages, so that one compressed message can
+// be sent to any number of connections:
 //
 //	params, ok, err := deflate.Accept(header, deflate.Options{})
 //	...
 //	frame := wsframe.AppendCompressedHeader(nil, ws.OpText, true, len(packed))
 //
-// or, when takeover of the context was negotiated, by a [Stream], one for each
-// connection. [Inflate] takes a message apart again; a [Window] is the context
-// of a client that keeps its own.
+// If context takeover was negotiated, each connection has a [Stream] instead.
+// [Inflate] decompresses a message. A [Window] is the context of a client that keeps
+// its context between messages.
 //
 // # Memory
 //
-// Compressors and decompressors, which take hundreds of kilobytes, come from
-// pools and go back at the end of the call; a connection without takeover holds
-// none of them. A Window has at most what its negotiated size allows. Inflate
-// writes no more than its limit, and its time is bounded by its input and its
-// limit: honest data takes 2 ms for each megabyte of output, while the worst input
-// (blocks that have a table of codes and no content) takes a sixth of a second for
-// each megabyte of its own. Who has less time at once takes an [Inflation].
+// Compressors and decompressors take hundreds of kilobytes. They come from pools and
+// return to them at the end of each call, so a connection without context takeover
+// holds none. A Window has at most the negotiated size. Inflate appends at most
+// limit bytes. Its time is bounded by its input and its limit: ordinary data takes
+// 2 ms for each megabyte of output, the worst input (blocks with a code table and no
+// content) a sixth of a second for each megabyte of input. An [Inflation] divides
+// the work into steps.
 //
 // # Bodies
 //
-// [AcceptEncoding] finds the content coding for an answer, a [BodyCompressor]
-// makes it.
+// [AcceptEncoding] chooses the content coding of a response, and a [BodyCompressor]
+// compresses the body.
 //
 // # Concurrency
 //
-// [Compressor] and [BodyCompressor] are safe for concurrent use, as are the
-// functions on distinct slices. [Stream], [Window], [Inflation] and [Coding] are owned by one
-// goroutine at a time. [Options] and [Params] are immutable.
+// [Compressor] and [BodyCompressor] are safe for concurrent use, and so are the
+// functions on distinct slices. Only one goroutine at a time may use a [Stream], a
+// [Window] or an [Inflation]. [Coding], [Options] and [Params] are immutable.
 package deflate

@@ -12,40 +12,40 @@ import (
 
 // Errors of [Inflate].
 var (
-	// ErrTooBig is a message that is longer than its limit when inflated.
+	// ErrTooBig reports that the inflated message is longer than the limit.
 	ErrTooBig = errors.New("deflate: inflated message too big")
-	// ErrCorrupt is a message that is not in the DEFLATE format (RFC 1951).
+	// ErrCorrupt reports a message that is not valid DEFLATE (RFC 1951).
 	ErrCorrupt = errors.New("deflate: corrupt message")
 )
 
 const (
-	// streamsMax bounds the final blocks in one message. Each begins a new DEFLATE
-	// stream, with a copy of the window, for as little as two bytes of input.
-	// Senders have one at the most, since the sync flush became common.
+	// streamsMax bounds the final blocks in one message. Each final block begins a new
+	// DEFLATE stream, which copies the window, for only two bytes of input. Ordinary
+	// senders use at most one.
 	streamsMax = 256
-	// inputKeep bounds the input buffer that stays in the pool.
+	// inputKeep is the largest input buffer, in bytes, that stays in the pool.
 	inputKeep = 64 << 10
 )
 
-// messageEnd is put behind each message: what its sender has cut off (RFC 7692
+// messageEnd is appended to each message: the tail that its sender removed (RFC 7692
 // section 7.2.2), and an empty final block that ends the stream.
 var messageEnd = [...]byte{0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff}
 
-// Window is the context of a peer that keeps it from one message to the next: the
-// last bytes that were inflated. Owned by one goroutine at a time.
+// Window is the context of a peer that keeps it between messages: the last bytes
+// inflated. Only one goroutine at a time may use it.
 type Window struct {
 	bytes []byte
 	max   int
 }
 
-// NewWindow returns an empty window of at most 2^bits bytes, 8 to 15. Memory is
-// taken as messages come.
+// NewWindow returns an empty Window of at most 2^bits bytes, bits being 8 to 15. Its
+// memory grows as messages arrive.
 func NewWindow(bits int) *Window { return &Window{max: 1 << windowBits(bits)} }
 
-// Len is how many bytes it holds.
+// Len returns the number of bytes in the window.
 func (w *Window) Len() int { return len(w.bytes) }
 
-// keep adds what was inflated.
+// keep adds inflated bytes to the window.
 func (w *Window) keep(data []byte) {
 	if len(data) >= w.max {
 		w.bytes = append(w.bytes[:0], data[len(data)-w.max:]...)
@@ -57,12 +57,12 @@ func (w *Window) keep(data []byte) {
 	w.bytes = append(w.bytes, data...)
 }
 
-// Inflate appends the message whose compressed form is data to dst. window is nil
-// unless the sender keeps its context. No more than limit bytes are appended.
-// data must not be a part of dst's free space. Errors: ErrTooBig, ErrCorrupt; dst
-// and the window are then as they were before.
+// Inflate inflates the message in data and appends it to dst, at most limit bytes.
+// window is nil unless the sender keeps its context. data must not overlap the free
+// capacity of dst. The error is ErrTooBig or ErrCorrupt; dst and the window are then
+// unchanged.
 func Inflate(dst, data []byte, limit int, window *Window) ([]byte, error) {
-	// Some compressors have nothing to flush for an empty message.
+	// Some compressors produce no output for an empty message.
 	if len(data) == 0 {
 		return dst, nil
 	}
@@ -82,13 +82,13 @@ func Inflate(dst, data []byte, limit int, window *Window) ([]byte, error) {
 	return dst, nil
 }
 
-// unpacker is a DEFLATE decompressor with its input and where its output goes.
+// unpacker is a DEFLATE decompressor with its input and output.
 type unpacker struct {
 	flate io.ReadCloser
 	in    []byte
 	input bytes.Reader
-	// chunks, when set, reads input in small pieces for the decompressor, and pause is
-	// told of each; see Inflation.
+	// chunks, if not nil, reads the input in small pieces; pause is called for each.
+	// See Inflation.
 	chunks *bufio.Reader
 	pause  func(in, out int) bool
 	out    []byte
@@ -101,7 +101,7 @@ var unpackers = sync.Pool{New: func() any {
 	return u
 }}
 
-// release puts it back without anything of the message.
+// release returns u to the pool, without references to the message.
 func (u *unpacker) release() {
 	if cap(u.in) > inputKeep {
 		u.in = nil
@@ -111,8 +111,8 @@ func (u *unpacker) release() {
 	unpackers.Put(u)
 }
 
-// Write implements io.Writer for the decompressor, which gives at most a window at
-// a time.
+// Write implements io.Writer for the decompressor, which writes at most one window
+// at a time.
 func (u *unpacker) Write(p []byte) (int, error) {
 	if len(p) > u.left {
 		return 0, ErrTooBig
@@ -125,13 +125,13 @@ func (u *unpacker) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// load takes the compressed form of a message.
+// load sets the compressed message to inflate.
 func (u *unpacker) load(data []byte) {
 	u.in = append(append(u.in[:0], data...), messageEnd[:]...)
 	u.input.Reset(u.in)
 }
 
-// source is what the decompressor reads.
+// source returns the reader that the decompressor reads from.
 func (u *unpacker) source() flate.Reader {
 	if u.chunks != nil {
 		return u.chunks
@@ -139,7 +139,7 @@ func (u *unpacker) source() flate.Reader {
 	return &u.input
 }
 
-// unread is how much of the input the decompressor has not taken.
+// unread returns the number of input bytes that the decompressor has not read.
 func (u *unpacker) unread() int {
 	if u.chunks != nil {
 		return u.input.Len() + u.chunks.Buffered()
@@ -147,7 +147,7 @@ func (u *unpacker) unread() int {
 	return u.input.Len()
 }
 
-// run inflates the message that was loaded.
+// run inflates the loaded message.
 func (u *unpacker) run(window *Window) error {
 	var before []byte
 	if window != nil {
@@ -155,7 +155,7 @@ func (u *unpacker) run(window *Window) error {
 	}
 	context, start, source := before, len(u.out), u.source()
 	for range streamsMax {
-		_ = u.flate.(flate.Resetter).Reset(source, context) // it has no errors
+		_ = u.flate.(flate.Resetter).Reset(source, context) // it never fails
 		switch _, err := u.flate.(io.WriterTo).WriteTo(u); {
 		case errors.Is(err, ErrTooBig):
 			return ErrTooBig
@@ -164,8 +164,8 @@ func (u *unpacker) run(window *Window) error {
 		case err != nil:
 			return ErrCorrupt
 		}
-		// Behind a final block of the message itself there is more (section 7.2.3.4): at
-		// least the padding that makes messageEnd fit, which some leave out.
+		// More input follows a final block of the message (section 7.2.3.4): at least
+		// the padding before messageEnd, which some senders omit.
 		if rest := u.unread(); rest == 0 || rest == len(messageEnd) {
 			return nil
 		}
@@ -174,7 +174,7 @@ func (u *unpacker) run(window *Window) error {
 	return ErrCorrupt
 }
 
-// lastBytes is the context for what follows before and out.
+// lastBytes returns the last window of before and out together, as context for the next stream.
 func lastBytes(before, out []byte) []byte {
 	const windowBytes = 1 << WindowBitsMax
 	switch {

@@ -7,36 +7,36 @@ import (
 	"iter"
 )
 
-// chunkBytes is how much compressed input is read between two pauses of an
-// [Inflation]. It takes 0.7 ms at the worst.
+// chunkBytes is the amount of compressed input that an [Inflation] reads between two
+// pauses. It takes at most 0.7 ms to inflate.
 const chunkBytes = 4 << 10
 
-// errStopped ends the decompressor of an Inflation that is closed.
+// errStopped ends the decompressor of a closed Inflation.
 var errStopped = errors.New("deflate: stopped")
 
-// Inflation is [Inflate] in steps, for messages that take longer than their loop
-// has time: what DEFLATE expands to is up to a thousand times its length, and the
-// time for it does not depend on the length alone. Between two steps it holds a
-// decompressor, the compressed message and what was inflated. Owned by one
-// goroutine at a time. Close it in the end.
+// Inflation is [Inflate] in steps, for messages that take longer than an event loop
+// can spare at once: DEFLATE expands data up to a thousand times, and the time does
+// not depend on the length alone. Between steps it holds a decompressor, the
+// compressed message and the output so far. Only one goroutine at a time may use it.
+// Close must be called in the end.
 type Inflation struct {
 	data   []byte // with messageEnd
 	limit  int
 	window *Window
 	out    []byte
 	err    error
-	run    *unpacker // between the first and the last step
+	run    *unpacker // set from the first to the last step
 
 	next func() (progress, bool)
 	stop func()
 }
 
-// progress is what an Inflation has done since its last pause.
+// progress is the work of an Inflation since its last pause, in bytes.
 type progress struct{ in, out int }
 
-// NewInflation begins to inflate a message. The arguments are those of [Inflate];
-// data is copied, and dst and window must not be used otherwise until the message
-// is whole or Close is called. It does no work yet.
+// NewInflation prepares to inflate a message and does no work yet. The arguments are
+// those of [Inflate]. data is copied. The caller must not use dst or window until the
+// message is complete or Close is called.
 func NewInflation(dst, data []byte, limit int, window *Window) *Inflation {
 	i := &Inflation{limit: limit, window: window, out: dst}
 	if len(data) > 0 {
@@ -45,10 +45,10 @@ func NewInflation(dst, data []byte, limit int, window *Window) *Inflation {
 	return i
 }
 
-// Step goes on until the message is whole or has an error, and returns true then;
-// it returns false when more has returned false. more is asked at every pause, of
-// which there is one for at most 4 KiB of input and 32 KiB of output, and is told
-// how many bytes were read and how many were inflated since the last one.
+// Step inflates until the message is complete or invalid, and then returns true. It
+// returns false if more has returned false. Step calls more at every pause, after at
+// most 4 KiB of input and 32 KiB of output, with the numbers of bytes read and
+// inflated since the last pause.
 func (i *Inflation) Step(more func(in, out int) bool) (done bool) {
 	if i.next == nil {
 		i.next, i.stop = iter.Pull(i.inflate)
@@ -64,17 +64,17 @@ func (i *Inflation) Step(more func(in, out int) bool) (done bool) {
 	}
 }
 
-// Result is what [Inflate] returns, when Step has returned true.
+// Result returns what [Inflate] would return. Call it after Step has returned true.
 func (i *Inflation) Result() ([]byte, error) { return i.out, i.err }
 
-// Close gives back what the Inflation holds. It may be called at any time.
+// Close releases the memory of the Inflation. It may be called at any time, more than once.
 func (i *Inflation) Close() {
 	if i.stop != nil {
 		i.stop()
 	}
 }
 
-// Size is how many bytes of memory the messages take now, compressed and inflated.
+// Size returns the number of bytes that the compressed and the inflated message take now.
 func (i *Inflation) Size() int {
 	if i.run != nil {
 		return cap(i.data) + cap(i.run.out)
@@ -82,7 +82,7 @@ func (i *Inflation) Size() int {
 	return cap(i.data) + cap(i.out)
 }
 
-// inflate inflates the message, in a coroutine that pauses at each yield.
+// inflate inflates the message in a coroutine. It pauses at each yield.
 func (i *Inflation) inflate(yield func(progress) bool) {
 	if len(i.data) == 0 {
 		return
@@ -107,7 +107,7 @@ func (i *Inflation) inflate(yield func(progress) bool) {
 	}
 }
 
-// chunkReader is the input of an unpacker that pauses at every read.
+// chunkReader is the input of an unpacker; it pauses at every read.
 type chunkReader unpacker
 
 // Read implements io.Reader.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// inSteps inflates with a pause at every chance, and returns how many there were.
+// inSteps inflates with every possible pause and returns the number of pauses.
 func inSteps(t *testing.T, data []byte, limit int, w *Window) (out []byte, err error, steps int) {
 	t.Helper()
 	i := NewInflation([]byte("head"), data, limit, w)
@@ -36,7 +36,7 @@ func inSteps(t *testing.T, data []byte, limit int, w *Window) (out []byte, err e
 	return out, err, steps
 }
 
-// An Inflation makes what Inflate makes, of every message, with a window and without.
+// An Inflation gives the result of Inflate for every message, with and without a window.
 func TestInflationIsInflateInSteps(t *testing.T) {
 	c := NewCompressor(6, WindowBitsMax)
 	for n, m := range append([][]byte{sample(2 << 20), noise(100_000), make([]byte, 1<<20)}, messages...) {
@@ -69,7 +69,7 @@ func TestInflationIsInflateInSteps(t *testing.T) {
 	}
 }
 
-// Takeover of the context works the same whether a message was inflated in steps or not.
+// Context takeover works the same whether a message is inflated in steps or at once.
 func TestInflationTakesTheContextOver(t *testing.T) {
 	s, w := NewStream(6, WindowBitsMax), NewWindow(WindowBitsMax)
 	for n := range 6 {
@@ -88,7 +88,7 @@ func TestInflationTakesTheContextOver(t *testing.T) {
 	}
 }
 
-// Close ends an Inflation wherever it is, and nothing of it stays behind.
+// Close ends an Inflation at any point and releases everything.
 func TestInflationCloses(t *testing.T) {
 	packed := NewCompressor(6, WindowBitsMax).Append(nil, sample(1<<20))
 	before := runtime.NumGoroutine()

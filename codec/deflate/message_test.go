@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// sample is n bytes of the kind that servers send.
+// sample returns n bytes of typical server data.
 func sample(n int) []byte {
 	r := rand.New(rand.NewSource(int64(n)))
 	b := []byte(`42["tick",[`)
@@ -44,8 +44,8 @@ func plain(t *testing.T, data, context []byte) []byte {
 	return out
 }
 
-// N4: messages without a context come back, ours and the standard library's reading agree.
-func TestN4RoundTrip(t *testing.T) {
+// Messages without context survive a round trip, and Inflate agrees with the standard library.
+func TestRoundTrip(t *testing.T) {
 	for _, level := range []int{0, 1, 6, 7, 9, 10} {
 		for _, bits := range []int{0, 8, 9, 12} {
 			if bits != 0 && level != 0 {
@@ -70,8 +70,8 @@ func TestN4RoundTrip(t *testing.T) {
 	}
 }
 
-// N4: with takeover a message needs those before it, and a window of the negotiated size is enough.
-func TestN4Takeover(t *testing.T) {
+// With context takeover a message needs its predecessors, and a window of the negotiated size suffices.
+func TestTakeover(t *testing.T) {
 	for _, bits := range []int{8, 10, 15} {
 		s, w := NewStream(1, bits), NewWindow(bits)
 		var sum, alone int
@@ -109,13 +109,13 @@ func TestN4Takeover(t *testing.T) {
 	}
 }
 
-// N4: the window really is as small as agreed: distances further back would be corrupt for the other side.
-func TestN4SmallWindow(t *testing.T) {
+// The compressor uses no distance beyond the negotiated window: the peer could not resolve it.
+func TestSmallWindow(t *testing.T) {
 	far := append(append(bytes.Repeat([]byte("the first of two"), 4), noise(4096)...), bytes.Repeat([]byte("the first of two"), 4)...)
 	for _, bits := range []int{8, 10, 12} {
 		s := NewStream(1, bits)
 		w := NewWindow(bits)
-		// One byte at a time each distance has to be within the window of what was inflated before.
+		// Byte by byte, each distance must be within the window of bytes inflated before.
 		for i := range far {
 			out, err := Inflate(nil, s.Append(nil, far[i:i+1]), 1, w)
 			if err != nil || out[0] != far[i] {
@@ -131,8 +131,8 @@ func TestN4SmallWindow(t *testing.T) {
 	}
 }
 
-// N4: the examples of RFC 7692 section 7.2.3.
-func TestN4Examples(t *testing.T) {
+// The examples of RFC 7692 section 7.2.3.
+func TestExamples(t *testing.T) {
 	for name, packed := range map[string]string{
 		"7.2.3.1":                 "f248cdc9c90700",
 		"7.2.3.3 stored block":    "000500faff48656c6c6f00",
@@ -161,7 +161,7 @@ func TestN4Examples(t *testing.T) {
 			t.Errorf("%x: %q, %v", packed, out, err)
 		}
 	}
-	// 7.2.3.6: an empty message, and one of a compressor that had nothing to flush.
+	// 7.2.3.6: an empty message, and one whose compressor had nothing to flush.
 	for _, packed := range []string{"\x00", ""} {
 		if out, err := Inflate(nil, []byte(packed), 0, w); err != nil || len(out) != 0 {
 			t.Errorf("%x: %q, %v", packed, out, err)
@@ -169,8 +169,8 @@ func TestN4Examples(t *testing.T) {
 	}
 }
 
-// N4: the context goes on behind a final block, into what stands behind it and into the next message.
-func TestN4ContextAcrossStreams(t *testing.T) {
+// The context extends across a final block: into the rest of the message and into the next message.
+func TestContextAcrossStreams(t *testing.T) {
 	var final bytes.Buffer
 	fw, _ := flate.NewWriter(&final, 6)
 	_, _ = fw.Write([]byte("Hello"))
@@ -191,8 +191,8 @@ func TestN4ContextAcrossStreams(t *testing.T) {
 	}
 }
 
-// N4: a bomb costs no more than the limit, in memory and, by its blocks, in time.
-func TestN4Bombs(t *testing.T) {
+// A decompression bomb costs no more than the limit in memory and no more than streamsMax allows in time.
+func TestBombs(t *testing.T) {
 	c := NewCompressor(6, 15)
 	zeros := c.Append(nil, make([]byte, 16<<20))
 	const limit = 1 << 20
@@ -217,8 +217,8 @@ func TestN4Bombs(t *testing.T) {
 	}
 }
 
-// N4: what is cut off or broken is an error, never a panic, and the pool does not remember it.
-func TestN4Corrupt(t *testing.T) {
+// Truncated and corrupt messages give an error and no panic, and leave no state in the pool.
+func TestCorrupt(t *testing.T) {
 	m := sample(2000)
 	packed := NewCompressor(1, 15).Append(nil, m)
 	wrong := 0
@@ -245,8 +245,8 @@ func TestN4Corrupt(t *testing.T) {
 	}
 }
 
-// N4: compressors are shared by all.
-func TestN4Concurrent(t *testing.T) {
+// Compressors are safe for concurrent use.
+func TestConcurrent(t *testing.T) {
 	c := NewCompressor(1, 15)
 	var wg sync.WaitGroup
 	for g := range 4 {
@@ -262,8 +262,8 @@ func TestN4Concurrent(t *testing.T) {
 	wg.Wait()
 }
 
-// N4: any input: bounded, the same in one go and with a window of the past that it does not use, and never a panic.
-func FuzzN4Inflate(f *testing.F) {
+// Any input is bounded, gives the same result with and without an unused window, and never panics.
+func FuzzInflate(f *testing.F) {
 	c := NewCompressor(6, 15)
 	for _, m := range messages[:6] {
 		f.Add(c.Append(nil, m), 1000)

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// ErrSyntax is a Sec-WebSocket-Extensions field that is no list of extensions
-// (RFC 6455 section 9.1). The opening handshake is then to be refused.
+// ErrSyntax reports a Sec-WebSocket-Extensions field that is not a list of extensions
+// (RFC 6455 section 9.1). The opening handshake must then be refused.
 var ErrSyntax = errors.New("deflate: malformed list of extensions")
 
 // Extension is the name of the extension, RFC 7692 section 7.
@@ -20,21 +20,21 @@ const (
 	clientWindowBits = "client_max_window_bits"
 )
 
-// Bounds of the window, as the power of two of its size in bytes.
+// Bounds of the window size, as a power of two of bytes.
 const (
 	WindowBitsMin = 8
 	WindowBitsMax = 15
 )
 
-// offer is one offer of a client. The zero value asks for nothing.
+// offer is one offer of a client. The zero value requests nothing.
 type offer struct {
-	// seen are the parameters that it has.
+	// seen marks the parameters of the offer.
 	seen [4]bool
-	// serverBits and clientBits are the values of the two sizes; clientBits is
-	// WindowBitsMax when it came without one.
+	// serverBits and clientBits are the values of the two window sizes. clientBits is
+	// WindowBitsMax if the parameter has no value.
 	serverBits, clientBits uint8
-	// bad: a parameter is unknown, came twice, or has an impossible value. Such an
-	// offer is declined (RFC 7692 section 7.1).
+	// bad: a parameter is unknown, repeated or has an invalid value. Such an offer is
+	// declined (RFC 7692 section 7.1).
 	bad bool
 }
 
@@ -46,7 +46,7 @@ const (
 	seenClientBits
 )
 
-// take adds a parameter; hasValue tells "name=" from "name".
+// take adds a parameter; hasValue distinguishes "name=" from "name".
 func (o *offer) take(name, value []byte, hasValue bool) {
 	var index int
 	ok := true
@@ -72,7 +72,7 @@ func (o *offer) take(name, value []byte, hasValue bool) {
 	o.seen[index] = true
 }
 
-// parseBits reads a size: a decimal number from 8 to 15 without leading zeros
+// parseBits parses a window size: a decimal number from 8 to 15 without leading zeros
 // (RFC 7692 section 7.1.2).
 func parseBits(value []byte) (uint8, bool) {
 	if len(value) == 0 || len(value) > 2 || value[0] == '0' {
@@ -82,14 +82,14 @@ func parseBits(value []byte) (uint8, bool) {
 	return uint8(n), err == nil && n >= WindowBitsMin && n <= WindowBitsMax
 }
 
-// list reads a list of extensions (RFC 6455 section 9.1). White space may stand
+// list reads a list of extensions (RFC 6455 section 9.1). White space is allowed
 // between any two of its parts.
 type list struct {
 	rest []byte
 }
 
-// next reads one extension. name is nil at the end of the list; empty elements
-// are skipped (RFC 9110 section 5.6.1). The parameters go to o.
+// next reads one extension and puts its parameters into o. name is nil at the end of
+// the list. Empty elements are skipped (RFC 9110 section 5.6.1).
 func (l *list) next(o *offer) (name []byte, err error) {
 	*o = offer{}
 	for l.skip(); l.eat(','); l.skip() {
@@ -131,8 +131,8 @@ func (l *list) parameter(o *offer) error {
 	return nil
 }
 
-// value reads a token, or a quoted string whose content is one; nil when there is
-// neither.
+// value reads a token, or a quoted string that contains a token. It returns nil if
+// there is neither.
 func (l *list) value() []byte {
 	if !l.eat('"') {
 		return l.token()
@@ -142,7 +142,7 @@ func (l *list) value() []byte {
 		c := l.rest[0]
 		l.rest = l.rest[1:]
 		if c == '"' {
-			return content // an empty one is no token, and nil
+			return content // nil if empty, because an empty string is not a token
 		}
 		if c == '\\' && len(l.rest) > 0 {
 			c, l.rest = l.rest[0], l.rest[1:]
@@ -155,7 +155,7 @@ func (l *list) value() []byte {
 	return nil
 }
 
-// token reads the token at the start, which may be empty; then it is nil.
+// token reads the token at the start of the rest, or returns nil if there is none.
 func (l *list) token() []byte {
 	n := 0
 	for n < len(l.rest) && isTokenByte(l.rest[n]) {
@@ -183,7 +183,7 @@ func (l *list) skip() {
 	}
 }
 
-// isTokenByte reports whether c may stand in a token (RFC 9110 section 5.6.2).
+// isTokenByte reports whether c is allowed in a token (RFC 9110 section 5.6.2).
 func isTokenByte(c byte) bool {
 	switch {
 	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// N4: RFC 7692 section 7.1, every parameter, with each side's wishes.
-func TestN4Accept(t *testing.T) {
+// Every parameter of RFC 7692 section 7.1, with the options of each side.
+func TestAccept(t *testing.T) {
 	both := Options{ServerTakeover: true, ClientTakeover: true}
 	none := Options{}
 	for _, tc := range []struct {
@@ -75,8 +75,8 @@ func TestN4Accept(t *testing.T) {
 	}
 }
 
-// N4: RFC 6455 section 9.1 has the syntax, and what breaks it is refused wherever it stands.
-func TestN4AcceptSyntax(t *testing.T) {
+// Syntax errors (RFC 6455 section 9.1) are reported wherever they are in the list.
+func TestAcceptSyntax(t *testing.T) {
 	for _, header := range []string{
 		";", "=", "permessage-deflate;", "permessage-deflate; =1", "permessage-deflate; a=", "permessage-deflate; a=,",
 		`permessage-deflate; a="`, `permessage-deflate; a="b`, `permessage-deflate; a=""`, `permessage-deflate; a="b c"`,
@@ -89,8 +89,8 @@ func TestN4AcceptSyntax(t *testing.T) {
 	}
 }
 
-// N4: whatever a client offers, an answer is one that this client may get.
-func FuzzN4Accept(f *testing.F) {
+// Whatever a client offers, the answer is valid for that offer.
+func FuzzAccept(f *testing.F) {
 	f.Add("permessage-deflate; client_max_window_bits=9; server_max_window_bits=\"10\", x; y=\"\\z\"", true, false, 12, 9)
 	f.Add("permessage-deflate; server_no_context_takeover; client_no_context_takeover", true, true, 0, 0)
 	f.Fuzz(func(t *testing.T, header string, server, client bool, serverBits, clientBits int) {
@@ -113,7 +113,7 @@ func FuzzN4Accept(f *testing.F) {
 		if p.ClientWindowBits < WindowBitsMax && !strings.Contains(header, clientWindowBits) {
 			t.Fatal("limits a client that does not know how")
 		}
-		// The answer is an offer, too, with the same meaning.
+		// The answer, read as an offer, has the same meaning.
 		again, ok, err := Accept(p.Append(nil), Options{ServerTakeover: true, ClientTakeover: true})
 		if !ok || err != nil || again.String() != p.String() {
 			t.Fatalf("%q becomes %q, %v", p, again, err)

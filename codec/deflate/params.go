@@ -2,42 +2,42 @@ package deflate
 
 import "strconv"
 
-// Options is what a server is ready to do. Immutable. The zero value keeps no
-// context for either side, and works with every size of window.
+// Options are a server's settings for the negotiation. Immutable. The zero value keeps
+// no context on either side and accepts every window size.
 type Options struct {
-	// ServerTakeover lets the server keep its context from one message to the next,
-	// unless the client declines it. Then messages need a [Stream] each connection.
+	// ServerTakeover lets the server keep its context between messages unless the
+	// client declines it. Each connection then needs a [Stream].
 	ServerTakeover bool
-	// ClientTakeover lets the client keep its context, which costs the server a
-	// [Window] for each connection.
+	// ClientTakeover lets the client keep its context between messages. Each connection
+	// then needs a [Window].
 	ClientTakeover bool
-	// ServerWindowBits is the largest window the server uses, 8 to 15; anything
-	// else means 15.
+	// ServerWindowBits is the largest window that the server uses, 8 to 15. Any other
+	// value means 15.
 	ServerWindowBits int
-	// ClientWindowBits is the largest window a client may use whose context is kept,
-	// 8 to 15; anything else means 15. A client that cannot be told so may not keep
-	// its context. Without takeover there is nothing to limit.
+	// ClientWindowBits is the largest window of a client that keeps its context, 8 to
+	// 15. Any other value means 15. A client that does not offer the parameter for the
+	// limit may not keep its context. Without takeover there is no limit.
 	ClientWindowBits int
 }
 
-// Params is what was agreed on. Immutable.
+// Params is the result of the negotiation. Immutable.
 type Params struct {
-	// ServerTakeover and ClientTakeover: that side may use what it sent in earlier
-	// messages.
+	// ServerTakeover and ClientTakeover report whether that side may refer to its
+	// earlier messages.
 	ServerTakeover, ClientTakeover bool
-	// ServerWindowBits and ClientWindowBits are the largest windows that each side
-	// uses, 8 to 15.
+	// ServerWindowBits and ClientWindowBits are the largest windows that each side may
+	// use, 8 to 15.
 	ServerWindowBits, ClientWindowBits uint8
-	// confirmServer: the client has asked for a size, which has to be confirmed.
+	// confirmServer: the client requested a server window size, so the answer must include it.
 	confirmServer bool
 }
 
-// Accept answers one Sec-WebSocket-Extensions field of a client, with the first
-// offer in it that is possible: offers with parameters that are unknown, repeated
-// or impossible are declined (RFC 7692 section 7.1). ok is false when none is
-// left; the connection then goes on without compression. A request may have
-// several such fields: they count as one list, so the first ok is the answer.
-// The error is [ErrSyntax].
+// Accept answers one Sec-WebSocket-Extensions field of a client with the first
+// acceptable offer in it. Offers with unknown, repeated or invalid parameters are
+// declined (RFC 7692 section 7.1). ok is false if no offer is acceptable; the
+// connection then continues without compression. A request may have several such
+// fields, which count as one list: use the first result with ok. The error is
+// [ErrSyntax].
 func Accept(header []byte, opts Options) (p Params, ok bool, err error) {
 	l := list{header}
 	for {
@@ -49,14 +49,14 @@ func Accept(header []byte, opts Options) (p Params, ok bool, err error) {
 		if name == nil {
 			return p, ok, nil
 		}
-		// The rest of the list is read for its syntax.
+		// The rest of the list is only checked for its syntax.
 		if !ok && string(name) == Extension && !o.bad {
 			p, ok = opts.answer(&o), true
 		}
 	}
 }
 
-// answer is what a valid offer gets.
+// answer returns the parameters for a valid offer.
 func (s *Options) answer(o *offer) Params {
 	p := Params{
 		ServerTakeover:   s.ServerTakeover && !o.seen[seenServerNoTakeover],
@@ -88,8 +88,8 @@ func windowBits(n int) uint8 {
 	return uint8(n)
 }
 
-// Append appends the value of the Sec-WebSocket-Extensions field that tells the
-// client. Everything is said that differs from what the client may assume.
+// Append appends the value of the Sec-WebSocket-Extensions field of the response. It
+// includes every parameter that differs from its default for the client.
 func (p Params) Append(dst []byte) []byte {
 	dst = append(dst, Extension...)
 	if !p.ServerTakeover {
@@ -107,7 +107,7 @@ func (p Params) Append(dst []byte) []byte {
 	return dst
 }
 
-// String is the same as a string.
+// String returns the result of Append as a string.
 func (p Params) String() string { return string(p.Append(nil)) }
 
 func appendParameter(dst []byte, name string) []byte {

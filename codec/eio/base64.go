@@ -17,12 +17,12 @@ func alphabet(chars string) *[256]byte {
 	return &t
 }
 
-// decodeBase64 decodes b in place and returns the decoded part of it; ok is false when b is not
-// base64, and then the content of b is lost.
+// decodeBase64 decodes b in place and returns the decoded part of b. If b is not base64, ok is false
+// and the content of b is undefined.
 //
-// It is not encoding/base64 because that does not promise to work in place and knows padding only as
-// "always" or "never". The write position never passes the read position: n bytes written have taken
-// at least n+1 characters.
+// encoding/base64 does not fit: it does not promise to work in place, and its padding is either
+// required or forbidden. The write position never passes the read position, because n bytes written
+// have consumed at least n+1 characters.
 func decodeBase64(b []byte) (data []byte, ok bool) {
 	var (
 		i, n   int    // read and write positions
@@ -67,8 +67,8 @@ func decodeBase64(b []byte) (data []byte, ok bool) {
 	return finishBase64(b, n, acc, digits)
 }
 
-// finishBase64 writes the last, incomplete group. Bits that the group leaves over must be zero, so
-// that there is one encoding of each value (RFC 4648 section 3.5).
+// finishBase64 writes the last, incomplete group. The unused bits of the group must be zero, so that
+// each value has one encoding (RFC 4648 section 3.5).
 func finishBase64(b []byte, n int, acc uint32, digits int) (data []byte, ok bool) {
 	switch digits {
 	case 0:
@@ -90,7 +90,7 @@ func finishBase64(b []byte, n int, acc uint32, digits int) (data []byte, ok bool
 	return b[:n:n], true
 }
 
-// isPadding reports whether b is exactly want padding characters, one or two, and line ends.
+// isPadding reports whether b consists of exactly want padding characters, one or two, and line ends.
 func isPadding(b []byte, want int) bool {
 	if want > 2 {
 		return false

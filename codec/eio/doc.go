@@ -1,13 +1,13 @@
 // Package eio is the codec of Engine.IO protocols 4 and 3: packets, polling payloads, the frames that a
-// server sends, the open packet, error bodies and session ids. It takes slices and gives slices; it
-// knows no connection, no clock and no HTTP.
+// server sends, the open packet, error bodies and session ids. It works on byte slices and is
+// independent of connections, clocks and HTTP.
 //
 // # Reading
 //
-// A WebSocket text message is one packet: [ParseText]. A WebSocket binary message is a message
-// packet as it is and needs no parser. The body of a polling POST holds one or more packets:
-// [NewPayload] and [Payload.Next]. Both give views into the bytes they were handed, and both decode
-// base64 in place, so the bytes must belong to the caller and are not the same afterwards.
+// A WebSocket text message is one packet: see [ParseText]. A WebSocket binary message is the data of
+// one message packet and needs no parsing. The body of a polling POST holds one or more packets: see
+// [NewPayload] and [Payload.Next]. Results are views of the bytes passed in, and base64 is decoded in
+// place, so the caller must own the bytes and must expect them to change.
 //
 //	p := eio.NewPayload(body, 256)
 //	for {
@@ -23,7 +23,7 @@
 //
 // # Writing
 //
-// What a server sends is a [Frame]: encoded once, shared by every recipient and by both transports.
+// A server sends a [Frame]. It is encoded once and shared by all recipients and both transports.
 //
 //	f := eio.NewMessage([]byte(`2["tick",1]`))
 //	conn.Write(f.WebSocket())                            // a WebSocket client
@@ -37,10 +37,11 @@
 //
 // # Versions
 //
-// Names without a number are protocol 4. Ping goes from the server to the client, a payload is
-// separated by [Separator], and binary data is base64 in a payload and bare in a WebSocket message.
+// Names without a number belong to protocol 4. Ping goes from the server to the client, [Separator]
+// separates the packets of a payload, and binary data is base64 in a payload and raw in a WebSocket
+// message.
 //
-// Names with a 3 are protocol 3. Ping goes from the client to the server, the packets of a payload
-// have their lengths in front, and a type byte stands in front of binary data everywhere. JSONP,
-// a way to carry the payloads of either, is in [AppendJSONP] and [ParseJSONP].
+// Names with a 3 belong to protocol 3. Ping goes from the client to the server, each packet of a
+// payload follows its length, and a type byte precedes binary data. [AppendJSONP] and [ParseJSONP]
+// carry the payloads of either protocol over JSONP.
 package eio

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Results go here, so that the compiler can't drop the work.
+// Results are stored here, so that the compiler cannot remove the work.
 var (
 	sinkFrame  *Frame
 	sinkString string
@@ -21,7 +21,7 @@ func TestAllocations(t *testing.T) {
 	binaryText := []byte("bAQIDBA==")
 	dst := make([]byte, 0, 1<<12)
 	frames := []*Frame{NewMessage(message), PingFrame, Link(NewMessage(message), NewBinary(message)), NewMessage(message)}
-	AppendPayload(dst, frames, 1<<12) // the base64 form is made once
+	AppendPayload(dst, frames, 1<<12) // make the base64 form, which is then kept
 	open := &OpenInfo{SID: NewSID(1), Upgrades: []string{"websocket"}, MaxPayload: 1e6}
 	id := []byte(open.SID)
 
@@ -70,7 +70,7 @@ func TestAllocations(t *testing.T) {
 	for _, tt := range tests {
 		limit := tt.max
 		if raceEnabled && (tt.name == "NewSID" || tt.name == "NewSocketID") {
-			limit++ // the pool makes a new stock now and then
+			limit++ // the pool makes a new reserve now and then
 		}
 		if got := testing.AllocsPerRun(200, tt.run); got > limit {
 			t.Errorf("%s: %v allocations, want at most %v", tt.name, got, limit)

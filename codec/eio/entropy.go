@@ -5,29 +5,29 @@ import (
 	"sync"
 )
 
-// entropyBatch is how many random bytes are asked for at once, in bytes. The operating system's
-// source costs about the same for any small amount; this much serves about 30 ids.
+// entropyBatch is the number of random bytes read at once. A read from the operating system's source
+// costs about the same for any small amount; a batch serves about 30 ids.
 const entropyBatch = 512
 
-// entropy is a stock of random bytes. It belongs to one goroutine at a time, see entropyPool.
+// entropy is a reserve of random bytes. Only one goroutine at a time may use it, see entropyPool.
 type entropy struct {
 	used int // buf[:used] has been handed out and is zero
 	buf  [entropyBatch]byte
 }
 
-// entropyPool makes the stock cheap to share: a processor mostly finds its own again.
+// entropyPool holds the reserves. A processor mostly gets back its own.
 var entropyPool = sync.Pool{New: func() any { return &entropy{used: entropyBatch} }}
 
-// readRandom fills dst, at most entropyBatch bytes, with bytes from crypto/rand. Safe for concurrent
-// use.
+// readRandom fills dst, at most entropyBatch bytes, with random bytes from crypto/rand. Safe for
+// concurrent use.
 func readRandom(dst []byte) {
 	e := entropyPool.Get().(*entropy)
 	e.take(dst)
 	entropyPool.Put(e)
 }
 
-// take fills dst and wipes what it took: an id can't be found in memory next to those that follow,
-// and no byte is handed out twice.
+// take fills dst and clears the bytes that it used. So no byte is used twice, and memory that holds
+// future ids does not hold past ones.
 func (e *entropy) take(dst []byte) {
 	if len(e.buf)-e.used < len(dst) {
 		// Never fails: crypto/rand ends the process when the system has no random source.

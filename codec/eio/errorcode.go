@@ -12,8 +12,8 @@ const (
 	statusForbidden  = 403
 )
 
-// ErrorCode says why the server refuses a request. Immutable; the value goes into the body of the
-// answer, see AppendError.
+// ErrorCode says why the server refuses a request. Immutable. The body of the response contains it,
+// see AppendError.
 type ErrorCode int
 
 // The codes of the reference server.
@@ -26,8 +26,8 @@ const (
 	UnsupportedProtocolVersion ErrorCode = 5 // EIO is missing or a version that is not spoken
 )
 
-// Status returns the HTTP status of an answer with this code: 403 for Forbidden and 400 for all
-// others, those that are no code included.
+// Status returns the HTTP status of a response with this code: 403 for Forbidden, 400 for all other
+// values.
 func (c ErrorCode) Status() int {
 	if c == Forbidden {
 		return statusForbidden
@@ -35,7 +35,7 @@ func (c ErrorCode) Status() int {
 	return statusBadRequest
 }
 
-// Message returns the reference server's text for the code. A value that is no code reads as
+// Message returns the reference server's text for the code. Unknown values have the text of
 // BadRequest.
 func (c ErrorCode) Message() string {
 	switch c {
@@ -53,8 +53,8 @@ func (c ErrorCode) Message() string {
 	return "Bad request"
 }
 
-// AppendError appends the JSON body of an answer with code c to dst. An empty message is the code's
-// own; a hook that refuses with Forbidden may give another.
+// AppendError appends the JSON body of a response with code c to dst. If message is empty, the text of
+// the code is used. A hook that refuses a request with Forbidden may provide its own message.
 func AppendError(dst []byte, c ErrorCode, message string) []byte {
 	if message == "" {
 		message = c.Message()

@@ -5,8 +5,9 @@ import "sync/atomic"
 // rsv1 marks a WebSocket frame whose payload is compressed (RFC 7692 section 6).
 const rsv1 = 0x40
 
-// forms are the encodings of a frame besides its wire. Each is nil until somebody needs it. Safe for
-// concurrent use: who comes first makes one; those who race make equal ones, and one of them stays.
+// forms holds the other encodings of a frame besides its wire. Each is nil until it is
+// first needed. Safe for concurrent use: goroutines that race make equal encodings,
+// and one of them is kept.
 type forms struct {
 	base64   atomic.Pointer[[]byte] // 'b' and base64, of a binary message
 	binary3  atomic.Pointer[[]byte] // WebSocket frame with the type byte of protocol 3
@@ -14,7 +15,7 @@ type forms struct {
 	deflated atomic.Pointer[[]byte] // WebSocket frame with RSV1, or wire when it does not pay
 }
 
-// forms returns the place for the other forms of f.
+// forms returns the holder of the other encodings of f.
 func (f *Frame) forms() *forms {
 	if m := f.more.Load(); m != nil {
 		return m
@@ -26,7 +27,7 @@ func (f *Frame) forms() *forms {
 	return f.more.Load()
 }
 
-// keep stores a form, unless another caller was faster, and returns the one that stays.
+// keep stores an encoding, unless another caller was faster, and returns the one that is kept.
 func keep(at *atomic.Pointer[[]byte], form []byte) []byte {
 	if at.CompareAndSwap(nil, &form) {
 		return form
@@ -43,8 +44,8 @@ func (f *Frame) encoded() []byte {
 	return keep(at, AppendBinary(make([]byte, 0, f.PollingLen()), f.Payload()))
 }
 
-// WebSocket3 returns f as one complete WebSocket frame of protocol 3: a binary message has the type in
-// front of its data, a text packet is what it is in protocol 4. The caller must not change it.
+// WebSocket3 returns f as one complete WebSocket frame of protocol 3. A binary message has its type in
+// front of the data; a text packet is as in protocol 4. The caller must not change the result.
 func (f *Frame) WebSocket3() []byte {
 	if !f.binary {
 		return f.wire
@@ -58,8 +59,8 @@ func (f *Frame) WebSocket3() []byte {
 	return keep(at, append(append(wire, binaryMessage3), data...))
 }
 
-// WebSocketText3 is WebSocket3 for a client that takes no binary messages: they are text packets in
-// base64. The caller must not change it.
+// WebSocketText3 is WebSocket3 for a client that accepts no binary messages: they become text packets
+// in base64. The caller must not change the result.
 func (f *Frame) WebSocketText3() []byte {
 	if !f.binary {
 		return f.wire
@@ -71,12 +72,12 @@ func (f *Frame) WebSocketText3() []byte {
 	return keep(at, f.appendText3(appendHeader(finText, f.textLen3())))
 }
 
-// Deflated returns f as one complete WebSocket frame whose payload is compressed, with RSV1 set (RFC
-// 7692 section 6), in the form of protocol 4. compress gets the payload and returns it compressed
-// without context takeover, so that the result is good for every recipient, or nil when that does not
-// pay; its result is copied. The first caller has it made and it is kept; after nil the result is
-// WebSocket() for ever, as it always is for a frame marked by Plain. Callers that race may each
-// compress. All callers must use the same parameters. The caller must not change the result.
+// Deflated returns f as one complete WebSocket frame of protocol 4 whose payload is compressed, with
+// RSV1 set (RFC 7692 section 6). compress compresses the payload without context takeover, so that the
+// result fits every recipient; it returns nil if compression does not pay. Deflated copies the result
+// and keeps it for later calls. After nil, and for a frame marked by Plain, Deflated returns
+// WebSocket(). Callers that race may each compress. All callers must use the same parameters and must
+// not change the result. Safe for concurrent use.
 func (f *Frame) Deflated(compress func(payload []byte) []byte) []byte {
 	if f.plain {
 		return f.wire
@@ -92,7 +93,7 @@ func (f *Frame) Deflated(compress func(payload []byte) []byte) []byte {
 	return keep(at, append(appendHeader(f.wire[0]|rsv1, len(packed)), packed...))
 }
 
-// appendHeader returns a new slice of exact capacity for a frame of n payload bytes, with its header.
+// appendHeader returns a new slice with the header of a frame and the exact capacity for n payload bytes.
 func appendHeader(first byte, n int) []byte {
 	var header [10]byte
 	head := putHeader(&header, first, n)

@@ -10,7 +10,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// readFrame takes a WebSocket frame apart.
+// readFrame parses a WebSocket frame.
 func readFrame(t *testing.T, wire []byte) ws.Frame {
 	t.Helper()
 	r := bytes.NewReader(wire)
@@ -21,15 +21,15 @@ func readFrame(t *testing.T, wire []byte) ws.Frame {
 	return f
 }
 
-// An idle queue of frames is memory: other forms must not make each frame longer.
+// Queues hold many frames: the pointer to other forms must not grow each frame.
 func TestFrameSize(t *testing.T) {
 	if size := unsafe.Sizeof(Frame{}); size > 48 {
 		t.Errorf("a Frame has %d bytes, the size classes are made for 48", size)
 	}
 }
 
-// N1: the WebSocket forms of protocol 3.
-func TestWebSocket3N1(t *testing.T) {
+// The WebSocket forms of protocol 3.
+func TestWebSocket3(t *testing.T) {
 	for _, n := range frameSizes {
 		data := bytes.Repeat([]byte{7}, n)
 		for name, f := range map[string]*Frame{"text": NewText(data), "message": NewMessage(data)} {
@@ -57,7 +57,7 @@ func TestWebSocket3N1(t *testing.T) {
 	}
 }
 
-// The deflated form: made once, kept, with RSV1; nothing that does not pay, nothing that is plain.
+// The deflated form is made once and kept, with RSV1. Frames that do not get shorter, or are plain, stay as they are.
 func TestFrameDeflated(t *testing.T) {
 	for _, f := range []*Frame{NewMessage(make([]byte, 300)), NewBinary(make([]byte, 70000))} {
 		calls := 0
@@ -93,7 +93,7 @@ func TestFrameDeflated(t *testing.T) {
 	}
 }
 
-// The result of compress may be scratch of the caller.
+// compress may return a buffer that it reuses.
 func TestFrameDeflatedCopies(t *testing.T) {
 	scratch := []byte("packed")
 	f := NewMessage([]byte("x"))
@@ -124,7 +124,7 @@ func TestFramePlain(t *testing.T) {
 	}
 }
 
-// All forms at once from many goroutines; what stays is right and the same for all.
+// Many goroutines request all forms at once. All get the same, correct bytes.
 func TestFrameFormsRace(t *testing.T) {
 	data := bytes.Repeat([]byte{1, 2, 3}, 100)
 	f := NewBinary(data)

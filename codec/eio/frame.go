@@ -5,14 +5,14 @@ import (
 	"sync/atomic"
 )
 
-// First bytes of an unmasked, unfragmented, uncompressed WebSocket frame: FIN and the opcode (RFC
-// 6455 section 5.2).
+// First bytes of unmasked, unfragmented, uncompressed WebSocket frames: FIN and the opcode (RFC 6455
+// section 5.2).
 const (
 	finText   = 0x81
 	finBinary = 0x82
 )
 
-// Limits of the three forms of the length in a WebSocket header, and the marks of the longer ones.
+// Limits of the three length forms in a WebSocket header, and the codes of the longer ones.
 const (
 	maxLen7   = 125
 	maxLen16  = 1<<16 - 1
@@ -20,28 +20,28 @@ const (
 	markLen64 = 127
 )
 
-// Room for the wire bytes inside the allocation of a frame. With the 48 bytes of a Frame they fill
-// the allocator's classes of 128, 256 and 512 bytes. Larger ones get an allocation of their own, of
-// the exact size: there the copy outweighs one more malloc, and slack would cost memory in queues.
+// Room for the wire bytes inside the allocation of a frame. With the 48 bytes of a Frame they fill the
+// allocator's size classes of 128, 256 and 512 bytes. Larger frames get a separate allocation of exact
+// size: the copy then costs more than the second allocation, and slack would waste memory in queues.
 const (
 	roomSmall  = 80
 	roomMedium = 208
 	roomLarge  = 464
 )
 
-// Frame is one Engine.IO packet of the server, encoded once for every transport and every recipient.
-// Immutable, safe for concurrent use, shared by reference; the garbage collector frees it.
+// Frame is one Engine.IO packet of the server, encoded once for all transports and recipients.
+// Immutable and safe for concurrent use; recipients share it by reference.
 //
 // Its bytes are one slice of exact size: the WebSocket header, then the payload. The polling form of
-// a text packet is the part behind the header. All other forms (the base64 of a binary message, those
-// of protocol 3, the deflated one) are made when the first recipient needs them, and kept.
+// a text packet is the part after the header. All other forms (base64 of a binary message, the forms
+// of protocol 3, the deflated form) are made when a recipient first needs them, and kept.
 //
-// A frame may have attachments linked behind it, see [Link]: then it stands for a whole Socket.IO
-// packet. The methods of a frame are about that frame alone, except [Frame.Size].
+// A frame may have attachments linked after it, see [Link]. It then stands for a whole Socket.IO
+// packet. The methods apply to one frame only, except [Frame.Size].
 type Frame struct {
 	wire   []byte                // header and payload; never written after construction
 	next   *Frame                // nil at the end of the chain; never written after Link
-	more   atomic.Pointer[forms] // nil until a form besides wire was asked for
+	more   atomic.Pointer[forms] // nil until another form than wire is needed
 	head   uint8                 // length of the header
 	binary bool
 	plain  bool // never written after Plain
@@ -62,8 +62,8 @@ type largeFrame struct {
 	room [roomLarge]byte
 }
 
-// Control packets that are the same for every recipient. Shared and immutable: never pass them to
-// Plain, nor to Link as a head or an attachment.
+// Control packets that are the same for all recipients. Shared and immutable: never pass them to
+// Plain, or to Link as a head or an attachment.
 var (
 	PingFrame  = NewText([]byte{byte(Ping)})  // "2", the heartbeat
 	PongFrame  = NewText([]byte{byte(Pong)})  // "3", the heartbeat's answer in protocol 3
@@ -72,17 +72,17 @@ var (
 	CloseFrame = NewText([]byte{byte(Close)}) // "1"
 )
 
-// NewText returns the frame of a text packet, which includes its type. It copies packet. The packet
-// must be UTF-8 (a WebSocket client fails the connection otherwise, RFC 6455 section 8.1) and must
-// not contain [Separator] if it may leave by polling.
+// NewText returns the frame of a text packet. packet includes its type and is copied. It must be
+// UTF-8, or a WebSocket client would fail the connection (RFC 6455 section 8.1). It must not contain
+// [Separator] if it may be sent by polling.
 func NewText(packet []byte) *Frame {
 	f := newFrame(finText, len(packet))
 	copy(f.wire[f.head:], packet)
 	return f
 }
 
-// NewMessage returns the frame of a text message: the type Message, then data. It copies data. The
-// conditions of NewText hold.
+// NewMessage returns the frame of a text message: the type Message, then data. data is copied. The
+// requirements of NewText apply.
 func NewMessage(data []byte) *Frame {
 	f := newFrame(finText, 1+len(data))
 	f.wire[f.head] = byte(Message)
@@ -90,7 +90,7 @@ func NewMessage(data []byte) *Frame {
 	return f
 }
 
-// NewBinary returns the frame of a binary message. It copies data.
+// NewBinary returns the frame of a binary message. data is copied.
 func NewBinary(data []byte) *Frame {
 	f := newFrame(finBinary, len(data))
 	f.binary = true
@@ -124,7 +124,7 @@ func newFrame(first byte, n int) *Frame {
 }
 
 // putHeader writes the WebSocket header for n payload bytes and returns its length: 2, 4 or 10. The
-// shortest form of the length is mandatory (RFC 6455 section 5.2).
+// length must have its shortest form (RFC 6455 section 5.2).
 func putHeader(h *[10]byte, first byte, n int) int {
 	h[0] = first
 	switch {
@@ -141,10 +141,9 @@ func putHeader(h *[10]byte, first byte, n int) int {
 	return 10
 }
 
-// Link puts attachments behind head, in order, and returns head: from then on it stands for the
-// whole Socket.IO packet. Link is part of the construction: no frame of the chain may have been
-// shared before, and a frame can be in one chain only. The same data in two packets needs two
-// frames.
+// Link links attachments after head, in order, and returns head, which then stands for the whole
+// Socket.IO packet. Link is part of the construction: no frame of the chain may have been shared
+// before. A frame can be in one chain only, so the same data in two packets needs two frames.
 func Link(head *Frame, attachments ...*Frame) *Frame {
 	last := head
 	for _, a := range attachments {
@@ -154,7 +153,7 @@ func Link(head *Frame, attachments ...*Frame) *Frame {
 	return head
 }
 
-// Plain marks f and the frames linked behind it as not to be compressed, and returns f. Like Link it
+// Plain marks f and the frames linked after it as not to be compressed, and returns f. Like Link, it
 // is part of the construction: no frame of the chain may have been shared before.
 func Plain(f *Frame) *Frame {
 	for a := f; a != nil; a = a.next {
@@ -166,22 +165,22 @@ func Plain(f *Frame) *Frame {
 // IsPlain reports whether f was marked by Plain.
 func (f *Frame) IsPlain() bool { return f.plain }
 
-// Next returns the attachment behind f, or nil. The rest of a chain is a chain itself.
+// Next returns the attachment after f, or nil. The rest of a chain is a chain itself.
 func (f *Frame) Next() *Frame { return f.next }
 
 // Binary reports whether f is a binary message.
 func (f *Frame) Binary() bool { return f.binary }
 
-// WebSocket returns f as one complete unmasked WebSocket frame, header included. The caller must not
-// change it.
+// WebSocket returns f as one complete unmasked WebSocket frame, including its header. The caller must
+// not change it.
 func (f *Frame) WebSocket() []byte { return f.wire }
 
-// Payload returns the payload: a text packet with its type, or the bare bytes of a binary message.
-// The caller must not change it.
+// Payload returns the payload: a text packet with its type, or the data of a binary message. The
+// caller must not change it.
 func (f *Frame) Payload() []byte { return f.wire[f.head:] }
 
-// Size returns the bytes of f and of all frames linked behind it, in their WebSocket form. It is the
-// measure for bounds on queues, on both transports.
+// Size returns the number of bytes of f and all frames linked after it, in their WebSocket form.
+// Queues of both transports are bounded by this measure.
 func (f *Frame) Size() int {
 	size := 0
 	for ; f != nil; f = f.next {
@@ -190,7 +189,7 @@ func (f *Frame) Size() int {
 	return size
 }
 
-// PollingLen returns how many bytes AppendPolling adds.
+// PollingLen returns the number of bytes that AppendPolling adds.
 func (f *Frame) PollingLen() int {
 	n := len(f.wire) - int(f.head)
 	if f.binary {

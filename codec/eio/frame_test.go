@@ -10,7 +10,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Sizes around every border: of the three header forms, and of the rooms inside an allocation.
+// Sizes around all borders: of the three header forms, and of the room inside an allocation.
 var frameSizes = []int{
 	0, 1, 2, 77, 78, 79, 80, 81, 124, 125, 126, 127, 203, 204, 205, 206, 459, 460, 461, 462,
 	1000, 65534, 65535, 65536, 65537, 1 << 20,
@@ -76,8 +76,8 @@ func TestFrameCopiesItsInput(t *testing.T) {
 	}
 }
 
-// S3: the polling form, S29: of binary too.
-func TestFramePollingS3S29(t *testing.T) {
+// The polling form of text and binary packets.
+func TestFramePolling(t *testing.T) {
 	for _, n := range frameSizes {
 		data := bytes.Repeat([]byte("y"), n)
 		for name, tt := range map[string]struct {
@@ -128,8 +128,8 @@ func TestControlFrames(t *testing.T) {
 	}
 }
 
-// S29: a packet with attachments is one frame.
-func TestLinkS29(t *testing.T) {
+// A packet and its attachments are one chain of frames.
+func TestLink(t *testing.T) {
 	head, a, b := NewMessage([]byte("52-[]")), NewBinary([]byte{1}), NewBinary(make([]byte, 200))
 	if Link(head, a, b) != head {
 		t.Fatal("Link does not return the head")
@@ -148,8 +148,8 @@ func TestLinkS29(t *testing.T) {
 	}
 }
 
-// S8: a batch stays under the limit at every limit, whole frames, in order, and the rest follows.
-func TestAppendPayloadS8(t *testing.T) {
+// For every limit, a payload holds whole frames, in order, within the limit, and the rest follows.
+func TestAppendPayload(t *testing.T) {
 	var frames []*Frame
 	for n := range 12 {
 		frames = append(frames, NewMessage(bytes.Repeat([]byte{'a' + byte(n)}, n*5%17)), NewBinary(make([]byte, n)))
@@ -181,7 +181,7 @@ func TestAppendPayloadS8(t *testing.T) {
 	}
 }
 
-// join is the payload of frames and their attachments without a limit.
+// join returns the payload of frames and their attachments without a limit.
 func join(frames []*Frame) []byte {
 	var parts [][]byte
 	for _, f := range frames {
@@ -192,8 +192,8 @@ func join(frames []*Frame) []byte {
 	return bytes.Join(parts, []byte{Separator})
 }
 
-// S8, S29: the limit may fall between a packet and its attachments; nothing is lost or doubled.
-func TestAppendPayloadSplitsChainsS8S29(t *testing.T) {
+// The limit may fall between a packet and its attachments. Nothing is lost or duplicated.
+func TestAppendPayloadSplitsChains(t *testing.T) {
 	chain := func(attachments int) *Frame {
 		head := NewMessage(fmt.Appendf(nil, "5%d-[]", attachments))
 		var as []*Frame
@@ -235,8 +235,8 @@ func TestAppendPayloadSplitsChainsS8S29(t *testing.T) {
 	}
 }
 
-// S8: a limit that is met exactly, and missed by one.
-func TestAppendPayloadExactS8(t *testing.T) {
+// Payloads exactly at the limit, and one byte above.
+func TestAppendPayloadExact(t *testing.T) {
 	frames := []*Frame{NewMessage([]byte("abc")), NewMessage([]byte("de"))} // 4 + 1 + 3 bytes
 	for limit, want := range map[int]int{7: 1, 8: 2, 4: 1, 1: 1} {
 		if _, taken := AppendPayload(nil, frames, limit); taken != want {
@@ -245,7 +245,7 @@ func TestAppendPayloadExactS8(t *testing.T) {
 	}
 }
 
-// What a server sends is what the decoder reads.
+// The decoder reads what a server sends.
 func TestAppendPayloadRoundTrip(t *testing.T) {
 	frames := []*Frame{NewMessage([]byte("2[\"a\"]")), PingFrame, Link(NewMessage([]byte("51-[]")), NewBinary([]byte{0, 255}))}
 	body, taken := AppendPayload(nil, frames, 1<<20)

@@ -17,8 +17,8 @@ var generators = []struct {
 	{"NewSocketID", NewSocketID, SocketIDLen},
 }
 
-// S10: url-safe, at least 16 random bytes in a sid, and the shard comes back.
-func TestIDFormS10(t *testing.T) {
+// Ids are url-safe, a session id has at least 16 random bytes, and ShardOf returns the shard.
+func TestIDForm(t *testing.T) {
 	if sidRandom < 16 || SIDLen != 24 || SocketIDLen != 20 {
 		t.Fatalf("sizes: %d random bytes, %d and %d characters", sidRandom, SIDLen, SocketIDLen)
 	}
@@ -43,9 +43,9 @@ func TestIDFormS10(t *testing.T) {
 	}
 }
 
-// S10: no id repeats, and every random bit is one in about half of the ids. The bounds are more than
-// twelve standard deviations away.
-func TestIDsAreRandomS10(t *testing.T) {
+// Ids do not repeat, and each random bit is set in about half of them. The bounds are more than twelve
+// standard deviations away.
+func TestIDsAreRandom(t *testing.T) {
 	const ids = 4096
 	for _, g := range generators {
 		seen := make(map[string]bool, ids)
@@ -72,8 +72,8 @@ func TestIDsAreRandomS10(t *testing.T) {
 	}
 }
 
-// S10: ids made at the same time by many goroutines share no random bytes.
-func TestIDsConcurrentS10(t *testing.T) {
+// Ids made concurrently by many goroutines share no random bytes.
+func TestIDsConcurrent(t *testing.T) {
 	const workers, each = 8, 2000
 	var mu sync.Mutex
 	seen := make(map[string]bool, workers*each*2)
@@ -97,8 +97,8 @@ func TestIDsConcurrentS10(t *testing.T) {
 	wg.Wait()
 }
 
-// S10: bytes that were handed out are wiped, and no byte is handed out twice.
-func TestEntropyWipesS10(t *testing.T) {
+// Used bytes are cleared, and no byte is used twice.
+func TestEntropyWipes(t *testing.T) {
 	e := &entropy{used: entropyBatch}
 	for round := range 200 {
 		dst := make([]byte, 1+round%sidRandom)
@@ -114,7 +114,7 @@ func TestEntropyWipesS10(t *testing.T) {
 	}
 }
 
-func TestShardOfMalformedS10(t *testing.T) {
+func TestShardOfMalformed(t *testing.T) {
 	good := NewSID(3)
 	bad := []string{
 		"", "A", "__proto__", "undefined", good[:23], good + "A", good[:19], good[:21],

@@ -8,10 +8,10 @@ import (
 	"github.com/seed58c87869/siren/codec/quote"
 )
 
-// AppendJSONP appends to dst the script that hands a payload to the JSONP client's callback of that
-// number: ___eio[0]("..."); . The payload becomes a string of JavaScript that is safe in every engine
-// (U+2028 and U+2029 are line ends there, not in JSON) and inside of an HTML page: "</" never appears.
-// Bytes that are not UTF-8 become U+FFFD.
+// AppendJSONP appends to dst the script that passes a payload to the JSONP client's callback with that
+// index: ___eio[0]("..."); . The payload becomes a JavaScript string that is safe in every engine
+// (U+2028 and U+2029 are line ends in JavaScript but not in JSON) and inside an HTML page: "</" never
+// appears. Bytes that are not UTF-8 become U+FFFD.
 func AppendJSONP(dst []byte, index int, payload []byte) []byte {
 	dst = append(dst, "___eio["...)
 	dst = strconv.AppendInt(dst, int64(index), 10)
@@ -20,9 +20,9 @@ func AppendJSONP(dst []byte, index int, payload []byte) []byte {
 	return append(dst, `");`...)
 }
 
-// appendScriptText appends what stands between the quotes.
+// appendScriptText appends the text between the quotes.
 func appendScriptText(dst, s []byte) []byte {
-	from := 0 // s[from:i] needs no escape and is not copied yet
+	from := 0 // s[from:i] needs no escape and is not appended yet
 	for i := 0; i < len(s); {
 		c, size := s[i], 1
 		var escape string
@@ -52,12 +52,12 @@ func appendScriptText(dst, s []byte) []byte {
 	return append(dst, s[from:]...)
 }
 
-// ParseJSONP returns the payload of a JSONP client's POST, the field "d" of a form. It is decoded in
-// place, so body must belong to the caller, and the result is a view of it. Without the field it is
-// ErrForm; what is no valid percent escape stands for itself.
+// ParseJSONP returns the payload of a JSONP client's POST, the field "d" of the form. It decodes in
+// place, so the caller must own body, and the result is a view of it. The error is ErrForm if there is
+// no such field. An invalid percent escape stands for itself.
 //
-// On top of the form's encoding the client protects line feeds, which browsers change in forms: it
-// sends a backslash and an n for a line feed, and two backslashes and an n for a backslash and an n.
+// The client escapes line feeds besides the form's encoding, because browsers change them in forms: a
+// line feed is sent as a backslash and an n, and a backslash before an n as two backslashes.
 func ParseJSONP(body []byte) ([]byte, error) {
 	for rest := body; len(rest) > 0; {
 		var field []byte

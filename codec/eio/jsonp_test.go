@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// N1: the script, byte for byte.
-func TestAppendJSONPN1(t *testing.T) {
+// The exact bytes of the script.
+func TestAppendJSONP(t *testing.T) {
 	for in, want := range map[string]string{
 		"6:4hello":            `___eio[7]("6:4hello");`,
 		``:                    `___eio[7]("");`,
@@ -27,8 +27,8 @@ func TestAppendJSONPN1(t *testing.T) {
 	}
 }
 
-// N1: the field of the form, its escapes, and those of the client's line feeds.
-func TestParseJSONPN1(t *testing.T) {
+// The form field, its escapes, and the client's escapes of line feeds.
+func TestParseJSONP(t *testing.T) {
 	for in, want := range map[string]string{
 		"d=6:4hello":                "6:4hello",
 		"d=":                        "",
@@ -62,16 +62,16 @@ func TestParseJSONPN1(t *testing.T) {
 	}
 }
 
-// clientForm is what the official client 2.x posts: it protects line feeds, and the browser encodes the form.
+// clientForm returns what the official client 2.x posts: it escapes line feeds, and the browser encodes the form.
 func clientForm(payload string) string {
 	payload = strings.ReplaceAll(payload, `\n`, "\\\n")
 	payload = strings.ReplaceAll(payload, "\n", `\n`)
 	return "d=" + url.QueryEscape(payload)
 }
 
-// N1: the script's string is JSON of the payload, and nothing in it can end the script or its line. What the client
-// posts comes out as it was, unless it has what the client's own escape cannot tell apart.
-func FuzzJSONPN1(f *testing.F) {
+// The script's string is JSON of the payload, and nothing in it can end the script or its line. A posted payload is
+// read back unchanged, unless it contains a sequence that the client's own escaping makes ambiguous.
+func FuzzJSONP(f *testing.F) {
 	for _, s := range []string{"6:4hello", "4[\"a\\n\"]\n", "</script>\u2028", "d=%41&d=+", `\\n`, "\xff\x1e"} {
 		f.Add([]byte(s))
 	}

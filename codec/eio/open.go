@@ -8,7 +8,7 @@ import (
 )
 
 // OpenInfo is the content of the open packet, the server's half of the handshake (protocol section
-// "Handshake"). A plain value; AppendOpen only reads it.
+// "Handshake"). It is a plain value; AppendOpen only reads it.
 type OpenInfo struct {
 	SID          string        // session id, see NewSID
 	Upgrades     []string      // transports the client may upgrade to, such as "websocket"; nil is []
@@ -17,8 +17,8 @@ type OpenInfo struct {
 	MaxPayload   int           // bytes of the largest polling body the server reads
 }
 
-// AppendOpen appends the open packet to dst, with its type, its keys in the order of the reference
-// server.
+// AppendOpen appends the open packet to dst, including its type. The keys are in the order of the
+// reference server.
 func AppendOpen(dst []byte, o *OpenInfo) []byte {
 	dst = append(dst, byte(Open))
 	dst = append(dst, `{"sid":`...)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// S7, S8: the heartbeat values and maxPayload are in the open packet.
-func TestAppendOpenS7S8(t *testing.T) {
+// The open packet contains the heartbeat settings and maxPayload.
+func TestAppendOpen(t *testing.T) {
 	o := OpenInfo{SID: "lv_VI97HAXpY6yYWAAAC", Upgrades: []string{"websocket"}, PingInterval: 25 * time.Second,
 		PingTimeout: 20 * time.Second, MaxPayload: 1_000_000}
 	const want = `0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
@@ -27,8 +27,8 @@ func TestAppendOpenS7S8(t *testing.T) {
 	}
 }
 
-// N2: codes, texts and statuses of the reference server.
-func TestErrorCodesN2(t *testing.T) {
+// Codes, texts and statuses are those of the reference server.
+func TestErrorCodes(t *testing.T) {
 	tests := []struct {
 		code   ErrorCode
 		status int

@@ -5,13 +5,13 @@ import (
 	"errors"
 )
 
-// The protocol revisions this package speaks: the values of the EIO query parameter.
+// The protocol revisions that this package supports: values of the EIO query parameter.
 const (
 	Protocol  = 4
 	Protocol3 = 3
 )
 
-// Errors of the decoders. Each of them means that the peer broke the protocol: the reference server
+// Errors of the decoders. Each means that the peer violated the protocol; the reference server then
 // ends the session with the reason "parse error".
 var (
 	// ErrPacket reports an empty packet or a packet of an unknown type.
@@ -67,23 +67,23 @@ func (t PacketType) String() string {
 	return "unknown"
 }
 
-// Packet is one decoded packet. It is a view, immutable for its reader: Data points into the bytes
-// that were parsed and is valid as long as they are.
+// Packet is one decoded packet. Data is a view of the parsed bytes and valid as long as they are. The
+// receiver must not change it.
 type Packet struct {
 	Type   PacketType
 	Binary bool   // Data is binary; then Type is Message
 	Data   []byte // without the type; its capacity ends with it, so an append never spills over
 }
 
-// ParseText parses one packet in its text form: a WebSocket text message, or one packet of a polling
-// body. It returns ErrPacket for an empty packet or an unknown type.
+// ParseText parses one packet in text form: a WebSocket text message, or one packet of a polling body.
+// It returns ErrPacket for an empty packet or an unknown type.
 //
-// A packet that starts with 'b' is a binary message in base64. Over WebSocket it comes from official
-// clients with the option forceBase64. It is decoded in place, so b is overwritten; ErrBase64 says
-// that it could not be. See [Payload] for what counts as base64.
+// A packet that starts with 'b' is a binary message in base64. Over WebSocket, official clients send it
+// if their option forceBase64 is set. It is decoded in place, so b is overwritten; the error is
+// ErrBase64 if it is invalid. [Payload] describes the accepted base64.
 //
-// Whether b is UTF-8 is not checked here: the WebSocket layer has done so (RFC 6455 section 8.1), and
-// Payload does it for a whole body.
+// ParseText does not check that b is UTF-8. The WebSocket layer does so (RFC 6455 section 8.1), and
+// Payload does so for a whole body.
 func ParseText(b []byte) (Packet, error) {
 	if len(b) == 0 {
 		return Packet{}, ErrPacket
@@ -102,14 +102,13 @@ func ParseText(b []byte) (Packet, error) {
 	return Packet{}, ErrPacket
 }
 
-// AppendPacket appends a text packet to dst: the type, then data. Data of a packet that may leave by
-// polling must not contain [Separator], which the protocol cannot escape; JSON never does.
+// AppendPacket appends a text packet to dst: the type, then data. If the packet may be sent by polling,
+// data must not contain [Separator], which the protocol cannot escape; JSON never contains it.
 func AppendPacket(dst []byte, t PacketType, data []byte) []byte {
 	return append(append(dst, byte(t)), data...)
 }
 
-// AppendBinary appends a binary message in its text form to dst: 'b', then data in padded standard
-// base64.
+// AppendBinary appends a binary message in text form to dst: 'b', then data in padded standard base64.
 func AppendBinary(dst, data []byte) []byte {
 	return base64.StdEncoding.AppendEncode(append(dst, binaryPrefix), data)
 }

@@ -87,8 +87,8 @@ func TestAppendPacket(t *testing.T) {
 	}
 }
 
-// S3: base64 as the public test suite sends and expects it.
-func TestAppendBinaryS3(t *testing.T) {
+// Base64 as the public test suite sends and expects it.
+func TestAppendBinary(t *testing.T) {
 	if got := AppendBinary([]byte("4hello\x1e"), []byte{1, 2, 3, 4}); string(got) != "4hello\x1ebAQIDBA==" {
 		t.Errorf("got %q", got)
 	}
@@ -145,7 +145,7 @@ func TestDecodeBase64(t *testing.T) {
 	}
 }
 
-// In place and at every length: each byte written must already have been read.
+// In-place decoding of every length: each byte must have been read before it is overwritten.
 func TestDecodeBase64EveryLength(t *testing.T) {
 	src := make([]byte, 300)
 	for i := range src {

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// form says how the packets of a payload are told apart. Immutable.
+// form is the framing of the packets in a payload. Immutable.
 type form uint8
 
 const (
@@ -14,21 +14,21 @@ const (
 	binaryForm3             // protocol 3: a mark, the length in bytes, 0xff, the packet
 )
 
-// lengthDigits bounds the digits of a length. Every body a server takes is shorter than what they can
-// say, and they fit an int.
+// lengthDigits bounds the digits of a length. Longer lengths exceed every accepted body, and nine
+// digits fit an int.
 const lengthDigits = 9
 
-// emptyPayload3 is what the reference encodes for no packets at all.
+// emptyPayload3 is the reference server's encoding of no packets.
 const emptyPayload3 = "0:"
 
-// NewPayload3 returns an iterator over a body of protocol 3, which holds at most maxPackets packets.
-// binary tells that it is in the binary framing, as its content type says (application/octet-stream).
-// Body must belong to the caller: base64 is decoded in place.
+// NewPayload3 returns an iterator over a body of protocol 3, which may hold at most maxPackets packets.
+// binary selects the binary framing, indicated by the content type application/octet-stream. The
+// caller must own body: base64 is decoded in place.
 //
-// It is strict: a length is decimal digits without a leading zero, counts UTF-16 units of text and
-// bytes of binary, must end with a whole character and within the body, or it is ErrLength; text that
-// is not UTF-8 is ErrUTF8; an empty packet, an empty body and a binary packet that is no message are
-// ErrPacket. The rest is as with Payload.
+// A length consists of decimal digits without a leading zero. It counts UTF-16 units of text and bytes
+// of binary, and must end at a character boundary within the body, or the error is ErrLength. Text that
+// is not UTF-8 gives ErrUTF8. An empty packet, an empty body and a binary packet that is not a message
+// give ErrPacket. Otherwise the rules of Payload apply.
 func NewPayload3(body []byte, binary bool, maxPackets int) Payload {
 	p := Payload{rest: body, left: maxPackets, form: textForm3}
 	switch {
@@ -42,7 +42,7 @@ func NewPayload3(body []byte, binary bool, maxPackets int) Payload {
 	return p
 }
 
-// next3 is the part of Next that knows the framings of protocol 3.
+// next3 is Next for the framings of protocol 3.
 func (p *Payload) next3() (pkt Packet, ok bool, err error) {
 	if p.form == binaryForm3 {
 		pkt, err = p.nextBinary3()
@@ -104,7 +104,7 @@ func (p *Payload) nextBinary3() (Packet, error) {
 	return ParseText3(data)
 }
 
-// parseLength3 reads a length of at most lengthDigits digits; zero is the value of the first digit.
+// parseLength3 parses a length of at most lengthDigits digits; zero is the value of the digit 0.
 func parseLength3(digits []byte, zero byte) (n int, ok bool) {
 	if len(digits) == 0 || len(digits) > 1 && digits[0] == zero {
 		return 0, false
@@ -118,8 +118,8 @@ func parseLength3(digits []byte, zero byte) (n int, ok bool) {
 	return n, true
 }
 
-// first4 is the lowest byte that starts a character of four bytes of UTF-8, which takes two UTF-16
-// units. All others take one.
+// first4 is the lowest byte that starts a UTF-8 character of four bytes. Such a character takes two
+// UTF-16 units, all others take one.
 const first4 = 0xf0
 
 // utf16Len returns the length of UTF-8 text in UTF-16 units.
@@ -135,8 +135,8 @@ func utf16Len(text []byte) (units int) {
 	return units
 }
 
-// utf16Prefix returns how many bytes of UTF-8 text make exactly that many UTF-16 units. It is false
-// when there are fewer of them, or when the last one is half of a character.
+// utf16Prefix returns the number of bytes of UTF-8 text that make exactly the given number of UTF-16
+// units. ok is false if the text is shorter, or if the last unit is half of a character.
 func utf16Prefix(text []byte, units int) (n int, ok bool) {
 	if units > len(text) {
 		return 0, false // no character has more units than bytes

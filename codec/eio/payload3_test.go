@@ -33,8 +33,8 @@ func decodeAll3(body []byte, binary bool, maxPackets int) ([]Packet, error) {
 	return all, err
 }
 
-// N1: text payloads as clients 2.x send them.
-func TestPayload3TextN1(t *testing.T) {
+// Text payloads as clients 2.x send them.
+func TestPayload3Text(t *testing.T) {
 	for _, tt := range []struct {
 		in   string
 		want []Packet
@@ -82,8 +82,8 @@ func TestPayload3TextN1(t *testing.T) {
 	}
 }
 
-// N1: binary payloads.
-func TestPayload3BinaryN1(t *testing.T) {
+// Binary payloads.
+func TestPayload3Binary(t *testing.T) {
 	for _, tt := range []struct {
 		in   string
 		want []Packet
@@ -119,8 +119,8 @@ func TestPayload3BinaryN1(t *testing.T) {
 	}
 }
 
-// N1: the number of packets is bounded in both framings.
-func TestPayload3TooManyN1(t *testing.T) {
+// The number of packets is bounded in both framings.
+func TestPayload3TooMany(t *testing.T) {
 	for _, body := range []string{strings.Repeat("1:2", 5), strings.Repeat("\x00\x01\xff2", 5)} {
 		for limit := range 7 {
 			got, err := decodeAll3([]byte(body), body[0] == 0, limit)
@@ -131,7 +131,7 @@ func TestPayload3TooManyN1(t *testing.T) {
 	}
 }
 
-func TestParseBinary3N1(t *testing.T) {
+func TestParseBinary3(t *testing.T) {
 	for in, want := range map[string]string{"\x04": "", "\x04abc": "abc"} {
 		p, err := ParseBinary3([]byte(in))
 		if err != nil || !p.Binary || p.Type != Message || string(p.Data) != want || cap(p.Data) != len(p.Data) {
@@ -145,8 +145,8 @@ func TestParseBinary3N1(t *testing.T) {
 	}
 }
 
-// N1: one packet per WebSocket text message, binary as "b4" and base64.
-func TestParseText3N1(t *testing.T) {
+// One packet per WebSocket text message; binary data is "b4" and base64.
+func TestParseText3(t *testing.T) {
 	for in, want := range map[string]Packet{"4hello": text(Message, "hello"), "2probe": text(Ping, "probe"), "b4AQIDBA==": bin("\x01\x02\x03\x04")} {
 		p, err := ParseText3([]byte(in))
 		if err != nil || !samePackets([]Packet{p}, []Packet{want}) {
@@ -160,8 +160,8 @@ func TestParseText3N1(t *testing.T) {
 	}
 }
 
-// N1: what a server sends, byte for byte as the protocol text has it.
-func TestAppendPayload3N1(t *testing.T) {
+// The bytes that a server sends are those of the protocol text.
+func TestAppendPayload3(t *testing.T) {
 	hello, data := NewMessage([]byte("hello")), NewBinary([]byte{1, 2, 3, 4})
 	euro := NewMessage([]byte("€"))
 	long := NewMessage([]byte("123456789"))
@@ -187,9 +187,9 @@ func TestAppendPayload3N1(t *testing.T) {
 	}
 }
 
-// N1: at every limit whole frames leave in order, none is lost or doubled, and no payload is too long unless it is of
-// one frame.
-func TestAppendPayload3LimitsN1(t *testing.T) {
+// For every limit, frames are sent whole and in order, none is lost or duplicated, and a payload exceeds the limit only
+// if it holds a single frame.
+func TestAppendPayload3Limits(t *testing.T) {
 	build := func() (frames []*Frame) {
 		for n := range 6 {
 			frames = append(frames, NewMessage([]byte(strings.Repeat("é", n*3%7))), PingFrame,
@@ -234,8 +234,8 @@ func TestAppendPayload3LimitsN1(t *testing.T) {
 	}
 }
 
-// N1: lengths count UTF-16 units, as the runtime's own encoder does.
-func TestUTF16LenN1(t *testing.T) {
+// Lengths count UTF-16 units, as the encoder of package utf16 does.
+func TestUTF16Len(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		var s []rune
@@ -256,8 +256,7 @@ func TestUTF16LenN1(t *testing.T) {
 	}
 }
 
-// N1: whatever comes in, a body either fails or is packets that encode to a body of the same packets, and views
-// stay inside.
+// Any body either fails or consists of packets that encode to a body of the same packets. Views stay inside the body.
 func FuzzPayload3(f *testing.F) {
 	for _, s := range []string{"6:4hello10:b4AQIDBA==", "2:4€", "0:", "4:4😀1", "\x00\x06\xff4hello\x01\x05\xff\x04\x01\x02\x03\x04", "1:2:3", "\x01\x02\xff\x04\x00"} {
 		f.Add([]byte(s), s[0] < 2)

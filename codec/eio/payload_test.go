@@ -56,8 +56,8 @@ func text(t PacketType, data string) Packet { return Packet{Type: t, Data: []byt
 
 func bin(data string) Packet { return Packet{Type: Message, Binary: true, Data: []byte(data)} }
 
-// S3: batches and base64 binary over polling. S29: binary messages between text.
-func TestPayloadS3S29(t *testing.T) {
+// Batches of packets, base64 binary data, and binary messages between text.
+func TestPayload(t *testing.T) {
 	wrapped := wrap(string(AppendBinary(nil, bytes.Repeat([]byte("x"), 200))), 76)
 	tests := []struct {
 		in   string
@@ -127,7 +127,7 @@ func TestPayloadEndAndErrorAreSticky(t *testing.T) {
 	}
 }
 
-// Decoding one packet in place must not disturb its neighbours, which are still held as views.
+// Decoding one packet in place must not change its neighbours, which are still held as views.
 func TestPayloadViewsStayValid(t *testing.T) {
 	p := NewPayload([]byte("4first\x1ebAQIDBA==\x1e4last\x1ebBQY="), 4)
 	var views []Packet
@@ -172,7 +172,7 @@ func FuzzPayload(f *testing.F) {
 	})
 }
 
-// splitAll is the plain definition that Payload must agree with.
+// splitAll is the simple definition that Payload must agree with.
 func splitAll(body []byte, maxPackets int) (all []Packet, err error) {
 	if !utf8.Valid(body) {
 		return nil, ErrUTF8

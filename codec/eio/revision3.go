@@ -2,21 +2,21 @@ package eio
 
 import "strconv"
 
-// What stands in front of binary data in protocol 3. Only messages can be binary.
+// The prefix of binary data in protocol 3. Only messages can be binary.
 const (
 	binaryMessage3 = 4    // the type as a number, in WebSocket messages and binary payloads
 	textMessage3   = "b4" // in text payloads, with base64 behind
 )
 
-// Marks of the binary framing: what kind of packet follows its length, and the end of that length.
+// Marks of the binary framing: the kind of packet, and the end of its length.
 const (
 	stringMark3 = 0
 	binaryMark3 = 1
 	lengthEnd3  = 0xff
 )
 
-// ParseText3 is ParseText for protocol 3: a binary message in base64 has its type behind the 'b', and
-// must be a message.
+// ParseText3 is ParseText for protocol 3: a binary packet in base64 has its type after the 'b', which
+// must be that of a message.
 func ParseText3(b []byte) (Packet, error) {
 	if len(b) == 0 || b[0] != binaryPrefix {
 		return ParseText(b)
@@ -31,8 +31,8 @@ func ParseText3(b []byte) (Packet, error) {
 	return Packet{Type: Message, Binary: true, Data: data}, nil
 }
 
-// ParseBinary3 parses a binary WebSocket message of protocol 3, which starts with its type. It must be
-// a message: the official clients send nothing else in binary. Anything else is ErrPacket.
+// ParseBinary3 parses a binary WebSocket message of protocol 3, which starts with its type. Official
+// clients send only messages in binary; any other type gives ErrPacket.
 func ParseBinary3(b []byte) (Packet, error) {
 	if len(b) == 0 || b[0] != binaryMessage3 {
 		return Packet{}, ErrPacket
@@ -40,7 +40,7 @@ func ParseBinary3(b []byte) (Packet, error) {
 	return Packet{Type: Message, Binary: true, Data: b[1:len(b):len(b)]}, nil
 }
 
-// textLen3 returns how many bytes appendText3 adds.
+// textLen3 returns the number of bytes that appendText3 adds.
 func (f *Frame) textLen3() int {
 	if f.binary {
 		return len(textMessage3) - 1 + f.PollingLen()
@@ -56,7 +56,7 @@ func (f *Frame) appendText3(dst []byte) []byte {
 	return append(dst, f.Payload()...)
 }
 
-// stringLen3 returns how many bytes appendString3 adds.
+// stringLen3 returns the number of bytes that appendString3 adds.
 func (f *Frame) stringLen3() int {
 	return decimalLen(f.units3()) + 1 + f.textLen3()
 }
@@ -75,13 +75,13 @@ func (f *Frame) appendString3(dst []byte) []byte {
 	return f.appendText3(append(dst, ':'))
 }
 
-// binaryLen3 returns how many bytes appendBinary3 adds.
+// binaryLen3 returns the number of bytes that appendBinary3 adds.
 func (f *Frame) binaryLen3() int {
 	n := f.bytes3()
 	return 1 + decimalLen(n) + 1 + n
 }
 
-// bytes3 returns the length of f in a binary payload, its type included.
+// bytes3 returns the length of f in a binary payload, including its type.
 func (f *Frame) bytes3() int {
 	n := len(f.Payload())
 	if f.binary {
@@ -90,8 +90,8 @@ func (f *Frame) bytes3() int {
 	return n
 }
 
-// appendBinary3 appends f as an entry of a binary payload: what it is, the digits of its length in
-// bytes, each as a number, the end of the length, and the packet.
+// appendBinary3 appends f as an entry of a binary payload: the kind, the digits of its length in bytes
+// (each digit as a number), the end of the length, and the packet.
 func (f *Frame) appendBinary3(dst []byte) []byte {
 	mark := byte(stringMark3)
 	if f.binary {
@@ -110,11 +110,11 @@ func (f *Frame) appendBinary3(dst []byte) []byte {
 	return append(dst, f.Payload()...)
 }
 
-// AppendPayload3 is AppendPayload for protocol 3. The payload is text, with binary messages in base64,
-// unless the client takes binary and one is among the frames; then it is a binary payload, which
-// [IsBinaryPayload3] tells. The contract for maxBytes, the result and the split of chains is that of
-// AppendPayload. For a client that takes binary, a text payload ends in front of the first binary
-// message, so that data never grows by base64.
+// AppendPayload3 is AppendPayload for protocol 3. The payload is text, with binary messages in base64.
+// If binary is true (the client accepts binary data) and a binary message is among the frames, the
+// payload is binary; see [IsBinaryPayload3]. For such a client a text payload ends before the first
+// binary message, so that data never grows by base64. maxBytes, the results and the split of chains are
+// as in AppendPayload.
 func AppendPayload3(dst []byte, frames []*Frame, maxBytes int, binary bool) (out []byte, taken int) {
 	if binary && reachesBinary(frames, maxBytes) {
 		return appendFrames3(dst, frames, maxBytes, true, false)
@@ -144,7 +144,7 @@ func reachesBinary(frames []*Frame, maxBytes int) bool {
 	return false
 }
 
-// appendFrames3 appends frames in one framing, as many as fit; textOnly ends it in front of a binary one.
+// appendFrames3 appends as many frames as fit, in one framing. textOnly ends the payload before a binary message.
 func appendFrames3(dst []byte, frames []*Frame, maxBytes int, binary, textOnly bool) (out []byte, taken int) {
 	start := len(dst)
 	for i, entry := range frames {

@@ -8,7 +8,7 @@ import (
 )
 
 // N1: the query behind a namespace of protocol 3.
-func TestAppendQueryN1(t *testing.T) {
+func TestAppendQuery(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                      "",
 		"a=1":                   `{"a":"1"}`,
@@ -31,7 +31,7 @@ func TestAppendQueryN1(t *testing.T) {
 }
 
 // N1: whatever the query, the payload is an object of strings that says what a form says.
-func FuzzAppendQueryN1(f *testing.F) {
+func FuzzAppendQuery(f *testing.F) {
 	for _, s := range []string{"a=1&b=%20", "%zz=%41&a=+", "=&=", "a=%f0%9f%98%80\xff"} {
 		f.Add([]byte(s))
 	}
