@@ -20,7 +20,7 @@ type testLoop struct {
 func newTestLoop() (*testLoop, *Limits) {
 	limits := &Limits{
 		QueueBytesMax: 8 << 20, RestBytesMax: 1 << 20, DiscardBytesMax: 1000,
-		WriteTimeout: 30 * time.Second, FlushTimeout: 5 * time.Second, TurnBytesMax: 1 << 20, TurnTime: DefaultTurnTime,
+		WriteTimeout: 30 * time.Second, FlushTimeout: 5 * time.Second, TurnBytesMax: 1 << 20, TurnTime: time.Millisecond,
 	}
 	l := &testLoop{now: int64(time.Hour)}
 	l.Init(l, limits, wheel.New(time.Millisecond, l.now), l.now)
