@@ -195,32 +195,14 @@ func AppendConnect(dst []byte, nsp string, payload any) ([]byte, error) {
 	return out, nil
 }
 
-// AppendConnectSID is AppendConnect for the usual answer of a server:
-// {"sid":"..."}.
-func AppendConnectSID(dst []byte, nsp, sid string) []byte {
-	dst = appendHead(dst, Connect, nsp)
-	dst = append(dst, `{"sid":`...)
-	dst = quote.Append(dst, sid)
-	return append(dst, '}')
-}
-
 // AppendDisconnect appends the text that leaves a namespace.
 func AppendDisconnect(dst []byte, nsp string) []byte {
 	return appendHead(dst, Disconnect, nsp)
 }
 
-// AppendConnectError appends the text that refuses a Connect:
-// {"message":"..."}, with a member "data" if hasData is set. data must have no
-// attachments. An error wraps [ErrEncode].
-func AppendConnectError(dst []byte, nsp, message string, data any, hasData bool) ([]byte, error) {
-	out, err := AppendConnectErrorPayload(appendHead(dst, ConnectError, nsp), message, data, hasData)
-	if err != nil {
-		return dst, err
-	}
-	return out, nil
-}
-
-// AppendConnectErrorPayload appends the payload of such a packet alone.
+// AppendConnectErrorPayload appends the payload of a packet that refuses a
+// Connect: {"message":"..."}, with a member "data" if hasData is set. data must
+// have no attachments. An error wraps [ErrEncode].
 func AppendConnectErrorPayload(dst []byte, message string, data any, hasData bool) ([]byte, error) {
 	out := append(dst, `{"message":`...)
 	out = quote.Append(out, message)
@@ -231,17 +213,6 @@ func AppendConnectErrorPayload(dst []byte, message string, data any, hasData boo
 		}
 	}
 	return append(out, '}'), nil
-}
-
-// AppendConnectErrorValue appends a refusal whose whole payload is v, as
-// protocol 3 has it: the message as a bare string, or the error's data.
-// An error wraps [ErrEncode].
-func AppendConnectErrorValue(dst []byte, nsp string, v any) ([]byte, error) {
-	out, err := AppendPlain(appendHead(dst, ConnectError, nsp), v)
-	if err != nil {
-		return dst, err
-	}
-	return out, nil
 }
 
 // AppendPlain appends one value as JSON, which may have no attachments. An error

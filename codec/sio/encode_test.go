@@ -197,28 +197,27 @@ func TestAppendConnect(t *testing.T) {
 	check(out, err, `0{"pid":"y","sid":"x"}`)
 	out, err = AppendConnect(nil, "/", Raw{JSON: []byte(` {"t":1}`)})
 	check(out, err, `0{"t":1}`)
-	check(AppendConnectSID(nil, "/", "abc"), nil, `0{"sid":"abc"}`)
-	check(AppendConnectSID([]byte(nil), "/n", "abc"), nil, `0/n,{"sid":"abc"}`)
 	check(AppendDisconnect(nil, "/"), nil, `1`)
 	check(AppendDisconnect(nil, "/n"), nil, `1/n,`)
-	out, err = AppendConnectError(nil, "/n", `Not "authorized"`, nil, false) // S15, S16
+	refusal := func(nsp string) []byte { return AppendHead(nil, ConnectError, 0, nsp, -1) }
+	out, err = AppendConnectErrorPayload(refusal("/n"), `Not "authorized"`, nil, false)
 	check(out, err, `4/n,{"message":"Not \"authorized\""}`)
-	out, err = AppendConnectError(nil, "/", "no", nil, true)
+	out, err = AppendConnectErrorPayload(refusal("/"), "no", nil, true)
 	check(out, err, `4{"message":"no","data":null}`)
-	out, err = AppendConnectError(nil, "/", "no", map[string]any{"code": 401}, true)
+	out, err = AppendConnectErrorPayload(refusal("/"), "no", map[string]any{"code": 401}, true)
 	check(out, err, `4{"message":"no","data":{"code":401}}`)
-	out, err = AppendConnectErrorValue(nil, "/", "no")
+	out, err = AppendPlain(refusal("/"), "no") // as protocol 3 has it
 	check(out, err, `4"no"`)
-	out, err = AppendConnectErrorValue(nil, "/n", map[string]any{"code": 1})
+	out, err = AppendPlain(refusal("/n"), map[string]any{"code": 1})
 	check(out, err, `4/n,{"code":1}`)
 	for i, f := range []func() ([]byte, error){
 		func() ([]byte, error) { return AppendConnect([]byte("x"), "/n", "text") },
 		func() ([]byte, error) { return AppendConnect([]byte("x"), "/n", []int{}) },
 		func() ([]byte, error) { return AppendConnect([]byte("x"), "/n", map[string]any{"b": []byte("B")}) },
 		func() ([]byte, error) { return AppendConnect([]byte("x"), "/n", failing{}) },
-		func() ([]byte, error) { return AppendConnectError([]byte("x"), "/n", "m", math.NaN(), true) },
-		func() ([]byte, error) { return AppendConnectError([]byte("x"), "/n", "m", []byte("B"), true) },
-		func() ([]byte, error) { return AppendConnectErrorValue([]byte("x"), "/n", math.NaN()) },
+		func() ([]byte, error) { return AppendConnectErrorPayload([]byte("x"), "m", math.NaN(), true) },
+		func() ([]byte, error) { return AppendConnectErrorPayload([]byte("x"), "m", []byte("B"), true) },
+		func() ([]byte, error) { return AppendPlain([]byte("x"), math.NaN()) },
 	} {
 		if out, err := f(); string(out) != "x" || !errors.Is(err, ErrEncode) {
 			t.Error(i, string(out), err)
@@ -316,7 +315,9 @@ func TestAppendAllocs(t *testing.T) {
 		if _, _, err := AppendAck(buf, "/", 12, args); err != nil {
 			t.Fatal(err)
 		}
-		AppendDisconnect(AppendConnectSID(buf, "/", text), "/n")
+		if _, err := AppendConnectErrorPayload(AppendDisconnect(buf, "/n"), text, nil, false); err != nil {
+			t.Fatal(err)
+		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
