@@ -100,9 +100,6 @@ func (p *process) wait(t *testing.T) (syscall.WaitStatus, bool) {
 // wantGraceful checks that the process ends with exit code 0, has told its client, and has removed its socket.
 func (p *process) wantGraceful(t *testing.T, c *client) {
 	t.Helper()
-	if status, ok := p.wait(t); ok && (!status.Exited() || status.ExitStatus() != 0) {
-		t.Errorf("it ended with exit code %d, signal %v", status.ExitStatus(), status.Signal())
-	}
 	_ = c.conn.SetDeadline(time.Now().Add(patience))
 	for {
 		if _, _, err := wsutil.ReadServerData(c.conn); err != nil {
@@ -111,6 +108,10 @@ func (p *process) wantGraceful(t *testing.T, c *client) {
 			}
 			break
 		}
+	}
+	_ = c.conn.Close() // or the server would wait a while for this end of the client
+	if status, ok := p.wait(t); ok && (!status.Exited() || status.ExitStatus() != 0) {
+		t.Errorf("it ended with exit code %d, signal %v", status.ExitStatus(), status.Signal())
 	}
 	if _, err := os.Lstat(p.socket); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket file is there still: %v", err)
