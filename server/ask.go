@@ -32,8 +32,8 @@ func newAsk(ns *Namespace) *ask {
 	return a
 }
 
-// ask broadcasts the event. When it returns an error nobody got it, and nothing pends. It returns nil when the server has
-// ended the wait meanwhile, which is told as every end.
+// ask broadcasts the event. When it returns an error nobody got it, and nothing pends. It returns nil when the server
+// has ended the wait meanwhile, which is told as every end.
 func (a *ask) ask(ctx context.Context, o Operator, event string, args []any) (err error) {
 	ns := o.ns
 	if !ns.asks.add(a, ns.hooks.Load().settings.maxPendingAcks) {
@@ -153,7 +153,8 @@ func (a *ask) keep(r Reply) bool {
 	case a.over:
 		return false
 	case a.relay != nil:
-		// Before it counts, so that the end of the wait comes behind all answers. An adapter that panics leaves the lock free.
+		// Before it counts, so that the end of the wait comes behind all answers. An adapter that panics leaves the lock
+		// free.
 		a.mu.Unlock()
 		a.relay.acknowledged(r)
 		a.mu.Lock()

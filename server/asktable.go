@@ -2,9 +2,9 @@ package server
 
 import "sync"
 
-// Packet ids that ask for an acknowledgement are one number line for each socket: below broadcastAcks each socket counts
-// for itself, from there on the namespace counts its broadcasts, which have one id for all their sockets. Clients in
-// Java and C++ keep ids in 32 bits with a sign, so they stay below ackIDs.
+// Packet ids that ask for an acknowledgement are one number line for each socket: below broadcastAcks each socket
+// counts for itself, from there on the namespace counts its broadcasts, which have one id for all their sockets.
+// Clients in Java and C++ keep ids in 32 bits with a sign, so they stay below ackIDs.
 const (
 	broadcastAcks = 1 << 30
 	ackIDs        = 1 << 31

@@ -21,8 +21,8 @@ type client struct {
 	joins   *joins // nil once a namespace was joined, unless parents are asked for another one, or one was left
 }
 
-// joins is what a client has while it joins namespaces: a timer that ends a session which joins none, and who is asked; and
-// what it has left. It is apart from the client so that connected ones do not pay. Loop-owned.
+// joins is what a client has while it joins namespaces: a timer that ends a session which joins none, and who is asked;
+// and what it has left. It is apart from the client so that connected ones do not pay. Loop-owned.
 type joins struct {
 	wheel.Timer
 	c      *client
@@ -147,8 +147,8 @@ func (s *Socket) packet(p *sio.Packet, attachments [][]byte, owned bool) {
 }
 
 // asksToConnect handles CONNECT; s is the client's socket in that namespace, or nil. A client may send CONNECT again
-// before it knows the answer to the first one: one answer serves both. The reference server ends the connection when the
-// namespace is connected; here that is so once the client has shown, by a packet to the socket, that it knows.
+// before it knows the answer to the first one: one answer serves both. The reference server ends the connection when
+// the namespace is connected; here that is so once the client has shown, by a packet to the socket, that it knows.
 func (c *client) asksToConnect(p *sio.Packet, s *Socket) {
 	switch {
 	case s != nil && s.heard:
@@ -158,9 +158,9 @@ func (c *client) asksToConnect(p *sio.Packet, s *Socket) {
 	}
 }
 
-// stray handles a packet for a namespace in which the client has no connected socket. It is late when a socket was there,
-// because both sides may end a socket while packets of the other are on their way: then it is counted and ignored.
-// Otherwise the client breaks the protocol.
+// stray handles a packet for a namespace in which the client has no connected socket. It is late when a socket was
+// there, because both sides may end a socket while packets of the other are on their way: then it is counted and
+// ignored. Otherwise the client breaks the protocol.
 func (c *client) stray(p *sio.Packet) {
 	switch {
 	case c.joins == nil || !slices.Contains(c.joins.left, string(p.Namespace)):
@@ -172,7 +172,8 @@ func (c *client) stray(p *sio.Packet) {
 	}
 }
 
-// hasLeft notes that the client had a socket in a namespace. Names are as many as Config.MaxNamespaces, the latest ones.
+// hasLeft notes that the client had a socket in a namespace. Names are as many as Config.MaxNamespaces, the latest
+// ones.
 func (c *client) hasLeft(ns string) {
 	j := c.join()
 	if slices.Contains(j.left, ns) {
@@ -250,8 +251,8 @@ func (c *client) disconnect() {
 	c.end(session.ReasonForcedServerClose)
 }
 
-// send sends a packet of the protocol's own. Without one, because a parser of the application's failed, the client would
-// wait for it forever.
+// send sends a packet of the protocol's own. Without one, because a parser of the application's failed, the client
+// would wait for it forever.
 func (c *client) send(f *eio.Frame) {
 	if f == nil {
 		c.end(session.ReasonForcedServerClose)

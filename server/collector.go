@@ -11,9 +11,9 @@ import (
 )
 
 // collector is one wait for answers: of the client of a socket, of the clients of a broadcast, of the event loops or of
-// other nodes. Those who are waited for are its parties. A party answers or leaves. The wait ends once: when every party
-// has answered or left, at its time-out, with its context, or with ErrClosed when the server begins to close. It is
-// embedded in a type that knows what the answers are, its inquiry. Safe for concurrent use, but for the timer.
+// other nodes. Those who are waited for are its parties. A party answers or leaves. The wait ends once: when every
+// party has answered or left, at its time-out, with its context, or with ErrClosed when the server begins to close. It
+// is embedded in a type that knows what the answers are, its inquiry. Safe for concurrent use, but for the timer.
 type collector struct {
 	inquiry inquiry    // immutable once the wait has begun, as ns, id, home and partial
 	ns      *Namespace // the namespace that it is about
@@ -60,8 +60,8 @@ const offLoop = -1
 // errAbandoned ends a wait whose answers nobody wants any longer.
 var errAbandoned = errors.New("siren: abandoned")
 
-// begin notes the wait, so that the server can end it. It returns ErrClosed when the server is closing. A wait whose socket
-// has ended meanwhile may be over already.
+// begin notes the wait, so that the server can end it. It returns ErrClosed when the server is closing. A wait whose
+// socket has ended meanwhile may be over already.
 func (c *collector) begin() error {
 	if !c.ns.srv.waits.add(c) {
 		return ErrClosed
@@ -94,8 +94,8 @@ func (c *collector) end(cause error, loop int) bool {
 	return true
 }
 
-// revoke ends the wait for a question that was not asked after all, and tells nobody. It is false when the wait was over
-// already.
+// revoke ends the wait for a question that was not asked after all, and tells nobody. It is false when the wait was
+// over already.
 func (c *collector) revoke() bool {
 	c.mu.Lock()
 	if !c.close(nil, offLoop) {
@@ -219,8 +219,8 @@ func isTimeout(cause error) bool { return errors.Is(cause, ErrTimeout) }
 // someLoop is a loop for the timer of a question that belongs to none.
 func (srv *Server) someLoop() int32 { return int32(srv.turns.Add(1) % uint32(srv.nloops)) }
 
-// limit begins the time-out, if d is not 0. It runs on the wheel of a loop, as every other time; a server whose loops do
-// not run yet has the runtime's timers.
+// limit begins the time-out, if d is not 0. It runs on the wheel of a loop, as every other time; a server whose loops
+// do not run yet has the runtime's timers.
 func (c *collector) limit(d time.Duration) {
 	if d <= 0 {
 		return

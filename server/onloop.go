@@ -16,8 +16,8 @@ var (
 
 	// handlerRoots begin the names of the functions with which the goroutines of handlers start.
 	handlerRoots = []string{serverPackage + ".", sessionPackage + "."}
-	// loopFrames begin the names of functions that run on event loops alone: the methods of loops, those of tests too, what
-	// takes input, and what calls inline handlers.
+	// loopFrames begin the names of functions that run on event loops alone: the methods of loops, those of tests too,
+	// what takes input, and what calls inline handlers.
 	loopFrames = []string{
 		pollerPackage + ".(*Loop).", pollerPackage + "/pollertest.(*Loop).", sessionPackage + ".(*HTTPConn).Receive",
 		sessionPackage + ".(*wsConn).Receive", serverPackage + ".(*Socket).receive",
@@ -36,8 +36,9 @@ func onHandler() bool {
 	return hasPrefix(root, handlerRoots)
 }
 
-// onLoop reports whether the calling goroutine is an event loop, where whoever waits for an answer waits for ever: it is
-// the loop that would bring it. It looks at the stack, and only when code of the application's may run on loops at all.
+// onLoop reports whether the calling goroutine is an event loop, where whoever waits for an answer waits for ever: it
+// is the loop that would bring it. It looks at the stack, and only when code of the application's may run on loops at
+// all.
 func (srv *Server) onLoop() bool {
 	if !srv.guestsOnLoops.Load() {
 		return false

@@ -19,7 +19,9 @@ func blocking(ctx context.Context, s *server.Socket) map[string]error {
 	_, fetch := ns.FetchSockets(ctx)
 	_, count := ns.To("room").Count(ctx)
 	_, side := ns.ServerSideRequest(ctx, "q")
-	all := map[string]error{"Request": request, "Call": call, "FetchSockets": fetch, "Count": count, "ServerSideRequest": side}
+	all := map[string]error{
+		"Request": request, "Call": call, "FetchSockets": fetch, "Count": count, "ServerSideRequest": side,
+	}
 	for _, err := range server.CallAll[int](ctx, ns.To(), "q") {
 		all["CallAll"] = err
 	}
@@ -46,7 +48,9 @@ func TestBlockingOnLoops(t *testing.T) {
 		results <- blocking(ctx, m.Socket())
 	}, server.Inline())
 	srv.Of("/").On("own", func(_ context.Context, m *server.Message) {
-		m.Socket().On("inline2", func(ctx context.Context, m *server.Message) { results <- blocking(ctx, m.Socket()) }, server.Inline())
+		m.Socket().On("inline2", func(ctx context.Context, m *server.Message) {
+			results <- blocking(ctx, m.Socket())
+		}, server.Inline())
 	})
 	server.Handle0(srv.Of("/"), "off", func(ctx context.Context, s *server.Socket) error {
 		_, err := server.Call[int](ctx, s, "q")

@@ -109,8 +109,8 @@ func (a *ask) peers(p cluster.Peers, err error) {
 	a.settle(offLoop)
 }
 
-// leaveOthers forgets the question to the other nodes. When answers are missing that nobody wants any longer, it tells the
-// nodes: those that wait for a time-out of their own would keep their clients' acknowledgements until then.
+// leaveOthers forgets the question to the other nodes. When answers are missing that nobody wants any longer, it tells
+// the nodes: those that wait for a time-out of their own would keep their clients' acknowledgements until then.
 func (a *ask) leaveOthers(cause error) {
 	n := a.ns.srv.node
 	a.mu.Lock()

@@ -182,7 +182,8 @@ func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
 		return
 	}
 	if debugs(s.ns.srv.sio) {
-		s.debugSocket("acknowledgement", slog.Uint64("ack", p.ID), slog.Int("bytes", len(p.Args)), slog.Int("attachments", len(attachments)))
+		s.debugSocket("acknowledgement", slog.Uint64("ack", p.ID), slog.Int("bytes", len(p.Args)),
+			slog.Int("attachments", len(attachments)))
 	}
 	args := arguments{p.Args, attachments, p.NArgs}
 	if !owned {

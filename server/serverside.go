@@ -21,9 +21,9 @@ func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
 }
 
 // ServerSideRequest is ServerSideEmit, and waits until all other nodes have answered with NodeMessage.Ack, or until ctx
-// ends, or, when ctx has no deadline, for Config.RequestTimeout. The answers that came are returned with the error, which
-// is then a *MissingError that names the nodes. Errors besides those of ServerSideEmit: ErrClosed, and ErrOnLoop on an event
-// loop.
+// ends, or, when ctx has no deadline, for Config.RequestTimeout. The answers that came are returned with the error,
+// which is then a *MissingError that names the nodes. Errors besides those of ServerSideEmit: ErrClosed, and ErrOnLoop
+// on an event loop.
 func (ns *Namespace) ServerSideRequest(ctx context.Context, event string, args ...any) ([]Reply, error) {
 	if ns.srv.onLoop() {
 		return nil, ErrOnLoop
@@ -74,11 +74,11 @@ func (ns *Namespace) serverSideMessage(event string, args []any) (*cluster.Messa
 }
 
 // OnServerSide sets the handler of an event that other nodes send with ServerSideEmit, in place of the one before; nil
-// removes it. The handlers of a namespace run one at a time, in the order in which the events came, off the event loops:
-// they may block, and use any method. A handler that waits in ServerSideRequest with its ctx, or with a context made of
-// it, lets others run meanwhile, because the nodes that are asked may ask this one before they answer; it goes on when no
-// other handler runs. What waits for them is bounded as a socket's events are (Config.Inbox); what comes above that is
-// dropped and counted. ctx ends with the server.
+// removes it. The handlers of a namespace run one at a time, in the order in which the events came, off the event
+// loops: they may block, and use any method. A handler that waits in ServerSideRequest with its ctx, or with a context
+// made of it, lets others run meanwhile, because the nodes that are asked may ask this one before they answer; it goes
+// on when no other handler runs. What waits for them is bounded as a socket's events are (Config.Inbox); what comes
+// above that is dropped and counted. ctx ends with the server.
 func (ns *Namespace) OnServerSide(event string, fn func(ctx context.Context, m *NodeMessage)) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()

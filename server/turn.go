@@ -31,8 +31,8 @@ type turn struct {
 // turnKey finds the turn of a handler in its context.
 type turnKey struct{}
 
-// take runs a handler when it is its turn, and returns when the next one may begin. While more than max handlers wait for
-// other nodes, that is the end of the handler.
+// take runs a handler when it is its turn, and returns when the next one may begin. While more than max handlers wait
+// for other nodes, that is the end of the handler.
 func (ts *turns) take(ctx context.Context, jobs *atomic.Int64, max int, fn func(ctx context.Context)) {
 	t := &turn{of: ts, jobs: jobs, max: int64(max), passed: make(chan struct{})}
 	ts.running.Lock()

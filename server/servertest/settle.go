@@ -151,6 +151,7 @@ func handlers() string {
 	for g := range bytes.SplitSeq(buf[:runtime.Stack(buf, true)], []byte("\n\n")) {
 		text := string(g)
 		if strings.Contains(text, "siren/session.(*Inbox).run(") || strings.Contains(text, "siren/server.(*Message).") ||
+			strings.Contains(text, "siren/server.(*turns).take.") ||
 			strings.Contains(text, "siren/server.(*Server).runFallback(") || strings.Contains(text, "siren/session.(*Engine).allow(") {
 			out = append(out, text)
 		}
