@@ -175,12 +175,17 @@ func (a *ask) release(cause error) {
 		a.relay.over()
 	}
 	a.mu.Lock()
+	// The node that asked is told how many clients were asked, also when the wait ends before all loops have delivered.
+	uncounted, asked := a.relay != nil && a.loops > 0 && cause != nil, int(a.expected)
 	elsewhere := a.others != nil
 	var owing []int
 	if a.loops > 0 || a.collector.answered+a.lost < a.expected {
 		owing = a.loopsAsked
 	}
 	a.mu.Unlock()
+	if uncounted {
+		a.relay.counted(asked)
+	}
 	if elsewhere {
 		a.leaveOthers(cause)
 	}

@@ -295,3 +295,25 @@ func TestPatiently(t *testing.T) {
 		t.Error(tries, err)
 	}
 }
+
+// A node whose server closes while its loops deliver another node's broadcast tells how many clients were asked: they
+// have the event, so that node must not take them for nobody.
+func TestClosingNodeCountsItsClients(t *testing.T) {
+	r, p := newPaperRig(t, Config{})
+	r.join(t)
+	a := newAsk(r.srv.root)
+	a.relay = &relay{n: r.srv.node, key: relayKey{r.srv.root, "b", "1"}, ask: a}
+	if !r.srv.root.asks.add(a, 1) || a.begin() != nil {
+		t.Fatal("not begun")
+	}
+	a.expectLoop(0)
+	a.delivered(1, 0) // and whoever posted has not come to the end yet
+	r.srv.endWaits()
+	if all := p.heard(cluster.ClientCount); len(all) != 1 || all[0].Count != 1 || all[0].Request != "1" {
+		t.Errorf("told %d times", len(all))
+	}
+	a.delivered(0, offLoop)
+	if len(p.heard(cluster.ClientCount)) != 0 {
+		t.Error("told twice")
+	}
+}
