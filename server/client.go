@@ -231,6 +231,7 @@ func (c *client) beginSocket(ns *Namespace, auth string) {
 	s := &Socket{ns: ns, client: c, id: c.socketID(ns), auth: auth}
 	s.member.Init(c.shard(), s)
 	c.sockets.add(s)
+	(*introduced)(s).count(true)
 	if h := ns.hooks.Load(); len(h.use)+len(h.connect) > 0 {
 		s.inbox.PutAlways((*connection)(s), &c.srv.inbox)
 		return

@@ -17,11 +17,24 @@ func (s *Socket) post(f *eio.Frame, volatile bool) error {
 // place is post without compressing the packet: its loop does that.
 func (s *Socket) place(f *eio.Frame, volatile bool) error {
 	d := newDelivery(s, f, volatile)
-	if !s.client.loop().TryPost(d) {
+	if !d.tryPost(s.client.loop()) {
 		d.release()
 		return s.ns.srv.refused()
 	}
 	return nil
+}
+
+// tryPost posts the delivery to its loop, unless that is too far behind, by the number of tasks or by bytes.
+func (d *delivery) tryPost(l EventLoop) bool {
+	size := d.f.Size()
+	if !l.Memory().Depart(size) {
+		return false
+	}
+	if !l.TryPost(d) {
+		l.Memory().Arrive(size)
+		return false
+	}
+	return true
 }
 
 // answerPatience is how long an acknowledgement waits for room in the mailbox of a loop that is behind.
@@ -34,11 +47,12 @@ func (s *Socket) answer(f *eio.Frame, onLoop bool) error {
 	s.client.sess.Deflate(f)
 	d := newDelivery(s, f, false)
 	if onLoop {
+		d.onLoop = true
 		s.client.loop().Post(d)
 		return nil
 	}
 	pause := 50 * time.Microsecond
-	for waited := time.Duration(0); !s.client.loop().TryPost(d); waited += pause {
+	for waited := time.Duration(0); !d.tryPost(s.client.loop()); waited += pause {
 		if s.closed.Load() {
 			return ErrClosed
 		}
@@ -72,6 +86,7 @@ type delivery struct {
 	s        *Socket
 	f        *eio.Frame
 	volatile bool
+	onLoop   bool // it was posted by its loop, and does not count as on its way
 }
 
 // deliveries are those that have arrived: there is one for each packet to a single socket.
@@ -92,6 +107,9 @@ func (d *delivery) release() {
 // Run implements task.
 func (d *delivery) Run(int) {
 	s, f, volatile := d.s, d.f, d.volatile
+	if !d.onLoop {
+		s.client.loop().Memory().Arrive(f.Size())
+	}
 	d.release()
 	defer s.client.sess.EndOnPanic()
 	s.deliver(f, volatile)

@@ -85,6 +85,27 @@ func (p *pending) Held() int {
 // Evict implements memory.Holder.
 func (p *pending) Evict() { p.s.client.sess.Evict() }
 
+// introduced is a Socket as the memory.Holder of its auth payload. Loop-owned.
+type introduced Socket
+
+// count enters a long auth payload in the ledger, or takes it off.
+func (s *introduced) count(on bool) {
+	n, m := len(s.auth), s.client.loop().Memory()
+	switch {
+	case n < memory.ListMin:
+	case on:
+		m.Move(s, 0, n)
+	default:
+		m.Move(s, n, 0)
+	}
+}
+
+// Held implements memory.Holder.
+func (s *introduced) Held() int { return len(s.auth) }
+
+// Evict implements memory.Holder.
+func (s *introduced) Evict() { s.client.sess.Evict() }
+
 // crowded is a Socket as the memory.Holder of the events that wait for its handlers, also after its end. Loop-owned.
 type crowded Socket
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"strconv"
@@ -77,8 +78,8 @@ func TestMemoryBudgetSwitchedOff(t *testing.T) {
 	}
 }
 
-// Events that wait for handlers count. Above the budget their clients are ended, and the events dropped, but for the one
-// that is handled; disconnect handlers run.
+// Events that wait for handlers count. Above the budget their clients are ended, and the events dropped, but for the
+// one that is handled; disconnect handlers run.
 func TestMemoryBudgetOfWaitingEvents(t *testing.T) {
 	r := newRig(t, Config{MemoryBudget: 2 << 20})
 	gate := make(chan struct{})
@@ -284,4 +285,58 @@ func (r recorder) Handle(_ context.Context, rec slog.Record) error {
 	})
 	r <- text
 	return nil
+}
+
+// Long auth payloads count as long as their sockets live, also refused ones; above the budget their clients are ended.
+func TestMemoryBudgetOfAuth(t *testing.T) {
+	for name, cfg := range map[string]Config{"plain": {}, "recovery": {Recovery: Recovery{MaxDisconnection: time.Minute}}} {
+		t.Run(name, func(t *testing.T) {
+			cfg.MemoryBudget = 1 << 20
+			r := newRig(t, cfg)
+			connect := packet(`0{"token":"` + strings.Repeat("x", 50_000) + `"}`)
+			c := r.dial()
+			c.Feed(append([]byte(nil), connect...))
+			r.socket(t)
+			r.wantHeld(t, 50_000, 50_100)
+			c.Feed(packet("1"))
+			r.loop.run()
+			r.wantNoneHeld(t)
+			for range 30 {
+				r.dial().Feed(append([]byte(nil), connect...))
+				r.loop.run()
+			}
+			st := r.srv.Stats()
+			if st.Evicted == 0 || st.MemoryHeld > 1<<20 || st.Sessions.Open < 15 {
+				t.Errorf("evicted %d, held %d, %d sessions", st.Evicted, st.MemoryHeld, st.Sessions.Open)
+			}
+		})
+	}
+}
+
+// Packets on their way to the loop of a socket count, and are refused when there is far too much of them.
+func TestMemoryBudgetOfPostedPackets(t *testing.T) {
+	r := newRig(t, Config{MemoryBudget: 1 << 20})
+	r.loop.SetQueueBytesMax(64 << 20)
+	_, s := r.join(t)
+	data := strings.Repeat("x", 100_000)
+	sent := 0
+	for ; sent < 1000; sent++ {
+		if err := s.Emit("e", data); err != nil {
+			if !errors.Is(err, ErrQueueFull) {
+				t.Error(err)
+			}
+			break
+		}
+	}
+	if sent < 20 || sent > 25 {
+		t.Errorf("%d packets of 100 KB were taken", sent)
+	}
+	r.wantHeld(t, 2<<20, 3<<20)
+	r.loop.run()
+	r.wantNoneHeld(t) // the peer reads
+	if err := s.Emit("e", data); err != nil || !s.Connected() {
+		t.Error(err)
+	}
+	r.loop.run()
+	r.wantNoneHeld(t)
 }

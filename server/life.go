@@ -248,6 +248,7 @@ func (s *Socket) end(r Reason) bool {
 	}
 	mayComeBack := s.mayComeBack(r)
 	s.phase = phaseClosed
+	(*introduced)(s).count(false)
 	s.ns.srv.stats.late.Add(uint64(len(s.release())))
 	var owed []*debt
 	var bye *goodbye

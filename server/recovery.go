@@ -58,6 +58,7 @@ func (c *client) beginRecoverable(ns *Namespace, auth string) {
 		s.member.Init(c.shard(), s)
 	}
 	c.sockets.add(s)
+	(*introduced)(s).count(true)
 	admit := func() { s.inbox.PutAlways((*connection)(s), &c.srv.inbox) }
 	h := ns.hooks.Load()
 	switch {

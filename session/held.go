@@ -60,8 +60,8 @@ func (s *Session) countPacket(f *eio.Frame) {
 	}
 }
 
-// uncountFetched takes off what a payload has taken from the front of the queue, which was before: whole packets, and of
-// the next one perhaps its first frames.
+// uncountFetched takes off what a payload has taken from the front of the queue, which was before: whole packets, and
+// of the next one perhaps its first frames.
 func (s *Session) uncountFetched(before []*eio.Frame, packets int) {
 	p := s.poll
 	if !p.counted {
@@ -124,6 +124,27 @@ func (w *wsConn) countFragments() {
 		w.shard().memory.Move(w, from, n)
 	}
 }
+
+// newcomer is a Session as the memory.Holder of its first request. Loop-owned.
+type newcomer Session
+
+// count enters a long first request in the ledger, or takes it off.
+func (s *newcomer) count(on bool) {
+	n := len(s.first)
+	switch {
+	case n < memory.ListMin:
+	case on:
+		s.shard.memory.Move(s, 0, n)
+	default:
+		s.shard.memory.Move(s, n, 0)
+	}
+}
+
+// Held implements memory.Holder.
+func (s *newcomer) Held() int { return len(s.first) }
+
+// Evict implements memory.Holder.
+func (s *newcomer) Evict() { (*Session)(s).Evict() }
 
 // Held implements memory.Holder, on the connection's loop: the fragments of a message that is not whole, or is
 // being inflated.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -116,8 +117,8 @@ func TestUnfetchedBroadcastCountsOnce(t *testing.T) {
 	}
 }
 
-// Clients that do not read, or do not fetch, end with a transport error when all together hold too much, those first that
-// hold the most.
+// Clients that do not read, or do not fetch, end with a transport error when all together hold too much, those first
+// that hold the most.
 func TestBudgetEndsSessions(t *testing.T) {
 	fill := func(t *testing.T, r *rig, b *memory.Budget, idle []*recorder) {
 		t.Helper()
@@ -336,5 +337,24 @@ func TestInboxCounts(t *testing.T) {
 		t.Error("an idle inbox holds something")
 	}
 	h.Held()
+	r.wantNoneHeld(b)
+}
+
+// A long first request counts as long as its session lives.
+func TestLongFirstRequestCounts(t *testing.T) {
+	r := newRig(t, 1, Config{})
+	b := r.budget(noLimit)
+	var noise strings.Builder // requests are kept packed
+	for rnd := rand.New(rand.NewPCG(1, 2)); noise.Len() < 10_000; {
+		noise.WriteByte(byte('!' + rnd.IntN(90)))
+	}
+	r.dial(0).write(request("GET", base+"polling", "", "X-Long: "+noise.String())).answer()
+	r.wantHeld(b, 5_000, 10_500)
+	held := b.Held()
+	r.poll(0) // a short one does not
+	r.wantHeld(b, held, held)
+	for _, c := range r.clients {
+		r.loops[0].Do(c.s.Evict)
+	}
 	r.wantNoneHeld(b)
 }

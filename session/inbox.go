@@ -235,8 +235,8 @@ func (b *Inbox) next(ran sized) (sized, bool) {
 	return j, true
 }
 
-// Counted returns how many bytes are in the ledger. When there are none, the holder is not listed any more: the caller, on
-// the loop, takes it off the list.
+// Counted returns how many bytes are in the ledger. When there are none, the holder is not listed any more: the
+// caller, on the loop, takes it off the list.
 func (b *Inbox) Counted() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -250,7 +250,8 @@ func (b *Inbox) Counted() int {
 	return w.counted
 }
 
-// Shed drops the jobs that PutCounted has put and that do not run yet, and returns how many there were. The others stay.
+// Shed drops the jobs that PutCounted has put and that do not run yet, and returns how many there were. The others
+// stay.
 func (b *Inbox) Shed() (dropped int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

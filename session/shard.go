@@ -83,6 +83,7 @@ func (sh *Shard) open(sid string, o *opening) *Session {
 	s.tuned.Store(o.tuned)
 	s.timer.Init(s)
 	sh.sessions[s.sid] = s
+	(*newcomer)(s).count(true)
 	sh.count.Add(1)
 	sh.stats.opened.Add(1)
 	s.schedulePing()
@@ -103,6 +104,7 @@ func (sh *Shard) find(sid string) *Session {
 func (sh *Shard) forget(s *Session) {
 	if _, ok := sh.sessions[s.sid]; ok {
 		delete(sh.sessions, s.sid)
+		(*newcomer)(s).count(false)
 		if sh.engine.sids != nil {
 			sh.engine.sids.release(s.sid)
 		}

@@ -350,3 +350,43 @@ func TestLedgerAgainstModel(t *testing.T) {
 		}
 	}
 }
+
+// Packets on their way to a loop count, and are refused when much more is held than the budget has, and they are to
+// blame.
+func TestDepart(t *testing.T) {
+	loops := newTestLoops(1, 16*mib)
+	l := loops.ledgers[0]
+	if !l.Depart(100) || l.Held() != 0 {
+		t.Error("a small packet counts")
+	}
+	l.Arrive(100)
+	sent := 0
+	for ; l.Depart(mib); sent++ {
+		if sent > 100 {
+			t.Fatal("no end")
+		}
+	}
+	if sent != 33 || l.Held() != 33*mib {
+		t.Errorf("%d packets of 1 MiB were taken, %d bytes held", sent, l.Held())
+	}
+	for range sent {
+		l.Arrive(mib)
+	}
+	if l.Held() != 0 || l.coming.Load() != 0 {
+		t.Errorf("%d bytes held, %d coming", l.Held(), l.coming.Load())
+	}
+	l.Add(100 * mib) // held by others
+	for range 4 {
+		if !l.Depart(mib) {
+			t.Fatal("refused, though what is on its way is little")
+		}
+	}
+	if l.Depart(mib) {
+		t.Error("more was taken")
+	}
+	var off Ledger
+	if !off.Depart(1<<40) || off.coming.Load() != 0 {
+		t.Error("refused without a budget")
+	}
+	off.Arrive(1 << 40)
+}

@@ -23,8 +23,8 @@ type Holder interface {
 	Evict()
 }
 
-// Ledger has what the clients of one event loop hold. It is loop-owned except for Add and Held. The zero value is ready;
-// it keeps no account until a Budget has it.
+// Ledger has what the clients of one event loop hold. It is loop-owned except for Add, Held, Depart and Arrive. The
+// zero value is ready; it keeps no account until a Budget has it.
 type Ledger struct {
 	budget *Budget
 	post   func(fn func())
@@ -39,7 +39,9 @@ type Ledger struct {
 
 	_    [64]byte
 	held atomic.Int64
-	_    [56]byte // goroutines that run handlers write held
+	// coming is the part of held that Depart has added.
+	coming atomic.Int64
+	_      [48]byte // goroutines that run handlers write them
 }
 
 // entry is a frame that waits.
@@ -54,8 +56,8 @@ func (l *Ledger) On() bool { return l.budget != nil }
 // Held returns the sum. Safe for concurrent use.
 func (l *Ledger) Held() int64 { return l.held.Load() }
 
-// Add adds n bytes, or takes them off when n is negative. Positive numbers are added on the loop only; taking off is safe
-// for concurrent use.
+// Add adds n bytes, or takes them off when n is negative. Positive numbers are added on the loop only; taking off is
+// safe for concurrent use.
 func (l *Ledger) Add(n int) {
 	if l.budget == nil {
 		return
@@ -73,8 +75,35 @@ func (l *Ledger) Add(n int) {
 	}
 }
 
-// Hold adds a frame that waits for one more client of the loop. A part of the frame that includes its end stands for all
-// of it: connections cut off what was sent.
+// departMin is the least size of packets that Depart counts: a mailbox is bounded by the number of its tasks, too.
+const departMin = 1 << 10
+
+// Depart adds a packet of n bytes that is posted to the loop, where Arrive takes it off. It is false, and nothing is
+// added, when all that is held is twice the budget and packets that are posted are a good part of that: whoever sends
+// them is too fast. Safe for concurrent use.
+func (l *Ledger) Depart(n int) bool {
+	b := l.budget
+	if b == nil || n < departMin {
+		return true
+	}
+	if l.coming.Add(int64(n)) > b.step*steps/4 && b.Held() > 2*b.limit {
+		l.coming.Add(-int64(n))
+		return false
+	}
+	l.held.Add(int64(n))
+	return true
+}
+
+// Arrive takes off what Depart has added. Safe for concurrent use.
+func (l *Ledger) Arrive(n int) {
+	if l.budget != nil && n >= departMin {
+		l.coming.Add(-int64(n))
+		l.held.Add(-int64(n))
+	}
+}
+
+// Hold adds a frame that waits for one more client of the loop. A part of the frame that includes its end stands for
+// all of it: connections cut off what was sent.
 func (l *Ledger) Hold(frame []byte) {
 	key := &frame[len(frame)-1]
 	e := l.frames[key]

@@ -44,7 +44,8 @@ func least(limits ...int64) int64 {
 	return slices.Min(limits)
 }
 
-// groupMax is the least value that means no limit: version 1 of control groups says it with the largest number of pages.
+// groupMax is the least value that means no limit: version 1 of control groups says it with the largest number of
+// pages.
 const groupMax = 1 << 60
 
 // group is a hierarchy of control groups that may limit memory.
