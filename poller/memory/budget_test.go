@@ -98,6 +98,24 @@ func TestBudgetEndsTheLargest(t *testing.T) {
 	}
 }
 
+// The largest end first, also among those that differ little.
+func TestBudgetEndsTheLargestOfAClass(t *testing.T) {
+	loops := newTestLoops(1, 64*mib)
+	var all []*testHolder
+	for i := range 60 {
+		all = append(all, loops.holder(0, mib+i*(10<<10)))
+	}
+	loops.run()
+	if all[0].evicted != 0 || all[len(all)-1].evicted != 1 {
+		t.Errorf("the smallest was ended %d times, the largest %d times", all[0].evicted, all[len(all)-1].evicted)
+	}
+	for i := range all[1:] {
+		if all[i].evicted > all[i+1].evicted {
+			t.Fatalf("holder %d was ended before a larger one", i)
+		}
+	}
+}
+
 func TestBudgetLeavesAnEighth(t *testing.T) {
 	loops := newTestLoops(2, 64*mib)
 	for i := range 640 {
