@@ -67,9 +67,6 @@ func (c *Conn) Borrow(home *Loop) *Remote {
 	return r
 }
 
-// Home returns the loop that owns the handle. Safe for concurrent use.
-func (r *Remote) Home() *Loop { return r.home }
-
 // RemoteAddr returns the peer's address, like Conn.RemoteAddr. Safe for concurrent use.
 func (r *Remote) RemoteAddr() netip.AddrPort { return r.addr }
 
