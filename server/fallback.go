@@ -19,7 +19,7 @@ import (
 )
 
 // fallback answers a request for a path that is not Socket.IO's through Config.Fallback, off the loop.
-func (srv *Server) fallback(x *session.HTTPConn, r *httpwire.Request) {
+func (srv *Server) fallback(x *session.Exchange, r *httpwire.Request) {
 	req, err := newRequest(x, r)
 	if err != nil {
 		x.Respond(&httpwire.Response{Status: 400, ContentType: "text/plain; charset=UTF-8", Body: []byte("Bad request"), Close: true})
@@ -61,7 +61,7 @@ func (srv *Server) runFallback(w *bufferedResponse, req *http.Request) {
 }
 
 // newRequest copies a request out of the loop's memory.
-func newRequest(x *session.HTTPConn, r *httpwire.Request) (*http.Request, error) {
+func newRequest(x *session.Exchange, r *httpwire.Request) (*http.Request, error) {
 	target := string(r.Target)
 	u, err := url.ParseRequestURI(target)
 	if err != nil {

@@ -340,4 +340,4 @@ func (nobody) Closed(session.Reason) {}
 func (a app) Serves() bool { return a.srv.cfg.Fallback != nil }
 
 // Request implements session.App.
-func (a app) Request(x *session.HTTPConn, r *httpwire.Request) { a.srv.fallback(x, r) }
+func (a app) Request(x *session.Exchange, r *httpwire.Request) { a.srv.fallback(x, r) }

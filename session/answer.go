@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
@@ -24,16 +25,6 @@ const (
 
 var okBody = []byte("ok")
 
-// asker is a request that waits for its answer: a connection, and which of its requests. An answer may be
-// given on any shard, and more than once; only the first one counts. Immutable; the zero value is nobody.
-type asker struct {
-	h    *HTTPConn
-	turn uint32
-}
-
-// asker is the request in progress.
-func (h *HTTPConn) asker() asker { return asker{h, h.turn} }
-
 // reply is what an answer says; name and value are one more header field. Immutable.
 type reply struct {
 	contentType string
@@ -51,26 +42,30 @@ type reply struct {
 	// early: the request's head decided the answer. If the request has a body, which need not have arrived, the
 	// connection ends with it.
 	early bool
+	// last: the connection ends with it in any case.
+	last bool
 }
 
 // answer sends the answer to the request, from the shard that the caller runs on. The body is copied.
 func (a asker) answer(from *Shard, r reply) {
-	if from == a.h.shard {
-		a.h.reply(a.turn, r)
+	if from == a.x.conn.shard {
+		a.give(r)
 		return
 	}
 	r.body = append([]byte(nil), r.body...)
-	a.h.post(func() { a.h.reply(a.turn, r) })
+	a.x.conn.post(func() { a.give(r) })
+}
+
+// give is answer on the connection's loop.
+func (a asker) give(r reply) {
+	if a.waits() {
+		a.x.answer(r)
+	}
 }
 
 // refuse answers with one of the protocol's errors; without a message, with the code's own.
 func (a asker) refuse(from *Shard, code eio.ErrorCode, message string) {
-	a.refuseFor(from, code, message, nil)
-}
-
-// refuseFor is refuse with what led to it.
-func (a asker) refuseFor(from *Shard, code eio.ErrorCode, message string, cause error) {
-	a.answer(from, refusalFor(code, message, cause))
+	a.answer(from, refusalFor(code, message, nil))
 }
 
 // refuseEarly is refuse for a request that its head decides.
@@ -80,6 +75,8 @@ func (a asker) refuseEarly(from *Shard, code eio.ErrorCode, message string) {
 	a.answer(from, r)
 }
 
+// refusalFor is the answer with one of the protocol's errors; without a message, with the code's own. cause is what led to
+// it, and may be nil.
 func refusalFor(code eio.ErrorCode, message string, cause error) reply {
 	return reply{
 		status: code.Status(), contentType: typeJSON, body: eio.AppendError(nil, code, message),
@@ -87,20 +84,20 @@ func refusalFor(code eio.ErrorCode, message string, cause error) reply {
 	}
 }
 
-// reply writes an answer to the request in progress, with the CORS headers that it needs, on the connection's loop.
-func (h *HTTPConn) reply(turn uint32, r reply) {
-	if h.gone || h.phase == phaseHanded || turn != h.turn {
+// answer writes the answer to the request in progress, on the connection's loop.
+func (x *Exchange) answer(r reply) {
+	sh := x.conn.shard
+	if x.conn.gone {
 		return
 	}
 	if r.fault != nil {
-		h.shard.stats.refuse(r.fault.code)
-		h.report(r.fault)
+		sh.stats.refuse(r.fault.code)
+		sh.report(x, r.fault)
 	}
-	if h.phase != phaseBusy || r.early && h.traits.is(hasBody) {
+	if r.last || !x.traits.is(whole) || r.early && x.traits.is(hasBody) {
 		// The rest of the body is not read.
-		h.last = true
+		x.last = true
 	}
-	sh := h.shard
 	sh.fields = sh.fields[:0]
 	if r.name != "" {
 		sh.fields = append(sh.fields, r.name, r.value)
@@ -111,12 +108,74 @@ func (h *HTTPConn) reply(turn uint32, r reply) {
 	if r.old {
 		sh.fields = append(sh.fields, "X-XSS-Protection", "0")
 	}
-	sh.fields = append(sh.fields, h.cors...)
-	body := h.pack(&r)
-	h.send(httpwire.AppendResponse(make([]byte, 0, len(body)+responseHeadRoom), &httpwire.Response{
+	sh.fields = append(sh.fields, x.fields...)
+	body := sh.pack(&r, x.coding)
+	x.send(httpwire.AppendResponse(make([]byte, 0, len(body)+responseHeadRoom), &httpwire.Response{
 		Status: r.status, ContentType: r.contentType, Date: sh.date(), Body: body, Header: sh.fields,
-		Close: h.last, Head: h.traits.is(isHead),
+		Close: x.last, Head: x.traits.is(isHead),
 	}), nil)
+}
+
+// send ends the exchange with the bytes of its answer, and behind them a body that was not copied.
+func (x *Exchange) send(out, body []byte) {
+	x.end()
+	x.conn.write(x, out, body)
+}
+
+// fail answers a request that cannot be handled, with its body read or not, and ends the connection. A session that
+// waited for the body ends too, unless the body was merely too long: then the client knows that nothing of it was
+// handled, and may go on, as with the reference server.
+func (x *Exchange) fail(status int, reason string) {
+	if x.home != nil {
+		x.leave(status != statusTooLarge)
+	}
+	r := reply{status: status, last: true}
+	if reason != "" {
+		r.contentType, r.body = typeText, []byte(reason)
+	}
+	x.answer(r)
+}
+
+// failTooLarge answers a request whose body is too long: for the engine's own path without a text, as the reference
+// does.
+func (x *Exchange) failTooLarge(r *httpwire.Request) {
+	reason := ""
+	if !x.conn.shard.engine.ownPath(r.Path) {
+		reason = "body too long"
+	}
+	x.fail(statusTooLarge, reason)
+}
+
+// respondCopyMax is the longest body that Respond copies behind the head, so that both leave in one frame.
+const respondCopyMax = 16 << 10
+
+// Respond answers a request that App.Request was given. It must be called on the connection's loop, once. A long body is
+// not copied: r.Body must not change any more. CORS headers are the caller's. Date is added unless the response has one.
+func (x *Exchange) Respond(r *httpwire.Response) {
+	if x.conn.gone || !x.traits.is(whole) {
+		return
+	}
+	out := *r
+	out.Close, out.Head = r.Close || x.last, x.traits.is(isHead)
+	x.last = out.Close
+	if out.Date == "" && !hasDate(r.Header) {
+		out.Date = x.conn.shard.date()
+	}
+	if len(r.Body) > respondCopyMax {
+		x.send(httpwire.AppendResponseHead(make([]byte, 0, responseHeadRoom), &out), out.SentBody())
+		return
+	}
+	x.send(httpwire.AppendResponse(make([]byte, 0, len(r.Body)+responseHeadRoom), &out), nil)
+}
+
+// hasDate reports whether name/value pairs have a Date.
+func hasDate(pairs []string) bool {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if strings.EqualFold(pairs[i], "Date") {
+			return true
+		}
+	}
+	return false
 }
 
 // date is the value of Date (RFC 9110, section 6.6.1). It is made once a second, when the wall clock's second begins.

@@ -23,37 +23,39 @@ var (
 )
 
 // ask lets the hooks have a handshake, and goes on with what they say.
-func (h *HTTPConn) ask(o opening) {
-	if h.engine.asking.Add(1) > int64(h.engine.cfg.MaxHandshakes) {
-		h.engine.asking.Add(-1)
-		h.full("Too many handshakes", "MaxHandshakes", h.engine.cfg.MaxHandshakes)
+func ask(x *Exchange, o opening) {
+	sh := x.conn.shard
+	e := sh.engine
+	if e.asking.Add(1) > int64(e.cfg.MaxHandshakes) {
+		e.asking.Add(-1)
+		x.answer(sh.full("Too many handshakes", "MaxHandshakes", e.cfg.MaxHandshakes))
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	h.cancel = cancel
-	running := h.engine.cfg.Running
+	x.cancel = cancel
+	running := e.cfg.Running
 	if running != nil {
 		running.Add(1)
 	}
-	a := &asked{opening: o, fields: h.cors, err: errHookFailed}
+	a := &asked{opening: o, fields: x.fields, err: errHookFailed}
 	go func() {
 		if running != nil {
 			defer running.Add(-1)
 		}
-		defer h.engine.asking.Add(-1)
+		defer e.asking.Add(-1)
 		// A hook that ends the goroutine has refused.
-		defer h.post(func() {
+		defer x.conn.post(func() {
 			cancel()
-			h.answered(a)
+			a.answered(x)
 		})
-		a.run(ctx, h.engine)
+		a.run(ctx, e)
 	}()
 }
 
 // run asks the hooks, in the order that a handshake takes: who may come, how its session is to be, what it is answered.
 func (a *asked) run(ctx context.Context, e *Engine) {
 	defer e.containHook("AllowRequest, Tune, GenerateID, OnInitialHeaders or OnHeaders")
-	cfg, hs := &e.cfg, a.first.handshake(e.cfg.TrustedProxies)
+	cfg, hs := &e.cfg, a.offer.first.handshake(e.cfg.TrustedProxies)
 	var err error
 	if cfg.Allow != nil {
 		err = cfg.Allow(ctx, hs)
@@ -98,19 +100,20 @@ func (e *Engine) tuned(hs *Handshake) *tuning {
 	return out
 }
 
-// answered goes on with a handshake, on the connection's loop.
-func (h *HTTPConn) answered(a *asked) {
-	h.cancel = nil
+// answered goes on with a handshake that the hooks have answered, on the connection's loop.
+func (a *asked) answered(x *Exchange) {
+	h := x.conn
+	x.cancel = nil
 	if h.gone {
 		return
 	}
 	if a.err == nil {
-		h.cors = a.fields
-		h.open(&a.opening)
+		x.fields = a.fields
+		a.open(x)
 	} else {
 		var refusal Refusal
 		_ = errors.As(a.err, &refusal)
-		h.asker().refuseFor(h.shard, eio.Forbidden, string(refusal), a.err)
+		x.answer(refusalFor(eio.Forbidden, string(refusal), a.err))
 	}
 	h.conn.Resume()
 }

@@ -40,19 +40,20 @@ type refused struct {
 }
 
 // note keeps a request, so that the hook for connection errors can be told of it.
-func (h *HTTPConn) note(r *httpwire.Request) {
-	if h.engine.cfg.OnConnectionError != nil {
-		h.shard.noted[h] = h.firstRequest(r)
+func (sh *Shard) note(x *Exchange, r *httpwire.Request) {
+	if sh.noted != nil {
+		sh.noted[x] = x.firstRequest(r)
 	}
 }
 
-// report tells the hook for connection errors, off the loop. One that cannot follow misses some, which are counted.
-func (h *HTTPConn) report(f *fault) {
-	first, ok := h.shard.noted[h]
+// report tells the hook for connection errors that a request was refused, off the loop. When too many of them wait for the
+// hook, it is not told, and that is counted.
+func (sh *Shard) report(x *Exchange, f *fault) {
+	first, ok := sh.noted[x]
 	if !ok {
 		return
 	}
-	e := h.engine
+	e := sh.engine
 	limits := InboxLimits{Jobs: connectionErrorsMax, Bytes: connectionErrorBytesMax, Running: e.cfg.Running}
 	if !e.refusals.Put(&refused{f, e, first}, len(first), &limits) {
 		e.unreported.Add(1)

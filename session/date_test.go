@@ -47,7 +47,7 @@ func TestDate(t *testing.T) {
 // The application may give its answers a Date of their own.
 func TestDateOfApp(t *testing.T) {
 	r := newRig(t, 1, Config{})
-	r.onRequest = func(x *HTTPConn, req *httpwire.Request) {
+	r.onRequest = func(x *Exchange, req *httpwire.Request) {
 		resp := &httpwire.Response{Status: 200}
 		if string(req.Path) == "/field" {
 			resp.Header = []string{"X-A", "b", "date", "then"}

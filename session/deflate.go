@@ -18,41 +18,34 @@ var errCorruptMessage = &wsframe.Error{Code: ws.StatusInvalidFramePayloadData, R
 // inflatedKeep bounds the buffer for inflated messages that a shard keeps between them.
 const inflatedKeep = 64 << 10
 
-// offered notes what the opening handshake offers and is accepted. It is false when the offer is malformed.
-func (h *HTTPConn) offered(r *httpwire.Request) bool {
-	c := &h.engine.compression
+// accept returns the compression that an opening handshake offers and that is accepted, and zero when there is none. ok is
+// false when the offer is malformed.
+func (c *compression) accept(r *httpwire.Request) (p deflate.Params, ok bool) {
 	if c.pack == nil {
-		return true
+		return p, true
 	}
 	for value := range r.Values("Sec-WebSocket-Extensions") {
-		params, ok, err := deflate.Accept(value, c.options)
-		if err != nil {
-			return false
-		}
-		if ok {
-			h.params = params
-			break
+		params, accepted, err := deflate.Accept(value, c.options)
+		switch {
+		case err != nil:
+			return p, false
+		case accepted:
+			return params, true
 		}
 	}
-	return true
+	return p, true
 }
 
-// deflates reports whether the request in progress has made an offer that was accepted.
-func (h *HTTPConn) deflates() bool { return h.params.ServerWindowBits > 0 }
-
 // beginDeflate gives a new WebSocket what its opening handshake has negotiated.
-func (h *HTTPConn) beginDeflate(w *wsConn) {
-	if !h.deflates() {
-		return
-	}
-	w.windowBits = h.params.ServerWindowBits
-	h.engine.compression.open.Add(1)
-	if h.params.ClientTakeover {
-		sh := h.shard
+func (w *wsConn) beginDeflate(p deflate.Params) {
+	sh := w.shard()
+	w.windowBits = p.ServerWindowBits
+	sh.engine.compression.open.Add(1)
+	if p.ClientTakeover {
 		if sh.windows == nil {
 			sh.windows = make(map[*wsConn]*deflate.Window)
 		}
-		sh.windows[w] = deflate.NewWindow(int(h.params.ClientWindowBits))
+		sh.windows[w] = deflate.NewWindow(int(p.ClientWindowBits))
 	}
 }
 

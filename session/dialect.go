@@ -48,13 +48,13 @@ func (s *Session) Protocol() int {
 }
 
 // negotiate finds out what the client of a handshake speaks.
-func (h *HTTPConn) negotiate(r *httpwire.Request, o *opening) {
+func (o *opening) negotiate(r *httpwire.Request, allowEIO3 bool) {
 	// As with the reference, what is not protocol 4 is protocol 3: old clients of other languages name none.
 	version, _ := httpwire.QueryGet(r.RawQuery, "EIO")
 	switch {
 	case string(version) == "4":
 		o.supported = true
-	case h.engine.cfg.AllowEIO3:
+	case allowEIO3:
 		o.supported = true
 		o.dialect = revision3
 		if wantsBase64(r) {
@@ -216,17 +216,17 @@ const openGrace = 20 * time.Millisecond
 
 // beginLater begins a session of protocol 3 when openGrace is over. What the client sends meanwhile stays with the
 // connection.
-func (h *HTTPConn) beginLater(s *Session, open []byte) {
+func beginLater(h *HTTPConn, s *Session, open []byte) {
 	h.conn.SetReceiver(h)
-	begin := func() { h.beginNow(s, open) }
-	h.engine.after(openGrace, func() { h.post(begin) })
+	begin := func() { beginNow(h, s, open) }
+	s.shard.engine.after(openGrace, func() { h.post(begin) })
 }
 
 // beginNow sends the open packet. The connection, or the session, may have ended meanwhile.
-func (h *HTTPConn) beginNow(s *Session, open []byte) {
+func beginNow(h *HTTPConn, s *Session, open []byte) {
 	w := s.ws
 	if h.gone {
-		w.Closed(nil) // what it was not told
+		w.Closed(nil) // w was not the receiver yet, so nobody has told it
 		return
 	}
 	h.conn.SetReceiver(w)

@@ -278,3 +278,42 @@ func TestSingleUpgradeFields(t *testing.T) {
 		}
 	})
 }
+
+// A request gets one answer, though its head and its body were refused by a session's loop, one after the other.
+func TestFirstAnswerCounts(t *testing.T) {
+	r := newRig(t, 2, Config{})
+	text := postRequest(eio.NewSID(0), "4hello")
+	p := r.dial(1)
+	p.conn.Stall(true) // so that the connection is not closed by the first answer
+	r.loops[1].Do(func() {
+		p.conn.Feed([]byte(text[:len(text)-2]))
+		p.conn.Feed([]byte(text[len(text)-2:]))
+	})
+	r.run()
+	p.conn.Stall(false)
+	r.run()
+	p.want(400, errorBody(eio.SessionIDUnknown))
+	p.wantNothing()
+	if n := r.engine.Stats().Refused[eio.SessionIDUnknown]; n != 1 || !p.isClosed() {
+		t.Errorf("%d refusals counted, closed: %v", n, p.isClosed())
+	}
+
+	// The end of the session comes behind the answer to a body that is too long.
+	sid := r.poll(0)
+	s := r.last().s
+	p = r.dial(1).write(strings.Replace(postRequest(sid, ""), "Content-Length: 0", "Transfer-Encoding: chunked", 1) + "3\r\n4ab\r\n")
+	p.conn.Stall(true)
+	r.loops[1].Do(func() { p.conn.Feed([]byte("fffffff\r\n")) })
+	r.loops[0].Do(func() { s.abort(ReasonForcedClose) })
+	r.run()
+	p.conn.Stall(false)
+	r.run()
+	if a := p.answer(); a == nil || a.StatusCode != statusTooLarge {
+		t.Errorf("%v", a)
+	}
+	p.wantNothing()
+	if n := r.engine.Stats().Refused[eio.BadRequest]; n != 0 {
+		t.Errorf("%d refusals counted behind the answer", n)
+	}
+	r.wantEmpty()
+}

@@ -91,7 +91,7 @@ func (s *Session) leave(a asker) {
 	s.dropQueue()
 	p.post = a
 	s.dropUpgrade()
-	if p.get.h != nil {
+	if p.get.x != nil {
 		s.left()
 	} else {
 		s.expireIn(leaveGrace)
@@ -104,7 +104,7 @@ func (s *Session) leave(a asker) {
 func (s *Session) left() {
 	post := s.poll.post
 	s.poll.post = asker{}
-	if post.h != nil {
+	if post.x != nil {
 		s.accept(post)
 	}
 	s.release(eio.NoopFrame)

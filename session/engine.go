@@ -132,13 +132,13 @@ func (e *Engine) Accept(c StreamConn, loop int) Receiver {
 	if e.cfg.ProxyProtocol {
 		return newProxied(e, e.shards[loop], c, nil)
 	}
-	return newHTTPConn(e, e.shards[loop], c, nil)
+	return newHTTPConn(e.shards[loop], c, nil)
 }
 
 // AcceptFrom is Accept for a connection that came by way of another server, which knows whose it is. No PROXY header is
 // expected on it.
 func (e *Engine) AcceptFrom(c StreamConn, loop int, p Peer) Receiver {
-	return newHTTPConn(e, e.shards[loop], c, &p)
+	return newHTTPConn(e.shards[loop], c, &p)
 }
 
 // Sessions is the number of open sessions. Safe for concurrent use.

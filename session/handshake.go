@@ -52,11 +52,6 @@ func newFirstRequest(head []byte, addr netip.AddrPort, secure bool) firstRequest
 	return firstRequest(httpwire.AppendPacked(b, head))
 }
 
-// firstRequest packs the request in progress.
-func (h *HTTPConn) firstRequest(r *httpwire.Request) firstRequest {
-	return newFirstRequest(r.Head, h.RemoteAddr(), h.peer != nil && h.peer.Secure)
-}
-
 func (f firstRequest) handshake(trusted []netip.Prefix) *Handshake {
 	h := new(Handshake)
 	if f == "" {

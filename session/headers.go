@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
 // headerOf are name/value pairs as a header.
@@ -42,16 +40,11 @@ func reservedField(name string) bool {
 	return strings.HasPrefix(name, "Sec-Websocket-")
 }
 
-// amend lets the hook for headers change those of the answer to a request of a session.
-func (h *HTTPConn) amend(r *httpwire.Request) {
-	e := h.engine
-	if e.cfg.OnHeaders == nil || h.traits.is(amended) {
-		return
-	}
-	h.traits |= amended
+// amend returns the header fields of an answer to a request of a session, as the hook for headers wants them.
+func (e *Engine) amend(fields []string, first firstRequest) (out []string) {
+	out = fields // if the hook panics
 	defer e.containHook("OnHeaders")
-	first := h.firstRequest(r)
-	header := headerOf(h.cors)
+	header := headerOf(fields)
 	e.cfg.OnHeaders(first.handshake(e.cfg.TrustedProxies), header)
-	h.cors = pairsOf(header)
+	return pairsOf(header)
 }

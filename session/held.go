@@ -93,7 +93,7 @@ type unfetched Session
 
 // Held implements memory.Holder: the packets that no GET has fetched. With a GET that waits they are on their way.
 func (s *unfetched) Held() int {
-	if p := s.poll; p != nil && p.counted && p.get.h == nil {
+	if p := s.poll; p != nil && p.counted && p.get.x == nil {
 		return PacketsHeld(s.shard.memory, p.queue)
 	}
 	return 0

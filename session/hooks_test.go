@@ -276,6 +276,11 @@ func TestConnectionErrors(t *testing.T) {
 	p := r.dial(0).asked(0, request("GET", base+"polling", ""))
 	sid := parseOpen(t, p.answer().body).SID
 	r.post(1, sid, "4x").want(200, "ok")
+	for _, w := range []*peer{r.dial(0).asked(0, upgradeRequest("")), r.dial(1).write(upgradeRequest(sid))} {
+		if a := w.answer(); a == nil || a.StatusCode != 101 {
+			t.Errorf("%v", a)
+		}
+	}
 	g := r.get(1, sid)
 	if len(r.engine.shards[1].noted) != 1 {
 		t.Error("a request that waits is not known")

@@ -185,7 +185,7 @@ func TestPipelineBound(t *testing.T) {
 // A client that asks on and reads no answers gets no more than some.
 func TestUnreadAnswersBound(t *testing.T) {
 	r := newRig(t, 1, Config{MaxPipeline: 1000, MaxPayload: 1000})
-	r.onRequest = func(x *HTTPConn, _ *httpwire.Request) {
+	r.onRequest = func(x *Exchange, _ *httpwire.Request) {
 		x.Respond(&httpwire.Response{Status: 200, Body: make([]byte, 100)})
 	}
 	p := r.dial(0)
@@ -211,9 +211,9 @@ func TestUnreadAnswersBound(t *testing.T) {
 // S12: other paths are the application's, which may answer later, or never because the client has left.
 func TestAppRequest(t *testing.T) {
 	r := newRig(t, 1, Config{})
-	var waiting []*HTTPConn
+	var waiting []*Exchange
 	gone := 0
-	r.onRequest = func(x *HTTPConn, req *httpwire.Request) {
+	r.onRequest = func(x *Exchange, req *httpwire.Request) {
 		if string(req.Body) != "" && string(req.Body) != "body" {
 			t.Errorf("body %q", req.Body)
 		}

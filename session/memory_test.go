@@ -3,6 +3,7 @@ package session
 import (
 	"runtime"
 	"testing"
+	"unsafe"
 
 	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/poller/pollertest"
@@ -13,7 +14,7 @@ type mute struct{}
 
 func (mute) Open(*Session) Client                 { return mute{} }
 func (mute) Serves() bool                         { return false }
-func (mute) Request(*HTTPConn, *httpwire.Request) {}
+func (mute) Request(*Exchange, *httpwire.Request) {}
 func (mute) Message([]byte, bool)                 {}
 func (mute) Closed(Reason)                        {}
 
@@ -53,6 +54,13 @@ func idleSessions(t testing.TB, n int, transport string, fields ...string) (e *E
 		t.Fatalf("%d sessions", e.Sessions())
 	}
 	return e, conns
+}
+
+// A connection with its exchange fills a size class of the allocator.
+func TestSizeOfHTTPConn(t *testing.T) {
+	if n := unsafe.Sizeof(HTTPConn{}); n > 208 {
+		t.Errorf("%d bytes, at most 208 are allowed", n)
+	}
 }
 
 // What an idle session costs, its connection's fake (as large as the real one's state) included.

@@ -9,10 +9,9 @@ import (
 
 // opening is a handshake on its way.
 type opening struct {
+	// offer has the first request, and for a WebSocket what its opening handshake says.
+	offer     wsOffer
 	transport Transport
-	first     firstRequest
-	key       []byte
-	protocols []string
 	supported bool
 	dialect   dialect
 	jsonp     jsonp
@@ -21,106 +20,106 @@ type opening struct {
 	sid   string
 }
 
+// badUpgrade is the answer to an opening handshake that breaks RFC 6455. It tells the version we speak (section 4.4).
+var badUpgrade = reply{
+	status: eio.BadRequest.Status(), contentType: typeJSON, name: "Sec-WebSocket-Version", value: wsVersion,
+	body: eio.AppendError(nil, eio.BadRequest, ""), fault: &fault{code: eio.BadRequest}, early: true,
+}
+
 // routeHandshake handles a request without a sid.
-func (h *HTTPConn) routeHandshake(r *httpwire.Request, t *target) {
-	o := opening{
-		transport: t.transport, first: h.firstRequest(r), key: r.Get("Sec-WebSocket-Key"), protocols: t.protocols,
-	}
-	if h.negotiate(r, &o); o.jsonp != 0 && !h.engine.cors.scripts(r.Get("Origin")) {
-		h.asker().refuse(h.shard, eio.Forbidden, "Origin not allowed")
+func routeHandshake(x *Exchange, r *httpwire.Request, t *target) {
+	sh := x.conn.shard
+	e := sh.engine
+	o := opening{transport: t.transport, offer: t.offer}
+	o.offer.first = x.firstRequest(r)
+	if o.negotiate(r, e.cfg.AllowEIO3); o.jsonp != 0 && !e.cors.scripts(r.Get("Origin")) {
+		x.answer(refusalFor(eio.Forbidden, "Origin not allowed", nil))
 		return
 	}
-	if !h.engine.asks || h.engine.closing.Load() {
-		h.open(&o)
+	if !e.asks || e.closing.Load() {
+		o.open(x)
 		return
 	}
-	o.key = bytes.Clone(o.key)
-	h.ask(o)
+	o.offer.key = bytes.Clone(o.offer.key)
+	ask(x, o)
 }
 
-// refuseUpgrade refuses an opening handshake that breaks RFC 6455, and tells the version we speak (section 4.4).
-func (h *HTTPConn) refuseUpgrade() {
-	h.reply(h.turn, reply{
-		status: eio.BadRequest.Status(), contentType: typeJSON, name: "Sec-WebSocket-Version", value: wsVersion,
-		body: eio.AppendError(nil, eio.BadRequest, ""), fault: &fault{code: eio.BadRequest}, early: true,
-	})
+// unavailable is the refusal of a handshake that another server may take.
+func unavailable(why string) reply {
+	return reply{status: 503, contentType: typeText, body: []byte(why), last: true}
 }
 
-// unavailable refuses a handshake that another server may take.
-func (h *HTTPConn) unavailable(why string) {
-	h.last = true
-	h.reply(h.turn, reply{status: 503, contentType: typeText, body: []byte(why)})
-}
-
-// full refuses a handshake because of a setting, which is counted, and logged now and then.
-func (h *HTTPConn) full(why, setting string, limit int) {
-	h.shard.stats.away.Add(1)
-	e := h.engine
-	if e.cfg.Logger != nil && e.crowded.pass(h.shard.loop.Now()) {
+// full is the refusal of a handshake because of a setting. It is counted, and logged now and then.
+func (sh *Shard) full(why, setting string, limit int) reply {
+	sh.stats.away.Add(1)
+	e := sh.engine
+	if e.cfg.Logger != nil && e.crowded.pass(sh.loop.Now()) {
 		e.cfg.Logger.Warn("handshakes get 503: a limit is reached", "setting", setting, "limit", limit)
 	}
-	h.unavailable(why)
+	return unavailable(why)
 }
 
 // open makes the session. The engine may have begun to close since the request came: then nobody would end it.
-func (h *HTTPConn) open(o *opening) {
+func (o *opening) open(x *Exchange) {
+	sh := x.conn.shard
+	e := sh.engine
 	switch {
-	case h.engine.closing.Load():
-		h.unavailable("Server shutting down")
+	case e.closing.Load():
+		x.answer(unavailable("Server shutting down"))
 		return
 	case !o.supported:
-		h.asker().refuse(h.shard, eio.UnsupportedProtocolVersion, "")
+		x.answer(refusalFor(eio.UnsupportedProtocolVersion, "", nil))
 		return
-	case h.engine.Sessions() >= h.engine.cfg.MaxSessions:
-		h.full("Too many sessions", "MaxSessions", h.engine.cfg.MaxSessions)
+	case e.Sessions() >= e.cfg.MaxSessions:
+		x.answer(sh.full("Too many sessions", "MaxSessions", e.cfg.MaxSessions))
 		return
 	}
-	sid, ok := h.engine.newSID(o.sid, h.shard)
+	sid, ok := e.newSID(o.sid, sh)
 	if !ok {
-		h.shard.stats.badSIDs.Add(1)
-		h.asker().refuseFor(h.shard, eio.BadRequest, "", errBadSID)
+		sh.stats.badSIDs.Add(1)
+		x.answer(refusalFor(eio.BadRequest, "", errBadSID))
 		return
 	}
-	s := h.shard.open(sid, o)
+	s := sh.open(sid, o)
 	t := s.tuning()
 	info := eio.OpenInfo{SID: s.sid, MaxPayload: t.MaxPayload}
 	info.PingInterval, info.PingTimeout = announce(t.PingInterval, t.PingTimeout)
 	if o.transport == Polling {
-		h.openPolling(s, &info, o.jsonp)
+		o.openPolling(x, s, &info)
 	} else {
-		h.openWebSocket(s, &info, o)
+		o.openWebSocket(x, s, &info)
 	}
 }
 
-func (h *HTTPConn) openPolling(s *Session, info *eio.OpenInfo, j jsonp) {
-	info.Upgrades = h.engine.upgrade
-	s.poll = &pollState{jsonp: j}
+func (o *opening) openPolling(x *Exchange, s *Session, info *eio.OpenInfo) {
+	e := s.shard.engine
+	info.Upgrades = e.upgrade
+	s.poll = &pollState{jsonp: o.jsonp}
 	s.begin()
 	var packet [openRoom]byte
 	r := s.openReply(eio.AppendOpen(packet[:0], info))
-	if c := &h.engine.cfg.Cookie; c.Name != "" {
+	if c := &e.cfg.Cookie; c.Name != "" {
 		r.name, r.value = "Set-Cookie", c.header(s.sid)
 	}
-	h.reply(h.turn, r)
+	x.answer(r)
 }
 
 // openRoom holds an open packet.
 const openRoom = 160
 
-func (h *HTTPConn) openWebSocket(s *Session, info *eio.OpenInfo, o *opening) {
-	extra, offer := h.cors, &wsOffer{key: o.key, protocols: o.protocols, request: o.first}
-	if c := &h.engine.cfg.Cookie; c.Name != "" {
-		extra = append([]string{"Set-Cookie", c.header(s.sid)}, extra...)
+func (o *opening) openWebSocket(x *Exchange, s *Session, info *eio.OpenInfo) {
+	if c := &s.shard.engine.cfg.Cookie; c.Name != "" {
+		x.fields = append([]string{"Set-Cookie", c.header(s.sid)}, x.fields...)
 	}
 	var packet [openRoom]byte
 	open := eio.AppendOpen(packet[:0], info)
 	if s.dialect.is(revision3) {
-		s.ws = h.becomeWebSocket(s.shard, s, offer, extra, nil)
+		s.ws = newWSConn(x, s.shard, s, &o.offer, nil)
 		s.noteDeflate()
-		h.beginLater(s, eio.NewText(open).WebSocket())
+		beginLater(x.conn, s, eio.NewText(open).WebSocket())
 		return
 	}
-	s.ws = h.becomeWebSocket(s.shard, s, offer, extra, open)
+	s.ws = newWSConn(x, s.shard, s, &o.offer, open)
 	s.noteDeflate()
 	s.begin()
 }

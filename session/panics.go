@@ -39,20 +39,6 @@ func (h *HTTPConn) post(fn func()) {
 	})
 }
 
-// atHome runs fn, which is about the request in progress, on the home loop of its session: now, when the caller is there
-// already. If fn panics, the connection ends behind what it has been answered.
-func (h *HTTPConn) atHome(home *Shard, fn func()) {
-	h.shard.on(home, func() {
-		defer func() {
-			if v := recover(); v != nil {
-				h.post(h.conn.CloseAfterFlush)
-				panic(v)
-			}
-		}()
-		fn()
-	})
-}
-
 // atHome runs fn on the home loop of the WebSocket's session: now, when the caller is there already.
 func (w *wsConn) atHome(fn func()) {
 	w.shard().on(w.home(), func() {

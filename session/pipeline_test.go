@@ -1,8 +1,12 @@
 package session
 
-import "testing"
+import (
+	"testing"
 
-// PROTOCOL 17: what a client pipelines behind a GET that waits.
+	"github.com/seed58c87869/siren/codec/httpwire"
+)
+
+// What a client pipelines behind a GET that waits.
 func TestPipelinedPost(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, Config{})
@@ -42,7 +46,7 @@ func TestPipelinedPost(t *testing.T) {
 	})
 }
 
-// PROTOCOL 5, 17: a close packet behind the GET, a payload that is none, and a connection that goes.
+// A close packet behind the GET, a payload that is none, and a connection that goes.
 func TestPipelinedPostEnds(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, Config{})
@@ -63,6 +67,63 @@ func TestPipelinedPostEnds(t *testing.T) {
 		p.write(getRequest(sid) + postRequest(sid, "4b")).wantNothing()
 		p.conn.PeerClose(nil)
 		r.run()
+		r.last().wantClosed(ReasonTransportError)
+		r.wantEmpty()
+	})
+}
+
+// A POST whose path only begins with the engine's is handled at once too, by the application. Its answer stays
+// behind the GET's, and another one is ignored. The exchange of the GET is used for the next request.
+func TestPipelinedPostOfApp(t *testing.T) {
+	both(t, func(t *testing.T, loop int) {
+		r := newRig(t, 2, Config{})
+		var asked []*Exchange
+		gone := 0
+		r.onRequest = func(x *Exchange, _ *httpwire.Request) {
+			asked = append(asked, x)
+			x.OnGone(func() { gone++ })
+		}
+		respond := func(i int, body string) {
+			r.loops[loop].Do(func() { asked[i].Respond(&httpwire.Response{Status: 200, Body: []byte(body)}) })
+		}
+		sid := r.poll(0)
+		const path = "/engine.io/other"
+		for _, early := range []bool{true, false} {
+			asked = nil
+			p := r.dial(loop).write(getRequest(sid) + request("POST", path, "") + request("GET", path, ""))
+			if p.wantNothing(); len(asked) != 1 {
+				t.Fatalf("%d requests have reached the application", len(asked))
+			}
+			if early {
+				respond(0, "one")
+				respond(0, "again")
+				p.wantNothing()
+			}
+			r.loops[0].Do(func() { r.last().s.Send(message(3), false) })
+			r.run()
+			p.want(200, "4xxx")
+			if !early {
+				p.wantNothing()
+				respond(0, "one")
+				respond(0, "again")
+			}
+			p.want(200, "one")
+			if p.wantNothing(); len(asked) != 2 || asked[1] == asked[0] {
+				t.Fatalf("requests of the application: %v", asked)
+			}
+			respond(1, "two")
+			p.want(200, "two")
+			respond(0, "late")
+			if p.wantNothing(); gone != 0 {
+				t.Errorf("%d answered requests were given up", gone)
+			}
+			p.cut()
+		}
+		p := r.dial(loop).write(getRequest(sid) + request("POST", path, ""))
+		p.cut()
+		if gone != 1 {
+			t.Errorf("%d requests were given up with their connection, want the application's one", gone)
+		}
 		r.last().wantClosed(ReasonTransportError)
 		r.wantEmpty()
 	})

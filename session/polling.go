@@ -36,7 +36,7 @@ func (s *Session) push(f *eio.Frame) {
 // servePoll answers the waiting GET with what is queued, as one payload of at most maxPayload bytes.
 func (s *Session) servePoll() {
 	p := s.poll
-	if p.get.h == nil || s.state == stateClosed {
+	if p.get.x == nil || s.state == stateClosed {
 		return
 	}
 	switch {
@@ -86,7 +86,7 @@ func (p *pollState) take(packets, bytes int) {
 // answerGet answers the waiting GET, if there is one, with one packet.
 func (s *Session) answerGet(f *eio.Frame) {
 	get := s.poll.get
-	if get.h == nil {
+	if get.x == nil {
 		return
 	}
 	s.poll.get = asker{}
@@ -96,7 +96,7 @@ func (s *Session) answerGet(f *eio.Frame) {
 // endPolls answers what waits when the session ends. What is queued is lost with it.
 func (s *Session) endPolls(f *eio.Frame) {
 	s.answerGet(f)
-	if post := s.poll.post; post.h != nil {
+	if post := s.poll.post; post.x != nil {
 		s.poll.post = asker{}
 		post.refuse(s.shard, eio.BadRequest, "")
 	}
@@ -111,7 +111,7 @@ func (s *Session) dropQueue() {
 
 // onGet is a GET of the client: it waits here until there is something to send.
 func (s *Session) onGet(a asker) {
-	if s.poll.get.h != nil {
+	if s.poll.get.x != nil {
 		// The first one is told that the session is over, the second that it should not be there.
 		s.abort(ReasonTransportError)
 		a.refuse(s.shard, eio.BadRequest, "")
@@ -140,10 +140,10 @@ func (s *Session) onPostBegun(a asker) bool {
 	return true
 }
 
-// releasePost forgets the POST of a connection, and tells whether it was the one in progress.
-func (s *Session) releasePost(h *HTTPConn) bool {
+// releasePost forgets the POST of that exchange, and reports whether it was the one in progress.
+func (s *Session) releasePost(x *Exchange) bool {
 	p := s.poll
-	if p == nil || p.post.h != h {
+	if p == nil || p.post.x != x {
 		return false
 	}
 	p.post = asker{}
@@ -190,7 +190,7 @@ func (s *Session) postOn(a asker, rest eio.Payload) {
 
 // onPostEnd answers a POST whose packets were handled. left tells that a close packet was among them.
 func (s *Session) onPostEnd(a asker, left bool, err error) {
-	if !s.releasePost(a.h) {
+	if !s.releasePost(a.x) {
 		return // the session ended in one of its packets, and answered it
 	}
 	switch {
@@ -231,16 +231,16 @@ func (s *Session) receivePayload(payload *eio.Payload) (left, more bool, err err
 	return false, false, nil
 }
 
-// onGone is the end of a connection, or of a POST, whose request was not answered, or whose answer has not reached the
-// connection: packets may be lost with either. broken tells that the session cannot go on.
-func (s *Session) onGone(h *HTTPConn, broken bool) {
+// onGone tells the session that a request will get no answer, or that its answer has not reached the connection: packets
+// may be lost with either. broken ends the session.
+func (s *Session) onGone(x *Exchange, broken bool) {
 	if s.poll == nil {
 		return // a WebSocket has taken over, and nothing is lost
 	}
-	if s.poll.get.h == h {
+	if s.poll.get.x == x {
 		s.poll.get = asker{}
 	}
-	s.releasePost(h)
+	s.releasePost(x)
 	if broken {
 		s.abort(ReasonTransportError)
 	}

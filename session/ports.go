@@ -84,7 +84,7 @@ type App interface {
 	Serves() bool
 	// Request gets a request for a path that is not the engine's. The views in r die with the call. x must be
 	// answered exactly once, on its loop, with Respond.
-	Request(x *HTTPConn, r *httpwire.Request)
+	Request(x *Exchange, r *httpwire.Request)
 }
 
 // Client is the application's end of one session. Loop-owned (home loop).

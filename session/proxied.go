@@ -60,11 +60,11 @@ func (p *proxied) Receive(data []byte) (n, need int) {
 	}
 	switch {
 	case p.spare != nil:
-		p.conn.SetReceiver(newSpareConn(p.engine, p.shard, p.conn, p.spare, addr))
+		p.conn.SetReceiver(newSpareConn(p.shard, p.conn, p.spare, addr))
 	case header.Source.IsValid():
-		p.conn.SetReceiver(newHTTPConn(p.engine, p.shard, p.conn, &Peer{Addr: addr}))
+		p.conn.SetReceiver(newHTTPConn(p.shard, p.conn, &Peer{Addr: addr}))
 	default:
-		p.conn.SetReceiver(newHTTPConn(p.engine, p.shard, p.conn, nil))
+		p.conn.SetReceiver(newHTTPConn(p.shard, p.conn, nil))
 	}
 	return n, 0
 }

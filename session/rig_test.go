@@ -20,7 +20,7 @@ type rig struct {
 	onOpen    func(*recorder)
 	onMessage func(c *recorder, data string, binary bool)
 	onClosed  func(*recorder, Reason)
-	onRequest func(*HTTPConn, *httpwire.Request)
+	onRequest func(*Exchange, *httpwire.Request)
 	// bystander is a WebSocket that nothing is to happen to.
 	bystander *peer
 }
@@ -62,7 +62,7 @@ func (r *rig) Open(s *Session) Client {
 
 func (r *rig) Serves() bool { return true }
 
-func (r *rig) Request(x *HTTPConn, req *httpwire.Request) {
+func (r *rig) Request(x *Exchange, req *httpwire.Request) {
 	if r.onRequest != nil {
 		r.onRequest(x, req)
 		return

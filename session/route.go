@@ -1,122 +1,114 @@
 package session
 
 import (
-	"bytes"
-
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
 // route handles one whole request. It runs with the views of the request valid, and answers now or later.
-func (h *HTTPConn) route(r *httpwire.Request) {
-	t := h.judge(r)
-	if h.settle(r, &t, len(r.Body)) {
+func (x *Exchange) route(r *httpwire.Request) {
+	x.traits |= whole
+	t, done := x.settle(r, len(r.Body))
+	if done {
 		return
 	}
 	switch t.kind {
 	case toApp:
-		h.engine.app.Request(h, r)
+		x.conn.shard.engine.app.Request(x, r)
 	case toHandshake:
-		h.routeHandshake(r, &t)
+		routeHandshake(x, r, &t)
 	default:
-		h.routeSession(r, &t)
+		x.routeSession(r, &t)
 	}
 }
 
-// routeEarly looks at the head of a request whose body is still coming. What the head decides is answered now, so that
-// no body is read in vain; the session it is for decides on its own loop. It reports whether to read on.
-func (h *HTTPConn) routeEarly(data []byte) bool {
-	r := &h.shard.req
-	if err := h.parser.Head(data, r); err != nil {
-		h.refuseSyntax(data, err)
-		return false
-	}
-	t := h.judge(r)
-	if h.settle(r, &t, h.parser.Declared()) {
+// routeEarly looks at the head of a request whose body, of at least length bytes, is still coming. What the head decides is
+// answered now, so that no body is read in vain; the session it is for decides on its own loop. It reports whether to read
+// on.
+func (x *Exchange) routeEarly(r *httpwire.Request, length int) bool {
+	t, done := x.settle(r, length)
+	if done {
 		return false
 	}
 	if t.kind != toSession {
 		return true
 	}
-	kind, transport, length := kindOf(r), t.transport, h.parser.Declared()
-	home, sid, a := t.home, h.sid, h.asker()
+	kind, transport := kindOf(r), t.transport
+	home, sid, a := t.home, x.sid, x.asker()
 	if sid != string(t.sid) {
 		sid = string(t.sid)
 	}
 	if kind.isPost() {
-		h.home, h.sid = home, sid
+		x.home, x.sid = home, sid
 	}
-	h.atHome(home, func() {
+	x.atHome(home, func() {
 		s := home.find(sid)
 		defer s.EndOnPanic()
 		if home.admit(a, s, transport, kind, length) && kind.isPost() && s.state == stateOpen {
 			s.onPostBegun(a)
 		}
 	})
-	return h.phase == phaseBody
+	return a.waits()
 }
 
-// settle answers a request that its head decides, or the length of its body, of which at least length bytes are
-// announced. It reports whether it did. The connection ends if there is a body, whether that has arrived or not: the
-// answers must not depend on how the requests are cut.
-func (h *HTTPConn) settle(r *httpwire.Request, t *target, length int) bool {
-	if h.turnAway(r) {
-		return true
+// settle judges a request, and answers one that its head decides, or the length of its body, of which at least length
+// bytes are announced. done reports whether it did. The connection ends if there is a body, whether that has arrived or
+// not: the answers must not depend on how the requests are cut.
+func (x *Exchange) settle(r *httpwire.Request, length int) (t target, done bool) {
+	t = x.judge(r)
+	sh := x.conn.shard
+	e := sh.engine
+	if x.conn.peer.turnsAway(r, e.cfg.HealthPath) {
+		x.answer(busy)
+		return t, true
 	}
 	if t.kind > toPreflight {
-		h.note(r)
+		sh.note(x, r)
 	}
-	if t.kind == toSession {
-		h.amend(r)
+	if t.kind == toSession && e.cfg.OnHeaders != nil && !x.traits.is(amended) {
+		x.traits |= amended
+		x.fields = e.amend(x.fields, x.firstRequest(r))
 	}
-	limit := h.engine.bodyMax(r, t.kind > toNowhere)
+	limit := e.bodyMax(r, t.kind > toNowhere)
 	switch {
 	case t.kind == toNowhere:
-		h.reply(h.turn, reply{status: 404, contentType: typeText, body: []byte("Not found"), early: true})
+		x.answer(reply{status: 404, contentType: typeText, body: []byte("Not found"), early: true})
 	case t.kind == toBadUpgrade:
-		h.refuseUpgrade()
+		x.answer(badUpgrade)
 	case r.ContentLength > int64(limit):
-		h.failTooLarge(r)
+		x.failTooLarge(r)
 	case t.kind == toPreflight:
-		h.reply(h.turn, reply{status: h.engine.cors.status, early: true})
+		x.answer(reply{status: e.cors.status, early: true})
 	case t.kind == toRefusal:
-		h.asker().refuseEarly(h.shard, t.code, t.message)
+		x.asker().refuseEarly(sh, t.code, t.message)
 	case length > limit: // of a chunked one
-		h.failTooLarge(r)
+		x.failTooLarge(r)
 	default:
-		return false
+		return t, false
 	}
-	return true
-}
-
-// waitFor notes the session that the request in progress belongs to.
-func (h *HTTPConn) waitFor(t *target) {
-	h.home = t.home
-	if h.sid != string(t.sid) {
-		h.sid = string(t.sid)
-	}
+	return t, true
 }
 
 // routeSession handles a request with a sid.
-func (h *HTTPConn) routeSession(r *httpwire.Request, t *target) {
+func (x *Exchange) routeSession(r *httpwire.Request, t *target) {
 	if t.upgrade {
-		h.requestUpgrade(r, t, bytes.Clone(r.Get("Sec-WebSocket-Key")))
+		requestUpgrade(x, r, t)
 		return
 	}
 	kind := kindOf(r)
-	h.waitFor(t)
-	h.polls = kind == kindGet
-	home, a := h.home, h.asker()
-	if home == h.shard {
-		home.serve(a, home.find(h.sid), t.transport, kind, r.Body)
+	x.waitFor(t.home, t.sid)
+	x.polls = kind == kindGet
+	home, a := x.home, x.asker()
+	if home == x.conn.shard {
+		home.serve(a, home.find(x.sid), t.transport, kind, r.Body)
 		return
 	}
 	var body []byte
 	if kind.isPost() {
 		body = append(body, r.Body...)
 	}
-	sid, transport := h.sid, t.transport
-	h.atHome(home, func() {
+	sid, transport := x.sid, t.transport
+	x.atHome(home, func() {
 		s := home.find(sid)
 		defer s.EndOnPanic()
 		home.serve(a, s, transport, kind, body)
@@ -156,7 +148,7 @@ func (sh *Shard) serve(a asker, s *Session, t Transport, kind requestKind, body 
 		s.onGet(a)
 	case s.state != stateOpen:
 		// What the client still has to say comes too late, and is no error.
-		s.releasePost(a.h)
+		s.releasePost(a.x)
 		s.accept(a)
 	default:
 		s.onPost(a, body, kind == kindBinaryPost)
@@ -177,12 +169,12 @@ func (sh *Shard) admit(a asker, s *Session, t Transport, kind requestKind, lengt
 			early: true,
 		})
 	case kind == kindBinaryPost && !s.dialect.is(revision3):
-		s.releasePost(a.h)
+		s.releasePost(a.x)
 		s.abort(ReasonTransportError)
 		a.refuseEarly(sh, eio.BadRequest, "")
 	case kind.isPost() && length > s.tuning().MaxPayload:
 		// Nothing of it is handled, and the session goes on, as after a body over the limit of all.
-		s.releasePost(a.h)
+		s.releasePost(a.x)
 		a.answer(sh, reply{status: statusTooLarge, early: true})
 	default:
 		return true

@@ -76,7 +76,7 @@ func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 // volatile one.
 func (s *Session) sendPolling(f *eio.Frame, volatile bool) SendStatus {
 	p, cfg := s.poll, s.tuning()
-	if volatile && (p.get.h == nil || len(p.queue) > 0) {
+	if volatile && (p.get.x == nil || len(p.queue) > 0) {
 		s.shard.stats.volatile.Add(1)
 		return DroppedVolatile
 	}
@@ -84,7 +84,7 @@ func (s *Session) sendPolling(f *eio.Frame, volatile bool) SendStatus {
 		return s.full()
 	}
 	s.push(f)
-	if p.get.h != nil {
+	if p.get.x != nil {
 		s.shard.flushLater(s)
 	}
 	return Queued

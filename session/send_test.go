@@ -366,6 +366,6 @@ func TestPanics(t *testing.T) {
 	if r.engine.Sessions() != 0 {
 		t.Error("a session is left")
 	}
-	r.onRequest = func(*HTTPConn, *httpwire.Request) { panic("request") }
+	r.onRequest = func(*Exchange, *httpwire.Request) { panic("request") }
 	try(t, func() { r.dial(0).write(request("GET", "/", "")) })
 }

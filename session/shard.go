@@ -45,8 +45,8 @@ type Shard struct {
 	// dateText is the value of Date until the loop's clock shows dateUntil.
 	dateText  string
 	dateUntil int64
-	// noted are the requests in progress, by connection; nil unless Config.OnConnectionError wants to know them.
-	noted map[*HTTPConn]firstRequest
+	// noted are the requests in progress; nil unless Config.OnConnectionError wants to know them.
+	noted map[*Exchange]firstRequest
 	// spares are the connections above the limit.
 	spares spares
 
@@ -65,7 +65,7 @@ func newShard(e *Engine, l Loop, loops int) *Shard {
 	sh.flushFn, sh.inflateFn = sh.flushPolls, sh.inflate
 	sh.spares.most = sparesPerShard(&e.cfg, loops)
 	if e.cfg.OnConnectionError != nil {
-		sh.noted = make(map[*HTTPConn]firstRequest)
+		sh.noted = make(map[*Exchange]firstRequest)
 	}
 	return sh
 }
@@ -78,7 +78,7 @@ func (sh *Shard) Loop() Loop { return sh.loop }
 
 // open makes a session, whose id is claimed. Its transport is the caller's to give it, and the application's Client.
 func (sh *Shard) open(sid string, o *opening) *Session {
-	s := &Session{shard: sh, sid: sid, first: o.first, dialect: o.dialect}
+	s := &Session{shard: sh, sid: sid, first: o.offer.first, dialect: o.dialect}
 	s.setTransport(o.transport)
 	s.tuned.Store(o.tuned)
 	s.timer.Init(s)

@@ -28,6 +28,7 @@ type spare struct {
 // busy is the answer to whoever is turned away.
 var busy = reply{
 	status: 503, contentType: typeText, name: "Retry-After", value: "5", body: []byte("Too many connections"),
+	last: true,
 }
 
 // busyResponse is busy for a connection whose request has not come. It is made in advance, so it has no Date, which an
@@ -65,7 +66,7 @@ func (e *Engine) AcceptSpare(c StreamConn, loop int) Receiver {
 	if e.cfg.ProxyProtocol {
 		return newProxied(e, sh, c, s)
 	}
-	return newSpareConn(e, sh, c, s, c.RemoteAddr())
+	return newSpareConn(sh, c, s, c.RemoteAddr())
 }
 
 // add takes one more, for which the oldest may have to make room.
@@ -97,29 +98,16 @@ func (s *spare) closed() {
 }
 
 // newSpareConn is newHTTPConn for a spare connection, whose peer has that address.
-func newSpareConn(e *Engine, sh *Shard, c StreamConn, s *spare, addr netip.AddrPort) *HTTPConn {
-	return newHTTPConn(e, sh, c, &Peer{Addr: addr, Single: true, spare: s})
+func newSpareConn(sh *Shard, c StreamConn, s *spare, addr netip.AddrPort) *HTTPConn {
+	return newHTTPConn(sh, c, &Peer{Addr: addr, Single: true, spare: s})
 }
 
-// spare is nil unless the connection is above the limit.
-func (h *HTTPConn) spare() *spare {
-	if h.peer == nil {
-		return nil
-	}
-	return h.peer.spare
-}
-
-// turnAway answers the request of a spare connection, if it is not one for the health check, which has no body. It
-// reports whether it did. The headers of CORS are there already.
-func (h *HTTPConn) turnAway(r *httpwire.Request) bool {
-	if h.spare() == nil {
+// turnsAway reports whether the request gets busy: its connection is a spare one, and it is not one for the health check,
+// which has no body. A nil peer is that of no spare connection.
+func (p *Peer) turnsAway(r *httpwire.Request, healthPath string) bool {
+	if p == nil || p.spare == nil {
 		return false
 	}
 	method := string(r.Method)
-	if string(r.Path) == h.engine.cfg.HealthPath && (method == "GET" || method == "HEAD") && !h.traits.is(hasBody) {
-		return false
-	}
-	h.last = true
-	h.reply(h.turn, busy)
-	return true
+	return string(r.Path) != healthPath || method != "GET" && method != "HEAD" || r.ContentLength != 0
 }

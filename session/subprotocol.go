@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 
+	"github.com/seed58c87869/siren/codec/deflate"
 	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/codec/wsframe"
 )
@@ -22,8 +23,22 @@ type wsOffer struct {
 	key []byte
 	// protocols are the subprotocols offered.
 	protocols []string
-	// request is for the hook that chooses one of them; it may be empty when there is no choice.
-	request firstRequest
+	// first is for the hook that chooses one of them. It may be empty when there is no choice, but not when the handshake
+	// opens a session, which keeps it.
+	first firstRequest
+	// deflate is the compression that the server accepts, and zero without.
+	deflate deflate.Params
+}
+
+// offerOf returns the offer of an opening handshake, whose key is a view of the request. valid is false when the request
+// breaks the rules for opening handshakes.
+func (e *Engine) offerOf(r *httpwire.Request) (o wsOffer, valid bool) {
+	if o.protocols, valid = protocolsOf(r); !valid || !validUpgrade(r) {
+		return o, false
+	}
+	o.key = r.Get("Sec-WebSocket-Key")
+	o.deflate, valid = e.compression.accept(r)
+	return o, valid
 }
 
 // addProtocol adds the chosen one of the subprotocols offered to the fields of the answer to an opening handshake, which
@@ -49,7 +64,7 @@ func (e *Engine) addProtocol(fields []string, o *wsOffer) []string {
 // the connection (RFC 6455, section 4.1).
 func (e *Engine) selectProtocol(o *wsOffer) (chosen string) {
 	defer e.containHook("SelectProtocol")
-	choice := e.cfg.SelectProtocol(o.request.handshake(e.cfg.TrustedProxies), slices.Clone(o.protocols))
+	choice := e.cfg.SelectProtocol(o.first.handshake(e.cfg.TrustedProxies), slices.Clone(o.protocols))
 	if choice != "" && !slices.Contains(o.protocols, choice) {
 		e.logError("SelectProtocol chose a protocol that was not offered", "protocol", choice, "offered", o.protocols)
 		return ""

@@ -14,8 +14,8 @@ type target struct {
 	transport Transport
 	// upgrade: the request asks for a WebSocket; valid: it does so as RFC 6455 says.
 	upgrade, valid bool
-	// protocols are the subprotocols that it offers.
-	protocols []string
+	// offer is what the opening handshake offers.
+	offer wsOffer
 	// home is the shard that the sid names.
 	home *Shard
 	sid  []byte
@@ -43,17 +43,16 @@ func refusal(code eio.ErrorCode, message string) target {
 	return target{kind: toRefusal, code: code, message: message}
 }
 
-// judge looks at the head of the request in progress. Once it was called, an answer to the request has the headers it
-// needs. The order of the checks is the reference's: transport, sid, the session's transport, method.
+// judge looks at the head of the request in progress. From then on its answer has the header fields that it needs. The
+// order of the checks is the reference's: transport, sid, the session's transport, method.
 //
-// A request for a WebSocket is the last one on its connection, as with the reference, unless it is accepted: then
-// becomeWebSocket takes that back.
-func (h *HTTPConn) judge(r *httpwire.Request) target {
-	e := h.engine
+// A request for a WebSocket is the last one on its connection, as with the reference, unless it is accepted.
+func (x *Exchange) judge(r *httpwire.Request) target {
+	h := x.conn
+	e := h.shard.engine
 	upgrade := r.HasToken("Connection", "upgrade") && r.HasToken("Upgrade", "websocket")
-	h.last = upgrade || r.Close || r.Minor == 0 || h.peer != nil && h.peer.Single
-	h.traits = h.traits.of(r)
-	h.params, h.coding = deflate.Params{}, deflate.Identity
+	x.last = upgrade || r.Close || r.Minor == 0 || h.peer != nil && h.peer.Single
+	x.traits, x.coding = x.traits.of(r), deflate.Identity
 	if !e.ownPath(r.Path) {
 		if !e.serves {
 			return target{kind: toNowhere}
@@ -61,10 +60,10 @@ func (h *HTTPConn) judge(r *httpwire.Request) target {
 		return target{kind: toApp}
 	}
 	origin := r.Get("Origin")
-	if e.cors.on && !h.traits.is(amended) {
-		h.cors = e.cors.headersFor(origin)
+	if e.cors.on && !x.traits.is(amended) {
+		x.fields = e.cors.headersFor(origin)
 		if string(r.Method) == "OPTIONS" {
-			h.cors = e.cors.preflight(origin, r.Get("Access-Control-Request-Headers"))
+			x.fields = e.cors.preflight(origin, r.Get("Access-Control-Request-Headers"))
 			return target{kind: toPreflight}
 		}
 	}
@@ -81,18 +80,17 @@ func (h *HTTPConn) judge(r *httpwire.Request) target {
 		return refusal(eio.TransportUnknown, "")
 	}
 	if t.upgrade {
-		var ok bool
-		t.protocols, ok = protocolsOf(r)
-		t.valid = ok && t.transport == WebSocket && validUpgrade(r) && h.offered(r)
+		t.offer, t.valid = e.offerOf(r)
+		t.valid = t.valid && t.transport == WebSocket
 	}
 	if t.transport == Polling {
-		h.accepts(r)
+		x.coding = e.codingFor(r)
 	}
 	if t.sid, _ = httpwire.QueryGet(r.RawQuery, "sid"); len(t.sid) > 0 {
 		if t.home = e.homeOf(t.sid); t.home == nil {
 			return refusal(eio.SessionIDUnknown, "")
 		}
-		if t.kind = toSession; t.upgrade && h.traits.is(hasBody) {
+		if t.kind = toSession; t.upgrade && x.traits.is(hasBody) {
 			t.kind = toBadUpgrade
 		}
 		return t
@@ -104,32 +102,6 @@ func (h *HTTPConn) judge(r *httpwire.Request) target {
 		t.kind = toBadUpgrade
 	case t.upgrade != (t.transport == WebSocket):
 		return refusal(eio.BadRequest, "")
-	}
-	return t
-}
-
-// traits are what the answer to a request depends on, besides its target. A plain value.
-type traits uint8
-
-const (
-	// isHead: the answer has no body.
-	isHead traits = 1 << iota
-	// hasBody: the request has one.
-	hasBody
-	// amended: the hook for headers has seen the answer's.
-	amended
-)
-
-func (t traits) is(bit traits) bool { return t&bit != 0 }
-
-// of is t for a request, of which amended may be known before.
-func (t traits) of(r *httpwire.Request) traits {
-	t &= amended
-	if string(r.Method) == "HEAD" {
-		t |= isHead
-	}
-	if r.ContentLength != 0 {
-		t |= hasBody
 	}
 	return t
 }

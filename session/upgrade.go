@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
@@ -77,21 +78,24 @@ const (
 )
 
 // requestUpgrade asks the session's home whether a WebSocket may probe, and answers with what it says.
-func (h *HTTPConn) requestUpgrade(r *httpwire.Request, t *target, key []byte) {
+func requestUpgrade(x *Exchange, r *httpwire.Request, t *target) {
+	h := x.conn
 	home, sid, valid := t.home, string(t.sid), t.valid
 	base64 := wantsBase64(r)
-	o := &wsOffer{key: key, protocols: t.protocols}
-	if h.engine.cfg.SelectProtocol != nil && len(o.protocols) > 0 {
-		o.request = h.firstRequest(r)
+	o := new(wsOffer)
+	*o = t.offer
+	o.key = bytes.Clone(o.key)
+	if h.shard.engine.cfg.SelectProtocol != nil && len(o.protocols) > 0 {
+		o.first = x.firstRequest(r)
 	}
-	h.atHome(home, func() {
+	x.atHome(home, func() {
 		u, v := home.admitUpgrade(sid, valid)
 		if u != nil {
 			u.base64 = base64
 		}
 		home.on(h.shard, func() {
 			defer closeOnPanic(h.conn)
-			h.finishUpgrade(home, u, v, o)
+			finishUpgrade(x, home, u, v, o)
 		})
 	})
 }
@@ -115,7 +119,8 @@ func (sh *Shard) admitUpgrade(sid string, valid bool) (*upgrade, verdict) {
 }
 
 // finishUpgrade is back on the connection's loop with the home's answer.
-func (h *HTTPConn) finishUpgrade(home *Shard, u *upgrade, v verdict, o *wsOffer) {
+func finishUpgrade(x *Exchange, home *Shard, u *upgrade, v verdict, o *wsOffer) {
+	h := x.conn
 	switch {
 	case h.gone:
 		if u != nil {
@@ -123,17 +128,17 @@ func (h *HTTPConn) finishUpgrade(home *Shard, u *upgrade, v verdict, o *wsOffer)
 		}
 		return
 	case v == verdictUnknown:
-		h.asker().refuse(h.shard, eio.SessionIDUnknown, "")
+		x.answer(refusalFor(eio.SessionIDUnknown, "", nil))
 		return
 	case v == verdictInvalid:
-		h.refuseUpgrade()
+		x.answer(badUpgrade)
 		return
 	}
 	var local *Session
 	if u != nil && home == h.shard {
 		local = u.session
 	}
-	w := h.becomeWebSocket(home, local, o, h.cors, nil)
+	w := newWSConn(x, home, local, o, nil)
 	if u == nil {
 		w.deaf = true
 		w.conn.Last(wsCloseNormal)
@@ -171,7 +176,7 @@ func (s *Session) completeUpgrade() {
 	u.stop()
 	// What waits now did not wait for the end of polling: it came after the probe, or was not finished before "5".
 	for _, late := range []*asker{&p.get, &p.post} {
-		if a := *late; a.h != nil {
+		if a := *late; a.x != nil {
 			*late = asker{}
 			a.refuse(s.shard, eio.BadRequest, "")
 		}

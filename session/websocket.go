@@ -76,29 +76,29 @@ func (w *wsConn) out() Conn {
 // code (1005 at the other end).
 var wsCloseNormal = wsframe.AppendClose(nil, 0, "")
 
-// becomeWebSocket answers the opening handshake and turns the connection into a WebSocket of a session at home. A session
-// of the connection's own loop is given; one of another loop is known there alone.
-// What is given as first leaves as a text message in the same frame of the queue.
-func (h *HTTPConn) becomeWebSocket(home *Shard, s *Session, o *wsOffer, extra []string, first []byte) *wsConn {
-	h.phase = phaseHanded
-	h.last = false
-	h.home, h.cancel = nil, nil
-	h.shard.loop.Wheel().Cancel(&h.timer)
-	delete(h.shard.noted, h)
+// newWSConn answers an opening handshake and turns its connection into a WebSocket of a session at home. s is that session
+// if it is one of the connection's own loop; one of another loop is known there alone, and s is nil. What is given as first
+// leaves as a text message in the same frame of the queue.
+func newWSConn(x *Exchange, home *Shard, s *Session, o *wsOffer, first []byte) *wsConn {
+	h, fields := x.conn, x.fields
+	x.end()
+	x.home = nil
+	h.stop(phaseHanded)
+	e := h.shard.engine
 	w := &wsConn{session: s, conn: h.conn}
 	switch {
 	case home != h.shard:
-		w.foreign = &foreign{shard: h.shard, home: home, out: h.engine.borrow(h.conn, home.loop.Index())}
+		w.foreign = &foreign{shard: h.shard, home: home, out: e.borrow(h.conn, home.loop.Index())}
 	case s == nil:
 		w.foreign = &foreign{shard: h.shard, home: home, out: h.conn}
 	}
-	extra = h.engine.addProtocol(extra, o)
-	if h.deflates() {
-		extra = append(extra[:len(extra):len(extra)], "Sec-WebSocket-Extensions", h.params.String())
-		h.beginDeflate(w)
+	fields = e.addProtocol(fields, o)
+	if o.deflate.ServerWindowBits > 0 {
+		fields = append(fields[:len(fields):len(fields)], "Sec-WebSocket-Extensions", o.deflate.String())
+		w.beginDeflate(o.deflate)
 	}
 	var room [responseHeadRoom + openRoom]byte
-	out := wsframe.AppendUpgradeResponse(room[:0], o.key, extra...)
+	out := wsframe.AppendUpgradeResponse(room[:0], o.key, fields...)
 	if first != nil {
 		out = wsframe.AppendFrame(out, ws.OpText, first)
 	}
