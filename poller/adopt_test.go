@@ -45,7 +45,7 @@ func pair(t testing.TB, network string) (server, client net.Conn) {
 	return server, client
 }
 
-// S12: a connection of somebody else's listener is served, the bytes that were read already first.
+// An adopted connection of another listener is served. Bytes that were read before are received first.
 func TestAdopt(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		for _, listens := range []bool{false, true} {

@@ -19,7 +19,7 @@ func (b *broadcast) Run(int) {
 	}
 }
 
-// W2: a fan-out allocates nothing per recipient, with one frame and with several.
+// A fan-out allocates nothing per recipient, with one frame and with several.
 func TestFanOutDoesNotAllocate(t *testing.T) {
 	for _, frames := range []int{1, 4, 40} {
 		l, conns, socks := stubLoop(t, 1000, Config{FlushTime: time.Hour})

@@ -68,7 +68,7 @@ func TestPipelinedRepliesLeaveInOneWrite(t *testing.T) {
 	}
 }
 
-// Hazard 5: what a stuck reader costs is bounded, Queue says so, and the write timeout ends it.
+// A peer that does not read costs bounded memory: Queue refuses more, and the write timeout ends the connection.
 func TestSlowReader(t *testing.T) {
 	const queueMax = 256 << 10
 	h := newHub()
@@ -145,7 +145,7 @@ func TestBlockedConnectionGoesOn(t *testing.T) {
 	})
 }
 
-// Hazard 7.
+// CloseAfterFlush delivers everything that is queued before the connection closes.
 func TestCloseAfterFlushDeliversAll(t *testing.T) {
 	h := newHub()
 	e := start(t, Config{Accept: h.accept, Loops: 1, QueueBytesMax: 16 << 20, FlushTimeout: time.Minute})
@@ -248,7 +248,7 @@ func TestCloseIsNotReentrant(t *testing.T) {
 	}
 }
 
-// Hazards 1 and 2: peers reset while a fan-out writes to them.
+// Peers reset their connections while a fan-out writes to them.
 func TestResetDuringFanOut(t *testing.T) {
 	h := newHub()
 	members := map[*Conn]bool{}

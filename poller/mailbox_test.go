@@ -22,7 +22,7 @@ func (f *funcTimer) set(l *Loop, when int64) {
 	l.Wheel().Schedule(&f.Timer, when)
 }
 
-// Hazard 4: gnet's Execute is not FIFO beyond 1,024 tasks.
+// Posts run in order. gnet's Execute would not keep the order beyond 1,024 tasks.
 func TestPostsOfAGoroutineKeepTheirOrder(t *testing.T) {
 	h := newHub()
 	h.receive = echo
@@ -88,8 +88,8 @@ func TestTryPostIsBounded(t *testing.T) {
 	}
 }
 
-// A flood of posts must not keep a loop from its sockets: between two reads of the connection there may be only a bounded
-// number of turns that work, whatever the flood.
+// A flood of posts must not keep a loop from its sockets: between two reads of the connection there may be only a
+// bounded number of turns that work, whatever the flood.
 func TestFloodOfPostsDoesNotStarveSockets(t *testing.T) {
 	for name, post := range map[string]func(l *Loop, stop *atomic.Bool){
 		"own loop": func(l *Loop, stop *atomic.Bool) { // each task posts its successor
@@ -170,7 +170,7 @@ type panicTask struct{}
 func (panicTask) Run(int)      { panic("task") }
 func (panicTask) Expire(int64) { panic("timer") }
 
-// Hazard 8.
+// A panic in an entry does not end the loop.
 func TestPanicsAreContained(t *testing.T) {
 	h := newHub()
 	h.receive = func(p *peer, data []byte) (int, int) {

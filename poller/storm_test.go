@@ -123,7 +123,7 @@ func (s *storm) finish(t *testing.T) (report string, err error) {
 	return strings.Join(lines, "; "), err
 }
 
-// Hazard 3: thousands of connects over the cap, and the engine lives and serves afterwards.
+// The engine survives thousands of connects above the limit and serves afterwards.
 func TestAcceptGuardSurvivesAStorm(t *testing.T) {
 	for _, mode := range []string{"fast", "slow", "defaults"} {
 		t.Run(mode, func(t *testing.T) {

@@ -215,7 +215,7 @@ func (w *world) send(seed uint64, stayers []*client) []expectation {
 }
 
 // TestConcurrent runs joins, leaves, disconnects and broadcasts from several
-// goroutines. S19, S21
+// goroutines.
 func TestConcurrent(t *testing.T) {
 	w := newWorld(t)
 	var stayers []*client

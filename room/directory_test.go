@@ -105,8 +105,8 @@ func TestDirectoryEveryone(t *testing.T) {
 	}
 }
 
-// S20: rooms belong to a namespace; equal names in two of them do not mix, and
-// no name is changed or cut.
+// Rooms belong to a namespace: equal names in two namespaces are different rooms,
+// and names are not changed or truncated.
 func TestSameNameInTwoNamespaces(t *testing.T) {
 	chat, news := NewDirectory(1), NewDirectory(1)
 	inChat, inNews := NewShard(0), NewShard(0)
@@ -141,7 +141,7 @@ func TestSameNameInTwoNamespaces(t *testing.T) {
 	}
 }
 
-// S20: names that are alike are different rooms.
+// Similar names are different rooms.
 func TestNamesAreTakenAsTheyAre(t *testing.T) {
 	d := NewDirectory(1)
 	long := strings.Repeat("x", 4096)
@@ -241,7 +241,7 @@ func TestNoSuchShard(t *testing.T) {
 	}
 }
 
-// N7: a directory has nothing before its first room, also when several loops make that at once.
+// A directory allocates nothing before its first room, and several loops may create the first room at once.
 func TestDirectoryIsMadeLate(t *testing.T) {
 	for _, d := range []*Directory{NewDirectory(2), NewSmallDirectory(2)} {
 		if d.Lookup("r") != nil || d.Len() != 0 || d.all() != nil {

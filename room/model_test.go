@@ -247,7 +247,7 @@ func (m *model) check() {
 	}
 }
 
-// TestModel compares thousands of random operations with plain maps. S19
+// TestModel compares thousands of random operations with plain maps.
 func TestModel(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -21,8 +21,8 @@ func newOrdered(n int) *fixture {
 	return f
 }
 
-// S21: a room, sender included; no room is the namespace. N10: several rooms
-// without duplicates, except, all but the sender.
+// One room, including the sender; no room, which means the namespace; several
+// rooms without duplicates; excluded rooms; all but the sender.
 func TestTargets(t *testing.T) {
 	f := newOrdered(10)
 	a, b := f.room("a", 0, 4), f.room("b", 2, 6)

@@ -16,7 +16,7 @@ func TestMemberSize(t *testing.T) {
 	}
 }
 
-// S19: repeats are no-ops.
+// Repeated joins and leaves do nothing.
 func TestJoinAndLeaveTwice(t *testing.T) {
 	f := newFixture(2)
 	m := &f.sockets[0].Member
@@ -41,8 +41,8 @@ func TestJoinAndLeaveTwice(t *testing.T) {
 	}
 }
 
-// S19: leave_all leaves the rooms but not the namespace; a disconnect leaves
-// both, without the application's help.
+// LeaveAll leaves the rooms but not the namespace. A disconnect leaves both,
+// without a call by the application.
 func TestLeaveAllAndDetach(t *testing.T) {
 	for _, n := range []int{0, 1, 5, indexAbove, indexAbove + 1, 200} {
 		for everyoneAt := range []int{0, n / 2, n} {

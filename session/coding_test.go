@@ -36,8 +36,8 @@ func (r *response) inflated(t *testing.T) string {
 	return string(body)
 }
 
-// N4: polling answers from the threshold on, as Accept-Encoding allows.
-func TestN4PollingCompression(t *testing.T) {
+// Polling responses from the threshold on are compressed as Accept-Encoding allows.
+func TestPollingCompression(t *testing.T) {
 	big := strings.Repeat("p", 1023)
 	for name, tc := range map[string]struct {
 		cfg            Config

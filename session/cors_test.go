@@ -90,7 +90,7 @@ func TestCORSThatCannotWork(t *testing.T) {
 	}
 }
 
-// S40: who passes when origins are enforced.
+// The requests that pass when origins are enforced.
 func TestOriginAllowed(t *testing.T) {
 	cors := CORS{Origins: []string{"https://app.example", "http://localhost:8080"}, Enforce: true, SameHost: true}
 	same := cors.table()

@@ -19,8 +19,8 @@ func deflateBench(tb testing.TB, cfg Config) (*bench, *nullConn, *Session) {
 	return e, c, e.session()
 }
 
-// N4: a compressed frame costs its recipients no allocation.
-func TestN4DeflateAllocations(t *testing.T) {
+// A compressed frame costs its recipients no allocation.
+func TestDeflateAllocations(t *testing.T) {
 	e, _, s := deflateBench(t, deflateOn)
 	f := eio.NewMessage([]byte(long))
 	e.engine.Deflate(f)

@@ -11,9 +11,9 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 )
 
-// N4, N1: clients of protocol 3 get their texts compressed and their binary messages, which have another form, as they
-// are; a connection that is lost before its open packet leaves nothing behind.
-func TestN4DeflateProtocol3(t *testing.T) {
+// Clients of protocol 3 get text compressed and binary messages, whose form differs, uncompressed. A connection that is
+// lost before its open packet leaves no state behind.
+func TestDeflateProtocol3(t *testing.T) {
 	cfg := deflateOn
 	cfg.AllowEIO3 = true
 	r := newRig(t, 1, cfg)
@@ -39,9 +39,9 @@ func TestN4DeflateProtocol3(t *testing.T) {
 	}
 }
 
-// N4: the limit on what a client sends is bytes of the wire for what is compressed, too: it has to be no longer than
-// what it inflates to may be.
-func TestN4DeflateWireLimit(t *testing.T) {
+// The limit of a client's message also bounds its compressed bytes on the wire: a compressed message must not be longer
+// than the inflated message may be.
+func TestDeflateWireLimit(t *testing.T) {
 	cfg := deflateOn
 	cfg.MaxPayload = 100
 	r := newRig(t, 1, cfg)
@@ -50,8 +50,8 @@ func TestN4DeflateWireLimit(t *testing.T) {
 	p.wantPacked("close:1009")
 }
 
-// N4: whatever comes on a connection with compression, nobody panics, nothing is left, and no message is too long.
-func FuzzN4Deflate(f *testing.F) {
+// No input on a connection with compression causes a panic, a leak or a message above the limit.
+func FuzzDeflate(f *testing.F) {
 	f.Add([]byte(packedText("4hello")+textFrame("4x")+packedText("2")), true)
 	f.Add([]byte(packedFrame(ws.OpBinary, []byte("\xf2\x00\x11\x00\x00"))), false)
 	f.Add([]byte(packedText("4"+strings.Repeat("0", 3000))), false)

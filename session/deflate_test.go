@@ -82,8 +82,8 @@ func (p *peer) wantPacked(want ...string) {
 	}
 }
 
-// N4: what is answered to an opening handshake.
-func TestN4DeflateHandshake(t *testing.T) {
+// The response to each offer of permessage-deflate in an opening handshake.
+func TestDeflateHandshake(t *testing.T) {
 	takeover := Config{PerMessageDeflate: PerMessageDeflate{Enabled: true, ClientTakeover: true, ClientMaxWindowBits: 12, ServerMaxWindowBits: 14}}
 	for name, tc := range map[string]struct {
 		cfg    Config
@@ -122,8 +122,8 @@ func TestN4DeflateHandshake(t *testing.T) {
 
 var long = strings.Repeat("long ", 300) // 1500 bytes
 
-// N4: what is long enough, and not plain, leaves compressed, the same bytes for all; attachments too.
-func TestN4DeflateSend(t *testing.T) {
+// Messages that are long enough and not plain are sent compressed, attachments too; all recipients share the bytes.
+func TestDeflateSend(t *testing.T) {
 	for _, loops := range []int{1, 2} {
 		r := newRig(t, loops, deflateOn)
 		sid := r.poll(loops - 1)
@@ -168,8 +168,8 @@ func TestN4DeflateSend(t *testing.T) {
 	}
 }
 
-// N4: what does not get shorter leaves as it is.
-func TestN4DeflateNoise(t *testing.T) {
+// A message that compression does not shorten is sent uncompressed.
+func TestDeflateNoise(t *testing.T) {
 	r := newRig(t, 1, deflateOn)
 	p := r.openDeflate(0, "", noTakeover, offerField)
 	noise := make([]byte, 2000)
@@ -183,8 +183,8 @@ func TestN4DeflateNoise(t *testing.T) {
 	p.wantPacked("b:" + string(noise))
 }
 
-// N4: compressed messages come in, on the home loop and on another one, whole and in fragments, the probe too.
-func TestN4DeflateReceive(t *testing.T) {
+// Compressed messages are received on the home loop and on another loop, whole and in fragments, also as the probe.
+func TestDeflateReceive(t *testing.T) {
 	for _, loops := range []int{1, 2} {
 		r := newRig(t, loops, deflateOn).echo()
 		sid := r.poll(loops - 1)
@@ -205,9 +205,9 @@ func TestN4DeflateReceive(t *testing.T) {
 	}
 }
 
-// N4, PROTOCOL.md 16: the limit holds for the inflated message, and what cannot be inflated, or is no text, ends the
-// connection with the code for it. RSV1 on anything else, or without negotiation, is an error of the protocol.
-func TestN4DeflateViolations(t *testing.T) {
+// The limit applies to the inflated message. A message that cannot be inflated, or is not UTF-8, ends the connection
+// with the close code of RFC 6455. RSV1 on other frames, or without negotiation, is a protocol error.
+func TestDeflateViolations(t *testing.T) {
 	for name, tc := range map[string]struct {
 		data string
 		code int
@@ -253,8 +253,8 @@ func TestN4DeflateViolations(t *testing.T) {
 	p.wantFrames("close:1002")
 }
 
-// N4: a client that may keep its context does, until its connection ends.
-func TestN4DeflateClientTakeover(t *testing.T) {
+// With client context takeover the window lasts until the connection ends.
+func TestDeflateClientTakeover(t *testing.T) {
 	const answer = "permessage-deflate; server_no_context_takeover; client_max_window_bits=10"
 	cfg := Config{PerMessageDeflate: PerMessageDeflate{Enabled: true, ClientTakeover: true, ClientMaxWindowBits: 10}}
 	for _, loops := range []int{1, 2} {
@@ -291,7 +291,7 @@ func TestN4DeflateClientTakeover(t *testing.T) {
 	}
 }
 
-func TestN4CompressionConfig(t *testing.T) {
+func TestCompressionConfig(t *testing.T) {
 	for _, c := range []Config{
 		{PerMessageDeflate: PerMessageDeflate{Threshold: -1}}, {PerMessageDeflate: PerMessageDeflate{Level: 10}},
 		{PerMessageDeflate: PerMessageDeflate{ServerMaxWindowBits: 7}}, {PerMessageDeflate: PerMessageDeflate{ClientMaxWindowBits: 16}},

@@ -45,7 +45,8 @@ func (r *rig) openWS3(loop int, sid, query string) *peer {
 
 func (p *peer) binary(data string) *peer { return p.write(frame(ws.OpBinary, data)) }
 
-// Protocol 3 is off by default; where it is on, a request that does not name protocol 4 is for it, as with the reference.
+// Protocol 3 is off by default; where it is on, a request that does not name protocol 4 is for it, as with the
+// reference.
 func TestAllowEIO3(t *testing.T) {
 	for query, protocol := range map[string]int{
 		"EIO=4": 4, "EIO=3": 3, "x=y": 3, "EIO": 3, "EIO=": 3, "EIO=2": 3, "EIO=5": 3, "EIO=abc": 3, "EIO=04": 3, "eio=4": 3, "EIO=%34": 4,
@@ -66,8 +67,8 @@ func TestAllowEIO3(t *testing.T) {
 	}
 }
 
-// N1: the open packet of polling is a payload, with its length in front.
-func TestHandshake3N1(t *testing.T) {
+// On polling the open packet is in a payload, after its length.
+func TestHandshake3(t *testing.T) {
 	r := newRig(t, 1, old)
 	a := r.dial(0).write(in3(request("GET", base+"polling", ""), "")).answer()
 	length, packet, _ := strings.Cut(a.body, ":")
@@ -83,8 +84,8 @@ func TestHandshake3N1(t *testing.T) {
 	}
 }
 
-// N1: messages over polling, in both framings, local and from another loop.
-func TestPolling3N1(t *testing.T) {
+// Messages over polling in both framings, on the home loop and from another loop.
+func TestPolling3(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		for _, c := range []struct{ query, body, contentType, want, wantType string }{
 			{"&b64=1", "6:4hello", "text/plain;charset=UTF-8", "6:4hello", typeText},
@@ -108,8 +109,8 @@ func TestPolling3N1(t *testing.T) {
 	})
 }
 
-// N1: what is no payload of protocol 3 ends the session.
-func TestInvalidPayload3N1(t *testing.T) {
+// A malformed payload of protocol 3 ends the session.
+func TestInvalidPayload3(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		for _, c := range [][2]string{
 			{"abc", ""}, {"4hello", ""}, {"", ""}, {"2:4", ""}, {"2:4\xff", ""}, {"1:2", typeBinary}, {"\x00\x01\xff9", typeBinary}, {"1:3", ""},
@@ -129,9 +130,9 @@ func TestInvalidPayload3N1(t *testing.T) {
 	})
 }
 
-// N1: the limit of a payload may fall between a packet and its attachments; all leaves, in order, and the queue's
-// measure comes down to nothing.
-func TestPayloadSplit3N1(t *testing.T) {
+// The limit of a payload may fall between a packet and its attachments. Everything is sent in order, and the measured
+// size of the queue returns to zero.
+func TestPayloadSplit3(t *testing.T) {
 	for _, query := range []string{"", "&b64=1"} {
 		for limit := 10; limit < 200; limit += 7 {
 			r := newRig(t, 1, Config{AllowEIO3: true, MaxPayload: limit})
@@ -176,8 +177,8 @@ func TestPayloadSplit3N1(t *testing.T) {
 	}
 }
 
-// N1: WebSocket messages, binary with the type in front, as base64 for those who want that.
-func TestWebSocket3N1(t *testing.T) {
+// WebSocket messages: binary data after its type byte, or in base64 for clients that ask for it.
+func TestWebSocket3(t *testing.T) {
 	r := newRig(t, 1, old).echo()
 	w := r.openWS3(0, "", "")
 	w.text("4hello").wantFrames("t:4hello")
@@ -199,9 +200,9 @@ func TestWebSocket3N1(t *testing.T) {
 	}
 }
 
-// N1: the open packet is not in the segment of the 101, and what the client sends right behind its request is handled
-// after it.
-func TestOpenBehindUpgrade3N1(t *testing.T) {
+// The open packet is not in the same segment as the 101 response. Frames that the client sends right after its request
+// are handled after the open packet.
+func TestOpenBehindUpgrade3(t *testing.T) {
 	for cut := range len(textFrame("4early")) + 1 {
 		r := newRig(t, 1, old).echo()
 		p := r.dial(0)
@@ -221,8 +222,8 @@ func TestOpenBehindUpgrade3N1(t *testing.T) {
 	}
 }
 
-// N1: a client, or the server, may go between the 101 and the open packet.
-func TestGoneBeforeOpen3N1(t *testing.T) {
+// The client or the server may close the connection between the 101 response and the open packet.
+func TestGoneBeforeOpen3(t *testing.T) {
 	r := newRig(t, 1, old)
 	p := r.dial(0)
 	p.conn.Feed([]byte(in3(upgradeRequest(""), "")))
@@ -245,8 +246,9 @@ func TestGoneBeforeOpen3N1(t *testing.T) {
 	r.wantEmpty()
 }
 
-// N1: the client pings; the pong has the ping's data; the session is over both times after the last ping.
-func TestHeartbeat3N1(t *testing.T) {
+// The client pings, and the pong has the ping's data. The session ends pingInterval and pingTimeout after the last
+// ping.
+func TestHeartbeat3(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, old)
 		w := r.openWS3(loop, "", "")
@@ -274,8 +276,8 @@ func TestHeartbeat3N1(t *testing.T) {
 	})
 }
 
-// N1: pongs are bounded by the queue as messages are.
-func TestPongFlood3N1(t *testing.T) {
+// Pongs count against the limit of the queue, as messages do.
+func TestPongFlood3(t *testing.T) {
 	cfg := old
 	cfg.QueueBytes = 1000
 	r := newRig(t, 1, cfg)
@@ -288,8 +290,8 @@ func TestPongFlood3N1(t *testing.T) {
 	r.last().wantClosed(ReasonTransportError)
 }
 
-// N1: the upgrade of protocol 3, and messages of before on the WebSocket, in its form.
-func TestUpgrade3N1(t *testing.T) {
+// The upgrade of protocol 3. Messages queued before are sent over the WebSocket, in its form.
+func TestUpgrade3(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		for _, c := range []struct{ poll, upgrade, want string }{
 			{"", "", "b:\x04\x01\x02\x03"}, {"&b64=1", "", "b:\x04\x01\x02\x03"}, {"", "&b64=1", "t:b4AQID"},
@@ -318,8 +320,8 @@ func TestUpgrade3N1(t *testing.T) {
 	})
 }
 
-// N1: close packets either way.
-func TestClose3N1(t *testing.T) {
+// Close packets in both directions.
+func TestClose3(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, old)
 		sid := r.poll3(0, "")
@@ -341,8 +343,8 @@ func TestClose3N1(t *testing.T) {
 	})
 }
 
-// N1: Internet Explorer is told that the answers are no attack, nobody else is.
-func TestOldBrowserN1(t *testing.T) {
+// Only Internet Explorer gets the header that turns its XSS filter off.
+func TestOldBrowser(t *testing.T) {
 	for agent, want := range map[string]string{
 		"Mozilla/4.0 (compatible ;MSIE 8.0; Windows NT 6.1)": "0", "Mozilla/5.0 (Windows NT 6.1; Trident/7.0; rv:11.0) like Gecko": "0",
 		"Mozilla/5.0 Chrome/126": "",
@@ -361,8 +363,8 @@ func TestOldBrowserN1(t *testing.T) {
 	}
 }
 
-// N1: sessions of both protocols share a frame and get it in their own form; nothing is allocated for each.
-func TestMixedFrameN1(t *testing.T) {
+// Sessions of both protocols share a frame and get it in their own form, without an allocation per session.
+func TestMixedFrame(t *testing.T) {
 	r := newRig(t, 1, Config{AllowEIO3: true})
 	four, three, text := r.openWS(0, ""), r.openWS3(0, "", ""), r.openWS3(0, "", "&b64=1")
 	f := eio.Link(eio.NewMessage([]byte("51-[]")), eio.NewBinary([]byte{1, 2, 3}))
@@ -379,8 +381,8 @@ func TestMixedFrameN1(t *testing.T) {
 	r.advance(time.Second)
 }
 
-// N1: the forms of a frame cost the recipients of protocol 3 nothing either, once they are made.
-func TestSend3DoesNotAllocateN1(t *testing.T) {
+// Sending to recipients of protocol 3 does not allocate once the forms of the frame are made.
+func TestSend3DoesNotAllocate(t *testing.T) {
 	r := newRig(t, 1, Config{AllowEIO3: true})
 	r.openWS3(0, "", "")
 	f := eio.NewBinary(make([]byte, 100))

@@ -25,7 +25,7 @@ func prefixes(list ...string) (out []netip.Prefix) {
 	return out
 }
 
-// N12: the client's address behind trusted proxies.
+// The client's address behind trusted proxies.
 func TestForwardedAddress(t *testing.T) {
 	// The fake connections come from 192.0.2.1:40000.
 	near := prefixes("192.0.2.0/24", "10.0.0.0/8", "2001:db8::/32")
@@ -115,7 +115,7 @@ func TestAcceptFrom(t *testing.T) {
 	}
 }
 
-// N12: PROXY headers, whole or in pieces, with what follows in the same read or later.
+// PROXY headers, whole or in pieces, followed by the request in the same read or later.
 func TestProxyProtocol(t *testing.T) {
 	v1 := "PROXY TCP4 203.0.113.9 198.51.100.1 5555 443\r\n"
 	v2 := "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xcb\x00\x71\x09\xc6\x33\x64\x01\x15\xb3\x01\xbb"

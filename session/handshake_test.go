@@ -9,7 +9,7 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 )
 
-// S2, S3: the path with and without a slash, and what the open packet says.
+// The path with and without a trailing slash, and the content of the open packet.
 func TestPollingHandshake(t *testing.T) {
 	r := newRig(t, 1, Config{Path: "/socket.io/"})
 	for _, path := range []string{"/socket.io", "/socket.io/", "http://siren.example/socket.io/"} {
@@ -27,13 +27,13 @@ func TestPollingHandshake(t *testing.T) {
 			t.Fatalf("session %q", s.SID())
 		}
 	}
-	// S12: every other path is the application's.
+	// The application serves every other path.
 	for _, path := range []string{"/socket.io/x", "/socket.iox", "/", "/socket.i", "//socket.io"} {
 		r.dial(0).write(request("GET", path, "")).want(404, "not ours: "+path)
 	}
 }
 
-// S4: a session that starts on WebSocket.
+// A session that starts on WebSocket.
 func TestWebSocketHandshake(t *testing.T) {
 	r := newRig(t, 1, Config{Cookie: Cookie{Name: "io"}, CORS: CORS{Origins: []string{"*"}}})
 	p := r.dial(0).write(upgradeRequest(""))
@@ -51,7 +51,7 @@ func TestWebSocketHandshake(t *testing.T) {
 	}
 }
 
-// S10: ids are long, url-safe and differ.
+// Session ids are long, url-safe and unique.
 func TestSessionIDs(t *testing.T) {
 	r := newRig(t, 2, Config{})
 	seen := map[string]bool{}
@@ -108,7 +108,7 @@ func refusalCases(unknown, sid, wsID string) []refusalCase {
 	}
 }
 
-// S9 and PROTOCOL 1: which error, in which order.
+// The error code of each invalid request, in the order of the checks.
 func TestRefusals(t *testing.T) {
 	r := newRig(t, 2, Config{CORS: CORS{Origins: []string{"*"}}})
 	sid := r.poll(0)
@@ -127,7 +127,7 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%s on loop %d: %v, want code %d", c.name, loop, a, c.code)
 				continue
 			}
-			// PROTOCOL 2: the page may read the error.
+			// CORS headers let the page read the error.
 			if a.Header.Get("Access-Control-Allow-Origin") != "*" {
 				t.Errorf("%s: no CORS headers", c.name)
 			}
@@ -155,7 +155,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// S9: other methods on a session.
+// Other methods on the path of a session.
 func TestMethodNotAllowed(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, Config{})
@@ -236,7 +236,7 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// S40: an enforced origin counts on both transports, and for sessions too.
+// An enforced origin applies to both transports, and to existing sessions too.
 func TestEnforcedOrigin(t *testing.T) {
 	r := newRig(t, 2, Config{CORS: CORS{Origins: []string{"http://good.example"}, Enforce: true}})
 	r.dial(0).write(upgradeRequest("", "Origin: http://evil.example")).want(403, `{"code":4,"message":"Origin not allowed"}`)

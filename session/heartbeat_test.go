@@ -13,7 +13,7 @@ import (
 
 const ms = time.Millisecond
 
-// S7: pings on both transports; only a pong keeps a session alive.
+// The server pings on both transports, and only a pong keeps a session alive.
 func TestHeartbeat(t *testing.T) {
 	wsPeers(t, fast, func(t *testing.T, r *rig, p *peer) {
 		for range 3 {
@@ -53,8 +53,8 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
-// PROTOCOL 3, FIXTURE: over 500 ms after the handshake, not earlier, on both transports. S7: also when a polling client
-// sends nothing more at all.
+// A session times out pingInterval and pingTimeout after the handshake (500 ms here) and not earlier, on both
+// transports, even if a polling client sends no further request.
 func TestPingTimeoutIsExact(t *testing.T) {
 	for _, transport := range []string{"polling", "websocket"} {
 		for at := range 3 { // the handshake at other places of the wheel

@@ -15,8 +15,8 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 )
 
-// N2: initial_headers and headers: the first sees a session's first answer, the second all of them; both see the fields
-// of CORS and may change those, and nothing that frames an answer.
+// OnInitialHeaders sees the first response of a session, OnHeaders every response. Both may change the CORS fields, and
+// neither may change fields that frame a response.
 func TestHeaderHooks(t *testing.T) {
 	var mu sync.Mutex
 	var calls []string
@@ -86,7 +86,7 @@ func TestHeaderHooks(t *testing.T) {
 	})
 }
 
-// N2: the order of the hooks, and what becomes of those that panic or end their goroutine.
+// The order of the hooks, and the outcome when a hook panics or ends its goroutine.
 func TestHookOrderAndFailures(t *testing.T) {
 	var order []string
 	step := func(name string) func(h *Handshake) {
@@ -140,7 +140,7 @@ func TestHookOrderAndFailures(t *testing.T) {
 	}
 }
 
-// N2: a hook for every answer that panics changes nothing and is counted; the loop lives.
+// A panic in OnHeaders is counted and changes neither the response nor the loop.
 func TestHeadersPanicOnLoop(t *testing.T) {
 	panics := false
 	r := newRig(t, 1, Config{CORS: CORS{Origins: []string{"*"}}, OnHeaders: func(_ *Handshake, header http.Header) {
@@ -158,7 +158,7 @@ func TestHeadersPanicOnLoop(t *testing.T) {
 	}
 }
 
-// N2: ids of a generator find their session from any loop, whatever they look like.
+// Sessions are found from any loop by ids of a generator, whatever their form.
 func TestGenerateID(t *testing.T) {
 	var serial atomic.Int64
 	cfg := Config{GenerateID: func(h *Handshake) string {
@@ -219,7 +219,7 @@ func TestGenerateID(t *testing.T) {
 	r.wantEmpty()
 }
 
-// N2: connection_error: every code, with what is wrong in detail.
+// OnConnectionError gets every error code with its details.
 func TestConnectionErrors(t *testing.T) {
 	got := make(chan ConnectionError, 1)
 	refusal := errors.New("not you")
@@ -297,7 +297,7 @@ func TestConnectionErrors(t *testing.T) {
 	}
 }
 
-// N2: a hook that cannot follow misses refusals, which are counted; one that panics is told of the next.
+// A hook that is too slow misses refusals, which are counted. A hook that panics still gets the next one.
 func TestConnectionErrorFlood(t *testing.T) {
 	release, told := make(chan struct{}), make(chan bool, 4096)
 	r := newRig(t, 1, Config{OnConnectionError: func(ConnectionError) {

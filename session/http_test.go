@@ -208,7 +208,7 @@ func TestUnreadAnswersBound(t *testing.T) {
 	}
 }
 
-// S12: other paths are the application's, which may answer later, or never because the client has left.
+// The application serves other paths. It may answer later, or never because the client has left.
 func TestAppRequest(t *testing.T) {
 	r := newRig(t, 1, Config{})
 	var waiting []*Exchange

@@ -23,8 +23,8 @@ func scriptText(t *testing.T, a *response, index string) (payload string) {
 	return payload
 }
 
-// N1: JSONP in both revisions: the answers are scripts and the bodies forms.
-func TestJSONPN1(t *testing.T) {
+// JSONP in both revisions: responses are scripts and request bodies are forms.
+func TestJSONP(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		for _, c := range []struct{ version, body, want string }{
 			{"4", "4h\u2028</script>\x1ebAQID", "4h\u2028</script>\x1ebAQID"},
@@ -60,9 +60,9 @@ func TestJSONPN1(t *testing.T) {
 	}
 }
 
-// N1, S14: scripts are loaded for pages of any origin and without an Origin field, so where origins are enforced there
-// is no JSONP for browsers.
-func TestJSONPOriginN1(t *testing.T) {
+// Browsers load scripts for pages of any origin without an Origin field, so JSONP is refused to browsers where origins
+// are enforced.
+func TestJSONPOrigin(t *testing.T) {
 	text := request("GET", base+"polling&j=0", "")
 	for _, c := range []struct {
 		cors   CORS

@@ -10,8 +10,8 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 )
 
-// S33: at Debug, the life of each session and its packets with type and size; the secret id is not logged.
-func TestS33SessionLog(t *testing.T) {
+// The level Debug logs the life of each session and the type and size of its packets, but not the secret id.
+func TestSessionLog(t *testing.T) {
 	var log strings.Builder
 	r := newRig(t, 1, Config{
 		PingInterval: 300 * ms, PingTimeout: 200 * ms,
@@ -66,8 +66,8 @@ func (c counted) Handle(context.Context, slog.Record) error { c.calls.Add(1); re
 func (c counted) WithAttrs([]slog.Attr) slog.Handler        { return c }
 func (c counted) WithGroup(string) slog.Handler             { return c }
 
-// S33: with a logger that takes no debug records, sending and receiving make no call of it and allocate nothing.
-func TestS33LogOffCostsNothing(t *testing.T) {
+// If the logger discards debug records, sending and receiving do not call it and do not allocate for it.
+func TestLogOffCostsNothing(t *testing.T) {
 	var calls atomic.Int64
 	e := newBench(t, Config{Logger: slog.New(counted{&calls})})
 	made := calls.Load()

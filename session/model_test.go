@@ -105,7 +105,8 @@ func (m *modelClient) serve() {
 	})
 }
 
-// say sends from the client, on the transport in use. While it waits for the pong of its probe it may still poll and post.
+// say sends from the client, on the transport in use. While it waits for the pong of its probe it may still poll and
+// post.
 func (m *modelClient) say() {
 	switch {
 	case m.upgraded:
@@ -268,7 +269,7 @@ func (m *modelClient) finish() {
 	m.c.wantClosed()
 }
 
-// S5, N1, PROTOCOL 6: whatever the order of events, an upgrade loses, doubles and reorders nothing.
+// Whatever the order of events, an upgrade loses, duplicates and reorders nothing.
 func TestUpgradeModel(t *testing.T) {
 	seeds := uint64(600)
 	if testing.Short() {

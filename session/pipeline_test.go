@@ -6,7 +6,7 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// What a client pipelines behind a GET that waits.
+// Requests that a client pipelines behind a waiting GET.
 func TestPipelinedPost(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, Config{})
@@ -46,7 +46,7 @@ func TestPipelinedPost(t *testing.T) {
 	})
 }
 
-// A close packet behind the GET, a payload that is none, and a connection that goes.
+// Behind a waiting GET: a close packet, a malformed payload, and a connection that closes.
 func TestPipelinedPostEnds(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, Config{})

@@ -8,7 +8,7 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 )
 
-// S3, S6: the polling transport, with the requests on the session's loop and on another one.
+// The polling transport, with the requests on the session's loop and on another loop.
 func TestPollingEcho(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, fast).echo()
@@ -36,7 +36,7 @@ func TestPollingEcho(t *testing.T) {
 	})
 }
 
-// S9, PROTOCOL 4: a second GET ends the session; the first one is told so.
+// A second GET ends the session, and the first GET is answered.
 func TestSecondGet(t *testing.T) {
 	for first := range 2 {
 		for second := range 2 {
@@ -51,7 +51,7 @@ func TestSecondGet(t *testing.T) {
 	}
 }
 
-// S9, PROTOCOL 4: a second POST while one is read ends the session.
+// A second POST ends the session while the first is still being read.
 func TestSecondPost(t *testing.T) {
 	for first := range 2 {
 		for second := range 2 {
@@ -100,7 +100,7 @@ func TestPostAnsweredOnce(t *testing.T) {
 	a.wantNothing()
 }
 
-// PROTOCOL 4: connections that are cut while something waits.
+// Connections that are cut while a request waits.
 func TestCutRequest(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		for _, c := range []string{"GET", "POST"} {
@@ -165,7 +165,7 @@ func TestCutUnderAnswer(t *testing.T) {
 	}
 }
 
-// PROTOCOL 5 and FIXTURE: a close packet by POST; what is in front of it counts.
+// A close packet by POST ends the session. Packets before it are delivered.
 func TestClosePacket(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		for _, body := range []string{"1", "4before\x1e1", "4before\x1e1\x1e4behind", "1\x1eabc"} {
@@ -185,7 +185,7 @@ func TestClosePacket(t *testing.T) {
 	})
 }
 
-// S9: payloads that are none are answered with 400 and end the session.
+// Malformed payloads are answered with 400 and end the session.
 func TestInvalidPayload(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		for _, c := range []struct {
@@ -225,8 +225,8 @@ func TestInvalidPayload(t *testing.T) {
 	})
 }
 
-// S8: what one GET fetches stays below maxPayload, the rest goes with the next ones; a long packet goes alone, and
-// a packet may be cut between its attachments.
+// The response to one GET stays below maxPayload; the next ones get the rest. A packet above maxPayload is sent alone,
+// and a packet may be split between its attachments.
 func TestPayloadSplit(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, Config{MaxPayload: 20})
@@ -259,7 +259,7 @@ func TestPayloadSplit(t *testing.T) {
 	})
 }
 
-// S8: maxPayload inbound. The body that is too long is refused before it comes, and the session goes on.
+// A request body above maxPayload is refused before it arrives, and the session goes on.
 func TestBodyTooLong(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, Config{MaxPayload: 1000, MaxRequestBody: 5000, CORS: CORS{Origins: []string{"*"}}})
@@ -369,8 +369,8 @@ func TestOddRequests(t *testing.T) {
 		r.run()
 		p.want(200, "4a")
 
-		// PROTOCOL 17: the POST behind the waiting GET is handled at once, since the GET may wait for its outcome. The
-		// answers keep the order of the requests, and the second GET waits.
+		// A POST pipelined behind a waiting GET is handled at once, because the GET may wait for its outcome. The
+		// responses keep the order of the requests, and the second GET waits.
 		p.write(getRequest(sid) + postRequest(sid, "4b") + getRequest(sid) + request("HEAD", "/x", ""))
 		p.want(200, "4b")
 		p.want(200, "ok")

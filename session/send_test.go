@@ -18,7 +18,7 @@ func (c *recorder) send(f *eio.Frame, volatile bool) (st SendStatus) {
 	return st
 }
 
-// PROTOCOL 15: a volatile packet on polling is for a GET that waits; ordinary ones stay.
+// On polling a volatile packet is sent only if a GET waits; ordinary packets are kept.
 func TestVolatilePolling(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, Config{})
@@ -212,8 +212,8 @@ func TestMessagesBeforeClose(t *testing.T) {
 	})
 }
 
-// A doomed session may be closed before its end has its turn. Messages of that turn reach its application; requests that
-// come in later do not.
+// A doomed session may be closed before its end has its turn. Messages of that turn reach its application; requests
+// that come in later do not.
 func TestDoomed(t *testing.T) {
 	r := newRig(t, 1, Config{QueueFrames: 1})
 	doom := func(then func(s *Session)) *recorder {
@@ -321,7 +321,8 @@ func TestOddReason(t *testing.T) {
 	}
 }
 
-// A panic of the application on a loop ends the session that it happened in, and no other; the loop's own recover sees it.
+// A panic of the application on a loop ends the session that it happened in, and no other; the loop's own recover sees
+// it.
 func TestPanics(t *testing.T) {
 	try := func(t *testing.T, fn func()) {
 		t.Helper()

@@ -31,7 +31,7 @@ func tunedRig(t *testing.T, loops int, cfg Config, change func(t *Tuning)) *rig 
 
 const tuneField = "X-Tune: yes"
 
-// S32: a session's own heartbeat is in its open packet, and holds; others have that of all.
+// A session's own heartbeat is in its open packet and applies to it; other sessions use Config's.
 func TestTuneHeartbeat(t *testing.T) {
 	r := tunedRig(t, 1, Config{}, func(t *Tuning) { t.PingInterval, t.PingTimeout, t.MaxPayload = 300*ms, 200*ms, 5000 })
 	plain := r.dial(0).asked(0, request("GET", base+"polling", ""))
@@ -65,7 +65,7 @@ func TestTuneHeartbeat(t *testing.T) {
 	}
 }
 
-// S32: a session's own MaxPayload bounds what comes on either transport, from either loop, and the payloads that leave.
+// A session's own MaxPayload bounds input on both transports and from either loop, and the payloads it is sent.
 func TestTuneMaxPayload(t *testing.T) {
 	small := func(t *Tuning) { t.MaxPayload = 100 }
 	fits, long := "4"+strings.Repeat("x", 99), "4"+strings.Repeat("x", 100)
@@ -101,7 +101,7 @@ func TestTuneMaxPayload(t *testing.T) {
 	})
 }
 
-// S32: what cannot be is ignored, and logged.
+// Invalid settings are ignored and logged.
 func TestTuneInvalid(t *testing.T) {
 	for want, change := range map[string]func(t *Tuning){
 		"PingInterval": func(t *Tuning) { t.PingInterval = 0 }, "PingTimeout": func(t *Tuning) { t.PingTimeout = -1 },
@@ -120,7 +120,7 @@ func TestTuneInvalid(t *testing.T) {
 	}
 }
 
-// S32: the heartbeat of a live session: the next ping comes sooner, never later; what the client was told bounds it.
+// Changing the heartbeat of a live session: the next ping comes sooner but never later than the client was told.
 func TestRetuneHeartbeat(t *testing.T) {
 	r := newRig(t, 1, Config{PingInterval: 1000 * ms, PingTimeout: 500 * ms})
 	p := r.openWS(0, "")
@@ -170,7 +170,7 @@ func TestRetuneHeartbeat(t *testing.T) {
 	r.last().wantClosed(ReasonPingTimeout)
 }
 
-// S32, W1: the queue of one session.
+// The queue limit of one session.
 func TestRetuneQueue(t *testing.T) {
 	r := newRig(t, 1, Config{})
 	sid := r.poll(0)

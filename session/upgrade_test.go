@@ -11,7 +11,8 @@ import (
 	"github.com/seed58c87869/siren/poller/stream"
 )
 
-// S5, S11, PROTOCOL 6: from polling to WebSocket. Nothing is lost, also what waits for a GET between probe and "5".
+// The upgrade from polling to WebSocket loses nothing, including packets queued between the probe and the upgrade
+// packet.
 func TestUpgrade(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, Config{}).echo()
@@ -39,7 +40,7 @@ func TestUpgrade(t *testing.T) {
 		}
 		g.want(400, errorBody(eio.BadRequest)) // it overtook the "5" at best
 		w.text("4c").wantFrames("t:4c")
-		// S9: polling after the upgrade.
+		// Polling after the upgrade.
 		r.get(loop, sid).want(400, errorBody(eio.BadRequest))
 		r.post(loop, sid, "4x").want(400, errorBody(eio.BadRequest))
 		w.text("4d").wantFrames("t:4d")
@@ -80,7 +81,7 @@ func TestUpgradeEndsWithoutTimers(t *testing.T) {
 	}
 }
 
-// PROTOCOL 7: frames right behind the request, even half a frame, even all of the upgrade.
+// The client sends frames right after its request: half a frame, or the whole upgrade.
 func TestUpgradeInOneSegment(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		for cut := range len(textFrame("2probe")) + 1 {
@@ -101,7 +102,7 @@ func TestUpgradeInOneSegment(t *testing.T) {
 	})
 }
 
-// PROTOCOL 6: an upgrade that fails closes the WebSocket alone; polling goes on and another upgrade works.
+// A failed upgrade closes the WebSocket only. Polling continues, and another upgrade works.
 func TestUpgradeFails(t *testing.T) {
 	for name, fail := range map[string]func(r *rig, w *peer){
 		"message":       func(_ *rig, w *peer) { w.text("4x") },
@@ -183,8 +184,8 @@ func TestUpgradeNotTaken(t *testing.T) {
 	})
 }
 
-// Close while a WebSocket probes. Before the probe is answered the WebSocket goes, and the client fetches what is left by
-// polling; after it the client polls no more, and gets it on the WebSocket.
+// Close while a WebSocket probes. Before the probe is answered the WebSocket goes, and the client fetches what is left
+// by polling; after it the client polls no more, and gets it on the WebSocket.
 func TestCloseWhileUpgrading(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		for _, probed := range []bool{false, true} {
@@ -228,7 +229,7 @@ func TestCloseWhileUpgradingForgotten(t *testing.T) {
 	r.wantEmpty()
 }
 
-// PROTOCOL 5: a close packet may overtake the GET that was sent before it.
+// A close packet may overtake the GET that was sent before it.
 func TestCloseOvertakesGet(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, Config{})
@@ -367,8 +368,8 @@ func TestHeartbeatInUpgrade(t *testing.T) {
 	})
 }
 
-// A queue that is within the limits on polling is within those of the WebSocket that takes it over, whatever the size of
-// its packets.
+// A queue that is within the limits on polling is within those of the WebSocket that takes it over, whatever the size
+// of its packets.
 func TestUpgradeTakesAFullQueueOver(t *testing.T) {
 	for _, size := range []int{1, 100, 10_000} {
 		both(t, func(t *testing.T, loop int) {

@@ -25,7 +25,7 @@ func wsPeers(t *testing.T, cfg Config, run func(t *testing.T, r *rig, p *peer)) 
 	})
 }
 
-// S4: messages over WebSocket.
+// Messages over WebSocket.
 func TestWebSocketEcho(t *testing.T) {
 	wsPeers(t, Config{}, func(t *testing.T, r *rig, p *peer) {
 		r.echo()
@@ -77,7 +77,7 @@ func TestWebSocketEnds(t *testing.T) {
 			string(wsframe.AppendMaskedFrame(nil, ws.OpContinuation, true, [4]byte{}, []byte(big[:600]))), []string{"close:1009"}, ReasonTransportError},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			// S8: maxPayload holds on WebSocket too.
+			// maxPayload applies to WebSocket too.
 			wsPeers(t, Config{MaxPayload: 1000}, func(t *testing.T, r *rig, p *peer) {
 				p.write(textFrame("4before") + c.in)
 				p.wantFrames(c.frames...)
@@ -124,7 +124,7 @@ func TestFragmentsAreReleased(t *testing.T) {
 	})
 }
 
-// S9: a second WebSocket for a session is accepted and closed; the first one goes on.
+// A second WebSocket for a session is accepted and closed; the first one continues.
 func TestSecondWebSocket(t *testing.T) {
 	wsPeers(t, Config{}, func(t *testing.T, r *rig, p *peer) {
 		for loop := range 2 {

@@ -2,7 +2,7 @@ package httpwire
 
 import "testing"
 
-// S9: a second POST must be seen while the first one's body is still coming.
+// A second POST must be seen while the body of the first is still arriving.
 func TestHeadBeforeTheBody(t *testing.T) {
 	const head = "\r\nPOST /socket.io/?sid=x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"
 	buf := []byte(head + "hello")

@@ -160,7 +160,7 @@ const (
 		"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
 )
 
-// S3: the requests of HTTP long-polling, one after the other on one connection.
+// The requests of HTTP long-polling, one after the other on one connection.
 func TestPipelined(t *testing.T) {
 	stream := pollingGET + "\r\n" + pollingPOST + "\r\n\r\n" + upgradeGET
 	got := everySplit(t, stream, nil)

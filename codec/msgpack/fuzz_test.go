@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// FuzzParse: a message is refused with an error of ours, or is a packet whose payload is JSON of a bounded length, and
-// which written and read again is the same. N5
+// FuzzParse checks that a message is refused with an error of this package, or is a packet whose payload is JSON of a
+// bounded length and which survives a round trip.
 func FuzzParse(f *testing.F) {
 	for _, test := range written {
 		f.Add(unhex(f, test.message))
@@ -44,7 +44,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzAppendValue: exactly what is JSON is written, and read again it has the same value. N5
+// FuzzAppendValue checks that valid JSON, and nothing else, is written, and that it is read back with the same value.
 func FuzzAppendValue(f *testing.F) {
 	for _, test := range written {
 		f.Add(test.packet.Data)

@@ -52,7 +52,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// N5: packets leave byte by byte as the reference's do, and come back as they were.
+// Packets are encoded byte for byte as by the reference, and parsed back unchanged.
 func TestGolden(t *testing.T) {
 	for _, test := range written {
 		t.Run(test.name, func(t *testing.T) {
@@ -101,7 +101,7 @@ var read = []struct {
 	{"lookalike without binary", `83a47479706502a46461746192a16582ac5f706c616365686f6c646572c3a36e756d00a36e7370a12f`, Event, `["e",{"_placeholder":true,"num":0}]`, nil},
 }
 
-// N5: what clients send.
+// Messages as clients send them.
 func TestRead(t *testing.T) {
 	for _, test := range read {
 		t.Run(test.name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 // event wraps the bytes of one argument, in hex, into an event with the name "e".
 func event(arg string) string { return "83a47479706502a46461746192a165" + arg + "a36e7370a12f" }
 
-// N5: every form of a value that MessagePack has.
+// Every form of a MessagePack value.
 func TestValues(t *testing.T) {
 	for _, test := range []struct{ arg, want string }{
 		{"c0", "null"}, {"c2", "false"}, {"c3", "true"},
@@ -55,7 +55,7 @@ func TestValues(t *testing.T) {
 
 func ph(n int) string { return fmt.Sprintf(`{"_placeholder":true,"num":%d}`, n) }
 
-// N5: what is no packet, and why.
+// Messages that are not packets, with the error for each.
 func TestMalformed(t *testing.T) {
 	const nsp, typ, data = "a36e7370a12f", "a47479706502", "a46461746191a165"
 	for _, test := range []struct {
@@ -109,7 +109,7 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// N5: no prefix of a message is a packet, and none reads on behind its end.
+// No prefix of a message is a packet, and the parser does not read beyond the end.
 func TestCutOff(t *testing.T) {
 	for _, test := range written {
 		message := unhex(t, test.message)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// N5: JSON in all its spellings.
+// JSON values in all their spellings.
 func TestAppendValue(t *testing.T) {
 	for _, test := range []struct{ json, want string }{
 		{"null", "c0"}, {" true\n", "c3"}, {"\tfalse ", "c2"}, {"0", "00"}, {"-0", "cb8000000000000000"}, {"-0.0", "cb8000000000000000"},
@@ -55,7 +55,7 @@ func TestAppendAttachments(t *testing.T) {
 	}
 }
 
-// N5: the shortest length there is.
+// Lengths have their shortest form.
 func TestLengths(t *testing.T) {
 	list := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat("0,", n), ",") + "]" }
 	object := func(n int) string { return "{" + strings.TrimSuffix(strings.Repeat(`"":0,`, n), ",") + "}" }

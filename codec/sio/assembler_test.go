@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// S29: a binary event is complete with its last attachment, and owns its memory.
+// A binary event is complete with its last attachment and owns its memory.
 func TestAssembler(t *testing.T) {
 	text := []byte(`53-/a?q=1,7["na\u006de",{"_placeholder":true,"num":2},1]`)
 	var p Packet
@@ -92,7 +92,7 @@ func TestAssemblerWithoutAttachments(t *testing.T) {
 	}
 }
 
-// S29 and S30: limits, and attachments that nobody waits for.
+// Limits, and attachments that no packet announced.
 func TestAssemblerErrors(t *testing.T) {
 	text := []byte(`52-["x"]`)
 	var a Assembler
@@ -131,7 +131,7 @@ func TestAssemblerErrors(t *testing.T) {
 	}
 }
 
-// PROTOCOL 19: a header that promises many attachments costs next to nothing.
+// A header that announces many attachments allocates almost nothing.
 func TestAssemblerPromise(t *testing.T) {
 	text := []byte(`51000000-["x"]`)
 	var p Packet

@@ -46,7 +46,7 @@ func TestParseAccepts(t *testing.T) {
 		`20["foo"]`:                     {typ: Event, nsp: "/", id: 0, data: `["foo"]`, event: "foo"},
 		`2007["foo"]`:                   {typ: Event, nsp: "/", id: 7, data: `["foo"]`, event: "foo"},
 		`29007199254740991["foo"]`:      {typ: Event, nsp: "/", id: 9007199254740991, data: `["foo"]`, event: "foo"},
-		`2["move",1,"two",{"a":[3]}]`:   {typ: Event, nsp: "/", id: -1, data: `["move",1,"two",{"a":[3]}]`, event: "move", args: `1,"two",{"a":[3]}`, n: 3}, // S25
+		`2["move",1,"two",{"a":[3]}]`:   {typ: Event, nsp: "/", id: -1, data: `["move",1,"two",{"a":[3]}]`, event: "move", args: `1,"two",{"a":[3]}`, n: 3},
 		"2 [ \"a\" , 1 ,\t[ ] ]\r\n":    {typ: Event, nsp: "/", id: -1, data: "[ \"a\" , 1 ,\t[ ] ]", event: "a", args: "1 ,\t[ ]", n: 2},
 		`2["a\u0062\ud83d\ude00\n"]`:    {typ: Event, nsp: "/", id: -1, data: `["a\u0062\ud83d\ude00\n"]`, event: "ab😀\n"},
 		`2["\ud800"]`:                   {typ: Event, nsp: "/", id: -1, data: `["\ud800"]`, event: "\ufffd"},
@@ -60,7 +60,7 @@ func TestParseAccepts(t *testing.T) {
 		`2["x",{"_placeholder":true,"num":5}]`: {typ: Event, nsp: "/", id: -1, data: `["x",{"_placeholder":true,"num":5}]`,
 			event: "x", args: `{"_placeholder":true,"num":5}`, n: 1},
 		`3/admin,13["bar"]`: {typ: Ack, nsp: "/admin", id: 13, data: `["bar"]`, args: `"bar"`, n: 1},
-		`313[]`:             {typ: Ack, nsp: "/", id: 13, data: `[]`}, // S27
+		`313[]`:             {typ: Ack, nsp: "/", id: 13, data: `[]`},
 		`313[ ]`:            {typ: Ack, nsp: "/", id: 13, data: `[ ]`},
 		`3[]`:               {typ: Ack, nsp: "/", id: -1, data: `[]`},
 		// Without a payload, as the reference parser takes them.
@@ -72,7 +72,7 @@ func TestParseAccepts(t *testing.T) {
 		`3/a,7`:    {typ: Ack, nsp: "/a", id: 7},
 		`51-`:      {typ: BinaryEvent, nsp: "/", id: -1, attachments: 1},
 		`61-/a,3`:  {typ: BinaryAck, nsp: "/a", id: 3, attachments: 1},
-		// Binary, S29.
+		// Binary packets.
 		`51-["baz",{"_placeholder":true,"num":0}]`: {typ: BinaryEvent, nsp: "/", id: -1, attachments: 1,
 			data: `["baz",{"_placeholder":true,"num":0}]`, event: "baz", args: `{"_placeholder":true,"num":0}`, n: 1},
 		`52-/admin,7["baz",[{"num":1,"_placeholder":true}]]`: {typ: BinaryEvent, nsp: "/admin", id: 7, attachments: 2,
@@ -98,7 +98,7 @@ func TestParseAccepts(t *testing.T) {
 	}
 }
 
-// S30 and PROTOCOL 12: whatever breaks the protocol is an error.
+// Every violation of the protocol is an error.
 func TestParseRefuses(t *testing.T) {
 	long := strings.Repeat("9", 400)
 	tests := []struct {
@@ -147,7 +147,7 @@ func TestParseRefuses(t *testing.T) {
 		{`2/` + strings.Repeat("n", DefaultNamespaceBytes) + `,["x"]`, errNamespace},
 		{`2["x"` + strings.Repeat(",0", DefaultArgs+1) + `]`, errArgs},
 		{`31["x"` + strings.Repeat(",0", DefaultArgs) + `]`, errArgs},
-		{`2["x",` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `]`, errDepth}, // PROTOCOL 19
+		{`2["x",` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `]`, errDepth},
 		{`2["x",` + strings.Repeat(`{"a":`, 100_000) + `1` + strings.Repeat("}", 100_000) + `]`, errDepth},
 		{`0` + strings.Repeat(`{"a":`, 100_000), errDepth},
 	}
@@ -168,7 +168,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// PROTOCOL 19: strange JSON that must pass, byte for byte.
+// Unusual but valid JSON passes byte for byte.
 func TestParsePassesStrangeJSON(t *testing.T) {
 	values := []string{
 		strings.Repeat("9", 400), "-" + strings.Repeat("1", 400) + "." + strings.Repeat("2", 400) + "E+" + strings.Repeat("3", 400),

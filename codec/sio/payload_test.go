@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// N5: a packet made in two steps is the packet made in one, and a payload taken alone is what it is behind its head.
+// A packet encoded as head and payload equals the packet encoded at once, and ParsePayload agrees with Parse.
 func TestPayloads(t *testing.T) {
 	for _, test := range []struct {
 		nsp  string

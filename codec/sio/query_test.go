@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// N1: the query behind a namespace of protocol 3.
+// The query after a namespace in protocol 3.
 func TestAppendQuery(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                      "",
@@ -30,7 +30,7 @@ func TestAppendQuery(t *testing.T) {
 	}
 }
 
-// N1: whatever the query, the payload is an object of strings that says what a form says.
+// For any query the payload is an object of strings with the values of a form.
 func FuzzAppendQuery(f *testing.F) {
 	for _, s := range []string{"a=1&b=%20", "%zz=%41&a=+", "=&=", "a=%f0%9f%98%80\xff"} {
 		f.Add([]byte(s))

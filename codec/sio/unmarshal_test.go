@@ -156,7 +156,7 @@ func TestAnyIsEncodingJSON(t *testing.T) {
 	}
 }
 
-// PROTOCOL 19: depth that Parse lets pass must be harmless behind it.
+// Unmarshal handles every depth that Parse accepts.
 func TestDeepValues(t *testing.T) {
 	text := `2["x",` + strings.Repeat("[", MaxDepth-1) + strings.Repeat("]", MaxDepth-1) + `]`
 	var p Packet

@@ -39,7 +39,7 @@ func (in inbox) next(t *testing.T) *cluster.Message {
 	return nil
 }
 
-// S35: what nodes publish reaches all others that have the namespace, and what they send the one that is meant, each in order.
+// Published messages reach all other nodes of the namespace, and sent messages reach their node, each in order.
 func TestBus(t *testing.T) {
 	const messages, senders = 500, 2
 	bus := cluster.NewBus()
