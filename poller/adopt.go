@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// adoptEndMax bounds how long the end of gnet waits for connections that are being handed over. Each takes a turn of
-	// its loop, so only loops that have ended already, by an error, make it wait in vain.
+	// adoptEndMax bounds how long the end of gnet waits for connections that are being handed over. Each takes a turn
+	// of its loop, so only loops that have ended already, by an error, make it wait in vain.
 	adoptEndMax = 5 * time.Second
 	// showTries bounds the connections to ourselves, for each loop, that make a listening engine show its loops.
 	showTries = 8
@@ -22,16 +22,16 @@ const (
 	showPoll = time.Millisecond
 )
 
-// Adopt takes over a connection that somebody else has accepted or dialed, such as one that a net/http server has let
-// go: gnet gets the descriptor, and from then on it is like any other connection of this loop. rest is what was
-// read from it already; the receiver gets that first. accept takes the place of Config.Accept, unless it is nil.
+// Adopt takes over a connection that other code has accepted or dialed, such as a hijacked connection of a net/http
+// server. gnet gets the descriptor, and the connection is then like any other of this loop. rest is the input read
+// from it before; the receiver gets it first. accept replaces Config.Accept unless it is nil.
 //
-// c and rest are the engine's from the call on, whatever comes of it: c is closed when there is an error. It must be a
-// *net.TCPConn or a *net.UnixConn; time-outs set on it are void, socket options stay as they are. A connection that
-// comes in while gnet has not shown this loop may land on another one. Errors: ErrStopped before Start and after Stop;
-// ErrFull over MaxConns or while refusing, where the peer gets Config.Reject; and those of the system.
+// The engine owns c and rest from the call on; it closes c if there is an error. c must be a *net.TCPConn or a
+// *net.UnixConn. Deadlines set on it have no effect; socket options stay as they are. A connection that comes in before
+// gnet has revealed this loop may go to another one. Errors: ErrStopped before Start and after Stop; ErrFull above
+// MaxConns or while refusing, when the peer gets Config.Reject; and those of the system.
 //
-// It returns when accept has, so it must not be called on a loop. Safe for concurrent use.
+// Adopt returns after accept, so it must not be called on a loop. Safe for concurrent use.
 func (l *Loop) Adopt(c net.Conn, rest []byte, accept func(c *Conn) Receiver) error {
 	e := l.engine
 	switch c.(type) {
@@ -177,7 +177,8 @@ func (e *Engine) shownLoops() int {
 }
 
 // showLoops makes a listening engine show all its loops. gnet shows one with a connection only, and what hands
-// connections to loops in turn is its acceptor's alone; so they come in by the listener, from ourselves, and leave at once.
+// connections to loops in turn is its acceptor's alone; so they come in by the listener, from ourselves, and leave at
+// once.
 func (e *Engine) showLoops() {
 	e.showing.Lock()
 	defer e.showing.Unlock()
@@ -214,8 +215,8 @@ func (e *Engine) runUnheard() error {
 	return errors.Join(err, client.Stop())
 }
 
-// showUnheard sends a connection to each loop. gnet gives what is enrolled to the loop with the fewest, so all stay until
-// the last has arrived.
+// showUnheard sends a connection to each loop. gnet gives what is enrolled to the loop with the fewest, so all stay
+// until the last has arrived.
 func (e *Engine) showUnheard(client *gnet.Client) error {
 	for range e.loops {
 		near, far, err := connPair()

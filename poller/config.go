@@ -50,56 +50,57 @@ const (
 	timerResolutionMax = 100 * time.Millisecond
 )
 
-// Config is what an Engine is made from. Zero values mean the defaults named at the fields. It is copied by New and
-// immutable afterwards. A Duration of math.MaxInt64 means "never".
+// Config is the configuration of an Engine. Zero values mean the defaults named at the fields. New copies it; the copy
+// is immutable. A Duration of math.MaxInt64 means "never".
 type Config struct {
-	// Addrs are the addresses to listen on: "host:port" or "tcp://host:port", with tcp4 or tcp6 for IPv4 or IPv6 alone, or
-	// "unix://path". Port 0 picks a free port. An empty host, or [::], is all addresses of IPv4 and IPv6, and 0.0.0.0 those
-	// of IPv4. A name that stands for several addresses is the first of them, IPv4 preferred, as in package net. A left-over
-	// socket file is removed first, a live one is an error. Without any address the engine listens nowhere and has only the
-	// connections that it is given by Loop.Adopt.
+	// Addrs are the addresses to listen on: "host:port" or "tcp://host:port", or "unix://path". The schemes tcp4 and
+	// tcp6 select IPv4 or IPv6 alone. Port 0 picks a free port. An empty host and [::] mean all addresses of IPv4 and
+	// IPv6; 0.0.0.0 means all addresses of IPv4. Of a host name's addresses the first is used, IPv4 preferred, as in
+	// package net. A stale socket file is removed first; one in use is an error. Without addresses the engine does not
+	// listen and serves only connections passed to Loop.Adopt.
 	Addrs []string
-	// UnixMode are the permissions of unix socket files: who may write to one may connect. Default: 0o660, the
+	// UnixMode is the permissions of unix socket files: write permission is required to connect. Default: 0o660, the
 	// process's user and group.
 	UnixMode fs.FileMode
 	// Loops is the number of event loops, 1 to 256. Default: GOMAXPROCS.
 	Loops int
 
-	// MaxConns is how many connections are served at once; more get Reject. Default: the limit of open files
-	// (RLIMIT_NOFILE) minus FDReserve. It is an error when both together exceed that limit. See PrivateFiles.
+	// MaxConns is the number of connections served at once; further ones get Reject. Default: the limit of open files
+	// (RLIMIT_NOFILE) minus FDReserve. New fails if both together exceed that limit. See PrivateFiles.
 	MaxConns int
-	// FDReserve is how many file descriptors are kept for all else: what sits in the listen queues when the cap is
-	// reached, rejected connections that linger, the process's own files. Default: 384, and for each address 128, or
-	// Backlog if that is less.
+	// FDReserve is the number of file descriptors reserved for everything else: connections in the listen queues when
+	// MaxConns is reached, rejected connections that linger, and the process's own files. Default: 384, plus, for each
+	// address, 128 or Backlog if that is less.
 	FDReserve int
-	// Backlog is the longest listen queue of each address, 1 to 65535: a burst of connects that is longer may fail, on unix
-	// sockets, or take a second longer. gnet accepts a full queue in one go, and each connection takes a descriptor before
-	// it can be refused, so the queues are made shorter when few descriptors are left, down to 128. Default: the longest
-	// that the kernel makes, which is net.core.somaxconn on Linux.
+	// Backlog is the longest listen queue of each address, 1 to 65535. In a longer burst, connects may fail (unix
+	// sockets) or take a second longer. gnet accepts a full queue at once, and each connection takes a descriptor
+	// before it can be refused. So the engine shortens the queues, down to 128, when few descriptors are left. Default:
+	// the kernel's maximum, which is net.core.somaxconn on Linux.
 	Backlog int
-	// Reject is written, for example as an HTTP 503 with Connection: close, to a connection over MaxConns (or while
-	// Engine.Refuse is on), which is then closed. Empty: closed without a word. At most 16 KiB.
+	// Reject is written to a connection above MaxConns (or while Engine.Refuse is on), which is then closed; for
+	// example an HTTP 503 with Connection: close. If empty, the connection is closed without an answer. At most 16 KiB.
 	Reject []byte
 
-	// QueueBytesMax is the high mark of a connection's outbound queue, in bytes, with stream.FrameOverhead for each frame
-	// behind the first: Queue refuses what would go over it. Default: 1 MiB.
+	// QueueBytesMax bounds a connection's outbound queue in bytes, with stream.FrameOverhead for each frame after the
+	// first. Queue refuses frames above it. Default: 1 MiB.
 	QueueBytesMax int
-	// ReadBufferBytes is how much one read takes, per loop, 1 KiB to 16 MiB, rounded up to a power of two. Default: 64 KiB.
+	// ReadBufferBytes is the size of one read, per loop, 1 KiB to 16 MiB, rounded up to a power of two. Default: 64
+	// KiB.
 	ReadBufferBytes int
-	// RestBytesMax is the largest unconsumed rest that a connection may hold. It is a backstop behind the receiver's
-	// own limits: going over it closes the connection with ErrRestTooLong. Default: 4 MiB.
+	// RestBytesMax bounds the unconsumed input of a connection. It backs up the receiver's own limits: exceeding it
+	// closes the connection with ErrRestTooLong. Default: 4 MiB.
 	RestBytesMax int
-	// DiscardBytesMax bounds the input that is read and discarded at the end of a connection, after CloseAfterFlush: a peer
-	// that goes on sending is cut behind it. What it had under way when it was refused, such as a request's body, must fit,
-	// or the kernel resets the connection and the peer may lose the answer. Default: 4 MiB, above the default limits of
+	// DiscardBytesMax bounds the input that is read and discarded at the end of a connection, after CloseAfterFlush. A
+	// peer that sends more is cut. Input that was under way when a request was refused, such as its body, must fit, or
+	// the kernel resets the connection and the peer may lose the answer. Default: 4 MiB, above the default limits of
 	// bodies and messages.
 	DiscardBytesMax int
-	// SendBufferBytes is the kernel's send buffer per connection (SO_SNDBUF). Default 0: tuned by the kernel.
+	// SendBufferBytes is the kernel's send buffer per connection (SO_SNDBUF). Default: 0, tuned by the kernel.
 	SendBufferBytes int
 
-	// WriteTimeout closes a connection whose peer took nothing that long while data waited. Default: 30 s.
+	// WriteTimeout closes a connection whose peer takes nothing for that long while data waits. Default: 30 s.
 	WriteTimeout time.Duration
-	// FlushTimeout is WriteTimeout for a connection that is leaving (CloseAfterFlush). Default: 5 s.
+	// FlushTimeout is the WriteTimeout of a connection that is closing (CloseAfterFlush). Default: 5 s.
 	FlushTimeout time.Duration
 
 	// DrainItems and DrainTime bound one turn of the mailbox. Defaults: 1024 tasks, 1 ms.
@@ -108,45 +109,46 @@ type Config struct {
 	// FlushSlice and FlushTime bound one turn of the dirty list. Defaults: 256 connections, 1 ms.
 	FlushSlice int
 	FlushTime  time.Duration
-	// TurnTime bounds the input that is handled between two turns, for all connections together, and the timers of one
-	// turn: what takes longer waits for later turns, behind the other connections. Only an entry's first
-	// stream.EntryWork is always done at once. Default: 250 us.
+	// TurnTime bounds the input handled between two turns, of all connections together, and the timers of one turn. The
+	// rest waits for later turns, after the other connections. The first stream.EntryWork of an entry is always done at
+	// once. Default: 250 us.
 	TurnTime time.Duration
-	// MailboxMax is how many tasks wait in a mailbox before TryPost refuses. Default: 65536.
+	// MailboxMax is the number of waiting tasks above which TryPost refuses. Default: 65536.
 	MailboxMax int
-	// TimerResolution is that of the wheels, 1 ms to 100 ms. Default: 10 ms.
+	// TimerResolution is the resolution of the timer wheels, 1 ms to 100 ms. Default: 10 ms.
 	TimerResolution time.Duration
 
-	// Nagle leaves small packets to the kernel to be held back. Default false: TCP_NODELAY is set.
+	// Nagle lets the kernel delay small packets. Default: false, TCP_NODELAY is set.
 	Nagle bool
-	// KeepAlive is the idle time after which TCP probes the peer, at most 32,767 s (Linux's limit). A negative one and
-	// math.MaxInt64 mean never. Default: 60 s.
+	// KeepAlive is the idle time after which TCP probes the peer, at most 32,767 s (Linux's limit). A negative value
+	// and math.MaxInt64 mean never. Default: 60 s.
 	KeepAlive time.Duration
-	// ReusePort gives each loop a listening socket of its own (SO_REUSEPORT) in place of one acceptor. Several
-	// processes may share the port then. Backlog applies to the first loop's socket only. Ignored with a unix address. An
-	// address of IPv4 and IPv6 is an error where net.ipv6.bindv6only is 1.
+	// ReusePort gives each loop its own listening socket (SO_REUSEPORT) instead of one acceptor. Several processes may
+	// then share the port. Backlog applies to the first loop's socket only. ReusePort is ignored with a unix address.
+	// An address of IPv4 and IPv6 is an error where net.ipv6.bindv6only is 1.
 	ReusePort bool
-	// PrivateFiles is an experiment, for tests with more connections than one process may have open files: each loop gets
-	// a listener of its own (as with ReusePort), an operating system thread of its own, and before Start returns that thread
-	// gets a table of file descriptors of its own. RLIMIT_NOFILE, which counts per table, then holds for each loop:
-	// FDReserve is what each loop keeps, and MaxConns is by default Loops times the rest. Backlog applies to each loop.
+	// PrivateFiles is an experiment, for tests with more connections than one process may have open files. Each loop
+	// gets its own listener (as with ReusePort) and its own operating system thread, and before Start returns that
+	// thread gets its own table of file descriptors. RLIMIT_NOFILE, which counts per table, then applies to each loop:
+	// FDReserve is reserved in each loop, and MaxConns is by default Loops times the rest. Backlog applies to each
+	// loop.
 	//
-	// It needs Linux with /proc, only tcp addresses, and no other engine that starts in this process later (ErrPrivateFiles).
-	// Code on the loops must not touch descriptors of its own: a number that was opened after Start means something
-	// else there, such as a connection, and sockets opened before are closed there. Other files opened before, such as
-	// standard error, are the same on all loops, and stay open there until the engine ends.
+	// It needs Linux with /proc and only tcp addresses, and no other engine may start in this process later
+	// (ErrPrivateFiles). Code on the loops must not use its own descriptors: a number opened after Start means
+	// something else there, such as a connection, and sockets opened before are closed there. Other files opened
+	// before, such as standard error, are the same on all loops, and stay open there until the engine ends.
 	PrivateFiles bool
 
-	// Logger gets what the engine and gnet have to say. Default: slog.Default().
+	// Logger receives the records of the engine and of gnet. Default: slog.Default().
 	Logger *slog.Logger
-	// Accept is called on the loop of each new connection and returns who receives its bytes; nil closes it. Required.
+	// Accept is called on the loop of each new connection and returns its Receiver; nil closes it. Required.
 	Accept func(c *Conn) Receiver
 }
 
-// rejectBytesMax keeps Reject within any socket's empty send buffer, so that it leaves in one write.
+// rejectBytesMax keeps Reject within any socket's empty send buffer, so that it is sent in one write.
 const rejectBytesMax = 16 << 10
 
-// withDefaults fills in what is zero, except MaxConns, which needs the limit of open files.
+// withDefaults fills in zero fields, except MaxConns, which needs the limit of open files.
 func (c Config) withDefaults() Config {
 	fill(&c.Loops, min(runtime.GOMAXPROCS(0), loopsMax))
 	fill(&c.Backlog, listenQueueMax())
@@ -239,15 +241,15 @@ func (c *Config) validateConns(filesMax int) error {
 	return nil
 }
 
-// turnBytesMax bounds what one connection may write before it is the next one's turn.
+// turnBytesMax bounds the bytes that one connection writes before other connections get their turn.
 const turnBytesMax = 1 << 20
 
-// longestTurn is what the budgets of one turn allow together, in nanoseconds.
+// longestTurn returns the sum of the budgets of one turn, in nanoseconds.
 func (c *Config) longestTurn() int64 {
 	return wheel.Deadline(wheel.Deadline(int64(c.DrainTime), c.TurnTime), c.FlushTime)
 }
 
-// limits are those of connections.
+// limits returns the limits of connections.
 func (c *Config) limits() stream.Limits {
 	return stream.Limits{
 		QueueBytesMax: c.QueueBytesMax, RestBytesMax: c.RestBytesMax, DiscardBytesMax: c.DiscardBytesMax,
@@ -256,7 +258,7 @@ func (c *Config) limits() stream.Limits {
 	}
 }
 
-// tableConns is how many connections have room in one table of descriptors.
+// tableConns returns the number of connections that fit into one table of descriptors.
 func (c *Config) tableConns(filesMax int) int { return filesMax - c.FDReserve }
 
 // openFilesMax returns the process's soft limit of open files, which Go raises to the hard limit at start.

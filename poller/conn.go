@@ -9,10 +9,10 @@ import (
 	"github.com/seed58c87869/siren/poller/stream"
 )
 
-// Receiver gets what happens on a connection, on the connection's loop.
+// Receiver handles the events of a connection, on the connection's loop.
 type Receiver = stream.Receiver
 
-// Remote is a handle of a connection for a session whose home is another loop.
+// Remote is a handle to a connection for a session whose home is another loop.
 type Remote = stream.Remote
 
 // Marks of a Conn: how it counts.
@@ -21,7 +21,7 @@ const (
 	markRejected                  // against what may linger of rejected ones
 )
 
-// Conn is one connection of the kernel: a stream.Conn over a descriptor that gnet watches for input. It is loop-owned:
+// Conn is a connection of the kernel: a stream.Conn with a descriptor that gnet watches for input. It is loop-owned:
 // call all methods on its loop, in an entry, unless they say otherwise.
 type Conn struct {
 	stream.Conn
@@ -37,12 +37,12 @@ func newConn(l *Loop, gc gnet.Conn, remote netip.AddrPort) *Conn {
 // Loop returns the loop that owns the connection. Safe for concurrent use.
 func (c *Conn) Loop() *Loop { return c.Conn.Loop().Host().(*Loop) }
 
-// Borrow returns the handle by which sessions of home use the connection, always the same one. Call it on the
-// connection's loop.
+// Borrow returns the handle to the connection for sessions of home. It returns the same handle every time. Call it on
+// the connection's loop.
 func (c *Conn) Borrow(home *Loop) *Remote { return c.Conn.Borrow(&home.Loop) }
 
-// LocalAddr asks the system for the local address; it is the zero AddrPort for a unix socket and after the connection has
-// closed.
+// LocalAddr returns the local address, which it asks the system for. It is the zero AddrPort for a unix socket and
+// after the connection has closed.
 func (c *Conn) LocalAddr() netip.AddrPort {
 	if c.gc == nil {
 		return netip.AddrPort{}

@@ -1,47 +1,47 @@
-// Package poller is the event-loop core: it owns the sockets, the loops, the timers and every write. It is the only
-// package that imports gnet.
+// Package poller is the event-loop core. It owns the sockets, the loops, the timers and every write. No other package
+// imports gnet.
 //
-// An [Engine] listens and runs one [Loop] per core. A loop owns its connections ([Conn]), a timing wheel, its free lists
-// and a mailbox. Whoever wants something of a loop posts a [Task] to it; a loop-owned value is touched by nothing else,
-// so it has no lock.
+// An [Engine] listens and runs one [Loop] per core. A loop owns its connections ([Conn]), a timing wheel, its free
+// lists and a mailbox. Other goroutines post a [Task] to the loop; nothing else touches a loop-owned value, so it needs
+// no lock.
 //
 // # Entries
 //
-// User code runs on a loop from five entries: Config.Accept, Receiver.Receive, Receiver.Closed, Task.Run and timer
-// expiry. No entry is ever called from inside another one: what Close, Resume and the like cause runs when
-// the current entry has returned, before the loop does anything else. A panic in an entry is recovered, logged and
-// counted; a connection whose Receiver panics is closed with ErrPanic. A task or a timer that belongs to a connection must
-// close it itself, in a deferred function that lets the panic go on: the loop does not know which one that is.
+// User code runs on a loop in five entries: Config.Accept, Receiver.Receive, Receiver.Closed, Task.Run and timer
+// expiry. No entry is called from inside another one: the effects of Close, Resume and similar methods run when the
+// current entry has returned, before the loop does anything else. A panic in an entry is recovered, logged and counted.
+// A connection whose Receiver panics is closed with ErrPanic. The loop does not know the connection of a task or a
+// timer: a task or timer must close its connection itself, in a deferred function that does not recover the panic.
 //
 // # Writing
 //
-// Queue appends an immutable frame to the connection's queue and links the connection into the loop's dirty list; it
-// never writes. A connection that received something is flushed when its Receive has returned, so that replies to a
-// pipeline leave in one write. All others are flushed when the mailbox is drained, in slices (Config.FlushSlice,
-// Config.FlushTime) with socket I/O between them; what is queued meanwhile joins the next write.
+// Queue appends an immutable frame to the connection's queue and adds the connection to the loop's dirty list; it never
+// writes. A connection that received something is flushed when its Receive has returned, so that the replies to a
+// pipeline are sent in one write. All others are flushed when the mailbox is drained, in slices (Config.FlushSlice,
+// Config.FlushTime) with socket I/O between them; frames queued meanwhile join the next write.
 //
-// gnet accepts, reads and closes; the engine writes to the descriptors itself, because gnet copies what the kernel does not
-// take and tells nobody when that has left. When the kernel's buffer is full, the queue keeps the rest by reference, and a
-// set of descriptors of the engine's own tells the loop when the kernel takes more. What connections do with their bytes,
-// and how they end, is in package stream.
+// gnet accepts, reads and closes. The engine writes to the descriptors itself, because gnet copies the bytes that the
+// kernel does not take and does not report when they have been sent. If the kernel's buffer is full, the queue keeps
+// the rest by reference, and an epoll set of the engine tells the loop when the kernel takes more. Package stream
+// describes how connections queue and close.
 //
-// gnet closes a connection at its peer's FIN. A peer that shuts its sending side down and waits for answers does not get
-// them; those that were queued already are counted (Stats.Abandoned).
+// gnet closes a connection at its peer's FIN. A peer that shuts down its sending side and waits for answers does not
+// get them; Stats.Abandoned counts the connections for which answers were queued.
 //
 // # Mailbox
 //
-// Posts of one goroutine to one loop run in order, whatever their number. A turn runs at most Config.DrainItems
-// tasks or Config.DrainTime; the rest is armed again from another goroutine, so that a flood of posts cannot
-// starve sockets. A loop that gnet has not shown yet (it shows one with its first connection) is driven by the engine's
-// own goroutine until then, so posts and timers work on all loops from Start on.
+// Tasks that one goroutine posts to one loop run in order, whatever their number. A turn runs at most Config.DrainItems
+// tasks or lasts Config.DrainTime. Another goroutine then requests the next turn, so that a flood of posts cannot
+// starve the sockets. gnet reveals a loop with its first connection. Until then the engine's own goroutine drives the
+// loop, so posts and timers work on all loops once Start has returned.
 //
 // # File descriptors
 //
-// Connections over Config.MaxConns get Config.Reject. The listen queues get shorter as descriptors run low. When descriptors run low all the same, because the acceptor runs
-// ahead of busy loops, the listeners drop packets for a moment; and should accept find no descriptor at all, the
-// engine goes on where gnet alone would end (this replaces gnet's ErrAcceptSocket for the whole process).
-// With Config.PrivateFiles, an experiment for tests on Linux, each loop has a table of descriptors of its own, and the cap on
-// connections holds for each.
+// Connections above Config.MaxConns get Config.Reject. The engine shortens the listen queues as descriptors run low. If
+// they still run low, because the acceptor is ahead of busy loops, the listeners drop packets for a moment. If accept
+// finds no descriptor at all, the engine continues, while gnet alone would end (this replaces gnet's ErrAcceptSocket
+// for the whole process). With Config.PrivateFiles, an experiment for tests on Linux, each loop has its own table of
+// descriptors, and the limit on connections applies to each loop.
 //
 // # Example
 //

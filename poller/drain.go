@@ -8,16 +8,16 @@ import (
 const (
 	// drainPoll is how often Drain looks whether connections are still busy.
 	drainPoll = 2 * time.Millisecond
-	// drainQuiet is how many looks in a row must find nothing: what one loop has queued for a connection of another one is
-	// posted at the end of its turn, and may arrive behind the first look.
+	// drainQuiet is how many looks in a row must find nothing: what one loop has queued for a connection of another one
+	// is posted at the end of its turn, and may arrive behind the first look.
 	drainQuiet = 3
 	// drainCount is how long a loop may take to count what is left.
 	drainCount = time.Second
 )
 
-// Drain waits until no connection has anything left to send, and those that were closed with CloseAfterFlush are gone, or
-// until ctx ends. It returns how many connections had something to send then that the kernel had not taken. Nothing is
-// closed: call it when all that is to be said is queued, and Stop afterwards. Safe for concurrent use.
+// Drain waits until no connection has anything left to send and all connections closed with CloseAfterFlush are gone,
+// or until ctx ends. It returns the number of connections that then had bytes to send that the kernel had not taken. It
+// closes nothing: call it when everything is queued, and Stop afterwards. Safe for concurrent use.
 func (e *Engine) Drain(ctx context.Context) (left int) {
 	for quiet := 0; quiet < drainQuiet; quiet++ {
 		if e.sum(ctx, func(l *Loop) int {
@@ -41,8 +41,8 @@ func (e *Engine) Drain(ctx context.Context) (left int) {
 	return 0
 }
 
-// Waiting returns how many connections have something to send that the kernel has not taken. A loop that does not answer
-// before ctx ends counts for nothing. Safe for concurrent use.
+// Waiting returns the number of connections with bytes to send that the kernel has not taken. A loop that does not
+// answer before ctx ends is not counted. Safe for concurrent use.
 func (e *Engine) Waiting(ctx context.Context) int {
 	return e.sum(ctx, func(l *Loop) int { return l.Waiting() })
 }

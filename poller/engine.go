@@ -68,9 +68,8 @@ type Engine struct {
 	shown    atomic.Pointer[map[gnet.EventLoop]*Loop]
 }
 
-// New checks cfg and makes an engine. Errors are of type *ConfigError or *FilesError, or say that the limit of open
-// files cannot be read.
-// Its loops accept posts at once and run them from Start on.
+// New checks cfg and makes an engine. Errors are of type *ConfigError or *FilesError, or report that the limit of open
+// files cannot be read. The loops accept posts at once and run them from Start on.
 func New(cfg Config) (*Engine, error) {
 	filesMax, err := openFilesMax()
 	if err != nil {
@@ -141,15 +140,15 @@ func (e *Engine) warnLow() {
 	}
 }
 
-// Conns returns how many connections are served now. Safe for concurrent use.
+// Conns returns the number of connections served now. Safe for concurrent use.
 func (e *Engine) Conns() int { return int(e.admitted.Load()) }
 
 // connections is how many connections have a descriptor, as far as the loops have seen them.
 func (e *Engine) connections() int { return int(e.admitted.Load() + e.rejecting.Load()) }
 
-// Start listens on all addresses and returns when they accept connections. When one of them cannot be listened on, such
-// as one in use, Start returns a *ListenError and none of them is open. Without addresses Start runs the loops, for
-// Adopt. An engine starts once.
+// Start listens on all addresses and returns when they accept connections. If one of them cannot be listened on, for
+// example because it is in use, Start returns a *ListenError and leaves none of them open. Without addresses Start runs
+// the loops, for Adopt. An engine can be started once.
 func (e *Engine) Start() error {
 	if e.started.Swap(true) {
 		if e.stopping.Load() {
@@ -304,8 +303,8 @@ func (e *Engine) runLast() {
 	}
 }
 
-// Stop closes the listeners and all connections, without flushing them (their Receivers get ErrStopped), runs what is
-// posted, and returns when everything has ended or ctx has. It may be called more than once, and before Start.
+// Stop closes the listeners and all connections without flushing them (their Receivers get ErrStopped) and runs the
+// posted tasks. It returns when everything has ended or ctx has. It may be called more than once, and before Start.
 func (e *Engine) Stop(ctx context.Context) error {
 	first := !e.stopping.Swap(true)
 	if !e.started.Swap(true) {
@@ -344,11 +343,11 @@ func (e *Engine) stopGnet() {
 	_ = e.gnet.Stop(ctx) // its errors say that it has ended already
 }
 
-// Done is closed when the engine has ended, by Stop or by itself.
+// Done returns a channel that is closed when the engine has ended, by Stop or by itself.
 func (e *Engine) Done() <-chan struct{} { return e.done }
 
-// Err returns nil while the engine runs and after a Stop. It returns an error that wraps ErrEnded when gnet ended
-// without Stop; the process should end then, or make a new engine.
+// Err returns nil while the engine runs and after Stop. It returns an error that wraps ErrEnded if gnet ended without
+// Stop; the process should then exit or make a new engine.
 func (e *Engine) Err() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -370,11 +369,12 @@ func (e *Engine) Addrs() []net.Addr {
 	return append([]net.Addr(nil), e.bound...)
 }
 
-// Loops returns all loops in the order of their Index. The slice must not be changed.
+// Loops returns all loops in the order of their Index. The caller must not change the slice.
 func (e *Engine) Loops() []*Loop { return e.loops }
 
-// Config returns the configuration with its defaults filled in.
+// Config returns the configuration, including its defaults.
 func (e *Engine) Config() Config { return e.config }
 
-// Refuse makes the engine answer every new connection with Config.Reject and close it, for draining; existing ones go on.
+// Refuse makes the engine answer every new connection with Config.Reject and close it, for draining. Existing
+// connections are not affected.
 func (e *Engine) Refuse(on bool) { e.refusing.Store(on) }

@@ -16,7 +16,7 @@ import (
 // dialProbeTimeout bounds the look whether somebody serves a unix socket path.
 const dialProbeTimeout = time.Second
 
-// ListenError says which address could not be listened on, and why. It is immutable.
+// ListenError reports an address that cannot be listened on, and the reason. It is immutable.
 type ListenError struct {
 	// Addr is the address with its scheme, such as "tcp://127.0.0.1:3000".
 	Addr string
@@ -31,8 +31,8 @@ func (e *ListenError) Error() string { return "cannot listen on " + e.Addr + ": 
 func (e *ListenError) Unwrap() error { return e.Err }
 
 // listener is one listening socket of an Engine. The Engine opens it, because gnet can set neither IPV6_V6ONLY nor the
-// length of the listen queue, and leaves the first addresses open when a later one fails. See seat for how gnet gets
-// it. Its fields are immutable but for file.
+// length of the listen queue, and leaves earlier addresses open when a later one fails. seat.go describes how gnet gets
+// the socket. The fields are immutable, except file.
 type listener struct {
 	address address
 	fd      int      // the engine's own descriptor, until the gate has it

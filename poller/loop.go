@@ -13,8 +13,8 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// Loop is one event loop and all that it owns: connections, timers, buffers, a mailbox. It is loop-owned, except
-// for what says "safe for concurrent use".
+// Loop is one event loop with everything that it owns: connections, timers, buffers and a mailbox. It is loop-owned,
+// except for methods documented as safe for concurrent use.
 type Loop struct {
 	stream.Loop
 	engine *Engine
@@ -72,8 +72,8 @@ func (l *Loop) MustOwn(method string) { l.mustOwn(method) }
 // Entered implements stream.Host: the end of the entry sees to everything.
 func (l *Loop) Entered() {}
 
-// OnLoop reports whether the calling goroutine is the one that drives this loop. It parses a stack header and costs
-// about a microsecond: for assertions and tests. Safe for concurrent use.
+// OnLoop reports whether the calling goroutine drives this loop. It parses a stack trace and takes about a microsecond:
+// use it in assertions and tests only. Safe for concurrent use.
 func (l *Loop) OnLoop() bool { return l.driver.Load() == goroutineID() }
 
 // enter starts an entry. Entries nest only in that gnet may call OnClose inside of ours.

@@ -8,8 +8,8 @@ import (
 // mailboxKeep is the largest capacity of a task slice that is kept when the mailbox is empty.
 const mailboxKeep = 1 << 13
 
-// Task is a message to a loop. Run is called on that loop, with its index, and must not block. It is an alias of an
-// interface literal, so that whoever posts needs no import of this package to make one, and pollertest takes the same.
+// Task is a message to a loop. Run is called on that loop, with the loop's index, and must not block. Task is an alias
+// of an interface literal, so that other packages can declare the identical type without importing this package.
 type Task = interface{ Run(loop int) }
 
 // plainFunc is the Task behind PostFunc.
@@ -135,16 +135,17 @@ func (m *mailbox) waiting() int {
 	return len(m.in) + m.taken
 }
 
-// Post queues t behind everything that this goroutine has posted to the loop before. It is always accepted, for control
-// messages; after the end of the engine the task is dropped and counted. Safe for concurrent use.
+// Post queues t after everything that this goroutine has posted to the loop before. It always accepts t, because it is
+// meant for control messages; after the end of the engine the task is dropped and counted. Safe for concurrent use.
 func (l *Loop) Post(t Task) { l.post(t, 0) }
 
-// TryPost is Post for user traffic: it returns false, and queues nothing, when the mailbox holds Config.MailboxMax tasks
+// TryPost is Post for user traffic: it returns false, and queues nothing, if the mailbox holds Config.MailboxMax tasks
 // or the engine has ended. Safe for concurrent use.
 func (l *Loop) TryPost(t Task) bool { return l.post(t, l.engine.config.MailboxMax) }
 
-// Full reports whether TryPost would refuse now. Who posts one message to several loops asks them all first, and then uses
-// Post: a little more than MailboxMax is better than a message that only some of them got. Safe for concurrent use.
+// Full reports whether TryPost would refuse now. To post one message to several loops, check Full on all of them and
+// then use Post: slightly exceeding MailboxMax is better than delivering a message to some loops only. Safe for
+// concurrent use.
 func (l *Loop) Full() bool { return l.mailbox.waiting() >= l.engine.config.MailboxMax }
 
 // PostFunc is Post for a plain function. Safe for concurrent use.

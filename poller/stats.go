@@ -2,8 +2,8 @@ package poller
 
 import "sync/atomic"
 
-// Stats is a snapshot of the counters of an engine, summed over its loops, or of one loop. It is immutable. Counters only
-// grow, except where "now" is said.
+// Stats is a snapshot of the counters of an engine, summed over its loops, or of one loop. It is immutable. Counters
+// only grow, except those described with "now".
 type Stats struct {
 	Conns          int64 // served now
 	Accepted       int64 // got a receiver

@@ -10,25 +10,25 @@ import (
 // Receiver is the same type as poller.Receiver.
 type Receiver = stream.Receiver
 
-// Remote is the handle of a fake connection for another fake loop. What is queued in one entry of the home loop is posted
-// at its end: run the connection's loop to see it.
+// Remote is the handle to a fake connection for another fake loop. Frames queued in one entry of the home loop are
+// posted at the end of the entry: run the connection's loop to see them.
 type Remote = stream.Remote
 
-// DefaultQueueBytesMax is that of package poller.
+// DefaultQueueBytesMax is the default of package poller, in bytes.
 const DefaultQueueBytesMax = 1 << 20
 
-// markStalled marks a Conn whose peer takes nothing.
+// markStalled marks a Conn whose peer accepts nothing.
 const markStalled uint8 = 1
 
-// Conn is a connection over memory: a stream.Conn as any other, whose peer is the test. The peer takes everything at once
-// unless Stall says otherwise, and closes when our side is shut. Loop-owned.
+// Conn is an in-memory connection: a stream.Conn whose peer is the test. The peer accepts everything at once unless
+// Stall is in effect, and closes when the connection's side is shut down. Loop-owned.
 type Conn struct {
 	stream.Conn
 	more   *recording // nil for a quiet one
 	frames int64
 }
 
-// recording is what a Conn that is not quiet remembers.
+// recording holds what a recording Conn remembers.
 type recording struct {
 	frames [][]byte
 	local  netip.AddrPort
@@ -46,7 +46,7 @@ func NewConn(l *Loop, r Receiver) *Conn {
 	return c
 }
 
-// NewQuietConn makes a connection that records nothing but the number of its frames, for very many. It has no address.
+// NewQuietConn makes a connection that records only the number of its frames, for very many. It has no address.
 func NewQuietConn(l *Loop, r Receiver) *Conn { return newConn(l, r, netip.AddrPort{}) }
 
 func newConn(l *Loop, r Receiver, remote netip.AddrPort) *Conn {
@@ -59,10 +59,10 @@ func newConn(l *Loop, r Receiver, remote netip.AddrPort) *Conn {
 // Loop returns the connection's loop.
 func (c *Conn) Loop() *Loop { return c.Conn.Loop().Host().(*Loop) }
 
-// Borrow returns the handle for home, always the same one.
+// Borrow returns the handle for home, the same one every time.
 func (c *Conn) Borrow(home *Loop) *Remote { return c.Conn.Borrow(&home.Loop) }
 
-// RemoteAddr returns 192.0.2.1:40000 unless SetAddrs said otherwise; the zero AddrPort of a quiet Conn.
+// RemoteAddr returns 192.0.2.1:40000 unless SetAddrs changed it; the zero AddrPort for a quiet Conn.
 func (c *Conn) RemoteAddr() netip.AddrPort {
 	if c.more == nil {
 		return netip.AddrPort{}
@@ -70,7 +70,7 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 	return c.more.remote
 }
 
-// LocalAddr returns 192.0.2.2:80 unless SetAddrs said otherwise; the zero AddrPort of a quiet Conn.
+// LocalAddr returns 192.0.2.2:80 unless SetAddrs changed it; the zero AddrPort for a quiet Conn.
 func (c *Conn) LocalAddr() netip.AddrPort {
 	if c.more == nil {
 		return netip.AddrPort{}
@@ -78,7 +78,7 @@ func (c *Conn) LocalAddr() netip.AddrPort {
 	return c.more.local
 }
 
-// socket is a Conn as the stream.Socket under itself.
+// socket is a Conn in its role as stream.Socket.
 type socket Conn
 
 // Write implements stream.Socket: it takes all or nothing.
@@ -103,13 +103,13 @@ func (s *socket) AwaitWritable(ticket uint64) error {
 	return nil
 }
 
-// StopReading implements stream.Socket: Feed is the test's to call.
+// StopReading implements stream.Socket. It does nothing: the test decides when to call Feed.
 func (s *socket) StopReading(bool) {}
 
 // Unsent implements stream.Socket.
 func (s *socket) Unsent() int { return -1 }
 
-// errPeerGone is the peer's answer to the end of our side.
+// errPeerGone is the peer's response to the end of the connection's side.
 var errPeerGone = errors.New("pollertest: the peer has closed")
 
 // CloseWrite implements stream.Socket. Its error closes the connection at once.

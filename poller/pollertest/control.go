@@ -5,11 +5,11 @@ import (
 	"net/netip"
 )
 
-// Feed gives bytes as if they had come from the peer, behind the kept rest, as one entry. The receiver may change the
-// copy that it gets. A closing connection discards them.
+// Feed passes bytes to the receiver as if the peer had sent them, after the kept rest, as one entry. The receiver gets
+// a copy, which it may change. A closing connection discards the bytes.
 func (c *Conn) Feed(data []byte) { c.FeedInPlace(append([]byte(nil), data...)) }
 
-// FeedInPlace is Feed without the copy, for simulations: the receiver gets data itself, and may change it.
+// FeedInPlace is Feed without the copy, for simulations: the receiver gets data itself and may change it.
 func (c *Conn) FeedInPlace(data []byte) { c.Loop().Do(func() { c.Read(data) }) }
 
 // FeedSplit feeds data in pieces of size bytes.
@@ -21,7 +21,7 @@ func (c *Conn) FeedSplit(data []byte, size int) {
 	}
 }
 
-// PeerClose ends the connection as if the peer or the network had: Closed gets err.
+// PeerClose ends the connection as if the peer or the network had ended it. Closed gets err.
 func (c *Conn) PeerClose(err error) { c.Loop().Do(func() { c.Ended(err) }) }
 
 // Stall makes the peer stop reading (queued frames stay queued) or go on.
@@ -76,8 +76,8 @@ func (c *Conn) ByteCount() int64 {
 	return c.more.bytes
 }
 
-// Closed reports whether the connection has closed, and with which error its receiver was told; a quiet Conn
-// does not keep the error.
+// Closed reports whether the connection has closed, and the error that its receiver got. A quiet Conn does not keep the
+// error.
 func (c *Conn) Closed() (closed bool, err error) {
 	if c.more != nil {
 		err = c.more.err

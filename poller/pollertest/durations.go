@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// Durations returns the settings of the struct that config points to which are times, by their names, such as
-// "Recovery.MaxDisconnection". Tests that must cover every such setting go through them, so that a new one cannot be
-// forgotten.
+// Durations returns the durations in the struct that config points to, by name, such as "Recovery.MaxDisconnection".
+// Tests that must cover every such setting iterate over them, so that a new setting is covered automatically.
 func Durations(config any) map[string]*time.Duration {
 	found := map[string]*time.Duration{}
 	collect(reflect.ValueOf(config).Elem(), "", found)

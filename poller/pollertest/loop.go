@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	// Resolution is that of the wheel of a fake loop.
+	// Resolution is the resolution of a fake loop's timer wheel.
 	Resolution = time.Millisecond
-	// start is the fake time at which a loop begins; not 0, so that a forgotten time shows.
+	// start is the fake time at which a loop begins. It is not 0, so that tests notice a forgotten time.
 	start = int64(time.Hour)
-	// roundsMax bounds RunUntilIdle, for tasks that post themselves for ever.
+	// roundsMax bounds RunUntilIdle in case tasks post themselves for ever.
 	roundsMax = 1_000_000
-	// batchKeep bounds the places for tasks that are kept.
+	// batchKeep is the largest capacity of a task list that is kept.
 	batchKeep = 1 << 16
 )
 
-// task is what is posted. It is an alias, so that package poller and its users have the identical type.
+// task is a posted task. It is an alias, so that package poller and its users have the identical type.
 type task = interface{ Run(loop int) }
 
-// plainFunc is a posted function; as it is one word, it is posted without an allocation.
+// plainFunc is a posted function. It is one word long, so that posting it does not allocate.
 type plainFunc func()
 
 // Run implements task.
 func (f plainFunc) Run(int) { f() }
 
-// Loop is a fake event loop. It is loop-owned by the test's goroutine except for the posts.
+// Loop is a fake event loop. It is owned by the test's goroutine, except for the Post methods.
 type Loop struct {
 	stream.Loop
 	limits stream.Limits
@@ -43,7 +43,7 @@ type Loop struct {
 	batch []task
 }
 
-// NewLoop returns a loop with that number whose clock stands still.
+// NewLoop returns a loop with that index. Its clock does not move by itself.
 func NewLoop(index int) *Loop {
 	l := &Loop{index: index, now: start, limits: stream.Limits{
 		QueueBytesMax: DefaultQueueBytesMax, RestBytesMax: math.MaxInt, DiscardBytesMax: math.MaxInt,
@@ -53,66 +53,66 @@ func NewLoop(index int) *Loop {
 	return l
 }
 
-// SetQueueBytesMax sets the high mark of the loop's connections, and of its handles of others. A negative one makes Queue
-// refuse everything, as that of a connection does whose queue is full, or which is closing.
+// SetQueueBytesMax sets the limit of the outbound queues of the loop's connections, and of its handles. With a negative
+// limit Queue refuses everything, as for a connection that is full or closing.
 func (l *Loop) SetQueueBytesMax(n int) { l.limits.QueueBytesMax = n }
 
-// never is a limit of time that a test does not reach: its peers stall as long as it wants.
+// never is a time limit that a test does not reach, so that its peers may stall as long as they want.
 const never = time.Duration(math.MaxInt64)
 
-// Index returns the number that NewLoop was given.
+// Index returns the index passed to NewLoop.
 func (l *Loop) Index() int { return l.index }
 
 // Clock implements stream.Host.
 func (l *Loop) Clock() int64 { return l.now }
 
-// MustOwn implements stream.Host: the caller drives the loop.
+// MustOwn implements stream.Host. It does nothing, because the caller drives the loop.
 func (l *Loop) MustOwn(string) {}
 
-// Panicked implements stream.Host: a panic is the test's.
+// Panicked implements stream.Host. It panics again, so that the test fails.
 func (l *Loop) Panicked(_ string, v any) { panic(v) }
 
-// Entered implements stream.Host: outside of an entry, what was queued or ended is seen to at once.
+// Entered implements stream.Host: outside of an entry, it settles the queued frames and endings at once.
 func (l *Loop) Entered() {
 	if l.depth == 0 {
 		l.Do(func() {})
 	}
 }
 
-// OnLoop is always true: there is one goroutine.
+// OnLoop returns true, because there is only one goroutine.
 func (l *Loop) OnLoop() bool { return true }
 
 // PostFunc queues fn for RunUntilIdle, RunTurn or Advance. Safe for concurrent use.
 func (l *Loop) PostFunc(fn func()) { l.Post(plainFunc(fn)) }
 
-// Post queues a task, as PostFunc does. Safe for concurrent use.
+// Post queues a task for RunUntilIdle, RunTurn or Advance. Safe for concurrent use.
 func (l *Loop) Post(t interface{ Run(loop int) }) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.posted = append(l.posted, t)
 }
 
-// TryPost is Post: a fake mailbox is never full. Safe for concurrent use.
+// TryPost is Post and returns true: a fake mailbox is never full. Safe for concurrent use.
 func (l *Loop) TryPost(t interface{ Run(loop int) }) bool {
 	l.Post(t)
 	return true
 }
 
-// Full is always false. Safe for concurrent use.
+// Full returns false. Safe for concurrent use.
 func (l *Loop) Full() bool { return false }
 
-// Posted returns how many tasks wait. Safe for concurrent use.
+// Posted returns the number of waiting tasks. Safe for concurrent use.
 func (l *Loop) Posted() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.posted)
 }
 
-// Writes returns how many writes the loop would have made: one per connection and flush.
+// Writes returns the number of writes of the loop: one per connection and flush.
 func (l *Loop) Writes() int { return int(l.Counters.Writes.Load()) }
 
-// Do runs fn as an entry of the loop, a turn with a budget of its own unless Do is on the stack already, and then what it
-// caused on this loop's connections. It runs no posted functions.
+// Do runs fn as an entry of the loop, and then settles its effects on this loop's connections. The entry is a turn with
+// its own budget, unless Do is called from inside Do. Do runs no posted tasks.
 func (l *Loop) Do(fn func()) {
 	if l.depth == 0 {
 		l.Renew()
@@ -127,8 +127,8 @@ func (l *Loop) Do(fn func()) {
 	fn()
 }
 
-// RunUntilIdle runs posted tasks, also those that they post, each as an entry of its own, and returns how many it ran.
-// Time stands still.
+// RunUntilIdle runs posted tasks, including those that they post, each as a separate entry. It returns the number of
+// tasks it ran. Time does not advance.
 func (l *Loop) RunUntilIdle() (ran int) {
 	l.Do(func() {})
 	for range roundsMax {
@@ -145,8 +145,9 @@ func (l *Loop) RunUntilIdle() (ran int) {
 	return ran
 }
 
-// RunTurn runs what is posted now as one entry, as an event loop does in one turn of its mailbox: what it sends leaves
-// together at the end. What it posts waits for the next turn. It returns how many tasks it ran. Time stands still.
+// RunTurn runs the tasks posted so far as one entry, as an event loop does in one turn of its mailbox: what they send
+// is written together at the end. Tasks that they post wait for the next turn. It returns the number of tasks it ran.
+// Time does not advance.
 func (l *Loop) RunTurn() (ran int) {
 	batch := l.take()
 	l.Do(func() {
@@ -158,7 +159,7 @@ func (l *Loop) RunTurn() (ran int) {
 	return len(batch)
 }
 
-// take takes out all that is posted. It is to be given back when it was run: simulations post millions.
+// take removes and returns the posted tasks. The caller gives the list back afterwards: simulations post millions.
 func (l *Loop) take() []task {
 	empty := l.batch
 	l.batch = nil
@@ -200,7 +201,7 @@ func (l *Loop) setNow(now int64) {
 	l.SetNow(now)
 }
 
-// settle is the end of an entry: it closes, resumes, posts and flushes until nothing is left of it.
+// settle ends an entry: it closes, resumes, posts and flushes until nothing is left to do.
 func (l *Loop) settle() {
 	l.depth++ // what runs here is not to settle again
 	defer func() { l.depth-- }()

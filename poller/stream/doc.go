@@ -1,22 +1,22 @@
-// Package stream is the core of a connection: what every connection does whatever carries its bytes.
+// Package stream is the core of a connection, independent of the transport of its bytes.
 //
-// A [Conn] keeps input that its [Receiver] has not consumed, holds outbound frames by reference until its [Socket] takes
-// them, and ends in an order that loses nothing. A [Loop] is the part of an event loop that serves connections: the lists
-// of connections with something to flush, to close or to resume, and the free lists behind them.
+// A [Conn] keeps input that its [Receiver] has not consumed, holds outbound frames by reference until its [Socket]
+// takes them, and closes in an order that loses nothing. A [Loop] is the part of an event loop that serves connections:
+// the lists of connections to flush, to close or to resume, and free lists for their memory.
 //
-// Three backends implement Socket: package poller (a descriptor of the kernel), package pollertest (memory) and package
-// server (a connection of net/http). Tests, the test kit and simulations therefore run the code that ships.
+// Three packages implement Socket: poller (a descriptor of the kernel), pollertest (memory) and server (a connection of
+// net/http). Tests and simulations therefore run the same code as production.
 //
 // # Writing
 //
-// Queue appends an immutable frame and links the connection into the loop's dirty list; it never writes. The loop calls
-// Flush at the end of its turn. When the socket is full, the connection keeps the rest by reference, asks the socket to
-// report when it can take more (Socket.AwaitWritable), and goes on when Loop.Writable is called.
+// Queue appends an immutable frame and adds the connection to the loop's dirty list; it never writes. The loop calls
+// Flush at the end of its turn. If the socket is full, the connection keeps the rest by reference, asks the socket to
+// report when it accepts more (Socket.AwaitWritable), and continues when Loop.Writable is called.
 //
 // # Endings
 //
-// There are two ways to end a connection. CloseAfterFlush ends it in order, Close cuts it. The table shows the states and
-// what each event does; an empty field means that the event changes nothing.
+// CloseAfterFlush ends a connection in order, and Close ends it at once. The table shows the states and the effect of
+// each event; an empty field means that the event changes nothing.
 //
 //	state      CloseAfterFlush  queue empty         no progress in time     input            Close, failure, peer's end
 //	open       leaving                              closed: WriteTimeout    to the Receiver  closed
@@ -24,8 +24,8 @@
 //	lingering                                       closed: nil             discarded        closed
 //	closed
 //
-// Limits of time count the time without progress: a peer that reads slowly gets everything. A connection that is leaving
-// or lingering discards input, at most Limits.DiscardBytesMax, and is cut beyond that.
+// Time limits count the time without progress: a slow peer gets everything. A connection that is leaving or lingering
+// discards at most Limits.DiscardBytesMax bytes of input; more input closes it.
 //
 // All types are loop-owned unless they say otherwise.
 package stream

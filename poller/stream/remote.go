@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// Remote is a handle of a connection for a session whose home is another loop. It is owned by its home loop: all methods
-// are to be called there, in an entry. What is queued in one entry of the home loop is posted once, at
-// its end, to the connection's loop, and flushed there. There is one Remote per connection and home.
+// Remote is a handle to a connection for a session whose home is another loop. It is owned by its home loop: call all
+// methods there, in an entry, unless they say otherwise. Frames queued in one entry of the home loop are posted to the
+// connection's loop once, at the end of the entry, and flushed there. A connection has one Remote per home loop.
 type Remote struct {
 	home *Loop
 	conn *Conn // for the connection's loop only
@@ -25,7 +25,7 @@ type Remote struct {
 	taken      amount // of posted: what has reached the connection; owned by its loop
 }
 
-// amount is a number of frames and their bytes. A plain value.
+// amount is a number of frames and bytes. A plain value.
 type amount struct{ bytes, frames int64 }
 
 func (a *amount) add(bytes, frames int) {
@@ -33,7 +33,7 @@ func (a *amount) add(bytes, frames int) {
 	a.frames += int64(frames)
 }
 
-// ending says what comes after the frames of a batch.
+// ending says how the connection ends after the frames of a batch.
 type ending uint8
 
 const (
@@ -42,7 +42,7 @@ const (
 	endNow
 )
 
-// remoteBatch is the message from home to the connection's loop.
+// remoteBatch is the message from the home loop to the connection's loop.
 type remoteBatch struct {
 	to     *Remote
 	frames [][]byte
@@ -52,8 +52,8 @@ type remoteBatch struct {
 
 var batchPool = sync.Pool{New: func() any { return new(remoteBatch) }}
 
-// Borrow returns the handle by which sessions of home use the connection, always the same one. It is called on the
-// connection's loop.
+// Borrow returns the handle to the connection for sessions of home. It returns the same handle every time. Call it on
+// the connection's loop.
 func (c *Conn) Borrow(home *Loop) *Remote {
 	c.own("Conn.Borrow")
 	for r := c.remotes(); r != nil; r = r.next {
@@ -70,9 +70,9 @@ func (c *Conn) Borrow(home *Loop) *Remote {
 // RemoteAddr returns the peer's address, like Conn.RemoteAddr. Safe for concurrent use.
 func (r *Remote) RemoteAddr() netip.AddrPort { return r.addr }
 
-// Queue is Conn.Queue: it returns false when the connection is known to be closed or closing, or when what this handle
-// has queued and the connection has not sent would exceed QueueBytesMax. A frame that is on its way when the connection
-// closes is counted in Stats.FramesDropped.
+// Queue is Conn.Queue. It returns false if the connection is known to be closed or closing, or if the bytes queued
+// through this handle and not sent yet would exceed QueueBytesMax. Stats.FramesDropped counts frames that are on their
+// way when the connection closes.
 func (r *Remote) Queue(frame []byte) bool {
 	l := r.home
 	r.own("Remote.Queue")
@@ -115,7 +115,7 @@ func (r *Remote) own(method string) {
 	}
 }
 
-// open returns the batch of this entry.
+// open returns the batch of the current entry.
 func (r *Remote) open() *remoteBatch {
 	if r.batch == nil {
 		r.batch = batchPool.Get().(*remoteBatch)
@@ -125,17 +125,17 @@ func (r *Remote) open() *remoteBatch {
 	return r.batch
 }
 
-// QueuedBytes returns how many of the bytes queued here the socket has not taken, as far as is known. What other handles
-// and the connection's own loop have queued may be counted in.
+// QueuedBytes returns the number of bytes queued here that the socket is not known to have taken. It may include bytes
+// queued by other handles and by the connection's own loop.
 func (r *Remote) QueuedBytes() int { return int(r.posted.bytes - r.goneBytes.Load()) }
 
-// QueuedFrames is QueuedBytes for frames.
+// QueuedFrames is like QueuedBytes, for frames.
 func (r *Remote) QueuedFrames() int { return int(r.posted.frames - r.goneFrames.Load()) }
 
 // Closed reports whether the connection is known to be closed. Safe for concurrent use.
 func (r *Remote) Closed() bool { return r.closed.Load() }
 
-// CloseAfterFlush is Conn.CloseAfterFlush, behind what was queued here.
+// CloseAfterFlush is Conn.CloseAfterFlush, after the frames queued here.
 func (r *Remote) CloseAfterFlush() {
 	r.own("Remote.CloseAfterFlush")
 	if r.ended == endNone {
@@ -145,7 +145,7 @@ func (r *Remote) CloseAfterFlush() {
 	}
 }
 
-// Close is Conn.Close; what this entry has queued is dropped.
+// Close is Conn.Close; the frames queued in this entry are dropped.
 func (r *Remote) Close() {
 	r.own("Remote.Close")
 	if r.ended != endNow {
@@ -184,7 +184,7 @@ func (b *remoteBatch) Run(int) {
 	batchPool.Put(b)
 }
 
-// tellRemotes lets the homes know how much has left.
+// tellRemotes updates the handles' counts of sent bytes and frames.
 func (c *Conn) tellRemotes() {
 	if c.remotes() == nil {
 		return

@@ -1,59 +1,59 @@
 package stream
 
-// Socket is what carries the bytes of a Conn. The Conn calls it on its loop.
+// Socket carries the bytes of a Conn. The Conn calls it on its loop.
 type Socket interface {
-	// Write writes the parts in order, total bytes in all, as far as the socket takes them without waiting. It returns
-	// how many bytes it took; fewer than total mean that the socket is full. The parts are immutable; the slice that
-	// holds them is the caller's and may be changed by Write. An error ends the connection.
+	// Write writes the parts in order, total bytes in all, as far as the socket accepts them without blocking. It
+	// returns the number of bytes written; fewer than total mean that the socket is full. The parts are immutable.
+	// Write may change the slice that holds them. An error ends the connection.
 	Write(parts [][]byte, total int) (n int, err error)
-	// AwaitWritable asks for one call of Loop.Writable with the ticket, on the loop, as soon as the socket takes more. It
-	// is called after Write has found the socket full.
+	// AwaitWritable requests one call of Loop.Writable with the ticket, on the loop, as soon as the socket accepts
+	// more. It is called after Write has found the socket full.
 	AwaitWritable(ticket uint64) error
-	// Unsent returns how many of the bytes taken have not reached the peer yet, or -1 when nobody knows. It tells a slow
-	// reader from a dead one.
+	// Unsent returns the number of written bytes that have not reached the peer yet, or -1 if it is unknown. It
+	// distinguishes a slow peer from a dead one.
 	Unsent() int
-	// StopReading makes the backend stop to read for the connection, so that its peer waits, or go on. Input that it reads
-	// nevertheless, because it cannot stop, is given to Conn.Read as ever.
+	// StopReading stops or resumes reading from the connection. While reading is stopped the peer has to wait. A
+	// backend that cannot stop passes its input to Conn.Read as usual.
 	StopReading(stop bool)
-	// CloseWrite tells the peer that no more bytes follow those taken.
+	// CloseWrite tells the peer that no more bytes follow those written.
 	CloseWrite() error
-	// Close gives the socket back. It is called exactly once, at the end of the connection, whoever ended it, with what the
-	// Receiver is told behind it.
+	// Close releases the socket. It is called exactly once, at the end of the connection, whoever ended it. reason is
+	// the error that Receiver.Closed gets afterwards.
 	Close(reason error)
 }
 
-// Receiver gets what happens on a connection, on the connection's loop. It is an alias of an interface literal, so that
-// packages may declare the same one and need not import this package.
+// Receiver handles the events of a connection, on the connection's loop. It is an alias of an interface literal, so
+// that other packages can declare the identical type without importing this package.
 type Receiver = interface {
-	// Receive gets all bytes that were received and not consumed yet. data is valid only in the call; the receiver may
-	// change it.
+	// Receive gets all bytes that were received and not consumed yet. data is valid only during the call; the receiver
+	// may change it.
 	//
-	// It returns how many bytes it has consumed. The rest (an incomplete frame or request, or input that it does not
-	// want yet) is kept and given again, in front of what comes next. need is the total length of the incomplete
-	// item if it is known, else 0. It is a hint for the buffer, which grows with what was received, up to need:
-	// a declared length alone allocates nothing.
+	// It returns the number of bytes consumed. The rest (an incomplete frame or request, or input that the receiver
+	// does not want yet) is kept and passed again, before the bytes that arrive next. need is the total length of the
+	// incomplete item if it is known, else 0. It is a hint for the size of the buffer. The buffer grows with the bytes
+	// received, up to need: a declared length alone allocates nothing.
 	Receive(data []byte) (n, need int)
-	// Closed is called exactly once: with nil after Close or CloseAfterFlush, and with an error otherwise. The Conn must
-	// not be used afterwards; its methods do nothing then.
+	// Closed is called exactly once: with nil after Close or CloseAfterFlush, and with an error otherwise. The methods
+	// of the Conn do nothing afterwards.
 	Closed(err error)
 }
 
-// Task is a message to a loop. It is an alias of an interface literal, as Receiver is.
+// Task is a message to a loop. Like Receiver, it is an alias of an interface literal.
 type Task = interface{ Run(loop int) }
 
 // Host is the event loop around a Loop.
 type Host interface {
 	// Index returns the loop's number. Safe for concurrent use.
 	Index() int
-	// Post runs t on the loop, behind everything posted before. Safe for concurrent use.
+	// Post runs t on the loop, after everything posted before. Safe for concurrent use.
 	Post(t Task)
-	// Clock returns the loop's time in nanoseconds, looked up now.
+	// Clock returns the current time of the loop's clock in nanoseconds.
 	Clock() int64
 	// Panicked reports a panic that was recovered in an entry of a Receiver ("receive", "closed").
 	Panicked(entry string, v any)
-	// MustOwn panics when the caller does not run on the loop. It is called only when assertions are compiled in.
+	// MustOwn panics if the caller does not run on the loop. It is called only if assertions are compiled in.
 	MustOwn(method string)
-	// Entered tells that something was queued or ended, so that a host whose connections may be used outside of an entry
-	// (a test's) can settle at once.
+	// Entered is called when something was queued or closed. A host whose connections may be used outside of an entry
+	// (in tests) can then settle at once.
 	Entered()
 }

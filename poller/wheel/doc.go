@@ -1,14 +1,14 @@
 // Package wheel is a hierarchical timing wheel with intrusive entries.
 //
-// It exists because an idle connection must cost neither a goroutine nor a time.Timer: a session embeds a [Timer]
-// and the event loop that owns the session embeds the [Wheel]. Scheduling and cancelling are O(1) and never allocate,
-// finding the next deadline looks at one bitmap per level.
+// It exists because an idle connection must cost neither a goroutine nor a time.Timer. A session embeds a [Timer], and
+// the event loop that owns the session embeds the [Wheel]. Scheduling and cancelling take constant time and never
+// allocate. Finding the next deadline reads one bitmap per level.
 //
-// Concurrency: a Wheel and all Timers scheduled on it are loop-owned. Nothing in this package locks, starts a goroutine
-// or reads a clock; time is what the caller says it is, in nanoseconds of a monotonic clock that starts at or above 0.
+// Concurrency: a Wheel and all Timers scheduled on it are loop-owned. The package has no locks and no goroutines and
+// reads no clock: the caller passes the time, in nanoseconds of a monotonic clock that starts at or above 0.
 //
-// Precision: a timer never fires early. It fires at most one resolution after its deadline, provided that Advance is
-// called at the times that Next returns.
+// Precision: a timer never fires early. It fires at most one resolution after its deadline if Advance is called at the
+// times that Next returns.
 //
 //	type session struct {
 //		ping wheel.Timer

@@ -1,10 +1,10 @@
 package wheel
 
-// Expirer is told when its timer is due. now is the time that was given to Advance. Expire may schedule and cancel any
-// timer of the wheel, its own too.
+// Expirer is called when its timer expires. now is the time that was passed to Advance. Expire may schedule and cancel
+// any timer of the wheel, including its own.
 type Expirer = interface{ Expire(now int64) }
 
-// Timer is one entry of a Wheel, to be embedded in what it times. It is loop-owned by the loop of its wheel.
+// Timer is one entry of a Wheel, to be embedded in the value that it times. It is owned by the loop of its wheel.
 // The zero value is not scheduled; call Init before the first Schedule. A scheduled Timer must not be copied.
 type Timer struct {
 	next, prev *Timer // ring of the slot; both nil while not scheduled
@@ -14,16 +14,16 @@ type Timer struct {
 	slot       uint8
 }
 
-// Init says whom the timer calls. It must not be called while the timer is scheduled.
+// Init sets the Expirer of the timer. It must not be called while the timer is scheduled.
 func (t *Timer) Init(e Expirer) { t.expirer = e }
 
-// Scheduled reports whether the timer waits in a wheel. It is false already when Expire runs.
+// Scheduled reports whether the timer is waiting in a wheel. It is already false when Expire runs.
 func (t *Timer) Scheduled() bool { return t.next != nil }
 
-// When returns the deadline given to the latest Schedule, in nanoseconds, also after the timer has fired.
+// When returns the deadline passed to the latest Schedule, in nanoseconds, even after the timer has fired.
 func (t *Timer) When() int64 { return t.when }
 
-// ring is a circular list of timers, named by its first one; nil is the empty ring.
+// ring is a circular list of timers, represented by its first one; nil is the empty ring.
 type ring struct{ first *Timer }
 
 // push appends t, so that timers of one tick fire in the order in which they were scheduled.

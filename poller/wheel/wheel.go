@@ -10,18 +10,18 @@ const (
 	slotBits  = 6
 	slotCount = 1 << slotBits
 	slotMask  = slotCount - 1
-	// levelCount levels of 6 bits cover every tick an int64 can name, so there is no horizon and no clamping.
+	// levelCount levels of 6 bits cover every tick of an int64, so deadlines have no upper bound and are never clamped.
 	levelCount = 11
-	// levelFiring marks a timer that sits in the ring being fired, levelLate one that asked for the past meanwhile.
+	// levelFiring marks a timer in the ring being fired; levelLate one that was scheduled for the past meanwhile.
 	levelFiring = levelCount
 	levelLate   = levelCount + 1
 )
 
-// Never is the deadline that does not come.
+// Never is a deadline that is never reached.
 const Never int64 = math.MaxInt64
 
-// Deadline returns now+d, or Never when the sum is beyond the range of the clock: math.MaxInt64 as a duration
-// means "never". Every deadline is computed by Deadline, because a plain sum would wrap around into the past.
+// Deadline returns now+d, or Never if the sum exceeds the range of the clock; a duration of math.MaxInt64 means
+// "never". Compute every deadline with it, because a plain sum would wrap around into the past.
 func Deadline(now int64, d time.Duration) int64 {
 	if now > 0 && int64(d) > Never-now {
 		return Never
@@ -32,9 +32,9 @@ func Deadline(now int64, d time.Duration) int64 {
 // Wheel holds timers by deadline. It is loop-owned.
 //
 // A deadline is rounded up to a tick of the resolution. A timer lives on the level of the highest 6-bit digit in which
-// its tick differs from the current tick. Hence every occupied slot of a level lies behind the current digit, all
-// timers of a lower level are due before those of a higher one, and the lowest bit of the lowest occupied level is the
-// next thing to do.
+// its tick differs from the current tick. Hence every occupied slot of a level lies after the current digit, all timers
+// of a lower level are due before those of a higher one, and the lowest bit of the lowest occupied level marks the next
+// slot.
 type Wheel struct {
 	resolution int64
 	current    int64 // all ticks up to and including this one have been fired
@@ -57,15 +57,15 @@ func New(resolution time.Duration, now int64) *Wheel {
 	return w
 }
 
-// Len returns how many timers are scheduled.
+// Len returns the number of scheduled timers.
 func (w *Wheel) Len() int { return w.count }
 
-// Resolution returns the distance of two ticks.
+// Resolution returns the distance between two ticks.
 func (w *Wheel) Resolution() time.Duration { return time.Duration(w.resolution) }
 
-// Schedule sets t to fire at when, in nanoseconds of the loop's monotonic clock; a timer that is scheduled already is
-// moved. A deadline that has passed fires at the next tick, never within the running Advance, so a timer that
-// always asks for the past cannot hold the loop.
+// Schedule sets t to fire at when, in nanoseconds of the loop's monotonic clock. A timer that is already scheduled is
+// moved. A deadline in the past fires at the next tick, never within the running Advance, so that a timer which always
+// schedules itself for the past cannot block the loop.
 func (w *Wheel) Schedule(t *Timer, when int64) {
 	w.Cancel(t)
 	t.when = when
@@ -79,7 +79,7 @@ func (w *Wheel) Schedule(t *Timer, when int64) {
 	w.placeAt(t, max(tick, w.current+1))
 }
 
-// Cancel unschedules t. It does nothing when t is not scheduled.
+// Cancel unschedules t. It does nothing if t is not scheduled.
 func (w *Wheel) Cancel(t *Timer) {
 	if t.next == nil {
 		return
@@ -100,9 +100,9 @@ func (w *Wheel) Cancel(t *Timer) {
 	}
 }
 
-// Next returns when Advance must run next, and false when no timer is scheduled. The time may be that of an inner
-// move from one level to a finer one, at which nothing fires. It has passed already when the latest AdvanceWhile was
-// stopped, or an Expire panicked.
+// Next returns the time at which Advance must run next. ok is false if no timer is scheduled. At that time timers may
+// only move from one level to a finer one, without firing. The time is in the past if the latest AdvanceWhile was
+// stopped or an Expire panicked.
 func (w *Wheel) Next() (when int64, ok bool) {
 	if w.firing.first != nil || w.opening != nil && w.opening.first != nil {
 		return w.current * w.resolution, true
@@ -114,14 +114,14 @@ func (w *Wheel) Next() (when int64, ok bool) {
 	return w.start(level, slot) * w.resolution, true
 }
 
-// Advance moves the time of the wheel to now, fires every timer that is due and returns how many it fired. Time never
-// goes back. A call from inside Expire does nothing. When an Expire panics the wheel stays consistent, and the
-// next Advance goes on with the timer behind it.
+// Advance moves the time of the wheel to now, fires every timer that is due and returns the number of timers fired. The
+// time never goes back. A call from inside Expire does nothing. If an Expire panics, the wheel stays consistent, and
+// the next Advance continues with the timer after it.
 func (w *Wheel) Advance(now int64) int { return w.AdvanceWhile(now, nil) }
 
-// AdvanceWhile is Advance as long as more returns true; nil stands for always. It asks before each timer that it fires,
-// and before each further group of timers that it moves to a finer level. When more has returned false, the next Advance
-// goes on where this one has stopped: timers fire in the same order as without a stop.
+// AdvanceWhile is Advance for as long as more returns true; nil means always. It calls more before it fires a timer,
+// and before it moves another group of timers to a finer level. After more has returned false, the next Advance
+// continues where this one stopped: timers fire in the same order as without a stop.
 func (w *Wheel) AdvanceWhile(now int64, more func() bool) (fired int) {
 	if w.advancing {
 		return 0
@@ -151,7 +151,7 @@ func (w *Wheel) AdvanceWhile(now int64, more func() bool) (fired int) {
 	}
 }
 
-// step moves the time to the next slot that begins by target, and returns false when there is none.
+// step moves the time to the next occupied slot that begins by target. It returns false if there is none.
 func (w *Wheel) step() bool {
 	level, slot, ok := w.first()
 	if !ok {
@@ -167,8 +167,8 @@ func (w *Wheel) step() bool {
 	return true
 }
 
-// rest ends an Advance, also one that was stopped or that an Expire left by panicking. A timer that asked for the past
-// gets the next tick.
+// rest ends an Advance, even one that was stopped or that a panic in Expire left. Timers scheduled for the past move to
+// the next tick.
 func (w *Wheel) rest() {
 	w.advancing, w.target = false, w.current
 	for t := w.late.first; t != nil; t = w.late.first {
@@ -177,10 +177,10 @@ func (w *Wheel) rest() {
 	}
 }
 
-// openGroup is how many timers of a slot are moved at once: the slot of a coarse level may hold nearly all.
+// openGroup is the number of timers of a slot that are moved at once: the slot of a coarse level may hold nearly all.
 const openGroup = 64
 
-// open takes timers out of the slot whose time has come: what is due goes to the firing ring, the rest to finer levels.
+// open empties the slot that begins now: due timers go to the firing ring, the others to finer levels.
 func (w *Wheel) open() {
 	r := w.opening
 	for range openGroup {
@@ -238,7 +238,7 @@ func (w *Wheel) vacate(level, slot int) {
 	}
 }
 
-// first names the occupied slot with the earliest start.
+// first returns the occupied slot with the earliest start.
 func (w *Wheel) first() (level, slot int, ok bool) {
 	if w.levels == 0 {
 		return 0, 0, false

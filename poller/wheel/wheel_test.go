@@ -14,7 +14,7 @@ import (
 
 const ms = int64(time.Millisecond)
 
-// probe records each of its expiries and may act in them.
+// probe records its expiries and may act in them.
 type probe struct {
 	wheel.Timer
 	fired []int64
@@ -115,7 +115,7 @@ func TestDeadlineSaturates(t *testing.T) {
 	}
 }
 
-// A timer that never fires waits in the wheel, and does not make its loop look more often than another far one.
+// A timer that never fires stays in the wheel and does not make the loop wake up more often than another far timer.
 func TestNever(t *testing.T) {
 	for _, res := range []time.Duration{1, time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond} {
 		w := wheel.New(res, 1)
@@ -227,8 +227,8 @@ func TestPanicInExpireLeavesTheRest(t *testing.T) {
 	}
 }
 
-// TestAdvanceStopsAndGoesOn fires the same timers in steps of any size, in the order of their deadlines and, within a tick,
-// in the order in which they were scheduled. Some lie in coarse slots, which are moved in steps too.
+// TestAdvanceStopsAndGoesOn fires the same timers in steps of any size, in the order of their deadlines and, within a
+// tick, in the order in which they were scheduled. Some lie in coarse slots, which are moved in steps too.
 func TestAdvanceStopsAndGoesOn(t *testing.T) {
 	for _, budget := range []int{1, 2, 7, 1000, 1 << 20} {
 		w := wheel.New(time.Millisecond, 0)
@@ -269,8 +269,8 @@ func TestAdvanceStopsAndGoesOn(t *testing.T) {
 	}
 }
 
-// TestLateTimersKeepTheirTick: what an Expire schedules for a time that a stopped Advance has not reached fires in its
-// place among the others.
+// TestLateTimersKeepTheirTick: a timer that an Expire schedules for a time that a stopped Advance has not reached fires
+// in order with the others.
 func TestLateTimersKeepTheirTick(t *testing.T) {
 	w := wheel.New(time.Millisecond, 0)
 	var got []string
@@ -292,7 +292,7 @@ func TestLateTimersKeepTheirTick(t *testing.T) {
 	}
 }
 
-// TestSlotsAreMovedInSteps: a slot that holds very many timers is moved to finer levels in groups, and a timer can be
+// TestSlotsAreMovedInSteps: a slot with very many timers is moved to finer levels in groups, and a timer can be
 // cancelled meanwhile.
 func TestSlotsAreMovedInSteps(t *testing.T) {
 	w := wheel.New(time.Millisecond, 0)
@@ -456,7 +456,8 @@ type heart struct {
 
 func (h *heart) Expire(now int64) { h.w.Schedule(&h.Timer, now+25_000*ms) }
 
-// BenchmarkCascade is one timer of 200,000 that are moved down from a coarse slot; it is the memory that takes the time.
+// BenchmarkCascade is one timer of 200,000 that are moved down from a coarse slot; it is the memory that takes the
+// time.
 func BenchmarkCascade(b *testing.B) {
 	timers := make([]nop, 200_000)
 	order := rand.New(rand.NewPCG(1, 1)).Perm(len(timers))
