@@ -6,7 +6,7 @@ import "encoding/binary"
 const (
 	classToken  = 1 << iota // tchar: methods, field names
 	classValue              // field-vchar, SP, HTAB and obs-text
-	classTarget             // what may stand in a request target: visible ASCII but '#'
+	classTarget             // visible ASCII except '#': bytes of a request target
 	classHost               // unreserved and sub-delims: a reg-name without percent escapes
 	classHex                // HEXDIG in both cases
 )
@@ -14,7 +14,7 @@ const (
 // class holds the classes of every byte.
 var class = classes()
 
-// lower maps the ASCII capitals to small letters and all else to itself.
+// lower maps ASCII capitals to small letters and all other bytes to themselves.
 var lower = lowers()
 
 func classes() (t [256]uint8) {
@@ -63,8 +63,8 @@ const (
 	highBits = 0x80 * eachByte
 )
 
-// isValue reports whether v has no control characters but HTAB. It looks at eight
-// bytes at once: most of a head is values, and most values are clean.
+// isValue reports whether v has no control characters except HTAB. It looks at eight bytes
+// at once, because most bytes of a head belong to valid values.
 func isValue(v []byte) bool {
 	for len(v) >= 8 {
 		w := binary.LittleEndian.Uint64(v)
@@ -87,8 +87,8 @@ func allOf(b []byte, bits uint8) bool {
 	return true
 }
 
-// foldEqual compares without regard to ASCII case, and to ASCII case only:
-// Unicode folding would let the Kelvin sign pass for a k.
+// foldEqual compares ignoring ASCII case only: Unicode folding would treat the Kelvin sign
+// as a k.
 func foldEqual[T []byte | string](a T, b string) bool {
 	if len(a) != len(b) {
 		return false
@@ -101,7 +101,7 @@ func foldEqual[T []byte | string](a T, b string) bool {
 	return true
 }
 
-// trimOWS cuts optional white space (SP and HTAB) off both ends.
+// trimOWS removes optional white space (SP and HTAB) from both ends.
 func trimOWS(b []byte) []byte {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]
@@ -112,8 +112,8 @@ func trimOWS(b []byte) []byte {
 	return b
 }
 
-// nextElement cuts the first element off a comma-separated list. more is false
-// when it was the last one; elements may be empty.
+// nextElement splits the first element off a comma-separated list. more is false if it was
+// the last one. Elements may be empty.
 func nextElement(list []byte) (element, rest []byte, more bool) {
 	for i, c := range list {
 		if c == ',' {
@@ -123,7 +123,7 @@ func nextElement(list []byte) (element, rest []byte, more bool) {
 	return trimOWS(list), nil, false
 }
 
-// unhex is the value of a hex digit, which c must be.
+// unhex returns the value of a hexadecimal digit; c must be one.
 func unhex(c byte) byte {
 	if c <= '9' {
 		return c - '0'

@@ -1,9 +1,9 @@
 package httpwire
 
-// chunkDigitsMax is the longest chunk size; sixteen hex digits fill 64 bits.
+// chunkDigitsMax is the greatest length of a chunk size: sixteen hex digits are 64 bits.
 const chunkDigitsMax = 16
 
-// readBody looks for the end of the body. end is 0 until it is there.
+// readBody looks for the end of the body. end is 0 until the body is complete.
 func (p *Parser) readBody(buf []byte, b *bounds) (bodyEnd, end int, err *Error) {
 	if p.phase == phaseSized {
 		end = p.Need()
@@ -19,8 +19,8 @@ func (p *Parser) readBody(buf []byte, b *bounds) (bodyEnd, end int, err *Error) 
 	return int(p.bodyAt + p.decoded), int(p.scan), nil
 }
 
-// readChunks decodes what is there of a chunked body (RFC 9112, section 7.1). The
-// data of each chunk moves down to where the body so far ends, each byte once.
+// readChunks decodes the available part of a chunked body (RFC 9112, section 7.1). It moves
+// the data of each chunk to the end of the decoded body, each byte once.
 func (p *Parser) readChunks(buf []byte, b *bounds) (done bool, err *Error) {
 	for err == nil && !done && int(p.scan) <= len(buf) {
 		before, phase := p.scan, p.phase
@@ -72,9 +72,9 @@ func (p *Parser) readChunkLine(buf []byte, b *bounds) *Error {
 	return nil
 }
 
-// chunkSize reads the size off a chunk's first line. An extension must be clean
-// text behind a semicolon and is dropped. White space between the two, which
-// senders must not make, is refused: others have read sizes across it differently.
+// chunkSize parses the size in the first line of a chunk. A valid extension after a semicolon
+// is dropped. White space before the semicolon, which senders must not generate, is refused,
+// because implementations disagree on sizes with it.
 func chunkSize(line []byte) (size uint64, err *Error) {
 	n := 0
 	for n < len(line) && class[line[n]]&classHex != 0 {
@@ -102,8 +102,8 @@ func (p *Parser) readChunkData(buf []byte) {
 	}
 }
 
-// readChunkEnd takes the two bytes of the CRLF, one at a time if need be. line
-// stays at the first of them.
+// readChunkEnd consumes the CRLF after a chunk, one byte at a time if necessary. line stays at
+// the first of the two bytes.
 func (p *Parser) readChunkEnd(buf []byte) *Error {
 	const crlf = "\r\n"
 	for int(p.scan) < len(buf) {
@@ -120,9 +120,9 @@ func (p *Parser) readChunkEnd(buf []byte) *Error {
 	return nil
 }
 
-// readTrailer takes one line of the trailers; the empty one ends the request.
-// Trailers are checked like fields and dropped: nothing here has a use for them,
-// and a field that comes behind the body must not change how the body was read.
+// readTrailer consumes one line of the trailers; the empty line ends the request. Trailers are
+// checked like fields and dropped: nothing uses them, and a field after the body must not
+// change how the body was read.
 func (p *Parser) readTrailer(buf []byte, b *bounds) (done bool, err *Error) {
 	from := int(p.line)
 	end, whole := p.lineEnd(buf)

@@ -46,7 +46,7 @@ func TestChunked(t *testing.T) {
 	}
 }
 
-// What follows a chunked request must be left as it is.
+// Bytes after a chunked request stay unchanged.
 func TestChunkedPipelined(t *testing.T) {
 	stream := chunkedHead + "5;e\r\nhello\r\n1\r\n!\r\n0\r\nT: x\r\n\r\n" + pollingPOST + chunkedHead + "0\r\n\r\n" + pollingGET
 	got := everySplit(t, stream, nil)

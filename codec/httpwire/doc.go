@@ -1,30 +1,27 @@
-// Package httpwire reads HTTP/1.1 requests from byte slices and appends
-// responses to them. It does no I/O and keeps no goroutine, lock or pool.
+// Package httpwire parses HTTP/1.1 requests from byte slices and appends responses to byte
+// slices. It does no I/O and uses no goroutines, locks or pools.
 //
-// It is the HTTP edge of an event loop: the loop gathers the bytes of a
-// connection in one slice and asks [Parser.Parse] after every read whether that
-// slice starts with a whole request. The parser remembers how far it has looked,
-// so a peer that sends one byte at a time costs linear time in total, and the
-// answer never depends on where the network cut the stream.
+// It is made for event loops: the loop collects the bytes of a connection in one slice and
+// calls [Parser.Parse] after every read to find out whether the slice starts with a whole
+// request. The parser remembers its position, so a peer that sends one byte at a time causes
+// linear work in total. The result never depends on how the network splits the stream.
 //
 // # Strictness
 //
-// The package takes no message whose end two implementations could see at
-// different places (RFC 9112, section 11.2): lines end in CRLF and nothing else,
-// a message has one Content-Length or one chunked coding and never both, names
-// are tokens that touch their colon, folded lines are refused. Host must be there
-// once in HTTP/1.1 and must be a host, or an IPv6 address as some clients write
-// it. Everything a peer can make long has a
-// bound in [Limits], enforced as soon as the bytes prove that it is broken.
-// Where RFC 9112 lets a server be lenient, this one is not; see [Parser.Parse].
+// The package refuses every message whose end two implementations could see at different
+// places (RFC 9112, section 11.2). Lines must end in CRLF. A message has one Content-Length or
+// one chunked coding, never both. Field names are tokens directly followed by a colon, and
+// folded lines are refused. HTTP/1.1 requires exactly one Host field, whose value is a host, or
+// an IPv6 address in a form that some clients send. [Limits] bounds everything that a peer can
+// make long; a limit is enforced as soon as the bytes prove that it is exceeded. The package is
+// strict where RFC 9112 lets a server be lenient; see [Parser.Parse].
 //
 // # Concurrency
 //
-// [Limits] and [Error] are immutable and may be shared. [Parser] and [Request]
-// are loop-owned: no two goroutines may use one at the same time. A Request holds
-// views of the caller's buffer, so it must not outlive the buffer nor go to
-// another goroutine; its Head can be copied and read again with [ParseHead].
-// [QueryGet] and [AppendResponse] touch nothing but their arguments.
+// [Limits] and [Error] are immutable and may be shared. [Parser] and [Request] are loop-owned:
+// only one goroutine may use a value at a time. A Request holds views of the caller's buffer, so
+// it must not outlive the buffer or be passed to another goroutine. Its Head can be copied and
+// parsed again with [ParseHead]. [QueryGet] and [AppendResponse] access only their arguments.
 //
 // # Use
 //

@@ -1,12 +1,12 @@
 package httpwire
 
-// Error says why a request is refused and how to answer it. Values are immutable
-// and shared; compare Status, the reasons are for logs.
+// Error says why a request is refused and how to answer it. Values are immutable and shared.
+// Compare Status; the reasons are meant for logs.
 type Error struct {
 	// Status is one of 400, 413, 414, 417, 431, 501 and 505.
 	Status int
-	// Reason is a short English phrase without bytes of the request in it, so it
-	// is safe to log and to send.
+	// Reason is a short English phrase. It contains no bytes of the request, so it is safe to
+	// log and to send.
 	Reason string
 }
 

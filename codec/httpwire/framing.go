@@ -2,12 +2,12 @@ package httpwire
 
 import "math"
 
-// framing gathers what the fields of one head say about the message and the
-// connection. It lives on the stack of one call.
+// framing collects what the fields of one head say about the message and the connection. It
+// lives on the stack of one call.
 type framing struct {
-	// fault is the first wrong value. It is kept back until the head is complete:
-	// a head that comes in pieces is judged line by line without memory of the
-	// lines before, and must get the same answer as one that comes whole.
+	// fault is the first invalid value. It is reported only when the head is complete: a head
+	// that arrives in pieces is checked line by line without memory of earlier lines, and must
+	// get the same answer as one that arrives whole.
 	fault *Error
 
 	host      []byte // of the Host field
@@ -64,8 +64,8 @@ func (f *framing) noteExpect(value []byte) {
 	}
 }
 
-// noteLength takes digits and nothing else. RFC 9110, section 8.6, would allow
-// equal values in a list or in several fields; two lengths are a smuggler's tool.
+// noteLength accepts digits only. RFC 9110, section 8.6, would allow equal values in a list or
+// in several fields, but repeated lengths are used for request smuggling.
 func (f *framing) noteLength(value []byte) {
 	if f.sized {
 		f.blame(errLengthRepeated)
@@ -87,7 +87,7 @@ func (f *framing) noteLength(value []byte) {
 	f.length = n
 }
 
-// noteCodings takes one "chunked" and nothing else (RFC 9112, section 6.1).
+// noteCodings accepts exactly one "chunked" (RFC 9112, section 6.1).
 func (f *framing) noteCodings(value []byte) {
 	f.coded = true
 	for more := true; more; {
@@ -106,7 +106,7 @@ func (f *framing) noteCodings(value []byte) {
 	}
 }
 
-// check judges the complete head and fills what the fields decide: Host and Close.
+// check validates the complete head and sets the fields of r that depend on it: Host and Close.
 func (f *framing) check(r *Request) *Error {
 	switch {
 	case f.sized && f.coded:

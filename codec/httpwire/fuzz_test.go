@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// fuzzLimits are small, so that the fuzzer finds the ways to break them.
+// fuzzLimits are small, so that the fuzzer can exceed them.
 var fuzzLimits = Limits{LineBytes: 120, HeaderBytes: 400, Headers: 8, BodyBytes: 200}
 
 func addSeeds(f *testing.F) {
@@ -27,7 +27,7 @@ func addSeeds(f *testing.F) {
 	}
 }
 
-// FuzzSplit: a stream means the same however it is cut, under any limits.
+// FuzzSplit checks that the result does not depend on how a stream is split, under any limits.
 func FuzzSplit(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, stream []byte, cuts uint64) {
@@ -47,7 +47,7 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// serialize writes a request with a known length, whatever the original had.
+// serialize writes a request with a Content-Length, whatever the framing of the original.
 func serialize(r *Request) []byte {
 	out := fmt.Appendf(nil, "%s %s HTTP/1.%d\r\n", r.Method, r.Target, r.Minor)
 	for _, f := range r.Fields {
@@ -59,7 +59,7 @@ func serialize(r *Request) []byte {
 	return fmt.Appendf(out, "Content-Length: %d\r\n\r\n%s", len(r.Body), r.Body)
 }
 
-// meaning is a request without the traces of its framing.
+// meaning returns a request without the traces of its framing.
 func meaning(r *Request) string {
 	plain := *r
 	plain.Head, plain.Fields = nil, nil
@@ -71,15 +71,15 @@ func meaning(r *Request) string {
 	return summary(&plain)
 }
 
-// FuzzAccepted: what is taken survives re-serialising and ParseHead, and net/http
-// reads the same request and the same end of it from the same bytes.
+// FuzzAccepted checks that an accepted request survives serialization and ParseHead, and that
+// net/http reads the same request, with the same end, from the same bytes.
 func FuzzAccepted(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, stream []byte, _ uint64) { checkAccepted(t, stream) })
 }
 
-// FuzzAcceptedParts is FuzzAccepted with the shape of a request given, so that the
-// fuzzer spends its time inside of targets, fields and chunks.
+// FuzzAcceptedParts is FuzzAccepted with a fixed shape of the request, so that the fuzzer
+// spends its time inside targets, fields and chunks.
 func FuzzAcceptedParts(f *testing.F) {
 	f.Add("/a?b", "h:80", "X", "y", "3\r\nabc\r\n0\r\n")
 	f.Add("http://[::1]:1/%41;b?%", "[1::2]", "Connection", "close, x", "00a;b=c\r\n0123456789\r\n0\r\nT: u\r\n")

@@ -2,9 +2,9 @@ package httpwire
 
 import "bytes"
 
-// ParseHead reads a stored Request.Head again. req gets views of head, and no
-// body. It applies the rules of Parse but no limits; a head that Parse gave out is
-// always accepted, and errors are *Error.
+// ParseHead parses a stored Request.Head again. The fields of req are views of head; the body is
+// empty. It applies the rules of Parse without limits, and always accepts a head from Parse.
+// Errors are of type *Error.
 func ParseHead(head []byte, req *Request) error {
 	var f framing
 	err := parseHead(head, req, &f)
@@ -17,8 +17,8 @@ func ParseHead(head []byte, req *Request) error {
 	return nil
 }
 
-// parseHead parses a complete head without its empty line. What the fields say
-// about the message is left in f, for f.check to judge.
+// parseHead parses a complete head without its empty line. It leaves what the fields say about
+// the message in f, for f.check.
 func parseHead(head []byte, req *Request, f *framing) *Error {
 	req.begin()
 	*f = framing{}
@@ -53,7 +53,7 @@ func (r *Request) begin() {
 	r.Fields = fields
 }
 
-// cutCRLF takes the CRLF off a line that ends in LF.
+// cutCRLF removes the CRLF from a line that ends in LF.
 func cutCRLF(line []byte) ([]byte, *Error) {
 	n := len(line) - 2
 	if n < 0 || line[n] != '\r' {
@@ -62,9 +62,9 @@ func cutCRLF(line []byte) ([]byte, *Error) {
 	return line[:n], nil
 }
 
-// parseLine parses the request line: three parts and two single spaces
-// (RFC 9112, section 3). The version is judged before the target, so that the
-// preface of HTTP/2 gets the answer that tells its sender what is wrong.
+// parseLine parses the request line: three parts separated by single spaces (RFC 9112, section
+// 3). It checks the version before the target, so that an HTTP/2 preface gets an answer that
+// tells its sender what is wrong.
 func (r *Request) parseLine(line []byte) *Error {
 	first := bytes.IndexByte(line, ' ')
 	if first < 0 {
@@ -106,14 +106,14 @@ func isVersion(v []byte) bool {
 	return true
 }
 
-// parseField adds one field. Broken syntax is an error at once; a field that is
-// well-formed but wrong as framing is noted in f until the head is complete.
+// parseField adds one field. Invalid syntax is an error at once. A well-formed field that is
+// invalid as framing is noted in f until the head is complete.
 func (r *Request) parseField(line []byte, f *framing) *Error {
 	name, value, err := splitField(line)
 	if err != nil {
 		return err
 	}
-	// The field is written in place: a copy of it takes a fifth of the parsing.
+	// The field is written in place: a copy would take a fifth of the parsing time.
 	n := len(r.Fields)
 	if n == cap(r.Fields) {
 		r.Fields = append(r.Fields, Field{})
@@ -125,8 +125,8 @@ func (r *Request) parseField(line []byte, f *framing) *Error {
 	return nil
 }
 
-// splitField takes a field line apart (RFC 9112, section 5). A line that starts
-// with white space (obs-fold) or has some before its colon fails as a name.
+// splitField splits a field line (RFC 9112, section 5). White space at the start of the line
+// (obs-fold) or before the colon makes the name invalid.
 func splitField(line []byte) (name, value []byte, err *Error) {
 	n := 0
 	for n < len(line) && class[line[n]]&classToken != 0 {

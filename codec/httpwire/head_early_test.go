@@ -31,7 +31,7 @@ func TestHeadBeforeTheBody(t *testing.T) {
 	}
 }
 
-// How long a chunked body will be at least is known with each chunk's first line.
+// The first line of each chunk raises the lower bound of the body's length.
 func TestDeclaredOfChunks(t *testing.T) {
 	var p Parser
 	var r Request

@@ -66,7 +66,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// A peer that never ends anything must not fill more than the documented bound.
+// A peer that never completes a request cannot fill more than the documented bound.
 func TestBufferIsBounded(t *testing.T) {
 	lim := Limits{LineBytes: 64, HeaderBytes: 128, Headers: 10, BodyBytes: 100}
 	chunked := "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"

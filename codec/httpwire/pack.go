@@ -1,8 +1,8 @@
 package httpwire
 
-// AppendPacked appends head to dst in a shorter form, from which AppendUnpacked makes the same bytes again. It is for
-// heads that are kept: what clients' requests have in common, such as the names of fields, takes one byte for each
-// phrase. A head of the usual clients comes down to a third; the worst input, of bytes that no head has, doubles.
+// AppendPacked appends head to dst in a compact form that AppendUnpacked reverses. It is for heads that are kept:
+// common phrases of clients' requests, such as field names, take one byte each. The heads of usual clients shrink to a
+// third; the worst input, which no real head contains, doubles.
 //
 // The form is not for storing or sending: it may change with any version.
 func AppendPacked(dst, head []byte) []byte {
@@ -21,8 +21,8 @@ func AppendPacked(dst, head []byte) []byte {
 	return dst
 }
 
-// AppendUnpacked appends to dst what AppendPacked was given. Of other input it makes some bytes, at most phraseMax for
-// each of its own.
+// AppendUnpacked appends the input of AppendPacked to dst. For other input the result is undefined, with at most
+// phraseMax bytes for each byte of packed.
 func AppendUnpacked(dst []byte, packed string) []byte {
 	for i := 0; i < len(packed); i++ {
 		switch b := packed[i]; {
@@ -42,17 +42,17 @@ func AppendUnpacked(dst []byte, packed string) []byte {
 }
 
 const (
-	// phraseFirst is the code of the first phrase. Heads are ASCII, so the codes from here on are free but for
+	// phraseFirst is the code of the first phrase. Heads are ASCII, so codes from here on are unused except for
 	// obs-text (RFC 9110 section 5.5), which is escaped.
 	phraseFirst = 0x80
-	// packEscape stands before a byte that is no code.
+	// packEscape precedes a byte that is not a code.
 	packEscape = 0xff
 	// phraseMax bounds the length of a phrase.
 	phraseMax = 104
 )
 
-// phrases are what the heads of opening requests have in common, of browsers, of the official clients' HTTP libraries
-// and of proxies. Their order is that of their codes, and does not matter.
+// phrases are common phrases in the heads of opening requests, by browsers, by the HTTP libraries of official clients
+// and by proxies. Their index is their code; the order is otherwise irrelevant.
 var phrases = [...]string{
 	"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n", "GET /socket.io/?EIO=4&transport=polling",
 	"GET /", "socket.io/?", "engine.io/?", "EIO=4&transport=", "EIO=3&transport=", "websocket", "polling", "&t=", "&sid=",
@@ -97,7 +97,7 @@ var phrasesBy = func() (by [256][]byte) {
 	return by
 }()
 
-// longestPhrase is the phrase that head begins with, and its length; 0 when there is none.
+// longestPhrase returns the code and the length of the longest phrase that head begins with; n is 0 if there is none.
 func longestPhrase(head []byte) (code byte, n int) {
 	for _, code := range phrasesBy[head[0]] {
 		p := phrases[code-phraseFirst]

@@ -46,7 +46,7 @@ func TestPacked(t *testing.T) {
 	}
 }
 
-// Each phrase has a code, is worth one, and is no double.
+// Each phrase has a code, pays off and is unique.
 func TestPhrases(t *testing.T) {
 	if len(phrases) > packEscape-phraseFirst {
 		t.Fatalf("%d phrases have no codes", len(phrases)-(packEscape-phraseFirst))

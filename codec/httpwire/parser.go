@@ -2,11 +2,11 @@ package httpwire
 
 import "bytes"
 
-// emptyLinesMax is how many empty lines before a request line are forgiven; old
-// clients put one behind a body (RFC 9112, section 2.2).
+// emptyLinesMax is the number of empty lines that are skipped before a request line; old clients
+// send one after a body (RFC 9112, section 2.2).
 const emptyLinesMax = 2
 
-// phase is what the parser reads next.
+// phase says what the parser reads next.
 type phase uint8
 
 const (
@@ -19,8 +19,8 @@ const (
 	phaseTrailers               // the fields after the last chunk
 )
 
-// Parser finds the requests in the bytes of one connection. It is loop-owned; the
-// zero value is ready. It holds positions only, no bytes and no memory of its own.
+// Parser finds the requests in the bytes of one connection. It is loop-owned; the zero value is
+// ready to use. It holds positions only, no bytes and no buffer.
 type Parser struct {
 	err *Error // why the stream is beyond repair; nil while it is not
 
@@ -36,23 +36,23 @@ type Parser struct {
 	expects bool // the peer waits for 100 Continue
 }
 
-// Parse looks for a whole request at the beginning of buf. buf must begin at the
-// first byte that no earlier call consumed, and hold all that came since.
+// Parse looks for a whole request at the start of buf. buf must begin at the first byte that no
+// earlier call consumed, and hold all bytes received since.
 //
-// With n > 0 req is filled with views of buf, valid until the caller drops or
-// overwrites those bytes, and the next request begins at buf[n]. With n == 0 and
-// no error more bytes are needed: keep buf as it is and call again with the same
-// bytes and more behind them, at the same address or another; lim must not change
-// within a request. Chunked bodies are decoded in place, so bytes of buf behind
-// the head may change with every call. An error is an *Error; the connection must
-// be answered with its status and closed, and every later call repeats it.
+// If n > 0, req is filled with views of buf, valid until the caller drops or overwrites those
+// bytes, and the next request begins at buf[n]. If n == 0 and there is no error, more bytes are
+// needed: keep buf unchanged and call again with the same bytes and more after them, at the same
+// address or another. lim must not change within a request. Chunked bodies are decoded in place,
+// so bytes of buf after the head may change with every call. Errors are of type *Error. The
+// connection must be answered with its status and closed; every later call returns the same
+// error.
 //
-// The outcome depends on the bytes alone, not on how they are cut into calls, and
-// the work of all calls together is linear in their number.
+// The result depends only on the bytes, not on how they are split into calls. The work of all
+// calls together is linear in the number of bytes.
 //
-// Where it is stricter than RFC 9112: bare LF and repeated equal Content-Lengths
-// are refused, as are white space around chunk sizes, targets with bytes outside
-// ASCII, userinfo in targets, percent escapes in hosts, and minor versions above 1.
+// Parse is stricter than RFC 9112: it refuses bare LF, repeated equal Content-Lengths, white
+// space around chunk sizes, targets with bytes outside ASCII, userinfo in targets, percent
+// escapes in hosts, and minor versions above 1.
 func (p *Parser) Parse(buf []byte, lim *Limits, req *Request) (n int, err error) {
 	if p.err != nil {
 		return 0, p.err
@@ -71,13 +71,12 @@ func (p *Parser) Parse(buf []byte, lim *Limits, req *Request) (n int, err error)
 // Reset makes the parser ready for the first request of a connection.
 func (p *Parser) Reset() { *p = Parser{} }
 
-// HeadDone reports whether the head of the current request is complete while its
-// body is not. A time limit for heads may be lifted then.
+// HeadDone reports whether the head of the current request is complete while its body is not. A
+// time limit for heads may then be lifted.
 func (p *Parser) HeadDone() bool { return p.bodyAt > 0 }
 
-// Need returns how long buf will be when it holds the whole request, once that is
-// known from a Content-Length, and else 0. It is a hint for sizing the buffer, and
-// never above the limits.
+// Need returns the length that buf will have when it holds the whole request, if a Content-Length
+// says so, and 0 otherwise. It is a hint for sizing the buffer, and never above the limits.
 func (p *Parser) Need() int {
 	if p.phase != phaseSized {
 		return 0
@@ -85,9 +84,9 @@ func (p *Parser) Need() int {
 	return int(p.bodyAt) + int(p.length)
 }
 
-// ExpectsContinue reports, once for a request, that its head is complete and asks
-// for 100 Continue (RFC 9110, section 10.1.1) and that nothing of its body had
-// come with the head. The answer is ContinueResponse.
+// ExpectsContinue reports whether the head of the current request is complete and asks for 100
+// Continue (RFC 9110, section 10.1.1) and no byte of its body came with it. It returns true once
+// per request. The answer is ContinueResponse.
 func (p *Parser) ExpectsContinue() bool {
 	expects := p.expects && p.err == nil
 	p.expects = false
@@ -116,7 +115,7 @@ func (p *Parser) advance(buf []byte, lim *Limits, req *Request) (int, *Error) {
 		return 0, err
 	}
 	if !filled {
-		// The head came with an earlier call, and buf may have moved since.
+		// An earlier call has read the head, and buf may have moved since.
 		var f framing
 		if err := parseHead(p.headOf(buf), req, &f); err != nil {
 			return 0, err
@@ -129,15 +128,14 @@ func (p *Parser) advance(buf []byte, lim *Limits, req *Request) (int, *Error) {
 	return end, nil
 }
 
-// headOf is the complete head, without its empty line.
+// headOf returns the complete head without its empty line.
 func (p *Parser) headOf(buf []byte) []byte {
 	end := int(p.bodyAt) - len("\r\n")
 	return buf[p.start:end:end]
 }
 
-// skipEmptyLines goes on to phaseHead at the first byte that can begin a method.
-// Looking at that byte already here turns a TLS hello away without waiting for a
-// line end that never comes.
+// skipEmptyLines enters phaseHead at the first byte that can begin a method. Checking that byte
+// here refuses a TLS hello without waiting for a line end that never comes.
 func (p *Parser) skipEmptyLines(buf []byte) *Error {
 	for rest := buf[p.start:]; len(rest) > 0; rest = buf[p.start:] {
 		switch {
@@ -157,7 +155,7 @@ func (p *Parser) skipEmptyLines(buf []byte) *Error {
 	return nil
 }
 
-// readHead parses the lines that are there, and leaves phaseHead at the empty one.
+// readHead parses the complete lines, and leaves phaseHead at the empty line.
 func (p *Parser) readHead(buf []byte, b *bounds, req *Request) *Error {
 	resumed := int(p.line) > int(p.start) // lines of earlier calls are not in req
 	var f framing
@@ -203,10 +201,10 @@ func (p *Parser) readHead(buf []byte, b *bounds, req *Request) *Error {
 	return p.enterBody(buf, b, req, &f)
 }
 
-// lineEnd looks on for the end of the current line. When it is there, end is the
-// position behind its LF, where the next line begins. Else end is the length of
-// buf. Callers check end against a limit before they use the positions again, so
-// a buf too long for 32 bits does no harm.
+// lineEnd continues the search for the end of the current line. If it is there, end is the
+// position after its LF, where the next line begins. Otherwise end is the length of buf. Callers
+// check end against a limit before they use the positions again, so a buf too long for 32 bits
+// does no harm.
 func (p *Parser) lineEnd(buf []byte) (end int, whole bool) {
 	i := bytes.IndexByte(buf[p.scan:], '\n')
 	if i < 0 {
@@ -218,7 +216,7 @@ func (p *Parser) lineEnd(buf []byte) (end int, whole bool) {
 	return end, true
 }
 
-// enterBody judges the complete head and chooses how the body is read.
+// enterBody checks the complete head and decides how the body is read.
 func (p *Parser) enterBody(buf []byte, b *bounds, req *Request, f *framing) *Error {
 	if err := f.check(req); err != nil {
 		return err
@@ -234,8 +232,8 @@ func (p *Parser) enterBody(buf []byte, b *bounds, req *Request, f *framing) *Err
 	return nil
 }
 
-// Declared returns the length that the body has at least, as far as it is known, of the request whose head is complete
-// while its body is not: the Content-Length, or the sum of the chunks that have begun. It is 0 otherwise.
+// Declared returns the known lower bound of the body's length, for a request whose head is complete while its body is
+// not: the Content-Length, or the sum of the chunks that have begun. It is 0 otherwise.
 func (p *Parser) Declared() int {
 	switch p.phase {
 	case phaseSized:
@@ -247,9 +245,9 @@ func (p *Parser) Declared() int {
 	}
 }
 
-// Head fills req, but for its Body, with views of buf once the head of the current request is complete while its body
-// is not: for whoever must know who is sending before all of it is there. buf is what the last Parse was given. It is
-// an error to ask earlier.
+// Head fills req, except its Body, with views of buf if the head of the current request is complete while its body is
+// not. It lets a server identify the sender before the whole body has arrived. buf must be the slice passed to the last
+// Parse. It is an error to call it earlier.
 func (p *Parser) Head(buf []byte, req *Request) error {
 	if p.bodyAt == 0 || len(buf) < int(p.bodyAt) {
 		return errNoHead

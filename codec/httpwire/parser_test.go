@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// outcome is what a stream of bytes came to, in a form that can be compared.
+// outcome is the result of parsing a stream, in a form that can be compared.
 type outcome struct {
 	requests []string // one summary for each request
 	consumed int
@@ -31,8 +31,8 @@ func summary(r *Request) string {
 	return s.String()
 }
 
-// feed runs a stream through a parser in pieces, as a loop would: the bytes not
-// consumed move to a new buffer for each call. next says how long each piece is.
+// feed passes a stream to a parser in pieces, as a loop would: the bytes not consumed move to a
+// new buffer for each call. next returns the length of each piece.
 func feed(t testing.TB, stream []byte, lim *Limits, next func(left int) int) outcome {
 	t.Helper()
 	var (
@@ -92,7 +92,7 @@ func inPieces(k int) func(int) int {
 	return func(left int) int { return min(k, left) }
 }
 
-// everySplit checks that a stream comes to the same however it is cut, and returns that.
+// everySplit checks that the result of a stream does not depend on how it is split, and returns the result.
 func everySplit(t *testing.T, stream string, lim *Limits) outcome {
 	t.Helper()
 	want := feed(t, []byte(stream), lim, atOnce)

@@ -2,11 +2,11 @@ package httpwire
 
 import "bytes"
 
-// QueryGet returns the first value of key in a raw query, and whether there is
-// one. Names and values are form-encoded: "+" is a space, %XX a byte. A "%" that
-// no two hex digits follow stands for itself, as in Node's query parser. The value
-// is a view of rawQuery when there is nothing to decode, and else a new slice no
-// longer than the encoded value. A name without "=" has an empty value.
+// QueryGet returns the first value of key in a raw query; ok is false if there is none. Names and
+// values are form-encoded: "+" is a space and %XX a byte. A "%" without two hex digits stands for
+// itself, as in Node's query parser. If there is nothing to decode, the value is a view of
+// rawQuery; otherwise it is a new slice no longer than the encoded value. A name without "=" has an
+// empty value.
 func QueryGet(rawQuery []byte, key string) (value []byte, ok bool) {
 	for len(rawQuery) > 0 {
 		pair := rawQuery
@@ -30,7 +30,7 @@ func QueryGet(rawQuery []byte, key string) (value []byte, ok bool) {
 	return nil, false
 }
 
-// decodesTo reports whether the encoded name means key, without decoding it first.
+// decodesTo reports whether the encoded name equals key, without decoding it first.
 func decodesTo(name []byte, key string) bool {
 	matched := 0
 	for i := 0; i < len(name); matched++ {
@@ -56,8 +56,8 @@ func queryDecode(value []byte) []byte {
 	return decoded
 }
 
-// queryByte decodes the first byte of b, which is not empty, and says how many
-// bytes of b it took.
+// queryByte decodes the first byte of b, which must not be empty, and returns the number of bytes
+// that it takes in b.
 func queryByte(b []byte) (c byte, width int) {
 	switch {
 	case b[0] == '+':

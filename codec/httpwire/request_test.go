@@ -101,7 +101,7 @@ func TestQueryGet(t *testing.T) {
 	}
 }
 
-// Whatever net/url can parse, QueryGet reads the same way.
+// QueryGet agrees with net/url on every query that net/url can parse.
 func FuzzQueryGet(f *testing.F) {
 	f.Add("EIO=4&transport=polling&sid=a%20b+c", "sid")
 	f.Add("%61=%zz&a=1&&=", "a")

@@ -5,35 +5,34 @@ import (
 	"strconv"
 )
 
-// ContinueResponse is the interim answer to Expect: 100-continue. It is shared and
-// must not be changed.
+// ContinueResponse is the interim response to Expect: 100-continue. It is shared and must not be
+// changed.
 var ContinueResponse = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 
-// Response is an answer that is known as a whole. It is immutable while
-// AppendResponse reads it; prepared ones may be shared.
+// Response is a complete response. AppendResponse only reads it, so prepared responses may be
+// shared.
 type Response struct {
-	// Status is the status code, 100 to 999; anything else is sent as 500.
+	// Status is the status code, 100 to 999; any other value is sent as 500.
 	Status int
-	// ContentType is the value of Content-Type; no such field when it is empty.
+	// ContentType is the value of Content-Type; the field is omitted if it is empty.
 	ContentType string
-	// Date is the value of Date, in the form of http.TimeFormat; no such field when
-	// it is empty, and with 1xx.
+	// Date is the value of Date, in the form of http.TimeFormat; the field is omitted if it is
+	// empty, and with 1xx.
 	Date string
 	// Body is the content. It is not sent with 1xx, 204 and 304.
 	Body []byte
-	// Header is further fields: name, value, name, value. Fields whose name is not
-	// a token are dropped, and so are Content-Length and Transfer-Encoding, which
-	// follow from Body, and Content-Type and Date when these are set above. Control
-	// characters in values become spaces.
+	// Header has further fields: name, value, name, value. Fields whose name is not a token are
+	// dropped. So are Content-Length and Transfer-Encoding, which follow from Body, and Content-Type
+	// and Date if they are set above. Control characters in values become spaces.
 	Header []string
-	// Close adds Connection: close, but for 1xx.
+	// Close adds Connection: close, except with 1xx.
 	Close bool
-	// Head marks the answer to a HEAD request: Content-Length is that of Body, and
-	// Body is not sent.
+	// Head marks the response to a HEAD request: Content-Length is the length of Body, but Body is
+	// not sent.
 	Head bool
 }
 
-// statusCodes are the codes whose status lines are made in advance.
+// The status lines of these codes are made in advance.
 const statusFirst, statusLast = 100, 599
 
 var statusLines = makeStatusLines()
@@ -41,20 +40,20 @@ var statusLines = makeStatusLines()
 func makeStatusLines() (lines [statusLast - statusFirst + 1]string) {
 	for i := range lines {
 		code := statusFirst + i
-		// The reason may be empty, the space before it may not go (RFC 9112, section 4).
+		// The reason may be empty, but the space before it is required (RFC 9112, section 4).
 		lines[i] = "HTTP/1.1 " + strconv.Itoa(code) + " " + http.StatusText(code) + "\r\n"
 	}
 	return lines
 }
 
-// AppendResponse appends r in wire form to dst, with Content-Length unless the
-// status forbids it (RFC 9110, section 8.6). It allocates only to make dst grow.
-// Nothing in r can end a line early or add one.
+// AppendResponse appends r in wire form to dst, with a Content-Length unless the status forbids it
+// (RFC 9110, section 8.6). It allocates only to grow dst. No value in r can end a line early or add
+// one. Safe for concurrent use.
 func AppendResponse(dst []byte, r *Response) []byte {
 	return append(AppendResponseHead(dst, r), r.SentBody()...)
 }
 
-// AppendResponseHead is AppendResponse without the body, for one that is too long to be copied: send SentBody behind it.
+// AppendResponseHead is AppendResponse without the body, for a body too long to copy: send SentBody after it.
 func AppendResponseHead(dst []byte, r *Response) []byte {
 	status := r.status()
 	if status <= statusLast {
@@ -87,14 +86,14 @@ func AppendResponseHead(dst []byte, r *Response) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// interim and bodiless tell which answers have no end of their own, and no body (RFC 9110, section 6.4.1).
+// interim and bodiless report whether a response is interim, and whether it has no body (RFC 9110, section 6.4.1).
 func (r *Response) interim() bool { return r.status() < 200 }
 
 func (r *Response) bodiless() bool {
 	return r.interim() || r.Status == http.StatusNoContent || r.Status == http.StatusNotModified
 }
 
-// status is what is sent: 500 for a number that is no status.
+// status returns the status code to send: 500 if Status is invalid.
 func (r *Response) status() int {
 	if r.Status < 100 || r.Status > 999 {
 		return http.StatusInternalServerError
@@ -102,7 +101,7 @@ func (r *Response) status() int {
 	return r.Status
 }
 
-// SentBody returns what follows AppendResponseHead on the wire: Body, or nothing for answers to HEAD and those without one.
+// SentBody returns the bytes to send after AppendResponseHead: Body, or nil for responses to HEAD and without a body.
 func (r *Response) SentBody() []byte {
 	if r.Head || r.bodiless() {
 		return nil
@@ -110,7 +109,7 @@ func (r *Response) SentBody() []byte {
 	return r.Body
 }
 
-// mayAdd reports whether a field of Header may be sent under that name.
+// mayAdd reports whether a field of Header may be sent with that name.
 func (r *Response) mayAdd(name string) bool {
 	switch len(name) {
 	case len("Date"):
@@ -133,8 +132,8 @@ func (r *Response) mayAdd(name string) bool {
 	return isToken(name)
 }
 
-// appendField appends a field line. Control characters become spaces, as RFC 9110,
-// section 5.5, lets a recipient do with them.
+// appendField appends a field line. Control characters become spaces, as RFC 9110, section 5.5,
+// allows recipients to do.
 func appendField(dst []byte, name, value string) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, ": "...)

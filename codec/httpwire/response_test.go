@@ -63,7 +63,7 @@ func TestAppendResponseDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// Whatever is put in, a client sees one response with that status and body.
+// Whatever the fields of a Response, a client sees one response with that status and body.
 func FuzzAppendResponse(f *testing.F) {
 	f.Add(200, "text/plain", []byte("ok"), "X", "y", true, false)
 	f.Add(304, "a\r\n\r\n", []byte("HTTP/1.1 200 OK\r\n\r\n"), "Content-Length", "0", false, true)

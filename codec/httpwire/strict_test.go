@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// verdict is the status a stream gets, or 200 when it is taken as whole requests,
-// or 0 when it lacks bytes.
+// verdict returns the status of the error for a stream, 200 if the stream consists of whole
+// requests, or 0 if it is incomplete.
 func verdict(o outcome, stream string) int {
 	switch {
 	case o.status != 0:

@@ -5,10 +5,9 @@ import (
 	"net/netip"
 )
 
-// parseTarget splits r.Target by its form (RFC 9112, section 3.2) into Path and
-// RawQuery, and Host when the target names one. Taken are the origin form, the
-// absolute form of http and https, and "*" for OPTIONS. The authority form belongs
-// to CONNECT, which is for proxies.
+// parseTarget splits r.Target by its form (RFC 9112, section 3.2) into Path and RawQuery, and Host
+// if the target names one. It accepts the origin form, the absolute form of http and https, and "*"
+// for OPTIONS. The authority form belongs to CONNECT, which is for proxies.
 func (r *Request) parseTarget() *Error {
 	t := r.Target
 	if !allOf(t, classTarget) {
@@ -47,8 +46,8 @@ func (r *Request) parseAbsolute(t []byte) *Error {
 	if end < len(t) && t[end] == '/' {
 		return r.splitPath(t[end:])
 	}
-	// An absent path means "/" (RFC 9110, section 4.2.3): the scheme has one to
-	// point at, so that Path is a view like all others.
+	// An absent path means "/" (RFC 9110, section 4.2.3). The slash of the scheme serves as the
+	// path, so that Path is a view like all others.
 	if end < len(t) {
 		r.RawQuery = t[end+1:]
 	}
@@ -56,9 +55,8 @@ func (r *Request) parseAbsolute(t []byte) *Error {
 	return nil
 }
 
-// splitPath takes "/path?query" apart. Escapes in the path must be whole, because
-// whoever decodes it later must not be left with a choice; queries are looser by
-// custom and stay as they are.
+// splitPath splits "/path?query". Escapes in the path must be complete, so that later decoders
+// agree on the result. Queries are customarily less strict and stay as they are.
 func (r *Request) splitPath(t []byte) *Error {
 	r.Path = t
 	if i := bytes.IndexByte(t, '?'); i >= 0 {
@@ -76,9 +74,9 @@ func (r *Request) splitPath(t []byte) *Error {
 	}
 }
 
-// isHost reports whether h is a host with an optional port (RFC 9110, section
-// 7.2): a name, an IPv4 address, or an IPv6 address in brackets without a zone.
-// Percent escapes are refused, no client sends them there.
+// isHost reports whether h is a host with an optional port (RFC 9110, section 7.2): a name, an IPv4
+// address, or an IPv6 address in brackets without a zone. Percent escapes are refused, because no
+// client sends them in a host.
 func isHost(h []byte) bool {
 	port := h
 	if len(h) > 0 && h[0] == '[' {
@@ -98,11 +96,10 @@ func isHost(h []byte) bool {
 	return isPort(port)
 }
 
-// isHostField reports whether h may be the value of a Host field. Besides hosts
-// it takes two forms of IPv6 addresses that clients send and RFC 9110 does not
-// have: without brackets ("::1:3000", by XMLHttpRequest libraries for Node), and
-// in brackets with a zone ("[fe80::1%eth0]:3000", by older HTTP libraries).
-// Neither has a bearing on where the message ends.
+// isHostField reports whether h is a valid value of a Host field. Besides hosts it accepts two forms
+// of IPv6 addresses that clients send and RFC 9110 does not allow: without brackets ("::1:3000", by
+// XMLHttpRequest libraries for Node), and in brackets with a zone ("[fe80::1%eth0]:3000", by older
+// HTTP libraries). Neither affects where the message ends.
 func isHostField(h []byte) bool {
 	if isHost(h) || isIPv6(h) {
 		return true
@@ -116,8 +113,8 @@ func isHostField(h []byte) bool {
 	return zone > 0 && end > zone+1 && isIPv6(h[1:zone]) && isZone(h[zone+1:end]) && isPort(h[end+1:])
 }
 
-// isZone reports whether z is the name of an IPv6 zone, with or without the
-// percent escapes of RFC 6874.
+// isZone reports whether z is the name of an IPv6 zone, with or without the percent escapes of RFC
+// 6874.
 func isZone(z []byte) bool {
 	for _, c := range z {
 		if c != '%' && class[c]&classHost == 0 {

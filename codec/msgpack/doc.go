@@ -1,11 +1,10 @@
-// Package msgpack encodes and decodes packets of the Socket.IO protocol,
-// revision 5, as the npm package socket.io-msgpack-parser does: each packet is
-// one binary message, a MessagePack map with the members type, data, nsp and id.
+// Package msgpack encodes and decodes packets of the Socket.IO protocol, revision 5, in
+// the format of the npm package socket.io-msgpack-parser: each packet is one binary
+// message, a MessagePack map with the members type, data, nsp and id.
 //
-// The package translates between MessagePack and what package sio has inside of
-// its packets: JSON, with placeholders {"_placeholder":true,"num":N} for the
-// binary values beside it. It works on byte slices, without reflection, does no
-// I/O and keeps no state but pools.
+// The package translates between MessagePack and the payloads of package sio: JSON with
+// placeholders {"_placeholder":true,"num":N} for separate binary values. It works on byte
+// slices without reflection, does no I/O and keeps no state besides pools.
 //
 //	var p msgpack.Packet
 //	if err := msgpack.Parse(message, nil, &p); err != nil {
@@ -15,30 +14,30 @@
 //
 // # From MessagePack to JSON
 //
-// Values become what a client of the default parser would have sent for them:
+// Values are translated to what a client of the default parser would have sent:
 //
-//   - integers keep all their digits; other numbers are spelled as JavaScript
-//     does; NaN and the infinities, which JSON has not, are null;
-//   - text that is not UTF-8 gets U+FFFD in place of what is wrong;
-//   - binary data is an attachment, and so is extension type 0 of any length that
+//   - integers keep all their digits; other numbers are spelled as in JavaScript; NaN
+//     and the infinities, which JSON does not have, become null;
+//   - invalid UTF-8 in text becomes U+FFFD;
+//   - binary data becomes an attachment, and so does extension type 0 of any length that
 //     has no other meaning (ArrayBuffers and typed arrays);
-//   - notepack's undefined is null as an element of an array and no member at all
-//     in a map; its dates are ISO texts; other extension types are arrays of the
-//     type and the data, as notepack reads them;
-//   - names in maps that are no text become the text JavaScript makes of them;
+//   - notepack's undefined becomes null in an array and is omitted in a map; its dates
+//     become ISO texts; other extension types become arrays of the type and the data, as
+//     notepack reads them;
+//   - names in maps that are not text become the text that JavaScript converts them to;
 //     arrays, maps and dates as names are refused.
 //
-// An object that looks like a placeholder, in a packet with binary data, is
-// refused: in JSON nobody could tell it from one.
+// In a packet with binary data, an object that looks like a placeholder is refused,
+// because it would be indistinguishable from one in JSON.
 //
 // # From JSON to MessagePack
 //
-// Numbers that are integers, however they are spelled, take the shortest
-// integer form that holds them; all others are float64, those beyond its range
-// infinite, as JSON.parse has it. Text with lone surrogates gets U+FFFD.
+// Integers, in any spelling, take the shortest integer form that holds them. All other
+// numbers are float64; numbers beyond its range become infinite, as in JSON.parse. Lone
+// surrogates in text become U+FFFD.
 //
 // # Concurrency
 //
-// Functions are safe for concurrent use. [Packet] belongs to its user, [Limits]
-// are immutable.
+// Functions are safe for concurrent use. Only one goroutine may use a [Packet] at a time.
+// [Limits] is immutable.
 package msgpack

@@ -3,20 +3,20 @@ package msgpack
 import "errors"
 
 var (
-	// ErrPacket is wrapped by every error about a message that is no packet. The
+	// ErrPacket is wrapped by every error about a message that is not a valid packet. The
 	// receiver must end the connection ("parse error").
 	ErrPacket = errors.New("msgpack: bad packet")
 
-	// ErrLimit is wrapped, besides ErrPacket, by errors about packets that are
-	// well formed as far as they were read, but over one of [Limits].
+	// ErrLimit is wrapped, besides ErrPacket, by errors about packets that exceed one of
+	// [Limits] and are well formed as far as they were read.
 	ErrLimit = errors.New("msgpack: packet over a limit")
 
 	// ErrEncode is wrapped by every error of [Append].
 	ErrEncode = errors.New("msgpack: packet can't be encoded")
 )
 
-// packetError is a reason why a message is refused. Its values are made at
-// start-up, so that refusing costs no allocation. Immutable.
+// packetError is the reason why a message is refused. Its values are made at start-up, so
+// that refusing a message does not allocate. Immutable.
 type packetError struct {
 	reason string
 	limit  bool
@@ -24,7 +24,7 @@ type packetError struct {
 
 func (e *packetError) Error() string { return "msgpack: bad packet: " + e.reason }
 
-// Is makes errors.Is work with [ErrPacket] and [ErrLimit].
+// Is lets errors.Is match [ErrPacket] and [ErrLimit].
 func (e *packetError) Is(target error) bool {
 	return target == ErrPacket || e.limit && target == ErrLimit
 }

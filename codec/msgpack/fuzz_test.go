@@ -74,7 +74,7 @@ func FuzzAppendValue(f *testing.F) {
 	})
 }
 
-// A payload for the benchmarks: what a chat sends, with a picture.
+// A payload for the benchmarks: a chat message with a picture.
 var benchPacket = Packet{
 	Type: Event, Namespace: "/chat", ID: 12, HasID: true,
 	Data:        []byte(`["message",{"id":123456,"room":"general","user":{"name":"Zoë","admin":false},"text":"Good \"morning\" all, how is everybody doing today?","at":1700000000000.5,"tags":["a","b","c"]},` + ph(0) + `]`),

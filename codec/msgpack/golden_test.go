@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// written are packets and the messages that socket.io-msgpack-parser 3.0.2 (notepack.io 2.2.0) made of them.
+// written are packets and their encoding by socket.io-msgpack-parser 3.0.2 (notepack.io 2.2.0).
 var written = []struct {
 	name    string
 	packet  Packet
@@ -84,7 +84,7 @@ func samePacket(a, b *Packet) bool {
 	return a.Type == b.Type && a.Namespace == b.Namespace && a.ID == b.ID && a.HasID == b.HasID && bytes.Equal(a.Data, b.Data)
 }
 
-// read are messages of the same package, of packets as a client makes them, with the payload they stand for.
+// read are messages of the same package, encoded as by a client, with their payload.
 var read = []struct {
 	name, message string
 	typ           Type

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// numberKind says how the 64 bits of a number are to be read.
+// numberKind is the interpretation of the 64 bits of a number.
 type numberKind uint8
 
 const (
@@ -16,7 +16,7 @@ const (
 	numberFloat
 )
 
-// number reads a number: its bits, and how to read them.
+// number reads a number: its bits and their interpretation.
 func (r *reader) number() (bits uint64, kind numberKind, err error) {
 	if r.peek() != kindNumber {
 		if r.left() == 0 {
@@ -49,7 +49,7 @@ func (r *reader) number() (bits uint64, kind numberKind, err error) {
 	}
 }
 
-// bits reads an unsigned integer of that many bytes.
+// bits reads an unsigned integer of width bytes.
 func (r *reader) bits(width int) (uint64, error) {
 	if r.left() < width {
 		return 0, errShort
@@ -61,7 +61,7 @@ func (r *reader) bits(width int) (uint64, error) {
 	return n, nil
 }
 
-// jsonNumber reads a number as JSON.
+// jsonNumber translates a number to JSON.
 func (r *reader) jsonNumber() error {
 	bits, kind, err := r.number()
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *reader) jsonNumber() error {
 	return nil
 }
 
-// numberName reads a number as JavaScript spells it in a name.
+// numberName translates a number to a member name, spelled as in JavaScript.
 func (r *reader) numberName() error {
 	bits, kind, err := r.number()
 	if err != nil {
@@ -111,8 +111,7 @@ func (r *reader) numberName() error {
 	return nil
 }
 
-// Floats below and from these sizes on are written with an exponent, as
-// JavaScript does.
+// Floats below and from these sizes on have an exponent, as in JavaScript.
 const (
 	exponentBelow = 1e-6
 	exponentFrom  = 1e21
@@ -132,11 +131,11 @@ func appendFloat(dst []byte, f float64) []byte {
 	return dst
 }
 
-// dateMax is the last moment that JavaScript has a date for, in milliseconds
-// since 1970; the first is as far away.
+// dateMax is the last time that a JavaScript Date can hold, in milliseconds since 1970. The
+// first is -dateMax.
 const dateMax = 8_640_000_000_000_000
 
-// appendDate appends what JSON.stringify makes of a date.
+// appendDate appends a date in the form of JSON.stringify.
 func appendDate(dst []byte, ms int64) []byte {
 	if ms > dateMax || ms < -dateMax {
 		return append(dst, "null"...)
@@ -192,7 +191,7 @@ func appendInt(dst []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, codeInt8+3), uint64(n))
 }
 
-// appendNumber appends a JSON number that has been checked.
+// appendNumber translates a checked JSON number.
 func appendNumber(dst, text []byte) []byte {
 	if out, ok := appendInteger(dst, text); ok {
 		return out
@@ -209,8 +208,8 @@ func appendNumber(dst, text []byte) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, codeFloat64), math.Float64bits(f))
 }
 
-// appendInteger is appendNumber for integers without an exponent that fit into
-// 64 bits. Zero with a sign is none.
+// appendInteger is appendNumber for integers without an exponent that fit into 64 bits.
+// Negative zero does not count as an integer.
 func appendInteger(dst, text []byte) (_ []byte, ok bool) {
 	digits := text
 	if text[0] == '-' {

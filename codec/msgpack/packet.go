@@ -9,7 +9,7 @@ import (
 // Type is the type of a packet. Immutable.
 type Type uint8
 
-// The packet types. Binary data needs none of its own.
+// The packet types. Packets with binary data have no types of their own.
 const (
 	Connect Type = iota
 	Disconnect
@@ -19,37 +19,36 @@ const (
 	typeCount
 )
 
-// Packet is one packet.
+// Packet is a decoded packet. Only one goroutine may use it at a time.
 type Packet struct {
 	Type Type
-	// Namespace is its name with the leading slash.
+	// Namespace is the name including the leading slash.
 	Namespace string
-	// ID, when HasID, is at most 2^53-1.
+	// ID is the packet id if HasID is true, at most 2^53-1.
 	ID    uint64
 	HasID bool
-	// Data is the payload as JSON, empty without one. A placeholder in it is
-	// spelled exactly {"_placeholder":true,"num":N} and stands for
-	// Attachments[N]; without Attachments there are none.
+	// Data is the payload as JSON; empty means none. A placeholder in it has the exact
+	// form {"_placeholder":true,"num":N} and stands for Attachments[N]. Without
+	// Attachments there are no placeholders.
 	Data        []byte
 	Attachments [][]byte
 }
 
-// Defaults of [Limits], which are those of package sio.
+// Defaults of [Limits]. They equal those of package sio.
 const (
 	DefaultAttachments     = 256
 	DefaultAttachmentBytes = 10_000_000
 	DefaultDepth           = 512
 )
 
-// Limits bounds what one packet may cost. A zero field means its default, a nil
-// *Limits means all defaults. Immutable once in use, safe to share.
+// Limits bounds the cost of one packet. A zero field means its default, and a nil *Limits
+// means all defaults. Immutable once in use, and safe to share.
 type Limits struct {
 	// Attachments is the highest number of binary values.
 	Attachments int
 	// AttachmentBytes is the highest sum of their sizes.
 	AttachmentBytes int
-	// Depth is the highest number of arrays and maps inside of each other, the
-	// payload itself included.
+	// Depth is the deepest nesting of arrays and maps, including the payload itself.
 	Depth int
 }
 
@@ -70,18 +69,16 @@ func (l *Limits) settle() Limits {
 	return out
 }
 
-// maxID is the highest integer that every JavaScript peer can send back
-// unchanged.
+// maxID is the highest integer that every JavaScript peer can send back unchanged.
 const maxID = 1<<53 - 1
 
-// Parse reads the packet that b is, to its last byte. The packet shares no
-// memory with b. Members it does not know, and all but the last of several
-// equal ones, are checked and dropped. Memory is in proportion to what is there,
-// whatever lengths b announces; the JSON may be six times as long as b, and has
-// some 30 bytes more for each binary value. An error wraps [ErrPacket]; p is of
-// no use then.
+// Parse parses the packet that fills b. The packet shares no memory with b. Unknown
+// members, and all but the last of several equal members, are checked and dropped. The
+// memory used is proportional to the bytes present, whatever lengths b announces; the JSON
+// may be six times as long as b, plus some 30 bytes for each binary value. Errors wrap
+// [ErrPacket]; the content of p is then undefined.
 func Parse(b []byte, lim *Limits, p *Packet) error {
-	// JSON is about as long, unless most of it is binary data.
+	// The JSON is about as long as b, unless b is mostly binary data.
 	const sizeAhead = 4096
 	r := reader{b: b, lim: lim.settle(), out: make([]byte, 0, min(len(b), sizeAhead))}
 	h, err := r.packet()
@@ -101,8 +98,7 @@ func Parse(b []byte, lim *Limits, p *Packet) error {
 	return nil
 }
 
-// header is what a packet has besides its payload, and what kind of value that
-// is.
+// header is the part of a packet besides its payload, with the kind of the payload.
 type header struct {
 	kind          Type
 	namespace     string
@@ -112,7 +108,7 @@ type header struct {
 	typed, spaced bool      // type and nsp are there
 }
 
-// packet reads the map. The payload's JSON is in r.out then.
+// packet reads the map. It writes the payload's JSON to r.out.
 func (r *reader) packet() (h header, err error) {
 	n, kind, err := r.head()
 	if err != nil {
@@ -179,7 +175,7 @@ func (r *reader) member(h *header) error {
 	return err
 }
 
-// check holds a packet to what the reference's decoder checks.
+// check applies the checks of the reference decoder.
 func (h *header) check() error {
 	switch {
 	case !h.typed:
@@ -204,7 +200,7 @@ func (h *header) check() error {
 	return nil
 }
 
-// integer reads a number that is an integer up to 2^53-1.
+// integer reads an integer of at most 2^53-1; the error for any other value is otherwise.
 func (r *reader) integer(otherwise error) (uint64, error) {
 	v, kind, err := r.number()
 	switch {
@@ -223,9 +219,8 @@ func (r *reader) integer(otherwise error) (uint64, error) {
 	return 0, otherwise
 }
 
-// Append appends the message of a packet: its members in the order in which the
-// reference server has them. p.Data must be JSON. An error wraps [ErrEncode];
-// the result is dst then.
+// Append appends the encoded packet to dst. The members are in the order of the reference
+// server. p.Data must be JSON. Errors wrap [ErrEncode]; the result is then dst unchanged.
 func Append(dst []byte, p *Packet) ([]byte, error) {
 	if p.Type >= typeCount || (len(p.Data) == 0) != (p.Type == Disconnect) && p.Type != Connect {
 		return dst, fmt.Errorf("%w: %w", ErrEncode, errPayloadOfType)

@@ -149,7 +149,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// Lengths that are announced cost nothing.
+// Announced lengths cost no memory.
 func TestAnnounced(t *testing.T) {
 	for _, head := range []string{"ddffffffff", "dd7fffffff", "df7fffffff", "db7fffffff", "c67fffffff", "c97fffffff00", "dcffff", "deffff"} {
 		message := unhex(t, "83a47479706502a36e7370a12fa464617461"+head)

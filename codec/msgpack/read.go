@@ -8,7 +8,7 @@ import (
 	"github.com/seed58c87869/siren/codec/quote"
 )
 
-// First bytes of values, by the MessagePack specification.
+// First bytes of values (MessagePack specification).
 const (
 	fixMap   = 0x80
 	fixArray = 0x90
@@ -31,7 +31,7 @@ const (
 	negative    = 0xe0
 )
 
-// valueKind says what a value is.
+// valueKind is the kind of a value.
 type valueKind uint8
 
 const (
@@ -67,7 +67,7 @@ func kindOf(c byte) valueKind {
 	return kinds[c-codeNil]
 }
 
-// reader translates one message. Belongs to one call of Parse.
+// reader translates one message. It belongs to one call of Parse.
 type reader struct {
 	b           []byte
 	at          int
@@ -79,7 +79,7 @@ type reader struct {
 	lookalike bool
 }
 
-// peek is the kind of the next value.
+// peek returns the kind of the next value.
 func (r *reader) peek() valueKind {
 	if r.at == len(r.b) {
 		return kindNone
@@ -87,17 +87,17 @@ func (r *reader) peek() valueKind {
 	return kindOf(r.b[r.at])
 }
 
-// left is how many bytes there are still.
+// left returns the number of remaining bytes.
 func (r *reader) left() int { return len(r.b) - r.at }
 
-// take takes n bytes, which must be there.
+// take consumes n bytes, which must be there.
 func (r *reader) take(n int) []byte {
 	b := r.b[r.at : r.at+n : r.at+n]
 	r.at += n
 	return b
 }
 
-// size reads the length of 1, 2 or 4 bytes that follows the first byte.
+// size reads the length of 1, 2 or 4 bytes after the first byte.
 func (r *reader) size(width int) (int, error) {
 	if r.left() < width {
 		return 0, errShort
@@ -112,8 +112,8 @@ func (r *reader) size(width int) (int, error) {
 	return int(n), nil
 }
 
-// head reads the beginning of a text, binary value, array or map: its kind, and its length in bytes, elements or
-// members, which the rest of the message has room for. Of others it reads nothing but tells the kind.
+// head reads the head of a text, binary value, array or map. It returns the kind and the length in bytes, elements or
+// members, after checking that the message has room for that. For other kinds it consumes nothing.
 func (r *reader) head() (n int, kind valueKind, err error) {
 	if r.left() == 0 {
 		return 0, kindNone, errShort
@@ -154,7 +154,7 @@ func (r *reader) head() (n int, kind valueKind, err error) {
 	return n, kind, err
 }
 
-// value reads one value as JSON. Arrays and maps may be depth deep.
+// value translates one value to JSON. Arrays and maps may be nested depth deep.
 func (r *reader) value(depth int) error {
 	n, kind, err := r.head()
 	if err != nil {
@@ -183,7 +183,7 @@ func (r *reader) value(depth int) error {
 	return nil
 }
 
-// attach makes a copy of b an attachment and writes its placeholder.
+// attach adds a copy of b to the attachments and writes its placeholder.
 func (r *reader) attach(b []byte) error {
 	if len(r.attachments) >= r.lim.Attachments {
 		return errMany
@@ -216,7 +216,7 @@ func (r *reader) array(n, depth int) error {
 	return nil
 }
 
-// object reads the members of a map.
+// object translates the members of a map.
 func (r *reader) object(n, depth int) error {
 	if depth < 0 {
 		return errDepth
@@ -250,7 +250,7 @@ func (r *reader) object(n, depth int) error {
 	return nil
 }
 
-// name reads the name of a member, which in JavaScript is text whatever it was.
+// name reads a member name and converts it to text as JavaScript does.
 func (r *reader) name() error {
 	n, kind, err := r.head()
 	if err != nil {
@@ -278,7 +278,7 @@ func (r *reader) name() error {
 	return errName
 }
 
-// undefined takes notepack's undefined, if that is what comes next.
+// undefined consumes notepack's undefined if it comes next.
 func (r *reader) undefined() bool {
 	const size = 3
 	if r.left() < size || r.b[r.at] != codeFixExt1 || r.b[r.at+1] != 0 {
@@ -288,7 +288,7 @@ func (r *reader) undefined() bool {
 	return true
 }
 
-// ext reads a value of an extension type.
+// ext translates a value of an extension type.
 func (r *reader) ext() error {
 	c := r.b[r.at]
 	if r.undefined() {

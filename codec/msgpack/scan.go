@@ -7,21 +7,21 @@ import (
 	"github.com/seed58c87869/siren/codec/quote"
 )
 
-// placeholderHead stands in front of the number of an attachment, in the one
-// spelling that placeholders have here.
+// placeholderHead precedes the number of an attachment, in the only spelling that this
+// package accepts for placeholders.
 const placeholderHead = `{"_placeholder":true,"num":`
 
-// depthMax is how deep the payload to encode may be nested: twice what package
-// sio lets in, for a value of that depth that was put into another one.
+// depthMax is the deepest nesting of a payload to encode: twice what package sio accepts,
+// so that a value of that depth can be put into another one.
 const depthMax = 20_010
 
-// scanner checks JSON and counts the elements of its arrays and objects, which
-// MessagePack wants to know first.
+// scanner checks JSON and counts the elements of its arrays and objects, because
+// MessagePack writes the counts first.
 type scanner struct {
 	b           []byte
 	attachments [][]byte
-	// counts are the numbers of elements or members, one for each array and
-	// object, in the order in which they begin.
+	// counts has the number of elements or members of each array and object, in the order
+	// in which they begin.
 	counts []uint32
 }
 
@@ -32,8 +32,7 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// placeholder reads the placeholder that begins at b[i]. end is 0 if there is
-// none.
+// placeholder parses the placeholder that begins at b[i]. end is 0 if there is none.
 func placeholder(b []byte, i int) (num, end int) {
 	if !bytes.HasPrefix(b[i:], []byte(placeholderHead)) {
 		return 0, 0
@@ -53,7 +52,7 @@ func placeholder(b []byte, i int) (num, end int) {
 	return num, i + 1
 }
 
-// checkValue checks the value that begins at b[i], behind blanks, and returns its end.
+// checkValue checks the value that begins at b[i], after blanks, and returns its end.
 func (s *scanner) checkValue(i, depth int) (int, error) {
 	if i = skipSpace(s.b, i); i == len(s.b) {
 		return 0, errNotJSON

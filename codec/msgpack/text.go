@@ -9,7 +9,7 @@ import (
 	"github.com/seed58c87869/siren/codec/quote"
 )
 
-// skipPlain goes on from i by eights, while nothing but plain text comes.
+// skipPlain skips plain text from i on, eight bytes at a time.
 func skipPlain(b []byte, i int) int {
 	for len(b)-i >= 8 && quote.Special(binary.LittleEndian.Uint64(b[i:])) == 0 {
 		i += 8
@@ -17,7 +17,7 @@ func skipPlain(b []byte, i int) int {
 	return i
 }
 
-// validText is b as UTF-8, each byte that is wrong replaced.
+// validText returns b as UTF-8, with each invalid byte replaced.
 func validText(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
@@ -31,7 +31,7 @@ func validText(b []byte) string {
 	return out.String()
 }
 
-// headText appends the first bytes of a text of n bytes.
+// headText appends the head of a text of n bytes.
 func headText(dst []byte, n int) []byte {
 	if n < 0x20 {
 		return append(dst, fixText|byte(n))
@@ -39,7 +39,7 @@ func headText(dst []byte, n int) []byte {
 	return appendSize(dst, codeText8, n)
 }
 
-// appendSize appends the shortest of three forms: code and 8, 16 or 32 bits.
+// appendSize appends the shortest of three forms: a code and 8, 16 or 32 bits.
 func appendSize(dst []byte, code byte, n int) []byte {
 	switch {
 	case n < 1<<8:
@@ -54,13 +54,13 @@ func appendText(dst []byte, text string) []byte {
 	return append(headText(dst, len(text)), text...)
 }
 
-// appendUnquoted appends the text that is between the quotes of a JSON string.
-// escaped tells that it is not what it says.
+// appendUnquoted appends the text between the quotes of a JSON string. escaped reports
+// whether it has escapes.
 func appendUnquoted(dst, inner []byte, escaped bool) []byte {
 	if !escaped && utf8.Valid(inner) {
 		return append(headText(dst, len(inner)), inner...)
 	}
-	// The length comes first. It is found by a walk of its own.
+	// The length comes first. A separate pass computes it.
 	size := 0
 	for rest := inner; len(rest) > 0; {
 		var r rune
@@ -76,7 +76,7 @@ func appendUnquoted(dst, inner []byte, escaped bool) []byte {
 	return dst
 }
 
-// nextRune takes the next character of a JSON string that has been checked.
+// nextRune decodes the next character of a checked JSON string.
 func nextRune(b []byte) (r rune, rest []byte) {
 	if b[0] != '\\' {
 		r, n := utf8.DecodeRune(b)
@@ -120,7 +120,7 @@ func hexRune(b []byte) (r rune) {
 	return r
 }
 
-// hexDigit is the value of a digit; above 15 if it is none.
+// hexDigit returns the value of a hexadecimal digit, or more than 15 for other bytes.
 func hexDigit(c byte) byte {
 	switch {
 	case c-'0' <= 9:

@@ -13,12 +13,12 @@ type writer struct {
 	out  []byte
 }
 
-// countsMax is the number of counts whose room a pooled writer keeps.
+// countsMax is the largest capacity of counts that a pooled writer keeps.
 const countsMax = 4096
 
 var writers = sync.Pool{New: func() any { return new(writer) }}
 
-// release makes w ready for the next user, without keeping anybody's data.
+// release returns w to the pool without references to the payload.
 func (w *writer) release() {
 	counts := w.counts[:0]
 	if cap(counts) > countsMax {
@@ -28,9 +28,8 @@ func (w *writer) release() {
 	writers.Put(w)
 }
 
-// AppendValue appends the one JSON value that json is, with attachments in the
-// place of its placeholders; see [Packet]. An error wraps [ErrEncode]; the
-// result is dst then.
+// AppendValue appends the one JSON value in json, with attachments in place of its
+// placeholders; see [Packet]. Errors wrap [ErrEncode]; the result is then dst unchanged.
 func AppendValue(dst, json []byte, attachments [][]byte) ([]byte, error) {
 	w := writers.Get().(*writer)
 	defer w.release()
@@ -47,8 +46,7 @@ func AppendValue(dst, json []byte, attachments [][]byte) ([]byte, error) {
 	return w.out, nil
 }
 
-// value writes the value that begins at b[at], behind blanks. All has been
-// checked.
+// value writes the value that begins at b[at], after blanks. It has been checked.
 func (w *writer) value() {
 	w.space()
 	switch c := w.b[w.at]; c {

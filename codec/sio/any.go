@@ -5,15 +5,15 @@ import (
 	"strconv"
 )
 
-// decodeAny decodes one value, which has been checked (its depth too) and has
-// no blanks around it, into what encoding/json puts into an any, or []byte for
-// a placeholder.
+// decodeAny decodes one value into the type that encoding/json puts into an any, or
+// into []byte for a placeholder. The value must have been checked, including its
+// depth, and must have no blanks around it.
 func decodeAny(b []byte, attachments [][]byte) (any, error) {
 	r := anyReader{text: b, attachments: attachments}
 	return r.value()
 }
 
-// anyReader walks once over JSON that has been checked. Loop-owned.
+// anyReader decodes JSON that has been checked, in one pass. Loop-owned.
 type anyReader struct {
 	text        []byte
 	at          int
@@ -22,7 +22,7 @@ type anyReader struct {
 
 func (r *anyReader) space() { r.at = skipSpace(r.text, r.at) }
 
-// value reads the value at r.at. It recurses as deep as that is nested.
+// value reads the value at r.at. The recursion is as deep as the value.
 func (r *anyReader) value() (any, error) {
 	start := r.at
 	switch c := r.text[start]; c {
@@ -95,7 +95,7 @@ func (r *anyReader) object() (any, error) {
 	return object, nil
 }
 
-// next goes over the comma behind an element, if there is one.
+// next skips the comma after an element, if there is one.
 func (r *anyReader) next() {
 	r.space()
 	if r.text[r.at] == ',' {

@@ -1,8 +1,8 @@
 package sio
 
-// NextArg splits the first element off args, which must be Packet.Args or what
-// an earlier call left of it. arg has no blanks around it, and is nil when
-// there are no more. Both results are views of args.
+// NextArg splits the first element off args, which must be Packet.Args or the rest
+// that an earlier call returned. arg has no blanks around it, and is nil if there are
+// no more elements. Both results are views of args. Safe for concurrent use.
 func NextArg(args []byte) (arg, rest []byte) {
 	start := skipSpace(args, 0)
 	if start == len(args) {
@@ -16,8 +16,8 @@ func NextArg(args []byte) (arg, rest []byte) {
 	return args[start:end], rest
 }
 
-// valueEnd returns the end of the value at b[i] in JSON that has been checked.
-// It looks at strings and brackets only.
+// valueEnd returns the end of the value at b[i] in JSON that has been checked. It
+// looks at strings and brackets only.
 func valueEnd(b []byte, i int) int {
 	depth := 0
 	for i < len(b) {
@@ -49,9 +49,9 @@ func valueEnd(b []byte, i int) int {
 	return len(b)
 }
 
-// Valid reports whether b is one JSON value, with or without blanks around it,
-// whose arrays and objects are at most maxDepth deep. It takes linear time and
-// does not recurse, whatever maxDepth is.
+// Valid reports whether b is one JSON value, with or without blanks around it, whose
+// arrays and objects are nested at most maxDepth deep. It takes linear time and does
+// not recurse, whatever maxDepth is.
 func Valid(b []byte, maxDepth int) bool {
 	end, err := scanValue(b, skipSpace(b, 0), maxDepth, nil)
 	return err == nil && skipSpace(b, end) == len(b)

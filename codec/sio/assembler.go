@@ -1,9 +1,9 @@
 package sio
 
-// Assembler joins the text of a binary packet with the attachments that
-// follow it. Loop-owned; the zero value is ready and holds nothing.
+// Assembler joins the text of a binary packet with the attachments that follow it.
+// Loop-owned; the zero value is ready to use and holds nothing.
 //
-// Between Begin and the last Add no other text may arrive: a session that gets
+// Between Begin and the last Add no other text may arrive: a session that receives
 // one while Pending is true must end the connection.
 type Assembler struct {
 	pending *pendingPacket // nil when idle
@@ -15,14 +15,14 @@ type pendingPacket struct {
 	bytes       int // sum of the attachments' sizes
 }
 
-// attachmentsAhead is how many attachments get their place in the list before
-// they have arrived; a header is only a promise.
+// attachmentsAhead is the number of attachments for which room is reserved before they
+// arrive; the count in the header is only a claim.
 const attachmentsAhead = 8
 
-// Begin starts to wait for the attachments of p, which must come from Parse of
-// text. It copies text and turns the views of p to the copy. A packet
-// that was pending before is dropped. If p.Attachments is 0 nothing is
-// pending, and Take gives the packet at once.
+// Begin starts to collect the attachments of p, which must be the result of Parse for
+// text. It copies text and makes the views of p refer to the copy. A packet that was
+// pending before is dropped. If p.Attachments is 0, nothing is pending and Take
+// returns the packet at once.
 func (a *Assembler) Begin(text []byte, p *Packet) {
 	own := make([]byte, len(text))
 	copy(own, text)
@@ -35,9 +35,9 @@ func (a *Assembler) Begin(text []byte, p *Packet) {
 	}
 }
 
-// rebase returns the part of own that corresponds to view, if that is a part
-// of text, otherwise view itself. The capacity tells how far a slice is from
-// the end of the memory behind it.
+// rebase returns the part of own that corresponds to view, or view itself if it is not
+// a part of text. The capacity tells how far a slice is from the end of the memory
+// behind it.
 func rebase(view, text, own []byte) []byte {
 	at := cap(text) - cap(view)
 	if at < 0 || at+len(view) > len(text) {
@@ -60,9 +60,8 @@ func (a *Assembler) Pending() bool {
 	return a.pending != nil && len(a.pending.attachments) < a.pending.packet.Attachments
 }
 
-// Add takes a copy of the next attachment, and reports whether it was the last
-// one. lim may be nil. After an error, which wraps [ErrAttachments], nothing is
-// pending any more.
+// Add copies the next attachment and reports whether it was the last one. lim may be
+// nil. After an error, which wraps [ErrAttachments], nothing is pending any more.
 func (a *Assembler) Add(data []byte, lim *Limits) (done bool, err error) {
 	if !a.Pending() {
 		a.Reset()
@@ -80,9 +79,9 @@ func (a *Assembler) Add(data []byte, lim *Limits) (done bool, err error) {
 	return !a.Pending(), nil
 }
 
-// Take hands over the packet that is complete, and its attachments, to the
-// caller, who owns all of their memory from then on. If there is none the
-// results are zero; a packet that is not complete stays where it is.
+// Take returns the complete packet and its attachments. The caller then owns all of
+// their memory. If there is no complete packet, the results are zero; an incomplete
+// packet stays pending.
 func (a *Assembler) Take() (p Packet, attachments [][]byte) {
 	if a.pending == nil || a.Pending() {
 		return Packet{}, nil
@@ -92,5 +91,5 @@ func (a *Assembler) Take() (p Packet, attachments [][]byte) {
 	return p, attachments
 }
 
-// Reset drops what is pending.
+// Reset drops the pending packet.
 func (a *Assembler) Reset() { a.pending = nil }

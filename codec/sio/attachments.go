@@ -1,10 +1,10 @@
 package sio
 
-// attachmentList collects the attachments of one packet. The same slice given
-// twice is one attachment with two placeholders: otherwise a peer could make
-// an echo huge, with many placeholders for the one attachment that it sent.
-// Empty slices have no identity and no bytes: each is an attachment of its own,
-// as with the reference.
+// attachmentList collects the attachments of one packet. The same slice given twice is
+// one attachment with two placeholders. Otherwise a peer could make the echo of a
+// packet huge, with many placeholders for the one attachment that it sent. Empty
+// slices have no identity and no bytes: each is an attachment of its own, as in the
+// reference server.
 type attachmentList struct {
 	list   [][]byte
 	index  map[attachmentKey]int // nil as long as list is short
@@ -16,7 +16,7 @@ type attachmentKey struct {
 	size  int
 }
 
-// searchMax is the length up to which the list is searched one by one.
+// searchMax is the length up to which the list is searched linearly.
 const searchMax = 16
 
 func keyOf(b []byte) attachmentKey {
@@ -26,7 +26,7 @@ func keyOf(b []byte) attachmentKey {
 	return attachmentKey{&b[0], len(b)}
 }
 
-// add returns the number of b, which is not copied.
+// add returns the number of b. b is not copied.
 func (a *attachmentList) add(b []byte) int {
 	a.placed++
 	key := keyOf(b)

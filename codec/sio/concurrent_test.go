@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The functions share pools and caches; the packets of concurrent callers must
-// not mix.
+// The functions share pools and caches. The packets of concurrent callers must not
+// mix.
 func TestConcurrentUse(t *testing.T) {
 	var wg sync.WaitGroup
 	for g := range 8 {
@@ -45,7 +45,7 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-// A panic in a method of the user's leaves the pools usable.
+// A panic in a user's method leaves the pools usable.
 func TestPanicInMethod(t *testing.T) {
 	func() {
 		defer func() { _ = recover() }()

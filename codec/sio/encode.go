@@ -14,20 +14,19 @@ var (
 	errNotObject          = errors.New("payload is not an object")
 )
 
-// AppendEvent appends the text of an event to dst. id is the packet id that
-// asks for an acknowledgement, none if negative. nsp must be a valid namespace.
+// AppendEvent appends the text of an event to dst. id is the packet id that requests
+// an acknowledgement; a negative id means none. nsp must be a valid namespace.
 //
-// Each []byte in args, at any depth, becomes one of attachments, numbered in
-// the order of the text (struct fields as declared, map keys sorted); the same
-// slice twice is one attachment. They alias what args hold: the caller
-// must not change that before they are sent. If there are any, the packet is a
-// BinaryEvent, and they must follow it.
+// Each []byte in args, at any depth, becomes an attachment. Attachments are numbered
+// in the order of the text (struct fields as declared, map keys sorted); the same
+// slice twice is one attachment. They alias the memory of args, which the caller must
+// not change before they are sent. If there are attachments, the packet is a
+// BinaryEvent and they must be sent after it.
 //
-// An error wraps [ErrEncode]; out is dst unchanged then. It is an error, too,
-// if something else in a packet with attachments looks like a placeholder: no
-// receiver could tell. With room in dst,
-// args of type string, bool, nil, and of the predeclared integer and float
-// types cost no allocation.
+// Errors wrap [ErrEncode]; out is then dst unchanged. It is also an error if another
+// value in a packet with attachments looks like a placeholder, because no receiver
+// could tell them apart. With room in dst, args of type string, bool, nil and of the
+// predeclared integer and float types cost no allocation.
 func AppendEvent(dst []byte, nsp string, id int64, event string, args []any) (out []byte, attachments [][]byte, err error) {
 	begin := len(dst)
 	out = appendHead(dst, Event, nsp)
@@ -38,8 +37,8 @@ func AppendEvent(dst []byte, nsp string, id int64, event string, args []any) (ou
 	return finish(out, begin, attachments, err)
 }
 
-// AppendEventPayload appends the payload of an event alone: the array of its
-// name and its arguments. The rest is as with [AppendEvent].
+// AppendEventPayload appends only the payload of an event: the array of its name and
+// its arguments. Otherwise it is like [AppendEvent].
 func AppendEventPayload(dst []byte, event string, args []any) (out []byte, attachments [][]byte, err error) {
 	if Reserved(event) {
 		return dst, nil, fmt.Errorf("%w: %w: %q", ErrEncode, ErrReserved, event)
@@ -49,7 +48,7 @@ func AppendEventPayload(dst []byte, event string, args []any) (out []byte, attac
 }
 
 // AppendAck appends the text of the acknowledgement of the event with this id.
-// The rest is as with [AppendEvent].
+// Otherwise it is like [AppendEvent].
 func AppendAck(dst []byte, nsp string, id uint64, args []any) (out []byte, attachments [][]byte, err error) {
 	begin := len(dst)
 	out = strconv.AppendUint(appendHead(dst, Ack, nsp), id, 10)
@@ -57,13 +56,13 @@ func AppendAck(dst []byte, nsp string, id uint64, args []any) (out []byte, attac
 	return finish(out, begin, attachments, err)
 }
 
-// AppendAckPayload appends the payload of an acknowledgement alone: the array
-// of its arguments. The rest is as with [AppendEvent].
+// AppendAckPayload appends only the payload of an acknowledgement: the array of its
+// arguments. Otherwise it is like [AppendEvent].
 func AppendAckPayload(dst []byte, args []any) (out []byte, attachments [][]byte, err error) {
 	return appendArgs(append(dst, '['), len(dst), args)
 }
 
-// finish makes a packet of its text at out[begin:], which says nothing of the
+// finish completes the packet whose text is out[begin:], which does not announce its
 // attachments yet.
 func finish(out []byte, begin int, attachments [][]byte, err error) ([]byte, [][]byte, error) {
 	if err != nil {
@@ -75,9 +74,9 @@ func finish(out []byte, begin int, attachments [][]byte, err error) ([]byte, [][
 	return out, attachments, nil
 }
 
-// AppendHead appends what stands in front of the payload of a packet. An Event
-// or Ack with attachments gets its binary type. A negative id is none; nsp must
-// be a valid namespace.
+// AppendHead appends the part of a packet before its payload. An Event or Ack with
+// attachments gets its binary type. A negative id means none; nsp must be a valid
+// namespace.
 func AppendHead(dst []byte, t Type, attachments int, nsp string, id int64) []byte {
 	if attachments > 0 {
 		t = binaryType(t)
@@ -106,7 +105,7 @@ func appendNamespace(dst []byte, nsp string) []byte {
 }
 
 // appendArgs appends the arguments and the end of the array that begins at
-// out[payload], where out ends after an error.
+// out[payload]. After an error it truncates out there.
 func appendArgs(out []byte, payload int, args []any) ([]byte, [][]byte, error) {
 	empty := payload + len("[") // length of out as long as the array is empty
 	for i, arg := range args {
@@ -122,8 +121,8 @@ func appendArgs(out []byte, payload int, args []any) ([]byte, [][]byte, error) {
 	return append(out, ']'), nil, nil
 }
 
-// appendMoreArgs goes on where appendArgs met a value that may hold
-// attachments or needs reflection. The comma before it is there.
+// appendMoreArgs continues appendArgs from the first value that may hold attachments
+// or needs reflection. The comma before the value is already appended.
 func appendMoreArgs(out []byte, payload int, args []any) (_ []byte, _ [][]byte, err error) {
 	e := getEncoder()
 	defer e.release()
@@ -146,13 +145,13 @@ func appendMoreArgs(out []byte, payload int, args []any) (_ []byte, _ [][]byte, 
 	return out, e.attachments.list, nil
 }
 
-// checkPlaceholders makes sure that all placeholders in a payload are ours. A
-// receiver could not tell others apart, and would end the connection over them
-// or take a wrong attachment.
+// checkPlaceholders checks that the payload has no placeholders besides those of the
+// encoder. A receiver could not tell others apart, and would end the connection or use
+// a wrong attachment.
 func (e *encoder) checkPlaceholders(payload []byte) error {
 	found := placeholders{limit: len(e.attachments.list)}
-	// The walk of appendValue, a Raw or the library below it, and the payload
-	// add up to no more than this.
+	// The depths that appendValue, and a Raw or the library inside it, may reach, and
+	// the payload's own array, add up to no more than this.
 	const depthMax = 2*MaxDepth + 2
 	_, err := scanValue(payload, 0, depthMax, &found)
 	if err != nil && err != errBadPlaceholder {
@@ -176,9 +175,9 @@ func makeBinary(b []byte, begin, attachments int) []byte {
 	return b
 }
 
-// AppendConnect appends the text that joins a namespace, or says that it is
-// joined. payload must become a JSON object without attachments; nil means
-// none. An error wraps [ErrEncode].
+// AppendConnect appends the text that joins a namespace or confirms the join. payload
+// must encode to a JSON object without attachments; nil means no payload. Errors wrap
+// [ErrEncode].
 func AppendConnect(dst []byte, nsp string, payload any) ([]byte, error) {
 	out := appendHead(dst, Connect, nsp)
 	if payload == nil {

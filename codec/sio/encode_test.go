@@ -225,7 +225,7 @@ func TestAppendConnect(t *testing.T) {
 	}
 }
 
-// Our own walk over values and the library must write the same bytes.
+// appendValue and the JSON library must write the same bytes.
 func TestValueFormsAgree(t *testing.T) {
 	for _, v := range []any{
 		"", "plain", "<>&\u2028", "\x00\x01\b\f\n\r\t\"\\/", "ü\xff\xffz", strings.Repeat("abcdefg\"", 9), "1234567\xe2\x82", 0.0, math.Copysign(0, -1), 1e-6, 9.99e-7, 1e20, 1e21, -1e21, 1.0 / 3,
@@ -283,7 +283,7 @@ func TestAttachmentList(t *testing.T) {
 	}
 }
 
-// A peer that points many placeholders to one attachment gets no amplifier.
+// Many placeholders for one attachment do not amplify an echo.
 func TestNoAmplification(t *testing.T) {
 	const n = 20_000
 	text := `61-1[` + strings.Repeat(ph0+",", n-1) + ph0 + `]`

@@ -6,33 +6,33 @@ import (
 )
 
 var (
-	// ErrPacket is wrapped by every error about a packet that breaks the
-	// protocol. The receiver must end the connection ("parse error").
+	// ErrPacket is wrapped by every error about a packet that violates the protocol. The
+	// receiver must end the connection ("parse error").
 	ErrPacket = errors.New("sio: bad packet")
 
-	// ErrLimit is wrapped, besides ErrPacket, by errors about packets that
-	// are well formed as far as they were read, but over one of [Limits].
+	// ErrLimit is wrapped, besides ErrPacket, by errors about packets that exceed one of
+	// [Limits] and are well formed as far as they were read.
 	ErrLimit = errors.New("sio: packet over a limit")
 
-	// ErrAttachments is what [Assembler.Add] returns for a binary message that
-	// nobody announced, or that is over the limit. It wraps ErrPacket.
+	// ErrAttachments is wrapped by the errors of [Assembler.Add]: the binary message was
+	// not announced or exceeds the limit. It wraps ErrPacket.
 	ErrAttachments = fmt.Errorf("%w: attachment not expected or too large", ErrPacket)
 
-	// ErrEncode is wrapped by every error of the Append functions: the value
-	// has no JSON form, or a method of it failed.
+	// ErrEncode is wrapped by every error of the Append functions: the value has no JSON
+	// form, or one of its methods failed.
 	ErrEncode = errors.New("sio: value can't be encoded")
 
-	// ErrReserved is wrapped, besides ErrEncode, when [AppendEvent] is given
-	// one of the names that [Reserved] lists.
+	// ErrReserved is wrapped, besides ErrEncode, when [AppendEvent] gets a name for which
+	// [Reserved] is true.
 	ErrReserved = errors.New("sio: reserved event name")
 
-	// ErrDecode is wrapped by every error of [Unmarshal]: the argument does
-	// not fit the Go type, or is not JSON.
+	// ErrDecode is wrapped by every error of [Unmarshal]: the argument does not fit the Go
+	// type, or is not JSON.
 	ErrDecode = errors.New("sio: argument can't be decoded")
 )
 
-// packetError is a reason why a packet is refused. Its values are made at
-// start-up, so that refusing costs no allocation. Immutable.
+// packetError is the reason why a packet is refused. Its values are made at start-up,
+// so that refusing a packet does not allocate. Immutable.
 type packetError struct {
 	reason string
 	limit  bool
@@ -40,7 +40,7 @@ type packetError struct {
 
 func (e *packetError) Error() string { return "sio: bad packet: " + e.reason }
 
-// Is makes errors.Is work with [ErrPacket] and [ErrLimit].
+// Is lets errors.Is match [ErrPacket] and [ErrLimit].
 func (e *packetError) Is(target error) bool {
 	return target == ErrPacket || e.limit && target == ErrLimit
 }

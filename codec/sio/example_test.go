@@ -6,8 +6,8 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// A server reads an event with an attachment and acknowledges it with what it
-// got, without decoding anything.
+// A server reads an event with an attachment and acknowledges it with the arguments
+// that it received, without decoding them.
 func Example() {
 	text := []byte(`51-/chat,7["photo","cat.png",{"_placeholder":true,"num":0}]`)
 	var p sio.Packet

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// depthOf is the depth of JSON that is valid.
+// depthOf returns the depth of valid JSON.
 func depthOf(b []byte) (deepest int) {
 	depth := 0
 	for i := 0; i < len(b); i++ {
@@ -63,7 +63,7 @@ func FuzzParse(f *testing.F) {
 		checkArgs(t, &p)
 		checkReparse(t, lim, &p)
 
-		// A copy made by an Assembler shows the same packet.
+		// The copy of an Assembler has the same content.
 		own, q := bytes.Clone(b), p
 		var a Assembler
 		a.Begin(own, &q)
@@ -73,7 +73,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// checkArgs: the pieces of NextArg are Args, and as many as NArgs says.
+// checkArgs checks that the results of NextArg make up Args, and that NArgs counts them.
 func checkArgs(t *testing.T, p *Packet) {
 	n, joined := 0, []byte("[")
 	for arg, rest := NextArg(p.Args); arg != nil; arg, rest = NextArg(rest) {
@@ -94,7 +94,7 @@ func checkArgs(t *testing.T, p *Packet) {
 	}
 }
 
-// checkReparse: a packet written from what was read reads the same.
+// checkReparse checks that a parsed packet survives encoding and parsing.
 func checkReparse(t *testing.T, lim *Limits, p *Packet) {
 	text := []byte{'0' + byte(p.Type)}
 	if p.Type.Binary() {
@@ -203,7 +203,7 @@ func FuzzAssembler(f *testing.F) {
 	})
 }
 
-// tree makes values out of fuzz input.
+// tree makes values from fuzz input.
 type tree struct{ script []byte }
 
 func (s *tree) byte() byte {
@@ -292,7 +292,7 @@ func FuzzRoundTrip(f *testing.F) {
 	})
 }
 
-// toUTF8 replaces each invalid byte on its own, as encoders of JSON do.
+// toUTF8 replaces each invalid byte separately, as JSON encoders do.
 func toUTF8(s string) string { return string([]rune(s)) }
 
 func checkDecoded(t *testing.T, p *Packet, attachments [][]byte, list []any) {
@@ -315,7 +315,7 @@ func checkDecoded(t *testing.T, p *Packet, attachments [][]byte, list []any) {
 	}
 }
 
-// checkRelayed: arguments sent on as Raw arrive as they are.
+// checkRelayed checks that arguments passed on as Raw arrive unchanged.
 func checkRelayed(t *testing.T, p *Packet, attachments [][]byte) {
 	var list []any
 	var before []any

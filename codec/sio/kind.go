@@ -9,10 +9,9 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// typeKind says how much a Go type asks of the JSON library. The answer is a
-// property of the type, found once. Types that can hold neither attachments
-// nor anything unknown are handled without our functions, which the library
-// would otherwise look up for every single value.
+// typeKind says how much of the JSON library a Go type needs. It is a property of the
+// type and computed once. Types without attachments and unknown parts are encoded
+// without our functions, which the library would otherwise look up for every value.
 type typeKind uint8
 
 const (
@@ -41,8 +40,8 @@ var (
 func encodeKind(t reflect.Type) typeKind { return cachedKind(&encodeKinds, t, encodeMethodKind) }
 func decodeKind(t reflect.Type) typeKind { return cachedKind(&decodeKinds, t, decodeMethodKind) }
 
-// methodKind tells what a type with methods for JSON asks for; ok is false if
-// it has none, so that its parts decide.
+// methodKind returns the kind of a type with JSON methods. ok is false if it has none,
+// so that its parts decide.
 type methodKind func(reflect.Type) (k typeKind, ok bool)
 
 func cachedKind(cache *sync.Map, t reflect.Type, methods methodKind) typeKind {
@@ -54,7 +53,7 @@ func cachedKind(cache *sync.Map, t reflect.Type, methods methodKind) typeKind {
 	return k
 }
 
-// kindOf walks over everything that a value of type t can consist of.
+// kindOf visits every type that a value of type t can contain.
 func kindOf(t reflect.Type, methods methodKind, seen map[reflect.Type]bool) typeKind {
 	switch {
 	case seen[t]:
@@ -88,14 +87,14 @@ func kindOf(t reflect.Type, methods methodKind, seen map[reflect.Type]bool) type
 	return plainType
 }
 
-// isByteSlice reports whether encoding/json would take t for binary data.
+// isByteSlice reports whether encoding/json would treat t as binary data.
 func isByteSlice(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 &&
 		!marshalsItself(t.Elem()) && !unmarshalsItself(t.Elem())
 }
 
-// encodeMethodKind looks at the methods of values of type t. Methods of the
-// pointer alone do not count: values that are not addressable go without them.
+// encodeMethodKind considers the methods of values of type t. Methods with pointer
+// receivers do not count, because they do not apply to values that are not addressable.
 func encodeMethodKind(t reflect.Type) (typeKind, bool) {
 	if t.Kind() == reflect.Interface || !implementsAny(t, encodeMethods) {
 		return plainType, false
@@ -116,8 +115,8 @@ func decodeMethodKind(t reflect.Type) (typeKind, bool) {
 	return plainType, true
 }
 
-// marshalsItself reports whether values of type t, or pointers to them, have a
-// method to marshal them.
+// marshalsItself reports whether values of type t, or pointers to them, have a marshal
+// method.
 func marshalsItself(t reflect.Type) bool {
 	return implementsAny(t, encodeMethods) || implementsAny(reflect.PointerTo(t), encodeMethods)
 }

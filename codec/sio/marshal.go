@@ -14,17 +14,16 @@ import (
 	"github.com/seed58c87869/siren/codec/quote"
 )
 
-// plainOptions are the rules of encoding/json without its escaping for HTML
-// and JavaScript sources.
+// plainOptions are the rules of encoding/json without escaping for HTML and JavaScript.
 var plainOptions = json.JoinOptions(
 	jsonv1.DefaultOptionsV1(),
 	jsontext.EscapeForHTML(false),
 	jsontext.EscapeForJS(false),
 )
 
-// encoder is the state of one Append call on the slow path. It is pooled,
-// together with the functions that the JSON library calls for attachments:
-// these need a way back to the state, and their caches take time to fill.
+// encoder is the state of one Append call on the slow path. It is pooled together with
+// the functions that the JSON library calls for attachments, because these need access
+// to the state and their caches take time to fill.
 type encoder struct {
 	attachments attachmentList
 	names       []string // see appendMap
@@ -35,15 +34,14 @@ type encoder struct {
 	options [typeKinds][]json.Options
 }
 
-// namesMax is the number of map names whose room a pooled encoder keeps.
+// namesMax is the largest capacity of names that a pooled encoder keeps.
 const namesMax = 1024
 
 var encoders = sync.Pool{New: func() any { return newEncoder() }}
 
 func getEncoder() *encoder { return encoders.Get().(*encoder) }
 
-// release makes e ready for the next user. The attachment list has gone to the
-// caller.
+// release returns e to the pool. The caller has taken the attachment list.
 func (e *encoder) release() {
 	e.attachments = attachmentList{}
 	if cap(e.names) > namesMax {
@@ -70,9 +68,9 @@ func newEncoder() *encoder {
 	return e
 }
 
-// marshal appends a value by reflection. The library never calls appendValue,
-// so this is the last level of our own recursion; its own ends at 10,000
-// levels, or as soon as it finds a circle.
+// marshal appends a value by reflection. The library never calls appendValue, so this
+// is the last level of our own recursion. The library's recursion ends at 10,000
+// levels, or when it finds a cycle.
 func (e *encoder) marshal(dst []byte, v any) ([]byte, error) {
 	begin := len(dst)
 	e.buf = *bytes.NewBuffer(dst)
@@ -101,11 +99,11 @@ func (e *encoder) marshalRaw(enc *jsontext.Encoder, r Raw) error {
 	return enc.WriteValue(out)
 }
 
-// scratchMax is the size up to which a pooled encoder keeps its scratch buffer.
+// scratchMax is the largest scratch buffer that a pooled encoder keeps.
 const scratchMax = 4096
 
-// marshalNumber writes the Number of encoding/json, which the library does not
-// know, as a number.
+// marshalNumber writes the Number of encoding/json as a number; the library does not
+// know the type.
 func marshalNumber(enc *jsontext.Encoder, n stdjson.Number) error {
 	if n == "" {
 		n = "0"
@@ -116,8 +114,8 @@ func marshalNumber(enc *jsontext.Encoder, n stdjson.Number) error {
 	return enc.WriteValue(jsontext.Value(n))
 }
 
-// marshalDynamic looks at what an interface value holds: the options in force
-// were chosen without knowing it.
+// marshalDynamic marshals the content of an interface value, whose type was unknown
+// when the options were chosen.
 func (e *encoder) marshalDynamic(enc *jsontext.Encoder, p *any) error {
 	switch v := (*p).(type) {
 	case nil, string, bool, int, float64, map[string]any, []any, []byte, Raw:
@@ -134,8 +132,8 @@ func (e *encoder) marshalDynamic(enc *jsontext.Encoder, p *any) error {
 	}
 }
 
-// marshalNamed sees every value of a type that has named byte slices in it, and
-// picks those.
+// marshalNamed is called for every value of a type that contains named byte slices, and
+// handles those.
 func (e *encoder) marshalNamed(enc *jsontext.Encoder, p any) error {
 	t := reflect.TypeOf(p).Elem()
 	if !isByteSlice(t) || marshalsItself(t) {

@@ -3,7 +3,7 @@ package sio
 // Type is the first character of a packet. Immutable.
 type Type byte
 
-// The packet types, "Packet encoding" in the protocol text.
+// The packet types (section "Packet encoding" of the protocol).
 const (
 	Connect      Type = iota // joins a namespace, or says that it is joined
 	Disconnect               // leaves a namespace
@@ -30,8 +30,7 @@ func (t Type) String() string {
 // Binary reports whether packets of this type announce attachments.
 func (t Type) Binary() bool { return t == BinaryEvent || t == BinaryAck }
 
-// mayLackPayload reports whether packets of this type may end behind their
-// header.
+// mayLackPayload reports whether packets of this type may have no payload.
 func (t Type) mayLackPayload() bool {
 	switch t {
 	case Event, Ack, BinaryEvent, BinaryAck:
@@ -40,7 +39,7 @@ func (t Type) mayLackPayload() bool {
 	return false
 }
 
-// binaryType is the type with attachments that corresponds to t; t itself if
+// binaryType returns the type with attachments that corresponds to t, or t itself if
 // there is none.
 func binaryType(t Type) Type {
 	switch t {
@@ -53,51 +52,49 @@ func binaryType(t Type) Type {
 }
 
 const (
-	// DefaultAttachments lets one event carry far more buffers than people
-	// send by hand, while an attacker gets no more than a few kilobytes of
-	// bookkeeping out of one header. (The JavaScript decoder's own default
-	// is 10 since version 4.2.6, none before.)
+	// DefaultAttachments allows far more buffers than ordinary events have, while an
+	// attacker can cause only a few kilobytes of bookkeeping with one header. (The
+	// JavaScript decoder's own default is 10 since version 4.2.6, and no limit before.)
 	DefaultAttachments = 256
-	// DefaultAttachmentBytes is what the reference server can be sent at its
-	// defaults: 10 attachments of 1,000,000 bytes each. A lower value would
-	// refuse packets of clients that work there.
+	// DefaultAttachmentBytes is the size that the reference server accepts by default:
+	// 10 attachments of 1,000,000 bytes each. A lower value would refuse packets that
+	// work there.
 	DefaultAttachmentBytes = 10_000_000
-	// DefaultDepth is far above what applications nest, and low enough that
-	// recursive code behind this package (handlers, encoders of both sides)
-	// needs some hundred kilobytes of stack at worst.
+	// DefaultDepth is far above the nesting of real applications, and low enough that
+	// recursive code that processes the values (handlers, encoders of both sides) needs
+	// at most some hundred kilobytes of stack.
 	DefaultDepth = 512
-	// DefaultNamespaceBytes is room for any sensible name with a query string.
+	// DefaultNamespaceBytes is enough for any sensible name with a query string.
 	DefaultNamespaceBytes = 512
-	// DefaultArgs bounds what splitting the arguments costs: an argument of
-	// two bytes needs two slice headers once somebody wants a list of them.
+	// DefaultArgs bounds the cost of splitting the arguments: an argument of two bytes
+	// needs two slice headers in a list.
 	DefaultArgs = 1024
 
-	// MaxDepth is the highest depth that [Limits] can ask for. The JSON
-	// library behind [Unmarshal] refuses more.
+	// MaxDepth is the highest depth that [Limits] can allow. The JSON library used by
+	// [Unmarshal] refuses more.
 	MaxDepth = 10_000
 
-	// maxID is the highest integer that every JavaScript peer can send back
-	// unchanged.
+	// maxID is the highest integer that every JavaScript peer can send back unchanged.
 	maxID = 1<<53 - 1
 )
 
-// Limits bounds what one packet may cost. A zero field means its default, a
-// nil *Limits means all defaults. Immutable once in use, safe to share.
+// Limits bounds the cost of one packet. A zero field means its default, and a nil
+// *Limits means all defaults. Immutable once in use, and safe to share.
 type Limits struct {
 	// Attachments is the highest number of attachments of one packet.
 	Attachments int
-	// AttachmentBytes is the highest sum of the sizes of those.
+	// AttachmentBytes is the highest sum of the attachments' sizes.
 	AttachmentBytes int
-	// Depth is the highest number of arrays and objects inside of each other,
-	// the payload itself included; values over MaxDepth count as MaxDepth.
+	// Depth is the deepest nesting of arrays and objects, including the payload itself.
+	// Values above MaxDepth count as MaxDepth.
 	Depth int
-	// Namespace is the highest length of a namespace in bytes, with its query.
+	// Namespace is the greatest length of a namespace in bytes, including its query.
 	Namespace int
-	// Args is the highest number of arguments, the event name not included.
+	// Args is the highest number of arguments, not counting the event name.
 	Args int
 }
 
-// Effective returns the limits with the defaults filled in.
+// Effective returns the limits including the defaults.
 func (l *Limits) Effective() Limits {
 	return Limits{
 		Attachments: l.attachments(), AttachmentBytes: l.attachmentBytes(), Depth: l.depth(), Namespace: l.namespace(), Args: l.args(),
@@ -139,37 +136,37 @@ func (l *Limits) args() int {
 	return l.Args
 }
 
-// Packet is a parsed packet. Loop-owned. Its slices are views of the text that
-// was given to [Parse] (or, behind an [Assembler], of the copy that it made):
-// they live as long as that, and nobody may write to them.
+// Packet is a parsed packet. Loop-owned. Its slices are views of the text passed to
+// [Parse], or of the copy that an [Assembler] made. They are valid as long as that
+// text, and must not be written to.
 type Packet struct {
 	Type Type
-	// HasID tells whether the packet has an id, which is then in ID.
-	// An Event with an id asks for an acknowledgement.
+	// HasID reports whether the packet has an id, which is then in ID. An Event with an
+	// id requests an acknowledgement.
 	HasID bool
 	ID    uint64
 	// Attachments is the number of binary messages that follow.
 	Attachments int
-	// Namespace is "/" when the text has none. The query string that clients
-	// of protocol 3 put behind it is not part of it.
+	// Namespace is "/" if the text has none. It does not include the query string that
+	// clients of protocol 3 append.
 	Namespace []byte
-	// Query is what follows the first '?' of the namespace, nil without one.
+	// Query is the part of the namespace after the first '?', or nil.
 	Query []byte
-	// Data is the JSON payload without blanks around it, nil without one.
+	// Data is the JSON payload without blanks around it, or nil.
 	Data []byte
-	// Event is the name of an Event or BinaryEvent, unescaped (a view if the
-	// text has no escapes). A number, which the protocol allows, gives the text
-	// that JavaScript would use as the property name: 1.0 is "1".
+	// Event is the name of an Event or BinaryEvent, unescaped (a view if the text has no
+	// escapes). The protocol also allows numbers: they become the property name that
+	// JavaScript would use, so 1.0 is "1".
 	Event []byte
-	// Args are the elements of the payload after the name, for acknowledgements
-	// all elements, without the brackets: `1,"two",{}`. May be empty.
+	// Args is the list of the arguments without the brackets, such as `1,"two",{}`: the
+	// elements after the name, or all elements of an acknowledgement. It may be empty.
 	Args []byte
 	// NArgs is the number of elements in Args.
 	NArgs int
 }
 
-// Reserved reports whether an event may not have this name, because both sides
-// use it for themselves. A peer that sends one breaks the protocol.
+// Reserved reports whether the event name is reserved, because both sides use it
+// internally. A peer that sends such an event violates the protocol.
 func Reserved(event string) bool { return reserved(event) }
 
 func reserved[T string | []byte](name T) bool {
@@ -180,9 +177,9 @@ func reserved[T string | []byte](name T) bool {
 	return false
 }
 
-// ValidNamespace reports whether name can stand in a packet: it begins with a
-// slash and has no comma, no question mark, no control character.
-// The Append functions rely on the caller to have checked it.
+// ValidNamespace reports whether name can be sent in a packet: it begins with a slash
+// and has no comma, question mark or control character. Callers of the Append
+// functions must have checked it.
 func ValidNamespace(name string) bool {
 	if name == "" || name[0] != '/' {
 		return false

@@ -6,20 +6,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// rootNamespace is what Packet.Namespace shows when the text names none.
+// rootNamespace is the value of Packet.Namespace if the text names none.
 var rootNamespace = []byte("/")
 
-// Parse reads one packet out of b, which must be the whole text of one
-// Engine.IO message without its type. lim may be nil. Every slice that ends up
-// in p is a view of b; the exception is an event name with escapes, which is
-// decoded into memory of its own. Packets without such a name cost no
-// allocation.
+// Parse parses one packet from b, which must be the whole text of one Engine.IO
+// message without its type. lim may be nil. All slices in p are views of b, except an
+// event name with escapes, which is decoded into its own memory. Packets without such
+// a name cost no allocation.
 //
-// Payloads are checked to the last byte, but not changed: numbers of any
-// length, lone surrogates, duplicate and special keys pass as they are. An
-// event or acknowledgement may lack its payload altogether, as the reference
-// parser has it: Data and Event are nil then, and there are no arguments.
-// An error wraps [ErrPacket]; p is of no use then.
+// Payloads are checked completely but not changed: numbers of any length, lone
+// surrogates, and duplicate and special keys are kept. An event or acknowledgement may
+// have no payload, as in the reference parser: Data and Event are then nil, and there
+// are no arguments. Errors wrap [ErrPacket]; the content of p is then undefined.
 func Parse(b []byte, lim *Limits, p *Packet) error {
 	*p = Packet{Namespace: rootNamespace}
 	if len(b) == 0 {
@@ -39,9 +37,9 @@ func Parse(b []byte, lim *Limits, p *Packet) error {
 	return p.parseRest(b, i, lim)
 }
 
-// parseRest reads what stands behind the header: the payload, or nothing.
+// parseRest parses the part after the header: the payload, or nothing.
 func (p *Packet) parseRest(b []byte, i int, lim *Limits) error {
-	// A blank in front of the payload is part of the JSON text.
+	// A blank before the payload is part of the JSON text.
 	if i = skipSpace(b, i); i == len(b) {
 		if p.Type == Connect || p.Type == Disconnect {
 			return nil
@@ -59,11 +57,11 @@ func (p *Packet) parseRest(b []byte, i int, lim *Limits) error {
 	return nil
 }
 
-// ParsePayload checks a payload that came in some other encoding of packets,
-// which has filled in the header of p: Type (Event or Ack for those with
-// attachments, too), HasID, ID, Attachments and Namespace. It fills in the rest,
-// as [Parse] does; the views are those of payload, which may be empty. lim may
-// be nil. An error wraps [ErrPacket]; p is of no use then.
+// ParsePayload parses the payload of a packet from another encoding of packets. The
+// caller has set the header fields of p: Type (Event or Ack, even with attachments),
+// HasID, ID, Attachments and Namespace. ParsePayload sets the other fields as [Parse]
+// does; they are views of payload, which may be empty. lim may be nil. Errors wrap
+// [ErrPacket]; the content of p is then undefined.
 func ParsePayload(p *Packet, payload []byte, lim *Limits) error {
 	*p = Packet{Type: p.Type, HasID: p.HasID, ID: p.ID, Attachments: p.Attachments, Namespace: p.Namespace}
 	if p.Type >= typeCount {
@@ -86,8 +84,8 @@ func ParsePayload(p *Packet, payload []byte, lim *Limits) error {
 	return p.parseRest(payload, 0, lim)
 }
 
-// parseHeader reads what stands between the type and the payload, and returns
-// where the payload begins.
+// parseHeader parses the part between the type and the payload, and returns the index
+// of the payload.
 func (p *Packet) parseHeader(b []byte, i int, lim *Limits) (int, error) {
 	if p.Type.Binary() {
 		n, end := parseDigits(b, i, uint64(lim.attachments()))
@@ -100,7 +98,7 @@ func (p *Packet) parseHeader(b []byte, i int, lim *Limits) (int, error) {
 		p.Attachments, i = int(n), end+1
 	}
 	if i < len(b) && b[i] == '/' {
-		// The comma may be missing when nothing follows: "1/admin".
+		// The comma may be omitted if nothing follows: "1/admin".
 		end := len(b)
 		if comma := bytes.IndexByte(b[i:], ','); comma >= 0 {
 			end = i + comma
@@ -120,15 +118,15 @@ func (p *Packet) parseHeader(b []byte, i int, lim *Limits) (int, error) {
 	return end, nil
 }
 
-// splitQuery takes the query string off the namespace.
+// splitQuery splits the query string off the namespace.
 func (p *Packet) splitQuery() {
 	if q := bytes.IndexByte(p.Namespace, '?'); q >= 0 {
 		p.Namespace, p.Query = p.Namespace[:q], p.Namespace[q+1:]
 	}
 }
 
-// parseDigits reads decimal digits from b[i:]. It stops counting, but not
-// reading, once n is over limit, which must be well below 2^63.
+// parseDigits parses decimal digits from b[i:]. Once n exceeds limit, which must be well
+// below 2^63, it only skips digits.
 func parseDigits(b []byte, i int, limit uint64) (n uint64, end int) {
 	for ; i < len(b) && b[i]-'0' <= 9; i++ {
 		if n <= limit {
@@ -138,8 +136,8 @@ func parseDigits(b []byte, i int, limit uint64) (n uint64, end int) {
 	return n, i
 }
 
-// parsePayload checks the payload that begins at b[i] against the type and
-// returns its end.
+// parsePayload checks the payload that begins at b[i] according to the type and returns
+// its end.
 func (p *Packet) parsePayload(b []byte, i int, lim *Limits) (end int, err error) {
 	c := b[i]
 	switch p.Type {
@@ -164,8 +162,8 @@ func (p *Packet) parsePayload(b []byte, i int, lim *Limits) (end int, err error)
 	return 0, errPayload
 }
 
-// parseArray reads the payload of events and acknowledgements. found is nil
-// where placeholders have no meaning.
+// parseArray parses the payload of events and acknowledgements. found is nil where
+// placeholders have no meaning.
 func (p *Packet) parseArray(b []byte, i int, lim *Limits, found *placeholders) (end int, err error) {
 	named := p.Type == Event || p.Type == BinaryEvent
 	depth, argsMax := lim.depth()-1, lim.args()

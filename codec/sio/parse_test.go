@@ -216,8 +216,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// A text that is cut off anywhere is refused, unless what is left is a packet
-// of its own, and never read beyond its end.
+// A truncated text is refused, unless the rest is a valid packet, and is never read
+// beyond its end.
 func TestParseCut(t *testing.T) {
 	const text = `52-/adm,12["ev\u0041nt",{"_placeholder":true,"num":0},-1.5e+10,[true,false,null,{"a b c d e f g h":"\\\"x"}]]`
 	mustParse(t, text)

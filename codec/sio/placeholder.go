@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// placeholderHead and placeholderTail stand around the number of an attachment.
+// placeholderHead and placeholderTail surround the number of an attachment.
 const (
 	placeholderHead = `{"_placeholder":true,"num":`
 	placeholderTail = `}`
@@ -18,14 +18,12 @@ func appendPlaceholder(dst []byte, num int) []byte {
 	return append(dst, placeholderTail...)
 }
 
-// span is a placeholder in a JSON text: text[start:end] stands for attachment
-// num.
+// span is a placeholder in a JSON text: text[start:end] represents attachment num.
 type span struct{ start, end, num int }
 
-// placeholders watches a scan for placeholders: objects whose member
-// "_placeholder" is true, whatever else they contain; the last one of several
-// members with the same name counts. That is what the JavaScript decoder
-// replaces. Loop-owned.
+// placeholders finds placeholders during a scan: objects whose member "_placeholder" is
+// true, whatever else they contain. The last of several members with the same name
+// counts. The JavaScript decoder replaces the same objects. Loop-owned.
 type placeholders struct {
 	limit   int  // numbers must be below it
 	collect bool // fill spans
@@ -38,7 +36,7 @@ type placeholders struct {
 	n    int
 }
 
-// openObject is what is known about an object that has not ended yet.
+// openObject is the state of an object that has not ended yet.
 type openObject struct {
 	start int32
 	num   int32 // value of its "num", -1 if it is no integer
@@ -46,7 +44,7 @@ type openObject struct {
 	is    bool // its "_placeholder" is true
 }
 
-// member tells which member's value comes next.
+// member says which member's value comes next.
 type member uint8
 
 const (
@@ -62,7 +60,7 @@ func (p *placeholders) top() *openObject {
 	return &p.far[p.n-1-len(p.near)]
 }
 
-// open is called for each array and object that begins at text[at].
+// open is called for each array or object that begins at text[at].
 func (p *placeholders) open(at int, object bool) {
 	p.value(nil) // as a value of the object around it, it is neither true nor a number
 	if !object {
@@ -93,7 +91,7 @@ func (p *placeholders) key(name []byte) {
 	}
 }
 
-// escapedMember finds the names in their less common spellings.
+// escapedMember recognizes the names in escaped spellings.
 func escapedMember(name []byte) member {
 	const longest = len(`"_placeholder"`) * len(`\u0000`)
 	if len(name) > longest {
@@ -126,7 +124,7 @@ func (p *placeholders) value(v []byte) {
 	o.last = memberOther
 }
 
-// close is called for each object, with the index behind its end.
+// close is called at the end of each object, with the index after it.
 func (p *placeholders) close(end int) error {
 	o := *p.top()
 	p.n--
@@ -138,7 +136,7 @@ func (p *placeholders) close(end int) error {
 	}
 	p.total++
 	if p.collect {
-		// What stands inside of a placeholder goes away with it.
+		// Placeholders inside a placeholder are dropped with it.
 		for n := len(p.spans); n > 0 && p.spans[n-1].start > int(o.start); n-- {
 			p.spans = p.spans[:n-1]
 		}
@@ -147,8 +145,8 @@ func (p *placeholders) close(end int) error {
 	return nil
 }
 
-// attachmentNumber returns the value of a JSON number, -1 if v is none, or not
-// an integer, or out of range. Odd spellings of integers, such as 1.0, count.
+// attachmentNumber returns the value of a JSON number, or -1 if v is not an integer or
+// out of range. Unusual spellings of integers, such as 1.0, are accepted.
 func attachmentNumber(v []byte) int32 {
 	const plain = 9 // digits that always fit
 	if len(v) == 0 || v[0] != '-' && v[0]-'0' > 9 {

@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Objects around a placeholder, more than fit into the near part of the stack,
-// with members that look like half of one before and after.
+// A placeholder inside more objects than the fixed part of the stack holds, with
+// members before and after that look like half a placeholder.
 func TestPlaceholdersInDepth(t *testing.T) {
 	for depth := range 40 {
 		open := strings.Repeat(`{"num":9,"a":[1,{"b":`, depth)
@@ -27,7 +27,7 @@ func TestPlaceholdersInDepth(t *testing.T) {
 		if err := Parse([]byte(bad), nil, &q); err != errBadPlaceholder {
 			t.Fatal(depth, err)
 		}
-		// What an object is shows at its end: here the 9 from before counts.
+		// The end of an object decides what it is: here the 9 from before counts.
 		late := strings.Replace(open+ph1+end, `"_placeholder":false`, `"_placeholder":true`, 1)
 		if err := Parse([]byte(`52-["x",`+late+`]`), nil, &q); depth > 0 && err != errBadPlaceholder {
 			t.Fatal(depth, err)
@@ -69,7 +69,7 @@ func TestNextArgOnGarbage(t *testing.T) {
 	}
 }
 
-// Types with methods of the JSON library itself may hand their parts back.
+// Types with methods of the JSON library may pass their parts back to it.
 type streamed struct {
 	B    []byte
 	Blob blob

@@ -8,11 +8,11 @@ import (
 	"github.com/seed58c87869/siren/codec/quote"
 )
 
-// AppendQuery appends the query that a client of protocol 3 has put behind a
-// namespace ([Packet].Query) as the auth payload that it stands for: a JSON
-// object of strings, or nothing when query is empty. It is decoded as browsers
-// decode a form: '+' is a blank, an escape that is none stands for itself, what
-// is not UTF-8 becomes U+FFFD, and of several values of a name the last counts.
+// AppendQuery converts the query that a client of protocol 3 has appended to a
+// namespace ([Packet].Query) to the auth payload that it represents, and appends that
+// to dst: a JSON object of strings, or nothing if query is empty. The query is decoded
+// as browsers decode a form: '+' is a blank, an invalid escape stands for itself,
+// bytes that are not UTF-8 become U+FFFD, and the last of several values counts.
 func AppendQuery(dst, query []byte) []byte {
 	if len(query) == 0 {
 		return dst
@@ -49,7 +49,7 @@ func unescapeQuery(s string) string {
 	if decoded, err := url.QueryUnescape(s); err == nil {
 		return strings.ToValidUTF8(decoded, "\ufffd")
 	}
-	// Some of it is no escape: what is one is decoded, piece by piece.
+	// Some escapes are invalid: decode the valid ones one by one.
 	out := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
 		if s[i] == '%' && i+2 < len(s) {

@@ -2,21 +2,21 @@ package sio
 
 import "bytes"
 
-// Raw is one JSON value, or none if JSON is empty, with the attachments that
-// its placeholders point to: Attachments[N] belongs to the placeholder with
-// number N. With no attachments, objects that look like placeholders are just
-// objects. Immutable once made, so safe to share; the zero value is no value.
+// Raw is one JSON value with the attachments that its placeholders refer to:
+// Attachments[N] belongs to the placeholder with number N. Without attachments, objects
+// that look like placeholders are ordinary objects. Immutable once made, so safe to
+// share. The zero value is no value.
 //
-// As an argument of the Append functions, or anywhere inside of one, it is
-// written as it is, with its attachments renumbered; no value is null.
-// [Unmarshal] into a *Raw takes a value as it is.
+// As an argument of the Append functions, or anywhere inside one, it is written
+// unchanged except that its attachments are renumbered; no value becomes null.
+// [Unmarshal] into a *Raw stores the value undecoded.
 type Raw struct {
 	JSON        []byte
 	Attachments [][]byte
 }
 
-// Clone returns a Raw that shares no memory with r. Attachments that no
-// placeholder points to are not copied, their places are nil.
+// Clone returns a Raw that shares no memory with r. Attachments without a placeholder
+// are not copied; their entries are nil.
 func (r Raw) Clone() Raw {
 	c := Raw{JSON: bytes.Clone(r.JSON)}
 	if len(r.Attachments) == 0 {
@@ -35,11 +35,11 @@ func (r Raw) Clone() Raw {
 	return c
 }
 
-// Unmarshal decodes r into dst, see the function [Unmarshal].
+// Unmarshal decodes r into dst, like the function [Unmarshal].
 func (r Raw) Unmarshal(dst any) error { return Unmarshal(r.JSON, r.Attachments, dst) }
 
-// MarshalJSON gives r.JSON, or null, to JSON encoders other than those of this
-// package, such as a logger's. Placeholders stay, attachments are left out.
+// MarshalJSON returns r.JSON, or null, for other JSON encoders, such as a logger's.
+// Placeholders stay, and attachments are omitted.
 func (r Raw) MarshalJSON() ([]byte, error) {
 	if len(r.JSON) == 0 {
 		return []byte("null"), nil
@@ -53,8 +53,8 @@ func (r *Raw) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// placeholders checks r.JSON, which must have no blanks around it, and finds
-// the placeholders in it. end is where the value ends.
+// placeholders checks r.JSON, which must have no blanks around it, and returns its
+// placeholders. end is the end of the value.
 func (r Raw) placeholders() (spans []span, end int, err error) {
 	found := placeholders{limit: len(r.Attachments), collect: true}
 	end, err = scanValue(r.JSON, 0, MaxDepth, &found)

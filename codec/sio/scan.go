@@ -14,9 +14,9 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// scanValue checks the JSON value that begins at b[i], without blanks around
-// it, and returns its end. Containers may be maxDepth deep. It runs in linear
-// time and does not recurse. found, if not nil, gets to know the placeholders.
+// scanValue checks the JSON value that begins at b[i], without blanks around it, and
+// returns its end. Containers may be nested maxDepth deep. It takes linear time and does
+// not recurse. If found is not nil, it records the placeholders.
 func scanValue(b []byte, i, maxDepth int, found *placeholders) (end int, err error) {
 	if i < len(b) && (b[i] == '{' || b[i] == '[') {
 		return scanContainer(b, i, maxDepth, found)
@@ -27,7 +27,7 @@ func scanValue(b []byte, i, maxDepth int, found *placeholders) (end int, err err
 	return end, nil
 }
 
-// What scanContainer wants to see next.
+// Tokens that scanContainer expects next.
 const (
 	wantNext       = iota // a comma or the end of the container
 	wantKey               // a name
@@ -36,8 +36,8 @@ const (
 	wantValueOrEnd        // a value, or the end of an empty array
 )
 
-// levels remembers which of the open containers are objects, a bit for each.
-// The default depth fits into the array, more goes to the heap.
+// levels records which open containers are objects, with a bit for each. The array holds
+// the default depth; deeper levels use the heap.
 type levels struct {
 	near  [DefaultDepth / 64]uint64
 	far   []uint64
@@ -61,8 +61,8 @@ func (l *levels) push(object bool) {
 	}
 }
 
-// pop closes the innermost container and reports whether the next one around
-// it is an object. It must not be called at depth 0.
+// pop closes the innermost container and reports whether the enclosing one is an object.
+// It must not be called at depth 0.
 func (l *levels) pop() (object bool) {
 	l.depth--
 	if l.depth == 0 {
@@ -147,8 +147,8 @@ func scanContainer(b []byte, i, maxDepth int, found *placeholders) (end int, err
 	}
 }
 
-// scanScalar returns the end of the string, number or literal that begins at
-// b[i], -1 if there is none.
+// scanScalar returns the end of the string, number or literal that begins at b[i], or -1
+// if there is none.
 func scanScalar(b []byte, i int) int {
 	if i >= len(b) {
 		return -1
@@ -172,8 +172,8 @@ func scanScalar(b []byte, i int) int {
 	return -1
 }
 
-// scanString returns the index behind the closing quote of the string whose
-// first character is b[i], -1 if it is malformed. UTF-8 is not checked.
+// scanString returns the index after the closing quote of the string whose first
+// character is b[i], or -1 if it is malformed. UTF-8 is not checked.
 func scanString(b []byte, i int) int {
 	for {
 		for len(b)-i >= 32 {

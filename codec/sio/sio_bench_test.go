@@ -76,7 +76,7 @@ var benchOrdinary = &ordinary{ID: 7, Name: "some name", Tags: []string{"a", "b"}
 
 func BenchmarkEventStruct(b *testing.B) { benchEvent(b, benchOrdinary) }
 
-// The price of our functions on a type that needs none of them.
+// The cost of our functions for a type that needs none of them.
 func BenchmarkStructByKind(b *testing.B) {
 	for kind, name := range []string{"plain", "special", "named"} {
 		b.Run(name, func(b *testing.B) {

@@ -19,20 +19,18 @@ var (
 	errNumberKind     = errors.New("value is not a number")
 )
 
-// Unmarshal decodes one argument into the value that dst points to.
-// attachments are those of the packet that arg comes from; without any,
-// objects that look like placeholders are just objects.
+// Unmarshal decodes one argument into the value that dst points to. attachments are those
+// of the packet that contains arg. Without attachments, objects that look like
+// placeholders are ordinary objects.
 //
-// A placeholder gives its attachment to a []byte, to a named byte-slice type
-// and to an any, at any depth. A Raw takes a value as it is. Everything else
-// goes by the rules of encoding/json: numbers become float64 in an any (an
-// error if they are out of its range), the last of several equal keys counts,
-// field names match regardless of case, base64 text still decodes into a
-// []byte. Lone surrogates and invalid UTF-8 become U+FFFD.
+// A placeholder is decoded into its attachment for a []byte, a named byte-slice type or
+// an any, at any depth. A Raw gets the value undecoded. Otherwise the rules of
+// encoding/json apply: numbers become float64 in an any (an error if out of range), the
+// last of several equal keys counts, field names match regardless of case, and base64
+// text is decoded into a []byte. Lone surrogates and invalid UTF-8 become U+FFFD.
 //
-// The result shares no memory with arg. Byte slices in it alias attachments;
-// so do, within one packet, the byte slices of placeholders with equal numbers.
-// An error wraps [ErrDecode].
+// The result shares no memory with arg. Byte slices in it alias attachments, so
+// placeholders with equal numbers share their bytes. Errors wrap [ErrDecode].
 func Unmarshal(arg []byte, attachments [][]byte, dst any) error {
 	arg = trimSpace(arg)
 	if done, err := unmarshalFast(arg, attachments, dst); done || err != nil {
@@ -61,9 +59,8 @@ func wrapDecode(err error) error {
 	return fmt.Errorf("%w: %w", ErrDecode, err)
 }
 
-// unmarshalFast handles the common destinations without reflection. done is
-// false, and *dst unchanged, if the library is to do it, be it only for its
-// words about what does not fit.
+// unmarshalFast handles common destinations without reflection. If done is false, *dst is
+// unchanged and the library must decode the value, or report what does not fit.
 func unmarshalFast(arg []byte, attachments [][]byte, dst any) (done bool, err error) {
 	if len(arg) == 0 {
 		return false, nil
@@ -91,7 +88,7 @@ func unmarshalFast(arg []byte, attachments [][]byte, dst any) (done bool, err er
 		*dst = Raw{JSON: append([]byte(nil), arg...), Attachments: attachments}
 		return true, nil
 	case *any:
-		// A pointer in the interface is decoded into, encoding/json does so.
+		// A pointer in the interface is decoded into, as in encoding/json.
 		if dst == nil || *dst != nil && reflect.TypeOf(*dst).Kind() == reflect.Pointer || !Valid(arg, MaxDepth) {
 			return false, nil
 		}
@@ -142,8 +139,8 @@ func setInt(arg []byte, size int, set func(int64)) bool {
 	return true
 }
 
-// attachmentOf returns the attachment that the object stands for. object must
-// be one whole object.
+// attachmentOf returns the attachment that object refers to. object must be one whole
+// object.
 func attachmentOf(object []byte, attachments [][]byte) ([]byte, error) {
 	found := placeholders{limit: len(attachments), collect: true}
 	end, err := scanValue(object, 0, MaxDepth, &found)
@@ -157,7 +154,7 @@ func attachmentOf(object []byte, attachments [][]byte) ([]byte, error) {
 	return attachments[s.num], nil
 }
 
-// decoder is the counterpart of encoder, pooled for the same reason.
+// decoder is the counterpart of encoder and pooled for the same reason.
 type decoder struct {
 	attachments [][]byte
 	options     [typeKinds][]json.Options
@@ -217,8 +214,8 @@ func (d *decoder) unmarshalAny(dec *jsontext.Decoder, dst *any) error {
 	return err
 }
 
-// unmarshalJSONNumber fills the Number of encoding/json, which the library does
-// not know.
+// unmarshalJSONNumber decodes into the Number of encoding/json, which the library does not
+// know.
 func unmarshalJSONNumber(dec *jsontext.Decoder, dst *stdjson.Number) error {
 	value, err := dec.ReadValue()
 	if err != nil {
@@ -240,8 +237,8 @@ func unmarshalJSONNumber(dec *jsontext.Decoder, dst *stdjson.Number) error {
 	return nil
 }
 
-// unmarshalNamed sees every value of a type that has named byte slices in it,
-// and handles those.
+// unmarshalNamed is called for every value of a type that contains named byte slices, and
+// handles those.
 func (d *decoder) unmarshalNamed(dec *jsontext.Decoder, dst any) error {
 	t := reflect.TypeOf(dst).Elem()
 	if !isByteSlice(t) || unmarshalsItself(t) {

@@ -88,7 +88,7 @@ func TestUnmarshalErrors(t *testing.T) {
 	}
 }
 
-// What comes out of Unmarshal must not change with the buffer that it came from.
+// The result of Unmarshal does not change with the buffer that it was decoded from.
 func TestUnmarshalOwns(t *testing.T) {
 	att := [][]byte{[]byte("A")}
 	arg := []byte(`{"a":"text","b":[1,` + ph0 + `],"c":"esc\u0041"}`)
@@ -139,7 +139,7 @@ func TestRaw(t *testing.T) {
 	}
 }
 
-// Without attachments, Unmarshal into an any must be encoding/json.
+// Without attachments, Unmarshal into an any gives the result of encoding/json.
 func TestAnyIsEncodingJSON(t *testing.T) {
 	for _, s := range []string{`{"a":[1,2,{"b":null}],"a":3}`, `"\u0000\ud83d\ude00\ud83d\/"`, `-0`, `1E-400`, `[[],{},"",0]`, "\"\xff\xc3\x28\xe2\x82\"", `{"ke\u0079":1,"key":2}`} {
 		var want, got any

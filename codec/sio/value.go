@@ -20,8 +20,8 @@ var (
 	errNotNumber = errors.New("json.Number is not a number")
 )
 
-// appendScalar appends values that need neither reflection nor attachments.
-// ok is false, and dst unchanged, for all others.
+// appendScalar appends values that need neither reflection nor attachments. For all others
+// ok is false and dst unchanged.
 func appendScalar(dst []byte, v any) (out []byte, ok bool) {
 	switch v := v.(type) {
 	case nil:
@@ -58,15 +58,15 @@ func appendScalar(dst []byte, v any) (out []byte, ok bool) {
 	return dst, false
 }
 
-// Floats below and from these sizes on are written with an exponent, in
-// JavaScript as in encoding/json.
+// Floats below and from these sizes on have an exponent, in JavaScript and in
+// encoding/json.
 const (
 	exponentBelow = 1e-6
 	exponentFrom  = 1e21
 )
 
-// appendFloat appends f as JavaScript and encoding/json do. ok is false if f
-// has no JSON form.
+// appendFloat appends f in the form of JavaScript and encoding/json. ok is false if f has
+// no JSON form.
 func appendFloat(dst []byte, f float64, size int) (out []byte, ok bool) {
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return dst, false
@@ -87,8 +87,8 @@ func appendFloat(dst []byte, f float64, size int) (out []byte, ok bool) {
 	return strconv.AppendFloat(dst, f, 'f', -1, size), true
 }
 
-// appendValue appends any value. depth is the number of containers around it
-// that this function has opened.
+// appendValue appends any value. depth is the number of enclosing containers that this
+// function has opened.
 func (e *encoder) appendValue(dst []byte, v any, depth int) ([]byte, error) {
 	if out, ok := appendScalar(dst, v); ok {
 		return out, nil
@@ -169,8 +169,8 @@ func trimSpace(b []byte) []byte {
 	return b[:n]
 }
 
-// appendUTF8 appends checked JSON, with U+FFFD for invalid UTF-8: a text frame
-// with that would cost the receivers their connections.
+// appendUTF8 appends checked JSON, with U+FFFD for invalid UTF-8: a text frame with invalid
+// UTF-8 would end the receivers' connections.
 func appendUTF8(dst, b []byte) []byte {
 	if utf8.Valid(b) {
 		return append(dst, b...)
@@ -203,7 +203,7 @@ func (e *encoder) appendMap(dst []byte, m map[string]any, depth int) (_ []byte, 
 	if m == nil {
 		return append(dst, "null"...), nil
 	}
-	// The names of all maps that are open at the moment share one stack.
+	// The names of all open maps share one stack.
 	bottom := len(e.names)
 	for name := range m {
 		e.names = append(e.names, name)
