@@ -8,41 +8,43 @@ import (
 	"github.com/seed58c87869/siren/codec/deflate"
 )
 
-// PerMessageDeflate is compression of WebSocket messages (RFC 7692) for clients that offer it. Immutable once given to
-// New. The zero value is off, as in the reference server.
+// PerMessageDeflate configures the compression of WebSocket messages (RFC 7692) for clients that offer it. Immutable
+// once passed to New. The zero value is off, as in the reference server.
 //
-// The server never keeps its context from one message to the next: a broadcast is compressed once for all of its
-// recipients, and no connection holds a compressor.
+// The server never keeps its context between messages: a broadcast is compressed once for all recipients, and no
+// connection holds a compressor.
 type PerMessageDeflate struct {
 	// Enabled accepts the offers of clients.
 	Enabled bool
-	// Threshold is the length in bytes from which messages are compressed. Default 1,024: below that there is little to
-	// gain, and most messages of a chat or a game are below.
+	// Threshold is the length in bytes from which messages are compressed. Default 1,024: shorter messages, such as
+	// most of a chat or a game, gain little.
 	Threshold int
-	// Level is 1, fast, to 9, small. Default 1: see deflate.DefaultLevel.
+	// Level is the compression level, 1 (fast) to 9 (small). Default 1: see deflate.DefaultLevel.
 	Level int
-	// ServerMaxWindowBits bounds the window of what is sent, 8 to 15, and so what clients need to inflate it. Default 15.
-	// What is longer than the window of a client that asks for less goes to it as it is.
+	// ServerMaxWindowBits bounds the window of sent messages, 8 to 15, and with it the memory that clients need to
+	// inflate them. Default 15. A message longer than the smaller window that a client asked for is sent to it
+	// uncompressed.
 	ServerMaxWindowBits int
-	// ClientTakeover lets clients keep their context, which makes what they send shorter. Off by default: it costs up to
-	// 32 KB for each connection.
+	// ClientTakeover lets clients keep their context, which makes their messages shorter. Off by default, because it
+	// costs up to 32 KB for each connection.
 	ClientTakeover bool
-	// ClientMaxWindowBits bounds that context, 8 to 15. Default 15. Clients that cannot be told keep none.
+	// ClientMaxWindowBits bounds that context, 8 to 15. Default 15. Clients that do not support the limit keep no
+	// context.
 	ClientMaxWindowBits int
 }
 
-// HTTPCompression is compression of polling answers, for clients whose Accept-Encoding allows it. Immutable once given
-// to New. The zero value is on, as in the reference server.
+// HTTPCompression configures the compression of polling responses, for clients whose Accept-Encoding allows it.
+// Immutable once passed to New. The zero value is on, as in the reference server.
 type HTTPCompression struct {
-	// Disabled sends all answers as they are.
+	// Disabled sends all responses uncompressed.
 	Disabled bool
-	// Threshold is the length in bytes from which answers are compressed. Default 1,024.
+	// Threshold is the length in bytes from which responses are compressed. Default 1,024.
 	Threshold int
-	// Level is 1, fast, to 9, small. Default 1.
+	// Level is the compression level, 1 (fast) to 9 (small). Default 1.
 	Level int
 }
 
-// DefaultCompressionThreshold is the length in bytes from which messages and answers are compressed.
+// DefaultCompressionThreshold is the length in bytes from which messages and responses are compressed.
 const DefaultCompressionThreshold = 1024
 
 // settleCompression fills in the defaults and checks the result.
@@ -70,17 +72,18 @@ func (c *Config) settleCompression() error {
 	return nil
 }
 
-// compression is what the connections of an Engine share. Immutable, but for open.
+// compression is the state that the connections of an Engine share. Immutable, except open.
 type compression struct {
-	// pack compresses one message; its result is nil when that is no shorter. nil when messages are not compressed.
+	// pack compresses one message. It returns nil if the result is no shorter. It is nil if messages are not
+	// compressed.
 	pack    func(payload []byte) []byte
 	bodies  *deflate.BodyCompressor // nil when answers are not compressed
 	options deflate.Options
-	// open is the number of WebSockets that negotiated it.
+	// open is the number of WebSockets that negotiated compression.
 	open atomic.Int64
 }
 
-// begin sets it up.
+// begin initializes c from cfg.
 func (c *compression) begin(cfg *Config) {
 	if !cfg.HTTPCompression.Disabled {
 		c.bodies = deflate.NewBodyCompressor(cfg.HTTPCompression.Level)

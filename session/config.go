@@ -21,7 +21,7 @@ const (
 	WebSocket
 )
 
-// String is the transport's name on the wire.
+// String returns the transport's name in the protocol.
 func (t Transport) String() string {
 	if t == WebSocket {
 		return "websocket"
@@ -29,160 +29,165 @@ func (t Transport) String() string {
 	return "polling"
 }
 
-// Overflow is what happens to a frame that does not fit into a session's outbound queue. Immutable.
+// Overflow is the policy for a frame that does not fit into a session's outbound queue. Immutable.
 type Overflow uint8
 
 // The overflow policies.
 const (
-	// Disconnect ends the session of the slow consumer: nothing it receives has gaps.
+	// Disconnect ends the session of the slow consumer, so that what a client receives has no gaps.
 	Disconnect Overflow = iota
 	// DropNewest drops the frame that does not fit and counts it.
 	DropNewest
 )
 
-// Config holds the settings of an Engine. Immutable once given to New; zero fields mean the defaults, which are the
-// reference server's where it has them. A Duration of math.MaxInt64 means "never".
+// Config holds the settings of an Engine. Immutable once passed to New. Zero fields mean the defaults, which are the
+// reference server's where it has the setting. A Duration of math.MaxInt64 means "never".
 type Config struct {
-	// Path is where the engine is mounted, with or without a trailing slash. Default "/engine.io".
+	// Path is the path of the engine, with or without a trailing slash. Default "/engine.io".
 	Path string
-	// Transports are the transports offered. Default both.
+	// Transports are the transports offered. Default: both.
 	Transports []Transport
-	// AllowEIO3 also opens sessions of protocol 3, which clients of Socket.IO 1 and 2 speak: as in the reference, for every
-	// request that does not name protocol 4. Off by default: the protocol is superseded since 2020, and nobody should
-	// offer it who has no such clients.
+	// AllowEIO3 also allows sessions of protocol 3, which clients of Socket.IO 1 and 2 use. As in the reference, every
+	// request that does not name protocol 4 then uses protocol 3. Off by default: the protocol was superseded in 2020,
+	// and only servers with such clients need it.
 	AllowEIO3 bool
 	// NoUpgrades keeps a polling session on polling.
 	NoUpgrades bool
 	// PingInterval is the time between a pong and the next ping. Default 25 s.
 	//
 	// Clients are told PingInterval and PingTimeout together as at most 2^31-1 ms (24 days), the range of a JavaScript
-	// timer: beyond it the official clients give up at once. A PingInterval that leaves that range is cut to it. A
-	// PingTimeout is cut only where it is told: the server itself waits as long as PingTimeout says.
+	// timer; beyond it the official clients time out at once. A longer PingInterval is reduced to that range. A longer
+	// PingTimeout is reduced only in what clients are told: the server waits for the whole PingTimeout.
 	PingInterval time.Duration
-	// PingTimeout is how long the pong may take before the session is over. Default 20 s. In protocol 3 the client
-	// pings, and the session is over after PingInterval and PingTimeout without one.
+	// PingTimeout is how long the server waits for a pong before it ends the session. Default 20 s. In protocol 3 the
+	// client pings, and the session ends after PingInterval and PingTimeout without a ping.
 	PingTimeout time.Duration
-	// UpgradeTimeout is how long an upgrade may take from the WebSocket's opening to packet "5". Default 10 s.
+	// UpgradeTimeout bounds the time from the opening of an upgrade's WebSocket to packet "5". Default 10 s.
 	UpgradeTimeout time.Duration
-	// CloseTimeout is how long a closing polling session waits for the GET that fetches its last packets, but no longer
-	// than PingInterval and PingTimeout together. Default 30 s.
+	// CloseTimeout is how long a closing polling session waits for the GET that fetches its last packets, but at most
+	// PingInterval and PingTimeout together. Default 30 s.
 	CloseTimeout time.Duration
-	// HeaderTimeout bounds the time from a connection's opening, or a request's first byte, to the end of the
-	// request's head; it is what a client that drips its head costs. Default 10 s.
+	// HeaderTimeout bounds the time from a connection's opening, or a request's first byte, to the end of the request's
+	// head. It limits clients that send their head slowly. Default 10 s.
 	HeaderTimeout time.Duration
-	// BodyTimeout bounds the time a request's body may take. Default 60 s: a slow mobile uplink sends a full
-	// MaxPayload in less.
+	// BodyTimeout bounds the time for a request's body. Default 60 s: enough for a full MaxPayload over a slow mobile
+	// uplink.
 	BodyTimeout time.Duration
-	// IdleTimeout closes a kept-alive HTTP connection without a request. Default 75 s, above the 60 s at which
-	// common proxies drop their idle upstream connections, so that the proxy closes first.
+	// IdleTimeout closes a kept-alive HTTP connection without a request. Default 75 s: common proxies close idle
+	// upstream connections after 60 s, so the proxy closes first.
 	IdleTimeout time.Duration
-	// MaxSessions bounds the open sessions, about: loops that open some at the same moment may pass it by a few. A
-	// polling session costs its client one short request and us memory until its pong is overdue. Default 2,097,152.
+	// MaxSessions bounds the open sessions. Loops that open sessions at the same moment may exceed it by a few. A
+	// polling session costs its client one short request, and the server memory until its pong is overdue. Default
+	// 2,097,152.
 	MaxSessions int
-	// MaxHandshakes bounds the handshakes that hooks such as Allow have at the same time, each in a goroutine of its own:
-	// one that is slow and does not look at its context goes on when its client has gone. Others get 503. Default 8,192.
+	// MaxHandshakes bounds the handshakes that hooks such as Allow process at the same time, each in its own goroutine.
+	// A slow hook that ignores its context continues after its client has gone. Further handshakes get 503. Default
+	// 8,192.
 	MaxHandshakes int
 	// MaxPayload bounds one message, one polling request body and one polling response, in bytes. Default 1,000,000.
 	MaxPayload int
-	// MaxPackets bounds the packets of one polling request body: each costs a dispatch whatever its size. Default 16,384.
+	// MaxPackets bounds the packets of one polling request body: each costs a dispatch, whatever its size. Default
+	// 16,384.
 	MaxPackets int
-	// HealthPath is a path outside of Path, such as "/healthz", that is asked for to see whether the server lives: it is
-	// answered on connections above the limit too, see Engine.AcceptSpare. Default: none.
+	// HealthPath is a path outside of Path for health checks, such as "/healthz". It is also answered on connections
+	// above the limit of connections, see Engine.AcceptSpare. Default: none.
 	HealthPath string
-	// MaxHealthConns bounds the connections above the limit that may ask for HealthPath at once; beyond it the oldest
-	// makes room. Default 64: as many may come in the millisecond that a health check takes.
+	// MaxHealthConns bounds the connections above the limit that may request HealthPath at once; a further connection
+	// replaces the oldest. Default 64: as many may arrive during the millisecond that a health check takes.
 	MaxHealthConns int
 	// MaxFragments bounds the frames of one fragmented WebSocket message. Default 1,024.
 	MaxFragments int
-	// MaxHeaderBytes bounds a request's head, of which the request line may take all, and the body of a GET, which is
-	// not read. Default 16 KiB, as Node's.
+	// MaxHeaderBytes bounds a request's head, of which the request line may take all. It also bounds the body of a GET,
+	// which is not read. Default 16 KiB, as in Node.
 	MaxHeaderBytes int
 	// MaxRequestBody bounds the body of a request outside of Path. Default MaxPayload.
 	MaxRequestBody int
-	// MaxPipeline bounds the bytes a client may send behind a request that is not answered yet, and with MaxPayload
-	// the bytes of answers that it may leave unread while it sends further requests. Default 64 KiB.
+	// MaxPipeline bounds the bytes that a client may send after a request that is not answered yet. MaxPipeline and
+	// MaxPayload together bound the response bytes that it may leave unread while it sends requests. Default 64 KiB.
 	MaxPipeline int
-	// QueueBytes bounds what waits for one session, in bytes, on either transport. One packet may always wait, however
-	// long it is. Default 4 MiB: what a handler sends in one go waits for the end of the loop's turn even when the
-	// client is fast.
+	// QueueBytes bounds the outbound queue of one session in bytes, on either transport. One packet may always be
+	// queued, however long it is. Default 4 MiB: packets that a handler sends at once are queued until the end of the
+	// loop's turn, even if the client is fast.
 	QueueBytes int
-	// VolatileBytes is how much may wait for a WebSocket, in bytes, for a volatile frame to be queued behind it. Default
-	// 16 KiB. Zero bytes would be too few: whatever was sent earlier in the same turn of the loop waits until its end, even
-	// if the peer takes all at once. 16 KiB fits into the socket's buffer of any peer that is not stuck, so a frame
-	// behind it is not late.
+	// VolatileBytes is the greatest outbound queue of a WebSocket, in bytes, behind which a volatile frame is still
+	// queued. Default 16 KiB. Zero bytes would be too few: packets sent earlier in the same turn of the loop are queued
+	// until its end, even if the peer takes everything at once. 16 KiB fit into the socket's buffer of any peer that is
+	// not stuck, so a frame behind them is not late.
 	VolatileBytes int
-	// InboundBytes is how much a WebSocket may have sent that its session's loop, another one than the connection's, has not
-	// handled, in bytes, with 64 for each message: beyond it the connection is not read until half of it is handled.
-	// Default 128 KiB, two reads: what waits there delays whatever else is posted to that loop.
+	// InboundBytes bounds the input of a WebSocket that waits for its session's loop if that differs from the
+	// connection's loop, in bytes, with 64 for each message. Above it the connection is not read until half of the
+	// input is handled. Default 128 KiB, two reads: input that waits there delays everything else posted to that loop.
 	InboundBytes int
-	// QueueFrames bounds the packets that wait for one session, on either transport: an empty packet costs memory too.
-	// Default 32,768.
+	// QueueFrames bounds the packets in the outbound queue of one session, on either transport: even an empty packet
+	// costs memory. Default 32,768.
 	QueueFrames int
-	// OnFull says what happens when QueueBytes would be passed. Default Disconnect.
+	// OnFull is the policy for a frame that would exceed QueueBytes. Default Disconnect.
 	OnFull Overflow
-	// CORS is what cross-origin pages are allowed.
+	// CORS configures what cross-origin pages are allowed to do.
 	CORS CORS
-	// Cookie, when its Name is set, is sent with the handshake's response.
+	// Cookie, if its Name is set, is sent with the handshake's response.
 	Cookie Cookie
-	// ProxyProtocol makes every connection begin with a PROXY header, version 1 or 2, which tells the client's address.
-	// One that does not, or takes longer than HeaderTimeout, is closed. Anybody who can connect can claim any
-	// address, unless TrustedProxies says who may connect. Default off.
+	// ProxyProtocol requires every connection to begin with a PROXY header, version 1 or 2, which has the client's
+	// address. A connection without one, or whose header takes longer than HeaderTimeout, is closed. Anyone who can
+	// connect can claim any address, unless TrustedProxies restricts who may connect. Default off.
 	ProxyProtocol bool
 	// TrustedProxies are the addresses of the proxies in front of this server. From their connections, and from unix
-	// sockets once there is an entry here, X-Forwarded-For is believed, up to and with the last address that is not
-	// a proxy's, and so is X-Forwarded-Proto, of which the first scheme counts; anybody else's are ignored. With ProxyProtocol nobody else may connect.
-	// Default: none.
+	// sockets once there is an entry here, X-Forwarded-For is believed, up to and with the last address that is not a
+	// proxy's, and so is X-Forwarded-Proto, of which the first scheme counts; anybody else's are ignored. With
+	// ProxyProtocol nobody else may connect. Default: none.
 	TrustedProxies []netip.Prefix
-	// PerMessageDeflate compresses WebSocket messages. Default off.
+	// PerMessageDeflate configures the compression of WebSocket messages. Default off.
 	PerMessageDeflate PerMessageDeflate
-	// HTTPCompression compresses polling answers. Default on.
+	// HTTPCompression configures the compression of polling responses. Default on.
 	HTTPCompression HTTPCompression
-	// Allow, when set, is asked before a session is made. It runs in its own goroutine and may block until ctx
-	// ends, when the connection closes. An error refuses the handshake with 403 and, if it is a Refusal, its text.
+	// Allow, if set, is called before a session is made. It runs in its own goroutine and may block until ctx ends,
+	// which it does when the connection closes. An error refuses the handshake with 403; the client gets the text of a
+	// Refusal.
 	Allow func(ctx context.Context, h *Handshake) error
-	// Tune, when set, may change the settings of one session: t comes with those of Config. It runs where Allow runs,
-	// after it. Settings that cannot be are logged, and those of Config hold.
+	// Tune, if set, may change the settings of one session; t has the values of Config. It runs after Allow, in the
+	// same goroutine. Invalid settings are logged and Config's are used.
 	Tune func(h *Handshake, t *Tuning)
-	// GenerateID, when set, makes the id of a session: 16 to 128 letters, digits and any of - . _ ~ that cannot be
-	// guessed, as who knows it owns the session; an empty one asks for one of ours. It runs where Allow runs, after it.
-	// A handshake whose id cannot be used, or is in use, is refused with 400 and counted.
+	// GenerateID, if set, returns the id of a session: 16 to 128 letters, digits and any of - . _ ~ that cannot be
+	// guessed, because whoever knows the id controls the session. An empty id requests a generated one. It runs after
+	// Tune, in the same goroutine. A handshake whose id is invalid or in use is refused with 400 and counted.
 	GenerateID func(h *Handshake) string
-	// OnInitialHeaders, when set, may change the header of the first answer of a session, which comes with the fields of
-	// CORS. It runs where Allow runs, after it.
+	// OnInitialHeaders, if set, may change the header of the first response of a session. header has the CORS fields.
+	// It runs after GenerateID, in the same goroutine.
 	OnInitialHeaders func(h *Handshake, header http.Header)
-	// OnHeaders, when set, may change the header of each answer to a request that opens a session or names one, which
-	// comes with the fields of CORS, and at the first with what OnInitialHeaders has made of them. h is the request that is
-	// answered. For the first answer it runs where Allow runs, for others on the event loop: it must be quick and must not
-	// block.
+	// OnHeaders, if set, may change the header of each response to a request that opens a session or names one. header
+	// has the CORS fields and, in the first response, the changes of OnInitialHeaders. h is the request being answered.
+	// For the first response it runs in the goroutine of Allow; for others on the event loop, where it must be quick
+	// and must not block.
 	//
-	// Neither hook can set the fields that an answer's framing depends on, its content type or those of a WebSocket's
-	// opening; they are left out.
+	// Neither hook can set the content type, fields that a response's framing depends on, or fields of a WebSocket's
+	// opening handshake; these are dropped.
 	OnHeaders func(h *Handshake, header http.Header)
-	// SelectProtocol, when set, chooses the subprotocol of a WebSocket whose client offers some (Sec-WebSocket-Protocol):
-	// one of offered, which are in the client's order, or "" for none, which most clients take for a failure. h is the
-	// request that is answered, at a handshake after the other hooks. It runs on the event loop: it must be quick and must
-	// not block. What was not offered is logged and counts for none, and so does a panic. Default: the first one offered,
-	// as in the reference.
+	// SelectProtocol, if set, chooses the subprotocol of a WebSocket whose client offers some (Sec-WebSocket-Protocol):
+	// one of offered, in the client's order of preference, or "" for none, which most clients treat as a failure. h is
+	// the request being answered. At a handshake it runs after the other hooks. It runs on the event loop: it must be
+	// quick and must not block. A result that was not offered is logged and means none, and so does a panic. Default:
+	// the first one offered, as in the reference.
 	SelectProtocol func(h *Handshake, offered []string) string
-	// OnConnectionError, when set, is told of each request that is refused with one of the protocol's error codes. It
-	// runs in a goroutine of its own, one call at a time; while more than 1,024 wait, it is not told, which is counted.
+	// OnConnectionError, if set, is called for each request that is refused with one of the protocol's error codes. It
+	// runs in its own goroutine, one call at a time. While more than 1,024 refusals wait, further ones are only
+	// counted.
 	OnConnectionError func(e ConnectionError)
-	// Running, when set, counts the goroutines that run hooks.
+	// Running, if set, counts the goroutines that run hooks.
 	Running *atomic.Int64
-	// Logger, when set, gets at Debug what happens to each session, its packets with type and size, and at Error the hooks
-	// that failed. Whether it takes debug records is asked once, by New.
+	// Logger, if set, gets the life of each session and the type and size of its packets at Debug, and failed hooks at
+	// Error. New checks once whether debug records are enabled.
 	Logger *slog.Logger
 }
 
-// Refusal is an error of Config.Allow whose text is told to the client. Immutable.
+// Refusal is an error of Config.Allow whose text is sent to the client. Immutable.
 type Refusal string
 
-// Error is the text for the client.
+// Error returns the text for the client.
 func (r Refusal) Error() string { return string(r) }
 
 // Cookie describes the session cookie. Immutable. The zero value sends none.
 type Cookie struct {
-	// Name of the cookie; its value is the session id. The reference server's default name is "io".
+	// Name is the cookie's name; its value is the session id. The reference server's default name is "io".
 	Name string
 	// Path defaults to "/".
 	Path string
@@ -192,14 +197,14 @@ type Cookie struct {
 	Secure bool
 	// Script lets scripts read the cookie (no HttpOnly).
 	Script bool
-	// MaxAge in whole seconds; none when zero.
+	// MaxAge is the lifetime in whole seconds; zero omits the attribute.
 	MaxAge time.Duration
 	// Domain adds the Domain attribute: the cookie goes to that host and those below it.
 	Domain string
-	// Partitioned adds the Partitioned attribute, which needs Secure: a page embedded in pages of several sites has a
-	// cookie with each.
+	// Partitioned adds the Partitioned attribute, which requires Secure: a page embedded in several sites then has a
+	// separate cookie in each.
 	Partitioned bool
-	// Priority is "Low", "Medium" or "High"; none when empty.
+	// Priority is "Low", "Medium" or "High"; empty omits the attribute.
 	Priority string
 }
 
@@ -240,7 +245,7 @@ const (
 	DefaultQueueFrames    = 32 << 10
 )
 
-// settle fills in the defaults and checks the result; errors name the field.
+// settle returns c with its defaults filled in and checked. Errors name the field.
 func (c Config) settle() (Config, error) {
 	orString(&c.Path, DefaultPath)
 	c.Path = "/" + strings.Trim(c.Path, "/")
@@ -336,13 +341,14 @@ func orString(s *string, def string) {
 	}
 }
 
-// Check reports what is wrong with a configuration, if anything.
+// Check returns an error if the configuration is invalid.
 func Check(c Config) error {
 	_, err := c.settle()
 	return err
 }
 
-// Resolution is the timer resolution the configuration needs, a hundredth of its shortest time within 1 to 100 ms.
+// Resolution returns the timer resolution that the configuration needs: a hundredth of its shortest time, from 1 to 100
+// ms.
 func (c Config) Resolution() time.Duration {
 	c, err := c.settle()
 	if err != nil {

@@ -5,34 +5,34 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// ConnectionError is a request that was refused with one of the protocol's error codes. Immutable.
+// ConnectionError describes a request that was refused with one of the protocol's error codes. Immutable.
 type ConnectionError struct {
-	// Code and Message are what the client was told.
+	// Code and Message are what the response said.
 	Code    eio.ErrorCode
 	Message string
-	// Request is the request.
+	// Request is the refused request.
 	Request *Handshake
-	// Context is what is wrong in detail, under the reference's keys: "transport", "sid", "method", "protocol", "origin",
-	// "name" and, of a refusal by Config.Allow or of an id that could not be used, "error". There may be none.
+	// Context has details under the reference's keys: "transport", "sid", "method", "protocol", "origin", "name", and
+	// "error" for a refusal by Config.Allow or an invalid id. It may be empty.
 	Context map[string]any
 }
 
-// Bounds of the connection errors that wait for Config.OnConnectionError: whoever sends bad requests sends many.
+// Bounds of the refusals that wait for Config.OnConnectionError; a client may send invalid requests at a high rate.
 const (
 	connectionErrorsMax     = 1024
 	connectionErrorBytesMax = 1 << 20
 )
 
-// fault is why a request was refused. Immutable.
+// fault is the reason why a request was refused. Immutable.
 type fault struct {
 	code eio.ErrorCode
-	// message is the one told, or empty for the code's own.
+	// message is the text of the response; empty means the code's own.
 	message string
-	// cause is what led to it, if that is an error of a hook.
+	// cause is the error of a hook that led to the refusal, if any.
 	cause error
 }
 
-// refused is a refusal on its way to the hook.
+// refused is a refusal to be reported to the hook.
 type refused struct {
 	*fault
 	e     *Engine
@@ -71,7 +71,7 @@ func (r *refused) Do() {
 	r.e.cfg.OnConnectionError(ConnectionError{Code: r.code, Message: message, Request: request, Context: r.context(request)})
 }
 
-// context says in detail what is wrong with the request.
+// context returns details of what is wrong with the request.
 func (r *refused) context(h *Handshake) map[string]any {
 	c := map[string]any{}
 	query := func(key string) {

@@ -9,38 +9,39 @@ import (
 	"time"
 )
 
-// CORS says what pages of other origins may do (Fetch standard, section 3.3). Immutable once given to New.
+// CORS configures what pages of other origins may do (Fetch standard, section 3.3). Immutable once passed to New.
 // The zero value sends no CORS headers, as the reference server does without its cors option.
 type CORS struct {
-	// Origins are the origins allowed, as browsers write them ("https://app.example", without a path or a slash at the
-	// end), or "*" alone for all of them, which excludes Credentials.
+	// Origins are the allowed origins in the spelling of browsers ("https://app.example", without a path or trailing
+	// slash), or "*" alone for all origins, which excludes Credentials.
 	Origins []string
-	// Match, when set, allows further origins, such as those of a pattern. It gets what a request's Origin field says, and
-	// runs on the event loop: it must be quick and must not block. One that panics allows nothing.
+	// Match, if set, allows further origins, for example by a pattern. It gets the value of the Origin field and runs
+	// on the event loop: it must be quick and must not block. A panic means not allowed.
 	Match func(origin string) bool
 	// Credentials allows cookies and authorization.
 	Credentials bool
-	// Methods of a preflight's answer. Default GET, HEAD, PUT, PATCH, POST and DELETE, as the reference's.
+	// Methods are the methods in a preflight's response. Default GET, HEAD, PUT, PATCH, POST and DELETE, as in the
+	// reference.
 	Methods []string
-	// Headers of a preflight's answer. Default: those that it asks for.
+	// Headers are the header fields in a preflight's response. Default: the requested ones.
 	Headers []string
-	// Exposed are the header fields of answers that pages may read.
+	// Exposed are the response header fields that pages may read.
 	Exposed []string
-	// MaxAge is how long, in whole seconds, a browser may rely on a preflight's answer. None is told when zero.
+	// MaxAge is how long, in whole seconds, a browser may cache a preflight's response. Zero omits the field.
 	MaxAge time.Duration
-	// PreflightStatus is the status of a preflight's answer, 200 to 299. Default 204.
+	// PreflightStatus is the status of a preflight's response, 200 to 299. Default 204.
 	PreflightStatus int
-	// Enforce refuses requests with an Origin header that is not in Origins, on both transports, with 403. A
-	// request without one is no browser's and passes. Without it an origin that is not allowed is only not told
-	// so, and its page cannot read the answers; a WebSocket is open to it, and so is JSONP. Enforce shuts both: a JSONP
-	// handshake, which browsers send without an Origin header, is refused.
+	// Enforce refuses requests whose Origin is not allowed with 403, on both transports. Requests without an Origin
+	// header do not come from browsers and pass. Without Enforce, the page of an origin that is not allowed only cannot
+	// read the responses; WebSocket and JSONP are open to it. Enforce also refuses JSONP handshakes without an Origin
+	// header, because browsers send none with them.
 	Enforce bool
-	// SameHost lets pages of the server's own host pass Enforce, whatever their scheme: those whose Origin names the
-	// host and port of the request's Host field.
+	// SameHost lets pages of the server's own host pass Enforce, whatever their scheme: pages whose Origin has the host
+	// and port of the request's Host field.
 	SameHost bool
 }
 
-// validate returns an error for what no browser would heed.
+// validate returns an error for settings that no browser would honour.
 func (c *CORS) validate() error {
 	for _, o := range c.Origins {
 		if o == "*" && len(c.Origins) == 1 {
@@ -77,8 +78,8 @@ func (c *CORS) validate() error {
 	return nil
 }
 
-// validateAny refuses "*" where credentials are allowed: there browsers take it for a name like others, so that nobody is
-// allowed (Fetch standard, section 3.3.5).
+// validateAny refuses "*" with credentials: browsers then treat it as an ordinary name, so that no origin is allowed
+// (Fetch standard, section 3.3.5).
 func (c *CORS) validateAny() error {
 	if !c.Credentials {
 		return nil
@@ -96,7 +97,7 @@ func (c *CORS) validateAny() error {
 	return nil
 }
 
-// corsTable is the CORS answer for each origin, made once. Immutable.
+// corsTable holds the prepared CORS fields for each origin. Immutable.
 type corsTable struct {
 	on, any, enforce, sameHost bool
 	byOrigin                   map[string][]string
@@ -142,12 +143,12 @@ func (c *CORS) table() *corsTable {
 	return t
 }
 
-// allowing are the fields for an origin that is allowed.
+// allowing returns the fields for an allowed origin.
 func (t *corsTable) allowing(origin string) []string {
 	return append([]string{"Access-Control-Allow-Origin", origin, "Vary", "Origin"}, t.common...)
 }
 
-// matches asks the application about an origin that is not in the table.
+// matches calls CORS.Match for an origin that is not in the table.
 func (t *corsTable) matches(origin []byte) (ok bool) {
 	if t.match == nil || len(origin) == 0 {
 		return false
@@ -160,7 +161,8 @@ func (t *corsTable) matches(origin []byte) (ok bool) {
 	return t.match(string(origin))
 }
 
-// headersFor are the name/value pairs for an answer to a request with that Origin, shared and not to be changed.
+// headersFor returns the name/value pairs for a response to a request with that Origin. They are shared: do not change
+// them.
 func (t *corsTable) headersFor(origin []byte) []string {
 	if h, ok := t.byOrigin[string(origin)]; ok {
 		return h
@@ -171,7 +173,7 @@ func (t *corsTable) headersFor(origin []byte) []string {
 	return t.others
 }
 
-// allowed reports whether a request with that Origin header, to that host, may go on.
+// allowed reports whether a request with that Origin header, to that host, may proceed.
 func (t *corsTable) allowed(origin, host []byte) bool {
 	if !t.enforce || t.any || len(origin) == 0 {
 		return true
@@ -186,11 +188,11 @@ func (t *corsTable) allowed(origin, host []byte) bool {
 	return t.sameHost && found && len(own) > 0 && bytes.EqualFold(own, host)
 }
 
-// scripts reports whether a JSONP handshake with that Origin header may go on. Browsers load scripts without one, for
-// pages of any origin, and so where origins are enforced a request without one is nobody's.
+// scripts reports whether a JSONP handshake with that Origin header may proceed. Browsers load scripts without one, for
+// pages of any origin, so where origins are enforced a request without one is refused.
 func (t *corsTable) scripts(origin []byte) bool { return !t.enforce || t.any || len(origin) > 0 }
 
-// preflight are the headers of the answer to an OPTIONS request.
+// preflight returns the header fields of the response to an OPTIONS request.
 func (t *corsTable) preflight(origin, askedHeaders []byte) []string {
 	h := append([]string{}, t.headersFor(origin)...)
 	h = append(h, "Access-Control-Allow-Methods", t.methods)

@@ -12,10 +12,11 @@ import (
 	"github.com/seed58c87869/siren/codec/wsframe"
 )
 
-// errCorruptMessage is a message that cannot be inflated. The code is what the reference server's library uses.
+// errCorruptMessage reports a message that cannot be inflated. The code is the one that the reference server's library
+// uses.
 var errCorruptMessage = &wsframe.Error{Code: ws.StatusInvalidFramePayloadData, Reason: "invalid compressed data"}
 
-// inflatedKeep bounds the buffer for inflated messages that a shard keeps between them.
+// inflatedKeep is the largest buffer for inflated messages, in bytes, that a shard keeps.
 const inflatedKeep = 64 << 10
 
 // accept returns the compression that an opening handshake offers and that is accepted, and zero when there is none. ok is
@@ -49,7 +50,7 @@ func (w *wsConn) beginDeflate(p deflate.Params) {
 	}
 }
 
-// endDeflate is the end of the connection. It is called once.
+// endDeflate releases the compression state of a closed connection. It is called once.
 func (w *wsConn) endDeflate() {
 	if w.windowBits == 0 {
 		return
@@ -60,7 +61,7 @@ func (w *wsConn) endDeflate() {
 	delete(sh.windows, w)
 }
 
-// limits are those of the connection's frames.
+// limits returns the limits of the connection's frames.
 func (w *wsConn) limits(e *Engine) *wsframe.Limits {
 	t := &e.tuning
 	if w.foreign == nil {
@@ -72,15 +73,15 @@ func (w *wsConn) limits(e *Engine) *wsframe.Limits {
 	return &t.ws
 }
 
-// What is inflated at once, in bytes: messages that fit, compressed and inflated, take less than a millisecond even when
-// they are made to take long. Others are inflated in steps.
+// What is inflated at once, in bytes: messages that fit, compressed and inflated, take less than a millisecond even
+// when they are made to take long. Others are inflated in steps.
 const (
 	packedAtOnce   = 4 << 10
 	inflatedAtOnce = 64 << 10
 )
 
-// takeCompressed handles a compressed message. The limit for messages holds for what it inflates to. When the message takes
-// more than this turn, the input is held until it is inflated.
+// takeCompressed handles a compressed message. The limit of messages applies to the inflated size. If inflating takes
+// more than this turn, the connection's input is held until the message is inflated.
 func (w *wsConn) takeCompressed(msg *wsframe.Message) {
 	sh := w.shard()
 	limit, window := w.limits(sh.engine).MessageBytes, sh.windows[w]
@@ -103,7 +104,7 @@ func (w *wsConn) takeCompressed(msg *wsframe.Message) {
 	}
 }
 
-// takeInflated handles what became of a compressed message.
+// takeInflated handles the result of inflating a message.
 func (w *wsConn) takeInflated(kind wsframe.Kind, data []byte, err error) {
 	switch {
 	case errors.Is(err, deflate.ErrTooBig):
@@ -117,8 +118,8 @@ func (w *wsConn) takeInflated(kind wsframe.Kind, data []byte, err error) {
 	}
 }
 
-// wire is a packet as a WebSocket frame for a client that compresses, or speaks something else than plain protocol 4.
-// Binary messages of protocol 3 are not compressed: their bytes are others, and their clients are few.
+// wire returns a packet as a WebSocket frame for a client that compresses, or speaks another dialect than protocol 4.
+// Binary messages of protocol 3 are not compressed: their bytes differ, and such clients are few.
 func (s *Session) wire(f *eio.Frame) []byte {
 	if s.ws.windowBits > 0 && !(f.Binary() && s.dialect.is(revision3)) {
 		return s.ws.packed(s.shard.engine, f)
@@ -126,10 +127,10 @@ func (s *Session) wire(f *eio.Frame) []byte {
 	return s.dialect.frame(f)
 }
 
-// packed is a packet as it goes to a client that negotiated compression.
+// packed returns a packet as it is sent to a client that negotiated compression.
 func (w *wsConn) packed(e *Engine, f *eio.Frame) []byte {
 	n := len(f.Payload())
-	// No distance in a message is longer than the message, whatever window it was compressed with.
+	// No distance in a message exceeds the message's length, whatever window it was compressed with.
 	fits := int(w.windowBits) >= e.cfg.PerMessageDeflate.ServerMaxWindowBits || n <= 1<<w.windowBits
 	if n < e.cfg.PerMessageDeflate.Threshold || !fits {
 		return f.WebSocket()
@@ -147,9 +148,9 @@ func (s *Session) noteDeflate() {
 // Deflates reports whether the session's transport is a WebSocket that negotiated compression. Safe for concurrent use.
 func (s *Session) Deflates() bool { return s.kind.Load()&kindDeflate != 0 }
 
-// Deflate makes the compressed form of a packet for several sessions when one or more of the engine's have negotiated
-// compression. Frames that are not compressed before they are sent are compressed by the first loop that sends them; it
-// is better to spend that time where the packet was encoded. Safe for concurrent use.
+// Deflate makes the compressed form of a packet for several sessions if any session of the engine has negotiated
+// compression. Otherwise the first loop that sends the frame compresses it; it is better to spend that time in the
+// goroutine that encodes the packet. Safe for concurrent use.
 func (e *Engine) Deflate(f *eio.Frame) {
 	if e.compression.open.Load() > 0 {
 		e.deflate(f)

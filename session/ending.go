@@ -8,7 +8,7 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// state is where a session is on its way to its end. It only goes up. This file has every change of it:
+// state is a session's state on the way to its end. It only increases. This file has all changes of it:
 //
 //	state     Close                      abort    doom     the client's close packet  all is fetched      time is up
 //	open      closed, or closing (poll)  closed   doomed   leaving (poll), closed                         closed
@@ -17,31 +17,31 @@ import (
 //	leaving                              closed                                       closed (next GET)   closed
 //	closed
 //
-// Close lets everything that is queued out first. abort gives up what a polling client has not fetched; what is queued on a
-// WebSocket leaves in front of its close frame all the same. The Client hears of the end in open and doomed, once.
+// Close sends everything that is queued first. abort drops what a polling client has not fetched; frames queued on a
+// WebSocket are still sent before its close frame. The Client is told of the end in open and doomed, once.
 type state uint8
 
 const (
 	stateOpen state = iota
-	// stateDoomed: the connection cannot take what is sent. abort is posted, behind messages that were received before;
+	// stateDoomed: the connection cannot take what is sent. abort is posted, after messages that were received before;
 	// Send fails.
 	stateDoomed
-	// stateClosing: over for the application; a polling client still has its last packets to fetch.
+	// stateClosing: ended for the application; a polling client may still fetch its last packets.
 	stateClosing
-	// stateLeaving: over for both; the answer to the client's close packet waits for the GET that was sent before it.
+	// stateLeaving: ended for both sides; the response to the client's close packet waits for the GET sent before it.
 	stateLeaving
 	stateClosed
 )
 
-// leaveGrace is how long a client's close packet waits for the GET that the client sent before it, on a connection of
-// another loop perhaps: that GET is to be told noop, not that there is no such session.
+// leaveGrace is how long a client's close packet waits for the GET that the client sent before it, possibly on a
+// connection of another loop. That GET must get a noop, not the error for an unknown session.
 const leaveGrace = 20 * time.Millisecond
 
-// hears reports whether messages reach the application.
+// hears reports whether messages are passed to the application.
 func (s *Session) hears() bool { return s.state <= stateDoomed }
 
-// Close ends the session behind what is queued for it. The application's Client is told before Close returns, unless
-// App.Open has not returned yet; then right after.
+// Close ends the session after sending what is queued. The application's Client is told before Close returns, or, if
+// App.Open has not returned yet, right after App.Open.
 func (s *Session) Close(reason Reason) {
 	if !s.hears() {
 		return
@@ -61,7 +61,7 @@ func (s *Session) Close(reason Reason) {
 	tell(c, reason)
 }
 
-// abort ends the session at once: the transport failed, or its client broke a rule.
+// abort ends the session at once: the transport failed, or its client violated the protocol.
 func (s *Session) abort(reason Reason) {
 	if s.state == stateClosed {
 		return
@@ -74,8 +74,8 @@ func (s *Session) abort(reason Reason) {
 	tell(c, reason)
 }
 
-// doom ends the session, but not now: the caller may be walking over members, which the end changes, and messages that its
-// client has sent before may be posted already.
+// doom ends the session later: the caller may be iterating over members, which the end changes, and messages that the
+// client sent before may be posted already.
 func (s *Session) doom(reason Reason) {
 	if s.state == stateDoomed {
 		return
@@ -84,7 +84,7 @@ func (s *Session) doom(reason Reason) {
 	s.post(func() { s.abort(reason) })
 }
 
-// leave handles a close packet that came by the POST a: the session is over for the application at once.
+// leave handles a close packet that came by the POST a. The session ends for the application at once.
 func (s *Session) leave(a asker) {
 	c := s.finish(ReasonTransportClose, stateLeaving)
 	p := s.poll
@@ -99,8 +99,8 @@ func (s *Session) leave(a asker) {
 	tell(c, ReasonTransportClose)
 }
 
-// left ends the session of a client that sent a close packet. A client that left by itself need not be told so: its
-// GET gets a noop.
+// left ends the session of a client that sent a close packet. The client's GET gets a noop, because a client that left
+// needs no close packet.
 func (s *Session) left() {
 	post := s.poll.post
 	s.poll.post = asker{}
@@ -110,8 +110,8 @@ func (s *Session) left() {
 	s.release(eio.NoopFrame)
 }
 
-// finish is the end of the session for the application. The Client returned, if any, is to be told when the session
-// is in order: it may call back.
+// finish ends the session for the application. It returns the Client to tell, if any. The caller must tell it when the
+// session is in a consistent state, because it may call back.
 func (s *Session) finish(reason Reason, next state) Client {
 	if reason >= ReasonCount {
 		reason = ReasonForcedClose
@@ -128,8 +128,8 @@ func (s *Session) finish(reason Reason, next state) Client {
 	return c
 }
 
-// release is the end of the session for its client: it gives up the id, the timer, an upgrade under way, and the transport.
-// A polling client's waiting GET gets farewell.
+// release ends the session for its client: it releases the id, the timer, an upgrade in progress, and the transport. A
+// polling client's waiting GET gets farewell.
 func (s *Session) release(farewell *eio.Frame) {
 	s.state = stateClosed
 	s.shard.loop.Wheel().Cancel(&s.timer)
@@ -147,7 +147,7 @@ func (s *Session) expireIn(d time.Duration) {
 	s.shard.loop.Wheel().Schedule(&s.timer, wheel.Deadline(s.shard.loop.Now(), d))
 }
 
-// tell tells the application, if it is to be told.
+// tell tells the Client that the session has ended; a nil Client is ignored.
 func tell(c Client, reason Reason) {
 	if c != nil {
 		c.Closed(reason)

@@ -13,8 +13,8 @@ import (
 	"github.com/seed58c87869/siren/codec/wsframe"
 )
 
-// Engine is an Engine.IO server over a set of event loops. Its fields are immutable and it is safe for concurrent
-// use; what changes lives in its shards.
+// Engine is an Engine.IO server over a set of event loops. It is safe for concurrent use: its fields are immutable, and
+// mutable state lives in its shards.
 type Engine struct {
 	cfg     Config
 	app     App
@@ -26,35 +26,35 @@ type Engine struct {
 	polling bool
 	socket  bool
 	upgrade []string
-	// tuning is that of sessions without one of their own; debug tells that somebody reads debug records.
+	// tuning has the settings of sessions without their own. debug reports whether debug records are enabled.
 	tuning tuning
 	debug  bool
-	// asks: there are hooks that have a say in handshakes.
+	// asks: there are hooks that take part in handshakes.
 	asks bool
 	// serves: the application answers requests for other paths.
 	serves bool
-	// sids are the ids of a generator; nil without one, as ids name their shard then.
+	// sids has the ids of a generator; nil without one, because generated ids name their shard.
 	sids *sidTable
-	// refusals is where Config.OnConnectionError runs; unreported counts those that it was too slow for.
+	// refusals runs Config.OnConnectionError; unreported counts the calls that were skipped because it was too slow.
 	refusals   Inbox
 	unreported atomic.Uint64
-	// unproxied thins out the warnings of connections without a PROXY header, crowded those of limits that are reached.
+	// unproxied limits the warnings about connections without a PROXY header, crowded those about limits reached.
 	unproxied, crowded throttle
-	// spares is the number of connections that came by AcceptSpare.
+	// spares is the number of connections accepted by AcceptSpare.
 	spares atomic.Int64
 	// closing: handshakes are refused; ended: Close was called.
 	closing, ended atomic.Bool
-	// asking is the number of handshakes that hooks have.
+	// asking is the number of handshakes whose hooks run.
 	asking atomic.Int64
-	// after calls fn on another goroutine when d is over. Tests have their own.
+	// after calls fn on another goroutine after d. Tests replace it.
 	after func(d time.Duration, fn func())
-	// compression is of messages and of answers.
+	// compression is the compression of messages and responses.
 	compression compression
 	// hookPanics counts the panics of hooks.
 	hookPanics atomic.Uint64
 }
 
-// New makes an Engine with one shard for each loop. borrow may be nil when there is one loop.
+// New makes an Engine with one shard for each loop. borrow may be nil if there is only one loop.
 func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 	cfg, err := cfg.settle()
 	if err != nil {
@@ -90,7 +90,7 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 	return e, nil
 }
 
-// setHooks looks at the configuration once, so that what is not asked for costs nothing.
+// setHooks inspects the configuration once, so that unused hooks cost nothing.
 func (e *Engine) setHooks() {
 	cfg := &e.cfg
 	interval, _ := announce(cfg.PingInterval, cfg.PingTimeout)
@@ -109,16 +109,16 @@ func (e *Engine) setHooks() {
 	}
 }
 
-// Config is the configuration with its defaults filled in.
+// Config returns the configuration, including its defaults. Safe for concurrent use.
 func (e *Engine) Config() Config { return e.cfg }
 
-// Shard is the shard of the loop with that index.
+// Shard returns the shard of the loop with that index. Safe for concurrent use.
 func (e *Engine) Shard(i int) *Shard { return e.shards[i] }
 
-// Owns reports whether requests for the path are the engine's: Config.Path with or without a slash at its end.
+// Owns reports whether the engine handles requests for the path: Config.Path with or without a trailing slash.
 func (e *Engine) Owns(path string) bool { return e.ownPath([]byte(path)) }
 
-// HomeOf is the index of the loop that the session id names; false when no id of ours looks like that.
+// HomeOf returns the index of the loop that the session id names. ok is false if sid does not have the form of an id.
 func (e *Engine) HomeOf(sid string) (loop int, ok bool) {
 	sh := e.homeOf([]byte(sid))
 	if sh == nil {
@@ -127,7 +127,7 @@ func (e *Engine) HomeOf(sid string) (loop int, ok bool) {
 	return sh.index, true
 }
 
-// Accept takes a new connection, on its loop, and returns the receiver of its bytes.
+// Accept takes a new connection, on its loop, and returns its Receiver.
 func (e *Engine) Accept(c StreamConn, loop int) Receiver {
 	if e.cfg.ProxyProtocol {
 		return newProxied(e, e.shards[loop], c, nil)
@@ -135,13 +135,13 @@ func (e *Engine) Accept(c StreamConn, loop int) Receiver {
 	return newHTTPConn(e.shards[loop], c, nil)
 }
 
-// AcceptFrom is Accept for a connection that came by way of another server, which knows whose it is. No PROXY header is
+// AcceptFrom is Accept for a connection that came through another server, which knows the peer. No PROXY header is
 // expected on it.
 func (e *Engine) AcceptFrom(c StreamConn, loop int, p Peer) Receiver {
 	return newHTTPConn(e.shards[loop], c, &p)
 }
 
-// Sessions is the number of open sessions. Safe for concurrent use.
+// Sessions returns the number of open sessions. Safe for concurrent use.
 func (e *Engine) Sessions() int {
 	n := 0
 	for _, sh := range e.shards {
@@ -150,36 +150,36 @@ func (e *Engine) Sessions() int {
 	return n
 }
 
-// Stats are the counters of an Engine, summed over its shards.
+// Stats holds the counters of an Engine, summed over its shards.
 type Stats struct {
-	// Open is the number of open sessions, Opened that of all since the start.
+	// Open is the number of open sessions, Opened the number opened since the start.
 	Open, Opened uint64
 	// Closed counts the ends of sessions by reason.
 	Closed [ReasonCount]uint64
 	// Upgraded and UpgradeFailed count finished and failed upgrades.
 	Upgraded, UpgradeFailed uint64
-	// SlowClosed counts sessions ended, DroppedFull frames dropped, because a queue was full.
+	// SlowClosed counts sessions ended, and DroppedFull frames dropped, because a queue was full.
 	SlowClosed, DroppedFull uint64
 	// DroppedVolatile counts volatile frames dropped because the client was not ready.
 	DroppedVolatile uint64
-	// Refused counts handshakes and requests refused, by error code.
+	// Refused counts refused handshakes and requests by error code.
 	Refused [6]uint64
-	// OverLimit counts connections that came by AcceptSpare.
+	// OverLimit counts connections accepted by AcceptSpare.
 	OverLimit uint64
-	// TurnedAway counts handshakes refused because MaxSessions were open, or hooks had MaxHandshakes.
+	// TurnedAway counts handshakes refused because of MaxSessions or MaxHandshakes.
 	TurnedAway uint64
-	// HookPanics counts panics of the hooks of Config; one in a handshake refuses it.
+	// HookPanics counts panics of Config's hooks; a panic in a handshake refuses it.
 	HookPanics uint64
-	// NoProxyHeader counts connections closed because ProxyProtocol is set and their PROXY header was missing, wrong or
-	// late, Untrusted those closed because it is set and their peer is none of TrustedProxies.
+	// NoProxyHeader counts connections closed because ProxyProtocol is set and their PROXY header was missing, invalid
+	// or late; Untrusted those closed because it is set and their peer is not one of TrustedProxies.
 	NoProxyHeader, Untrusted uint64
-	// BadSIDs counts handshakes refused because Config.GenerateID made an id that cannot be used, or is in use.
+	// BadSIDs counts handshakes refused because the id of Config.GenerateID was invalid or in use.
 	BadSIDs uint64
-	// Unreported counts refusals that Config.OnConnectionError was not told of, because too many waited for it.
+	// Unreported counts refusals for which Config.OnConnectionError was not called, because too many waited.
 	Unreported uint64
 }
 
-// Stats sums the counters. Safe for concurrent use.
+// Stats returns the sums of the counters. Safe for concurrent use.
 func (e *Engine) Stats() Stats {
 	s := Stats{HookPanics: e.hookPanics.Load(), Unreported: e.unreported.Load()}
 	for _, sh := range e.shards {

@@ -11,30 +11,30 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// Handshake is the first request of a session, kept as it was received and parsed when it is asked for. It stays the
-// same when the transport is upgraded. Immutable, safe for concurrent use.
+// Handshake is the first request of a session, stored as received and parsed on demand. It does not change when the
+// transport is upgraded. Immutable, safe for concurrent use.
 type Handshake struct {
 	head string
-	// Addr is the client's address: Peer, or the one that trusted proxies name in X-Forwarded-For, then often without a
-	// port (0). See Config.TrustedProxies. It is the zero AddrPort for a client of a unix socket.
+	// Addr is the client's address: Peer, or the address that trusted proxies report in X-Forwarded-For, often without
+	// a port (0). See Config.TrustedProxies. It is the zero AddrPort for a client of a unix socket.
 	Addr netip.AddrPort
-	// Peer is the address at the other end of the connection, or the one that a PROXY header has told.
+	// Peer is the address at the other end of the connection, or the one in a PROXY header.
 	Peer netip.AddrPort
-	// Time is when the request was handled. Issued has it as a number.
+	// Time is the time at which the request was handled. Issued returns it as a number.
 	Time time.Time
 
 	secure bool
 }
 
-// firstRequest is what a session keeps of it, packed into one string: the length of the peer's address in one byte, which also
-// tells whether the connection is secure, the address, the time, the packed head. There are very many, and hardly
-// anybody asks. Immutable.
+// firstRequest is a session's first request, packed into one string: one byte with the length of the peer's address and
+// the bit firstSecure, the address, the time, and the packed head. It is compact because there are very many, and few
+// are ever read. Immutable.
 type firstRequest string
 
 const (
-	// firstRoom is what packing needs besides the head.
+	// firstRoom is the number of bytes that packing needs besides the head.
 	firstRoom = 64
-	// firstSecure is the bit of the first byte that tells of a secure connection.
+	// firstSecure is the bit of the first byte that marks a secure connection.
 	firstSecure = 0x80
 )
 
@@ -80,16 +80,16 @@ func (h *Handshake) request() *httpwire.Request {
 	return r
 }
 
-// Method is the request's method.
+// Method returns the request's method.
 func (h *Handshake) Method() string { return string(h.request().Method) }
 
-// URL is the request target as it was received.
+// URL returns the request target as received.
 func (h *Handshake) URL() string { return string(h.request().Target) }
 
-// Header is the first value of the header field with that name, in any case, or "".
+// Header returns the first value of the header field with that name, case-insensitively, or "".
 func (h *Handshake) Header(name string) string { return string(h.request().Get(name)) }
 
-// Headers are all header fields, with canonical names.
+// Headers returns all header fields, with canonical names.
 func (h *Handshake) Headers() http.Header {
 	out := http.Header{}
 	for _, f := range h.request().Fields {
@@ -98,7 +98,7 @@ func (h *Handshake) Headers() http.Header {
 	return out
 }
 
-// Query is the decoded query. What cannot be decoded stands for itself, as with the reference.
+// Query returns the decoded query. Invalid escapes stand for themselves, as in the reference.
 func (h *Handshake) Query() url.Values {
 	v := url.Values{}
 	for pair := range strings.SplitSeq(string(h.request().RawQuery), "&") {
@@ -117,17 +117,17 @@ func unescape(s string) string {
 	return strings.ReplaceAll(s, "+", " ")
 }
 
-// Issued is Time in milliseconds since 1970, as the reference's handshake.issued.
+// Issued returns Time in milliseconds since 1970, as handshake.issued in the reference.
 func (h *Handshake) Issued() int64 { return h.Time.UnixMilli() }
 
 // CrossDomain reports whether the request had an Origin header.
 func (h *Handshake) CrossDomain() bool { return h.Header("Origin") != "" }
 
-// Secure reports whether the client has come by TLS: a net/http server that serves the engine says so, or a trusted proxy
-// in X-Forwarded-Proto.
+// Secure reports whether the client used TLS, according to the net/http server that serves the engine or to a trusted
+// proxy's X-Forwarded-Proto.
 func (h *Handshake) Secure() bool { return h.secure }
 
-// Address is the client's IP address without the port; "" for a client of a unix socket.
+// Address returns the client's IP address without the port; "" for a client of a unix socket.
 func (h *Handshake) Address() string {
 	if !h.Addr.IsValid() {
 		return ""

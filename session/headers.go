@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// headerOf are name/value pairs as a header.
+// headerOf converts name/value pairs to a header.
 func headerOf(pairs []string) http.Header {
 	out := http.Header{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -16,8 +16,8 @@ func headerOf(pairs []string) http.Header {
 	return out
 }
 
-// pairsOf are the fields of a header as name/value pairs, in the order of the names, less those that are the
-// connection's business. What cannot stand in a field is for the encoder to see.
+// pairsOf converts a header to name/value pairs sorted by name, without the reserved fields. The encoder drops fields
+// that are invalid.
 func pairsOf(header http.Header) []string {
 	out := make([]string, 0, 2*len(header))
 	for _, name := range slices.Sorted(maps.Keys(header)) {
@@ -31,7 +31,7 @@ func pairsOf(header http.Header) []string {
 	return out
 }
 
-// reservedField reports whether a hook may not set the field, because the answer's framing depends on it.
+// reservedField reports whether hooks must not set the field, because the response's framing depends on it.
 func reservedField(name string) bool {
 	switch name {
 	case "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "Trailer":

@@ -8,23 +8,23 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// announceMax is the most that a client may be told as PingInterval and PingTimeout together. JavaScript clients time
-// the sum with setTimeout, which takes a signed 32-bit number of milliseconds and fires at once beyond it.
+// announceMax is the greatest sum of PingInterval and PingTimeout that a client may be told. JavaScript clients pass
+// the sum to setTimeout, which takes a signed 32-bit number of milliseconds and fires at once beyond it.
 const announceMax = math.MaxInt32 * time.Millisecond
 
-// announce returns what the open packet says of a heartbeat. The sum is at most announceMax: each of the two is cut to
-// what the other one leaves, and to half of announceMax when both are too long.
+// announce returns the heartbeat values for the open packet. Their sum is at most announceMax: each of the two is
+// reduced to what the other one leaves, and to half of announceMax if both are too long.
 func announce(interval, timeout time.Duration) (announcedInterval, announcedTimeout time.Duration) {
 	timeout = min(timeout, announceMax-min(interval, announceMax/2))
 	return min(interval, announceMax-timeout), timeout
 }
 
-// patience returns interval+timeout, or the longest Duration when the sum is beyond it.
+// patience returns interval+timeout, or the longest Duration if the sum overflows.
 func patience(interval, timeout time.Duration) time.Duration {
 	return time.Duration(wheel.Deadline(int64(interval), timeout))
 }
 
-// schedulePing waits for the time of the next ping. In protocol 3 it is the client's, and overdue from then on.
+// schedulePing sets the timer for the next ping. In protocol 3 it sets the time at which the client's ping is overdue.
 func (s *Session) schedulePing() {
 	t := s.tuning()
 	wait := t.PingInterval
@@ -34,8 +34,8 @@ func (s *Session) schedulePing() {
 	s.shard.loop.Wheel().Schedule(&s.timer, wheel.Deadline(s.shard.loop.Now(), wait))
 }
 
-// heartbeat handles a ping or a pong. The one that the client owes is the only thing that refreshes the heartbeat:
-// neither messages nor requests nor WebSocket pongs do (Engine.IO protocol 4, section "Heartbeat").
+// heartbeat handles a ping or a pong. Only the packet that the client owes refreshes the heartbeat; messages, requests
+// and WebSocket pongs do not (Engine.IO protocol 4, section "Heartbeat").
 func (s *Session) heartbeat(p eio.Packet) {
 	switch three := s.dialect.is(revision3); {
 	case three != (p.Type == eio.Ping):
@@ -49,8 +49,8 @@ func (s *Session) heartbeat(p eio.Packet) {
 	}
 }
 
-// answerPing sends the pong of protocol 3, with the data of the ping. It has to fit into the queue like any message: a
-// client may ping and not read.
+// answerPing sends the pong of protocol 3, with the data of the ping. The limit of the queue applies, because a client
+// may ping without reading.
 func (s *Session) answerPing(data []byte) {
 	f := eio.PongFrame
 	if len(data) > 0 {
@@ -59,8 +59,8 @@ func (s *Session) answerPing(data []byte) {
 	s.Send(f, false)
 }
 
-// Expire is the session's one timer: a ping is due, its pong (in protocol 3, the ping) is overdue, or a closing session
-// was not fetched.
+// Expire handles the session's only timer: a ping is due, the pong (in protocol 3, the ping) is overdue, or the last
+// packets of a closing session were not fetched.
 func (s *Session) Expire(now int64) {
 	defer s.EndOnPanic()
 	switch {
@@ -73,7 +73,7 @@ func (s *Session) Expire(now int64) {
 		s.abort(ReasonPingTimeout)
 	default:
 		s.awaitPong = true
-		// The time-out counts from the moment the ping was due, so that a late tick does not add up.
+		// The timeout counts from the moment the ping was due, so that late ticks do not add up.
 		timeout := s.tuning().PingTimeout
 		due := max(s.timer.When(), now-int64(timeout/2))
 		s.shard.loop.Wheel().Schedule(&s.timer, wheel.Deadline(due, timeout))
@@ -81,8 +81,8 @@ func (s *Session) Expire(now int64) {
 	}
 }
 
-// overdue reports whether the pong is late. The wheel may tell so up to one resolution later, and a request that comes
-// in between must find the session gone.
+// overdue reports whether the pong is late. The wheel may report it up to one resolution later, and a request that
+// arrives in between must find the session ended.
 func (s *Session) overdue() bool {
 	return s.awaitPong && s.state == stateOpen && s.timer.When() <= s.shard.loop.Now()
 }

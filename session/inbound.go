@@ -1,7 +1,7 @@
 package session
 
-// inbound is what one read of a WebSocket has brought for a session of another loop. It is made on the connection's
-// loop and then belongs to the session's.
+// inbound holds the messages that one read of a WebSocket brought for a session of another loop. It is made on the
+// connection's loop and then belongs to the session's loop.
 type inbound struct {
 	ws *wsConn
 	// data are the messages one behind the other; those of text and of binary ones alike.
@@ -16,10 +16,11 @@ type extent struct {
 }
 
 const (
-	// inboundMessageBytes is what a message counts for besides its bytes: empty ones are work too.
+	// inboundMessageBytes is the size that a message counts for besides its bytes, because empty messages cost work,
+	// too.
 	inboundMessageBytes = 64
-	// inboundBatch is how many messages, and bytes of them, are posted at once: each post is one piece of work of the
-	// session's loop.
+	// inboundBatch is the number of messages, and inboundBatchBytes of bytes, posted at once: each post is one piece of
+	// work for the session's loop.
 	inboundBatch      = 64
 	inboundBatchBytes = 64 << 10
 )
@@ -40,8 +41,8 @@ func (w *wsConn) collect(data []byte, binary bool) {
 
 func (b *inbound) size() int64 { return int64(len(b.data) + len(b.messages)*inboundMessageBytes) }
 
-// postBatch sends messages to the session's loop. When much of what was posted waits there, the connection's input is held
-// until most of it is handled.
+// postBatch sends messages to the session's loop. When much of what was posted waits there, the connection's input is
+// held until most of it is handled.
 func (w *wsConn) postBatch() {
 	f := w.foreign
 	if f == nil || f.batch == nil {

@@ -10,8 +10,8 @@ import (
 // Job is one piece of work of an Inbox. It must not panic, but may end its goroutine (runtime.Goexit).
 type Job interface{ Do() }
 
-// Inbox runs the jobs of one socket off the event loop: in order, one at a time, on a goroutine that exists only
-// while there is work. Safe for concurrent use. The zero value is ready.
+// Inbox runs the jobs of one socket off the event loop: in order, one at a time, on a goroutine that exists only while
+// there are jobs. Safe for concurrent use. The zero value is ready to use.
 type Inbox struct {
 	mu sync.Mutex
 	// work is nil while there is none: an idle inbox is two words. Guarded by mu.
@@ -25,22 +25,23 @@ type inboxWork struct {
 	head int
 	// bytes are those of the jobs that wait, and of the one that runs.
 	bytes int
-	// own are those of the jobs that PutCounted has put, of which counted are in the ledger: all, or none while they are
-	// few. listed: the ledger was told to list the holder.
+	// own are those of the jobs that PutCounted has put, of which counted are in the ledger: all, or none while they
+	// are few. listed: the ledger was told to list the holder.
 	own, counted int
 	ledger       *memory.Ledger
 	listed       bool
 }
 
-// inboxPool keeps what inboxes needed last, with the places for their jobs.
+// inboxPool keeps the working memory of idle inboxes.
 var inboxPool = sync.Pool{New: func() any { return new(inboxWork) }}
 
-// inboxKeep bounds the places for jobs that are kept.
+// inboxKeep is the largest capacity for jobs that is kept.
 const inboxKeep = 64
 
 type sized struct {
 	job Job
-	// size is the number of bytes, or, for a job that PutCounted has put, its complement: queues of small jobs are long.
+	// size is the number of bytes, or, for a job that PutCounted has put, its complement: queues of small jobs are
+	// long.
 	size int
 }
 
@@ -50,15 +51,15 @@ func (j sized) bytes() int { return max(j.size, ^j.size) }
 // own reports whether PutCounted has put the job.
 func (j sized) own() bool { return j.size < 0 }
 
-// InboxLimits bound an Inbox. Immutable.
+// InboxLimits bounds an Inbox. Immutable.
 type InboxLimits struct {
-	// Jobs is the number of jobs that may wait behind the one that runs, Bytes the sum of their sizes and its.
+	// Jobs bounds the number of waiting jobs, and Bytes the sum of the sizes of these and the running job.
 	Jobs, Bytes int
-	// Running, when set, counts the goroutines that run inboxes.
+	// Running, if set, counts the goroutines that run inboxes.
 	Running *atomic.Int64
 }
 
-// Put appends a job of that size. It is false, and the job is not taken, when the inbox is full.
+// Put appends a job of that size in bytes. If the inbox is full, it returns false and does not take the job.
 func (b *Inbox) Put(j Job, bytes int, lim *InboxLimits) bool {
 	ok, start, _ := b.put(sized{j, bytes}, lim, nil)
 	if start {
@@ -67,9 +68,9 @@ func (b *Inbox) Put(j Job, bytes int, lim *InboxLimits) bool {
 	return ok
 }
 
-// PutAll puts a job of that size into each of n inboxes, as Put does, and calls refused for those that are full. get gives
-// an inbox and its job by number; the limits may differ, but all count the same Running. Inboxes without work are started by
-// another goroutine, because starting one takes ten times as long as putting.
+// PutAll puts a job of that size into each of n inboxes, as Put does, and calls refused for those that are full. get
+// gives an inbox and its job by number; the limits may differ, but all count the same Running. Inboxes without work are
+// started by another goroutine, because starting one takes ten times as long as putting.
 func PutAll(n, bytes int, get func(i int) (b *Inbox, j Job, lim *InboxLimits), refused func(i int)) {
 	var idle []*Inbox
 	var running *atomic.Int64
@@ -92,8 +93,8 @@ func PutAll(n, bytes int, get func(i int) (b *Inbox, j Job, lim *InboxLimits), r
 	}
 }
 
-// PutCounted is Put for a job whose bytes are nobody else's: from memory.ListMin bytes on, those that wait are entered in
-// the ledger, which lists h. Call it on the loop of the ledger.
+// PutCounted is Put for a job whose bytes belong to this inbox alone. From memory.ListMin bytes on, the waiting bytes
+// are entered in the ledger, which lists h. Call it on the loop of the ledger.
 func (b *Inbox) PutCounted(j Job, bytes int, lim *InboxLimits, m *memory.Ledger, h memory.Holder) bool {
 	if m.On() {
 		bytes = ^bytes
@@ -108,8 +109,8 @@ func (b *Inbox) PutCounted(j Job, bytes int, lim *InboxLimits, m *memory.Ledger,
 	return ok
 }
 
-// put is false for a full inbox. start tells that the caller must start the inbox's goroutine, which is counted already,
-// list that the ledger m is to list the holder.
+// put is false for a full inbox. start tells that the caller must start the inbox's goroutine, which is counted
+// already, list that the ledger m is to list the holder.
 func (b *Inbox) put(j sized, lim *InboxLimits, m *memory.Ledger) (ok, start, list bool) {
 	b.mu.Lock()
 	if w := b.work; w != nil && len(w.jobs)-w.head >= lim.Jobs || j.bytes()+b.waiting() > lim.Bytes {
@@ -128,7 +129,7 @@ func (b *Inbox) waiting() int {
 	return b.work.bytes
 }
 
-// PutAlways appends a job whatever waits: for the events of a socket's life, of which there are few.
+// PutAlways appends a job without a limit, for the events of a socket's life, of which there are few.
 func (b *Inbox) PutAlways(j Job, lim *InboxLimits) {
 	b.mu.Lock()
 	if start, _ := b.add(sized{job: j}, lim, nil); start {
@@ -235,8 +236,8 @@ func (b *Inbox) next(ran sized) (sized, bool) {
 	return j, true
 }
 
-// Counted returns how many bytes are in the ledger. When there are none, the holder is not listed any more: the
-// caller, on the loop, takes it off the list.
+// Counted returns how many bytes are in the ledger. When there are none, the holder is not listed any more: the caller,
+// on the loop, takes it off the list.
 func (b *Inbox) Counted() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -250,8 +251,7 @@ func (b *Inbox) Counted() int {
 	return w.counted
 }
 
-// Shed drops the jobs that PutCounted has put and that do not run yet, and returns how many there were. The others
-// stay.
+// Shed drops the waiting jobs of PutCounted and returns their number. Other jobs stay.
 func (b *Inbox) Shed() (dropped int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -273,7 +273,7 @@ func (b *Inbox) Shed() (dropped int) {
 	return dropped
 }
 
-// Len is the number of jobs that wait.
+// Len returns the number of waiting jobs.
 func (b *Inbox) Len() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

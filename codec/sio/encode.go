@@ -199,9 +199,9 @@ func AppendDisconnect(dst []byte, nsp string) []byte {
 	return appendHead(dst, Disconnect, nsp)
 }
 
-// AppendConnectErrorPayload appends the payload of a packet that refuses a
-// Connect: {"message":"..."}, with a member "data" if hasData is set. data must
-// have no attachments. An error wraps [ErrEncode].
+// AppendConnectErrorPayload appends the payload of a packet that refuses a Connect:
+// {"message":"..."}, with a member "data" if hasData is set. data must have no
+// attachments. Errors wrap [ErrEncode].
 func AppendConnectErrorPayload(dst []byte, message string, data any, hasData bool) ([]byte, error) {
 	out := append(dst, `{"message":`...)
 	out = quote.Append(out, message)
@@ -214,8 +214,8 @@ func AppendConnectErrorPayload(dst []byte, message string, data any, hasData boo
 	return append(out, '}'), nil
 }
 
-// AppendPlain appends one value as JSON, which may have no attachments. An error
-// wraps [ErrEncode].
+// AppendPlain appends one value as JSON. The value must have no attachments. Errors
+// wrap [ErrEncode].
 func AppendPlain(dst []byte, v any) ([]byte, error) {
 	if out, ok := appendScalar(dst, v); ok {
 		return out, nil
