@@ -33,7 +33,7 @@ type Directory struct {
 	table atomic.Pointer[[]stripe]
 	size  uint64
 	watch atomic.Pointer[func(name string, created bool)]
-	// taken tells names of which no room is made; nil when all may be.
+	// taken reports names that must not become rooms; nil means none.
 	taken func(name string) bool
 }
 
@@ -67,10 +67,9 @@ func newDirectory(shards, size int) *Directory {
 	}
 }
 
-// Reserve has no rooms made of names that taken reports, from now on: a name that
-// means something else must not become a room's too. It must be called before
-// the directory is used. taken runs with a lock held, and must not use the
-// directory.
+// Reserve prevents rooms with names for which taken returns true: a name with another
+// meaning must not become a room's name too. It must be called before the directory is
+// used. taken runs with a lock held and must not use the directory.
 func (d *Directory) Reserve(taken func(name string) bool) { d.taken = taken }
 
 // Everyone returns the room for all sockets of the namespace, the target of a
@@ -79,12 +78,11 @@ func (d *Directory) Reserve(taken func(name string) bool) { d.taken = taken }
 // them back by [Directory.Release], which never removes it.
 func (d *Directory) Everyone() *Room { return d.everyone }
 
-// Acquire finds or makes the room of that name and counts one reference of the
-// shard on which the new member lives. Created reports whether the room was
-// made. The caller owes one [Directory.Release], which the loop pays after
-// [Shard.Leave] or when [Shard.Join] reports false. The shard must be one of
-// the directory's. The room is nil, and nothing is owed, when there is none and
-// the name is reserved, see [Directory.Reserve].
+// Acquire finds or makes the room of that name and counts one reference of the shard on
+// which the new member lives. created reports whether the room was made. The caller must
+// call [Directory.Release] once, on the loop, after [Shard.Leave] or when [Shard.Join]
+// reports false. The shard must be one of the directory's. If the name is reserved (see
+// [Directory.Reserve]) and there is no room, r is nil and there is nothing to release.
 func (d *Directory) Acquire(name string, shard int) (r *Room, created bool) {
 	d.mustHave(shard)
 	st := d.stripeFor(name)
@@ -139,11 +137,11 @@ func (d *Directory) Retain(r *Room, shard int) bool {
 	}
 }
 
-// Release gives back one reference of a shard. Removed reports whether it was
-// the room's last and the room is gone from the directory; of several
-// concurrent releases exactly one reports it, and none if somebody acquired the
-// room in between. Only a release that drops the count to zero takes a lock. A
-// release too many is ignored.
+// Release returns one reference of a shard. removed reports whether it was the room's
+// last reference and the room is removed from the directory. Of several concurrent
+// releases exactly one reports it, and none if another goroutine acquired the room in
+// between. Only a release that drops the count to zero takes a lock. A surplus release is
+// ignored.
 func (d *Directory) Release(r *Room, shard int) (removed bool) {
 	d.mustHave(shard)
 	p := r.partOn(shard)
@@ -165,9 +163,9 @@ func (d *Directory) Release(r *Room, shard int) (removed bool) {
 	return removed
 }
 
-// Watch has fn called when a room is made and when one is gone, from now on; nil
-// ends that. The calls for one name alternate and are in order. fn runs inside
-// of Acquire and Release, with a lock held: it may only take a note.
+// Watch sets the function that is called when a room is made and when one is removed; nil
+// clears it. The calls for one name alternate and are in order. fn runs inside Acquire and
+// Release, with a lock held: it must do no more than record the event.
 func (d *Directory) Watch(fn func(name string, created bool)) {
 	if fn == nil {
 		d.watch.Store(nil)
@@ -176,15 +174,14 @@ func (d *Directory) Watch(fn func(name string, created bool)) {
 	d.watch.Store(&fn)
 }
 
-// tell tells whoever watches. The caller holds the stripe's write lock.
+// tell calls the function set by Watch. The caller holds the stripe's write lock.
 func (d *Directory) tell(name string, created bool) {
 	if fn := d.watch.Load(); fn != nil {
 		(*fn)(name, created)
 	}
 }
 
-// Lookup returns the room of that name, or nil when nobody is in it or about to
-// be.
+// Lookup returns the room of that name, or nil if it has no members and nobody is joining.
 func (d *Directory) Lookup(name string) *Room {
 	st := d.stripeOf(name)
 	if st == nil {
@@ -212,10 +209,10 @@ func (d *Directory) Len() int {
 	return n
 }
 
-// All yields the rooms, without Everyone, in no order. A room that exists
-// during the whole iteration is yielded once; one that comes or goes meanwhile,
-// at most once unless it goes and comes back. No lock is held while yielding,
-// so the loop body may use the directory.
+// All yields the rooms, without Everyone, in no particular order. A room that exists during
+// the whole iteration is yielded once. A room that is made or removed meanwhile is yielded
+// at most once, unless it is removed and made again. No lock is held while yielding, so the
+// loop body may use the directory.
 func (d *Directory) All() iter.Seq[*Room] {
 	return func(yield func(*Room) bool) {
 		var rooms []*Room
@@ -231,7 +228,7 @@ func (d *Directory) All() iter.Seq[*Room] {
 	}
 }
 
-// all are the stripes; none before the first room.
+// all returns the stripes; none before the first room.
 func (d *Directory) all() []stripe {
 	if t := d.table.Load(); t != nil {
 		return *t
@@ -239,7 +236,7 @@ func (d *Directory) all() []stripe {
 	return nil
 }
 
-// stripeOf is where a room of that name is; nil before the first room.
+// stripeOf returns the stripe of that name; nil before the first room.
 func (d *Directory) stripeOf(name string) *stripe {
 	if all := d.all(); all != nil {
 		return &all[maphash.String(d.seed, name)%d.size]
@@ -247,7 +244,7 @@ func (d *Directory) stripeOf(name string) *stripe {
 	return nil
 }
 
-// stripeFor is stripeOf for a name whose room may be the first.
+// stripeFor is stripeOf for a name whose room may be the first. It makes the stripes.
 func (d *Directory) stripeFor(name string) *stripe {
 	if st := d.stripeOf(name); st != nil {
 		return st

@@ -40,9 +40,9 @@ type membership struct {
 	pos  uint32 // of the entry in the room's part
 }
 
-// Init makes m a member on a shard, in no room. Owner is what Walk's visitor
-// gets back from [Member.Owner]: usually a pointer to the socket that embeds m,
-// which costs no allocation. Init must come before any other use.
+// Init makes m a member on a shard, in no room. owner is the result of [Member.Owner], for
+// visitors of Walk: usually a pointer to the socket that embeds m, which costs no
+// allocation. Init must be called before anything else.
 func (m *Member) Init(shard int, owner any) {
 	*m = Member{shard: int32(shard), owner: owner}
 }
@@ -64,8 +64,8 @@ func (m *Member) Len() int {
 // In reports whether m is linked in r.
 func (m *Member) In(r *Room) bool { return !m.gone && m.find(r) >= 0 }
 
-// Rooms yields the rooms that m is linked in, in no order. The loop body must
-// not link or unlink m.
+// Rooms yields the rooms that m is linked in, in no particular order. The loop body must not
+// link or unlink m.
 func (m *Member) Rooms() iter.Seq[*Room] {
 	return func(yield func(*Room) bool) {
 		for i := range m.Len() {

@@ -5,48 +5,48 @@ import (
 	"errors"
 )
 
-// The errors of adapters; compare with errors.Is.
+// Errors of adapters; compare with errors.Is.
 var (
-	// ErrFull: what waits for the broker, or for a node, is at its limit. The message was dropped for it.
+	// ErrFull means that the queue for the broker or for a node is full. The message was dropped for it.
 	ErrFull = errors.New("cluster: queue full")
-	// ErrClosed: the adapter was closed.
+	// ErrClosed means that the adapter was closed.
 	ErrClosed = errors.New("cluster: closed")
 )
 
-// Adapter carries messages to the other nodes of a cluster and brings theirs. Safe for concurrent use. One server has
-// it, calls Subscribe for each of its namespaces, and closes it at its own end.
+// Adapter carries messages between the nodes of a cluster. Safe for concurrent use. It belongs to one server, which
+// calls Subscribe for each of its namespaces and closes the adapter when the server closes.
 type Adapter interface {
-	// Node is the id of this node, which no other node has. It does not change.
+	// Node returns the id of this node. It is unique in the cluster and does not change.
 	Node() string
-	// Subscribe has receive called with the messages of other nodes for that namespace, those that are for all and
-	// those that are for this node, from now on until Unsubscribe or Close. The messages of one node come in the order in
-	// which it published them, one at a time; receive may take a while when this server is behind. Connecting to a
-	// broker goes on in the background: Subscribe does not block.
+	// Subscribe makes the adapter call receive with other nodes' messages for that namespace, to all nodes or to this
+	// node, until Unsubscribe or Close. The messages of one node arrive in the order in which it published them, one at
+	// a time; receive may take a while if this server is behind. Subscribe does not block: the adapter connects to its
+	// broker in the background.
 	Subscribe(namespace string, receive func(m *Message)) error
-	// Unsubscribe is the end of a namespace. What is under way may still come.
+	// Unsubscribe ends the subscription of a namespace. Messages on their way may still arrive.
 	Unsubscribe(namespace string)
-	// Publish sends a message to all other nodes that have its namespace. It does not block: it queues, within bounds, or
-	// fails. nil means that the message is on its way, not that it has arrived.
+	// Publish sends a message to all other nodes that have its namespace. It does not block: it queues, within bounds,
+	// or fails. nil means that the message is queued, not that it has arrived.
 	Publish(m *Message) error
-	// Send is Publish to one node: for answers.
+	// Send is Publish to one node, for answers.
 	Send(node string, m *Message) error
-	// Peers are the other nodes that have the namespace, as far as is known. It may block until ctx ends.
+	// Peers returns the known other nodes that have the namespace. It may block until ctx ends.
 	Peers(ctx context.Context, namespace string) (Peers, error)
-	// Close leaves the cluster, after what was published before, in a bounded time.
+	// Close leaves the cluster after sending what was published before, in a bounded time.
 	Close() error
 }
 
-// Peers are the other nodes of a cluster. Immutable.
+// Peers describes the other nodes of a cluster. Immutable.
 type Peers struct {
-	// Count is how many there are.
+	// Count is the number of nodes.
 	Count int
-	// Nodes are their ids, or nil when only their number can be known.
+	// Nodes are their ids, or nil if only their number is known.
 	Nodes []string
 }
 
-// RoomWatcher is what an Adapter also implements that subscribes to rooms one by one: it is told the rooms that this
-// node has members in. The calls come in order, off the event loops; a room is created, and later deleted, again
-// and again. They may take a while, but then joins are refused at a limit.
+// RoomWatcher is an optional interface of an Adapter that subscribes to rooms one by one. Its methods report the rooms
+// in which this node has members. The calls come in order, off the event loops; a room may be created and deleted many
+// times. They may take a while, but joins are refused when too many events wait.
 type RoomWatcher interface {
 	RoomCreated(namespace, room string)
 	RoomDeleted(namespace, room string)

@@ -7,12 +7,12 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// Kind is what a Message is about. Immutable. The numbers up to 13 are those of the reference's cluster adapters.
+// Kind is the kind of a Message. Immutable. Numbers up to 13 are those of the reference's cluster adapters.
 type Kind uint8
 
-// The kinds of messages. What each of them uses of a Message, besides Kind, Namespace and From, is said here.
+// The kinds of messages, with the fields that each uses besides Kind, Namespace and From.
 const (
-	// InitialHeartbeat and Heartbeat are between adapters: how nodes learn of each other. Servers ignore them.
+	// InitialHeartbeat and Heartbeat let adapters discover each other's nodes. Servers ignore them.
 	InitialHeartbeat Kind = 1
 	Heartbeat        Kind = 2
 	// Broadcast emits the event in Data to Target. With Request, the sockets are asked for acknowledgements: each node
@@ -42,9 +42,10 @@ const (
 	// reference's: an adapter in its formats asks with FetchSockets instead, and counts what it gets.
 	CountSockets  Kind = 64
 	CountResponse Kind = 65
-	// Refused answers Request: the node From cannot take the question, because it is behind, at a limit, or has no handler
-	// for it. Abandoned tells all nodes that nobody waits for the acknowledgements of the Broadcast with Request any longer.
-	// They are not the reference's, and adapters in its formats leave them out: nodes then wait until the time-out.
+	// Refused answers Request: the node From cannot take the question, because it is behind, at a limit, or has no
+	// handler for it. Abandoned tells all nodes that nobody waits for the acknowledgements of the Broadcast with
+	// Request any longer. They are not the reference's, and adapters in its formats leave them out: nodes then wait
+	// until the time-out.
 	Refused   Kind = 66
 	Abandoned Kind = 67
 )
@@ -58,7 +59,7 @@ var kindNames = map[Kind]string{
 	Refused: "refused", Abandoned: "abandoned",
 }
 
-// String is the kind in words.
+// String returns the name of the kind.
 func (k Kind) String() string {
 	if name, ok := kindNames[k]; ok {
 		return name
@@ -66,65 +67,65 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
-// Message is what nodes send each other. Immutable once it is published or received. It holds plain data only, so that
-// any encoding can carry it.
+// Message is a message between nodes. Immutable once published or received. It holds plain data only, so that any
+// encoding can carry it.
 type Message struct {
 	Kind      Kind
 	Namespace string
-	// From is the node that sent it. It may be empty in answers, and when no server but a program that only
-	// publishes sent it: then nobody can be answered.
+	// From is the node that sent the message. It may be empty in answers, and if a program that only publishes sent it;
+	// such a message cannot be answered.
 	From string
-	// Request is the id of a question, in the question and in its answers. Empty: no answer is wanted.
+	// Request is the id of a question, in the question and its answers. Empty means that no answer is wanted.
 	Request string
-	// Target says which sockets are meant.
+	// Target selects the sockets.
 	Target Target
-	// Data is a JSON array with the attachments its placeholders point to: of an event its name, then its
-	// arguments; of an answer its arguments. The reference's formats carry only the first argument of an answer.
+	// Data is a JSON array with the attachments of its placeholders: the name and arguments of an event, or the
+	// arguments of an answer. The reference's formats carry only the first argument of an answer.
 	Data sio.Raw
-	// Rooms are those to join or to leave.
+	// Rooms are the rooms to join or to leave.
 	Rooms []string
-	// Close is for DisconnectSockets.
+	// Close is set by DisconnectSockets to close the connections too.
 	Close bool
-	// Sockets are for FetchSocketsResponse.
+	// Sockets is the answer in FetchSocketsResponse.
 	Sockets []Socket
-	// Count is for ClientCount and CountResponse.
+	// Count is the number in ClientCount and CountResponse.
 	Count int
-	// Offset is the message's place in the log of the broker, from adapters that keep one; else empty.
+	// Offset is the message's position in the broker's log, if the adapter has one; else empty.
 	Offset string
 }
 
-// Target says which sockets of a namespace are meant: those in any of Rooms, or all when there are none, but for those
-// in any of Except. A socket's id is a room with that socket. Immutable.
+// Target selects sockets of a namespace: those in any of Rooms, or all if Rooms is empty, except those in any of
+// Except. A socket's id is a room with that socket. Immutable.
 type Target struct {
 	Rooms, Except []string
-	// Volatile drops the event for those that cannot take it at once.
+	// Volatile drops the event for sockets that cannot take it at once.
 	Volatile bool
-	// NoCompress asks for no compression.
+	// NoCompress disables compression of the event.
 	NoCompress bool
-	// Timeout is how long the sockets may take for their acknowledgements; 0 is the receiver's default.
+	// Timeout bounds the time for the sockets' acknowledgements; 0 means the receiver's default.
 	Timeout time.Duration
 }
 
-// Socket is a socket as other nodes see it. Immutable.
+// Socket describes a socket to other nodes. Immutable.
 type Socket struct {
 	ID        string
 	Rooms     []string // its own id included
 	Handshake Handshake
-	// Data is what the application lets other nodes see of the socket: a JSON object, or nothing.
+	// Data is the part of the socket's data that the application shows to other nodes: a JSON object, or nothing.
 	Data sio.Raw
 }
 
-// Handshake is a socket's handshake as other nodes see it. Immutable.
+// Handshake describes a socket's handshake to other nodes. Immutable.
 type Handshake struct {
-	// Headers have canonical names.
+	// Headers has canonical names.
 	Headers map[string][]string
 	Query   map[string][]string
-	// Auth is the payload of CONNECT as JSON; nil when there was none.
+	// Auth is the payload of CONNECT as JSON; nil if there was none.
 	Auth    []byte
 	Address string
 	URL     string
-	// Issued is when the request was handled.
+	// Issued is the time at which the request was handled.
 	Issued time.Time
-	// Secure tells that it came over TLS, CrossDomain that it had an Origin.
+	// Secure reports whether the request came over TLS, CrossDomain whether it had an Origin.
 	Secure, CrossDomain bool
 }
