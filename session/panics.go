@@ -1,10 +1,10 @@
 package session
 
-// An event loop recovers a panic of a task or a timer, and does not know whom it was about. So each task and timer that
-// belongs to a session or a connection ends it, under the panic, which then goes on to the loop.
+// An event loop recovers a panic of a task or a timer, but does not know which session or connection it belongs to. So
+// each task and timer of a session or connection ends it when it panics, and does not recover the panic.
 
-// EndOnPanic, deferred by a task or timer on the session's loop, ends the session when there is a panic, which goes on.
-// A nil session is none.
+// EndOnPanic, deferred by a task or timer on the session's loop, ends the session if there is a panic, and lets the
+// panic continue. It does nothing for a nil session.
 func (s *Session) EndOnPanic() {
 	if v := recover(); v != nil {
 		if s != nil {
@@ -14,8 +14,8 @@ func (s *Session) EndOnPanic() {
 	}
 }
 
-// closeOnPanic, deferred by a task or timer on the connection's loop, closes the connection when there is a panic, which
-// goes on.
+// closeOnPanic, deferred by a task or timer on the connection's loop, closes the connection if there is a panic, and
+// lets the panic continue.
 func closeOnPanic(c StreamConn) {
 	if v := recover(); v != nil {
 		c.Close()

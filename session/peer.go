@@ -2,15 +2,15 @@ package session
 
 import "net/netip"
 
-// Peer is what the server that a connection came by knows of it. Immutable.
+// Peer is what the server that accepted a connection knows about its other end. Immutable.
 type Peer struct {
-	// Addr is the address at the other end; the zero AddrPort when it has none, as with unix sockets.
+	// Addr is the address of the other end; the zero AddrPort if it has none, as with unix sockets.
 	Addr netip.AddrPort
-	// Secure tells that the connection is encrypted.
+	// Secure reports whether the connection is encrypted.
 	Secure bool
-	// Single ends the connection with the answer to its first request, unless that makes it a WebSocket: whatever else
-	// comes would be for the server that it came by.
+	// Single closes the connection after the response to its first request, unless that makes it a WebSocket: further
+	// input would be for the server that accepted the connection.
 	Single bool
-	// spare is nil but for connections above the limit.
+	// spare is nil except for connections above the limit.
 	spare *spare
 }

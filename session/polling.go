@@ -6,15 +6,15 @@ import (
 
 // pollState is the polling transport of one session. Loop-owned (home loop).
 type pollState struct {
-	// queue are the packets no GET has fetched yet, each with the attachments linked to it; bytes is their size in the
-	// measure of Config.QueueBytes, which is that of WebSockets (eio.Frame.Size): an upgrade takes the queue over.
+	// queue has the packets that no GET has fetched yet, each with its attachments linked to it. bytes is their size as
+	// Config.QueueBytes counts it (eio.Frame.Size), as for WebSockets, because an upgrade takes over the queue.
 	queue []*eio.Frame
 	bytes int
-	// get is the GET that waits, post the POST whose body is being read or handled.
+	// get is the waiting GET, post the POST whose body is being read or handled.
 	get, post asker
-	// flushing: the session is in its shard's flushable list.
+	// flushing: the session is in its shard's list flushable.
 	flushing bool
-	// counted: the packets of the queue, which is not empty, are in the loop's ledger.
+	// counted: the queue is not empty, and its packets are in the loop's ledger.
 	counted bool
 	jsonp   jsonp
 }
@@ -41,7 +41,7 @@ func (s *Session) servePoll() {
 	}
 	switch {
 	case s.upgrade != nil && s.upgrade.probed:
-		// From the probe on the queue waits for the WebSocket; the GET is only sent home.
+		// After the probe the queue waits for the WebSocket; the GET gets a noop only.
 		s.answerGet(eio.NoopFrame)
 		return
 	case len(p.queue) > 0:
@@ -49,7 +49,7 @@ func (s *Session) servePoll() {
 		s.left()
 		return
 	case s.state == stateClosing:
-		// The close packet is alone in its payload: a client that reads it does not handle what stands in front.
+		// The close packet is alone in its payload, because a client that reads it ignores the packets before it.
 		s.release(eio.CloseFrame)
 		return
 	default:
@@ -70,10 +70,10 @@ func (s *Session) servePoll() {
 	}
 }
 
-// queueKeep bounds the places for packets that an empty queue keeps.
+// queueKeep is the largest capacity that an empty queue keeps.
 const queueKeep = 4
 
-// take takes the first packets off the queue, and their bytes.
+// take removes the first packets, and their bytes, from the queue.
 func (p *pollState) take(packets, bytes int) {
 	p.bytes -= bytes
 	rest := copy(p.queue, p.queue[packets:])
@@ -93,7 +93,7 @@ func (s *Session) answerGet(f *eio.Frame) {
 	get.answer(s.shard, s.payloadReply(s.payloadOf(f)))
 }
 
-// endPolls answers what waits when the session ends. What is queued is lost with it.
+// endPolls answers the waiting requests when the session ends. Queued packets are lost.
 func (s *Session) endPolls(f *eio.Frame) {
 	s.answerGet(f)
 	if post := s.poll.post; post.x != nil {
@@ -103,16 +103,16 @@ func (s *Session) endPolls(f *eio.Frame) {
 	s.dropQueue()
 }
 
-// dropQueue gives up what no GET has fetched.
+// dropQueue drops the packets that no GET has fetched.
 func (s *Session) dropQueue() {
 	s.uncountQueue()
 	s.poll.queue, s.poll.bytes = nil, 0
 }
 
-// onGet is a GET of the client: it waits here until there is something to send.
+// onGet handles a GET of the client: it waits until there is something to send.
 func (s *Session) onGet(a asker) {
 	if s.poll.get.x != nil {
-		// The first one is told that the session is over, the second that it should not be there.
+		// The first GET is told that the session has ended, the second that it is invalid.
 		s.abort(ReasonTransportError)
 		a.refuse(s.shard, eio.BadRequest, "")
 		return
@@ -126,7 +126,8 @@ func (s *Session) onGet(a asker) {
 	s.servePoll()
 }
 
-// onPostBegun is a POST whose head has arrived. It is false, and the session over, when another one is not answered yet.
+// onPostBegun handles a POST whose head has arrived. If another POST is still unanswered, it ends the session and
+// returns false.
 func (s *Session) onPostBegun(a asker) bool {
 	switch p := s.poll; p.post {
 	case a:
@@ -150,8 +151,8 @@ func (s *Session) releasePost(x *Exchange) bool {
 	return true
 }
 
-// onPost is a whole POST. body is the session's to change, in this call.
-// binary tells that its content type says so.
+// onPost handles a complete POST. The session may change body during the call. binary reports whether the content type
+// is binary.
 func (s *Session) onPost(a asker, body []byte, binary bool) {
 	if !s.onPostBegun(a) {
 		return
@@ -170,14 +171,14 @@ func (s *Session) onPost(a asker, body []byte, binary bool) {
 	s.postOn(a, payload)
 }
 
-// postOn handles what is left of a POST in later turns.
+// postOn handles the rest of a POST in later turns.
 func (s *Session) postOn(a asker, rest eio.Payload) {
 	payload := &rest
 	var next func()
 	next = func() {
 		defer s.EndOnPanic()
 		if s.poll == nil || s.poll.post != a {
-			return // the session ended meanwhile, or is a WebSocket's, and the POST was answered
+			return // the session has ended or uses a WebSocket, and the POST was answered
 		}
 		if left, more, err := s.receivePayload(payload); !more {
 			s.onPostEnd(a, left, err)
@@ -188,7 +189,7 @@ func (s *Session) postOn(a asker, rest eio.Payload) {
 	s.shard.loop.PostFunc(next)
 }
 
-// onPostEnd answers a POST whose packets were handled. left tells that a close packet was among them.
+// onPostEnd answers a POST whose packets were handled. left reports that a close packet was among them.
 func (s *Session) onPostEnd(a asker, left bool, err error) {
 	if !s.releasePost(a.x) {
 		return // the session ended in one of its packets, and answered it
@@ -200,16 +201,16 @@ func (s *Session) onPostEnd(a asker, left bool, err error) {
 	case left:
 		s.leave(a)
 	case s.state != stateOpen:
-		// One of the packets made us close the session, most often because it was invalid. What was behind it is
-		// not handled.
+		// The session was closed while its packets were handled, usually because one was invalid. The packets after it
+		// are not handled.
 		a.refuse(s.shard, eio.BadRequest, "")
 	default:
 		s.accept(a)
 	}
 }
 
-// receivePayload handles the packets of a body in order. left tells that a close packet was among them, which ends it, more
-// that the turn's budget is used up and packets are left. While the engine ends, they are all handled at once.
+// receivePayload handles the packets of a body in order. left reports a close packet, which ends the body. more reports
+// that the turn's budget is used up and packets are left. While the engine closes, they are all handled at once.
 func (s *Session) receivePayload(payload *eio.Payload) (left, more bool, err error) {
 	for work := 0; s.hears(); {
 		p, ok, err := payload.Next()
@@ -231,11 +232,11 @@ func (s *Session) receivePayload(payload *eio.Payload) (left, more bool, err err
 	return false, false, nil
 }
 
-// onGone tells the session that a request will get no answer, or that its answer has not reached the connection: packets
-// may be lost with either. broken ends the session.
+// onGone tells the session that a request will get no answer, or that its answer has not reached the connection:
+// packets may be lost in both cases. broken ends the session.
 func (s *Session) onGone(x *Exchange, broken bool) {
 	if s.poll == nil {
-		return // a WebSocket has taken over, and nothing is lost
+		return // a WebSocket has taken over, so nothing is lost
 	}
 	if s.poll.get.x == x {
 		s.poll.get = asker{}

@@ -7,7 +7,7 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// proxied is a connection of which a PROXY header is expected; behind it, it is an HTTPConn. Loop-owned.
+// proxied is a connection whose PROXY header is awaited; after it, the connection becomes an HTTPConn. Loop-owned.
 type proxied struct {
 	engine *Engine
 	shard  *Shard
@@ -33,7 +33,7 @@ func (p *proxied) Expire(int64) {
 	p.refuse(&p.shard.stats.noProxy, "the header did not come within HeaderTimeout")
 }
 
-// refuse closes the connection, counts it, and logs it now and then.
+// refuse closes the connection, counts it, and logs a warning at a limited rate.
 func (p *proxied) refuse(count *atomic.Uint64, why string) {
 	count.Add(1)
 	e := p.engine

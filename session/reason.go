@@ -11,11 +11,11 @@ const (
 	ReasonServerLeft
 	// ReasonTransportClose: the connection was closed (the client left, or lost its network).
 	ReasonTransportClose
-	// ReasonTransportError: the transport broke a rule or failed.
+	// ReasonTransportError: the transport violated the protocol or failed.
 	ReasonTransportError
 	// ReasonPingTimeout: no pong came within pingTimeout.
 	ReasonPingTimeout
-	// ReasonParseError: the client sent something that is no Engine.IO packet.
+	// ReasonParseError: the client sent something that is not an Engine.IO packet.
 	ReasonParseError
 	// ReasonForcedClose: the server closed the session, for instance after an invalid Socket.IO packet.
 	ReasonForcedClose
@@ -41,7 +41,7 @@ var reasonTexts = [ReasonCount]string{
 	ReasonServerShutdown:    "server shutting down",
 }
 
-// String is the reference server's text for the reason.
+// String returns the reference server's text for the reason.
 func (r Reason) String() string {
 	if r == 0 || r >= ReasonCount {
 		return "unknown"
@@ -49,5 +49,5 @@ func (r Reason) String() string {
 	return reasonTexts[r]
 }
 
-// Error makes a Reason usable as the cause of a cancelled context.
+// Error returns the same text. It makes a Reason usable as the cause of a cancelled context.
 func (r Reason) Error() string { return r.String() }

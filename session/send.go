@@ -2,7 +2,7 @@ package session
 
 import "github.com/seed58c87869/siren/codec/eio"
 
-// SendStatus says what became of a frame. Immutable.
+// SendStatus is the outcome of Send. Immutable.
 type SendStatus uint8
 
 // The outcomes of Send.
@@ -11,16 +11,16 @@ const (
 	Queued SendStatus = iota
 	// DroppedVolatile: the client was not ready for a volatile frame.
 	DroppedVolatile
-	// DroppedFull: the queue was full; by the policy the frame, or the session, is gone.
+	// DroppedFull: the queue was full; by the policy, the frame was dropped or the session ended.
 	DroppedFull
-	// NotOpen: the session is over.
+	// NotOpen: the session has ended.
 	NotOpen
 )
 
-// Send queues a frame and the attachments linked to it: all of them, or none. Nothing is written in the call and the
-// Client is not called, so it may be used while walking over members: a session that cannot go on ends later in the
-// turn. A volatile frame is dropped unless it can leave soon: when no GET waits for it, or when more than
-// Config.VolatileBytes wait for a WebSocket.
+// Send queues a frame and the attachments linked to it: all of them, or none. It neither writes nor calls the Client,
+// so it may be used while iterating over members: a session that must end does so later in the turn. A volatile frame
+// is dropped unless it can be sent soon: on polling if no GET waits, on a WebSocket if more than Config.VolatileBytes
+// are queued.
 func (s *Session) Send(f *eio.Frame, volatile bool) SendStatus {
 	switch {
 	case s.state != stateOpen:
@@ -47,8 +47,8 @@ func (s *Session) sendWebSocket(f *eio.Frame, volatile bool) SendStatus {
 	return s.queueWebSocket(f, size)
 }
 
-// queueWebSocket gives a packet of that size to the connection, which refuses only one that is longer than all it can
-// hold, or any when it is closing.
+// queueWebSocket passes a packet of that size to the connection. The connection refuses it only if the packet exceeds
+// what it can hold, or if it is closing.
 func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 	if s.shard.engine.debug {
 		s.debugSent(f)
@@ -72,8 +72,7 @@ func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 	return Queued
 }
 
-// sendPolling adds a packet to what the next GET fetches. Only a client that waits for it this moment is ready for a
-// volatile one.
+// sendPolling adds a packet to the queue for the next GET. A volatile packet is accepted only if a GET is waiting.
 func (s *Session) sendPolling(f *eio.Frame, volatile bool) SendStatus {
 	p, cfg := s.poll, s.tuning()
 	if volatile && (p.get.x == nil || len(p.queue) > 0) {
@@ -90,7 +89,7 @@ func (s *Session) sendPolling(f *eio.Frame, volatile bool) SendStatus {
 	return Queued
 }
 
-// full is the policy for a queue that cannot take one more packet.
+// full applies the policy for a queue without room for a further packet.
 func (s *Session) full() SendStatus {
 	if s.tuning().OnFull == DropNewest {
 		s.shard.stats.full.Add(1)
@@ -101,7 +100,7 @@ func (s *Session) full() SendStatus {
 	return DroppedFull
 }
 
-// sendControl queues a packet of the protocol itself, whatever waits: there is never more than one.
+// sendControl queues a packet of the protocol itself, whatever the queue holds: there is never more than one.
 func (s *Session) sendControl(f *eio.Frame) {
 	if s.ws == nil {
 		s.push(f)
@@ -111,11 +110,12 @@ func (s *Session) sendControl(f *eio.Frame) {
 	s.queueWebSocket(f, f.Size())
 }
 
-// readAheadMax is the most sessions that ReadAhead looks at in one call.
+// readAheadMax is the greatest number of sessions that ReadAhead looks at in one call.
 const readAheadMax = 64
 
-// ReadAhead brings into the processor's caches what Send will need of the sessions, side by side rather than one after
-// the other. All of them are the calling loop's. It returns how many bytes wait for them on this loop's connections.
+// ReadAhead loads the memory that Send will need of the sessions into the processor's caches, in parallel rather than
+// one by one. All sessions must belong to the calling loop. It returns the number of bytes queued for them on this
+// loop's connections.
 func ReadAhead(sessions []*Session) (waiting int) {
 	var sockets [readAheadMax]*wsConn
 	n := 0

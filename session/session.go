@@ -8,22 +8,22 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// Session is one Engine.IO connection, whatever carries it. Loop-owned by its home shard, but for SID, Handshake and
-// Shard, which are immutable.
+// Session is one Engine.IO session, on any transport. It is loop-owned by its home shard, except for methods documented
+// as safe for concurrent use, and SID, Handshake and Shard, which are immutable.
 type Session struct {
 	shard *Shard
 	sid   string
 	first firstRequest
-	// client is nil before App.Open has returned, and from the end on.
+	// client is nil until App.Open has returned, and after the end.
 	client Client
 	// ws is the transport when it is a WebSocket, poll the state of the polling transport; one of them is nil.
 	ws   *wsConn
 	poll *pollState
 	// upgrade is set while a WebSocket probes.
 	upgrade *upgrade
-	// timer is the only one: for the next ping, its pong, or the end of a closing session.
+	// timer is the session's only timer: for the next ping, its pong, or the end of a closing session.
 	timer wheel.Timer
-	// tuned are settings of its own; nil for most. Safe for concurrent use.
+	// tuned has the session's own settings; nil for most. Safe for concurrent use.
 	tuned     atomic.Pointer[tuning]
 	kind      atomic.Uint32 // a Transport, kind3 in protocol 3, kindOver at the end; written by the home loop
 	state     state
@@ -32,32 +32,32 @@ type Session struct {
 	dialect   dialect
 }
 
-// SID is the session's id, a secret of the client and the server.
+// SID returns the session's id, a secret between the client and the server.
 func (s *Session) SID() string { return s.sid }
 
-// Handshake is the session's first request.
+// Handshake returns the session's first request.
 func (s *Session) Handshake() *Handshake {
 	return s.first.handshake(s.shard.engine.cfg.TrustedProxies)
 }
 
-// Shard is the session's home.
+// Shard returns the session's home shard.
 func (s *Session) Shard() *Shard { return s.shard }
 
-// Transport is the transport in use now. Safe for concurrent use.
+// Transport returns the current transport. Safe for concurrent use.
 func (s *Session) Transport() Transport { return Transport(s.kind.Load() & kindTransport) }
 
-// What Session.kind, which anybody may read, tells besides the transport.
+// Bits of Session.kind besides the transport. Any goroutine may read it.
 const (
 	kindTransport = 1<<8 - 1
 	// kind3 marks protocol 3.
 	kind3 = 1 << 8
-	// kindOver marks a session that is over for the application.
+	// kindOver marks a session that has ended for the application.
 	kindOver = 1 << 9
-	// kindDeflate marks that the transport in use is a WebSocket that compresses.
+	// kindDeflate marks a session whose current transport is a WebSocket with compression.
 	kindDeflate = 1 << 10
 )
 
-// setTransport notes the transport in use.
+// setTransport sets the current transport.
 func (s *Session) setTransport(t Transport) {
 	kind := uint32(t) | s.kind.Load()&kindOver
 	if s.dialect.is(revision3) {
@@ -66,10 +66,10 @@ func (s *Session) setTransport(t Transport) {
 	s.kind.Store(kind)
 }
 
-// Open reports whether the session is not over yet. Safe for concurrent use.
+// Open reports whether the session has not ended yet. Safe for concurrent use.
 func (s *Session) Open() bool { return s.kind.Load()&kindOver == 0 }
 
-// begin lets the application know the session. It may end it at once, or panic; then no session stays behind.
+// begin passes the session to the application, which may end it at once, or panic; no session stays behind then.
 func (s *Session) begin() {
 	defer s.EndOnPanic()
 	if s.shard.engine.debug {
@@ -83,7 +83,7 @@ func (s *Session) begin() {
 	s.client = c
 }
 
-// receive handles one packet of the session's own transport.
+// receive handles one packet from the session's current transport.
 func (s *Session) receive(p eio.Packet) {
 	if !s.hears() {
 		return
@@ -101,6 +101,6 @@ func (s *Session) receive(p eio.Packet) {
 	case eio.Close:
 		s.abort(ReasonTransportClose)
 	default:
-		// Open, upgrade and noop mean nothing here and do no harm.
+		// Open, upgrade and noop packets have no meaning here and are ignored.
 	}
 }

@@ -11,41 +11,41 @@ import (
 	"github.com/seed58c87869/siren/poller/memory"
 )
 
-// Shard holds the sessions of one event loop. Loop-owned, but for the counters.
+// Shard holds the sessions of one event loop. Loop-owned, except for the counters.
 type Shard struct {
 	engine   *Engine
 	loop     Loop
 	memory   *memory.Ledger
 	index    int
 	sessions map[string]*Session
-	// req and msg are scratch for the one request or message that is handled at a time.
+	// req and msg are scratch for the request or message that is being handled.
 	req httpwire.Request
 	msg wsframe.Message
-	// scratch is where a polling payload is put together before it is copied to its exact size.
+	// scratch is the buffer in which a polling payload is built before it is copied at its exact size.
 	scratch []byte
-	// before is scratch for the packets of a queue while a payload is made of them.
+	// before is scratch for the packets of a queue while they are encoded.
 	before []*eio.Frame
-	// packed and inflated are scratch for a compressed payload, and for an inflated message.
+	// packed and inflated are scratch for a compressed payload and for an inflated message.
 	packed, inflated []byte
-	// windows are the contexts of the WebSockets of this loop whose clients keep theirs. nil while there was none.
+	// windows has the contexts of this loop's WebSockets with client context takeover; nil until there is one.
 	windows map[*wsConn]*deflate.Window
-	// deaf: messages of clients are discarded, because the engine ends.
+	// deaf: messages of clients are discarded, because the engine is closing.
 	deaf bool
-	// inflating are the messages that take more than one turn, inflateFn works at the first of them.
+	// inflating has the messages that take more than one turn; inflateFn continues the first of them.
 	inflating     []*inflating
 	inflatePosted bool
 	inflateFn     func()
-	// fields is scratch for the header fields of an answer.
+	// fields is scratch for the header fields of a response.
 	fields []string
-	// flushable are the polling sessions that have frames for a waiting GET; one posted function serves them all,
-	// so what is sent in one turn leaves as one payload.
+	// flushable has the polling sessions with frames for a waiting GET. One posted function serves them all, so that
+	// the frames of one turn are sent in one payload.
 	flushable   []*Session
 	flushPosted bool
 	flushFn     func()
 	// dateText is the value of Date until the loop's clock shows dateUntil.
 	dateText  string
 	dateUntil int64
-	// noted are the requests in progress; nil unless Config.OnConnectionError wants to know them.
+	// noted has the requests in progress; nil unless Config.OnConnectionError is set.
 	noted map[*Exchange]firstRequest
 	// spares are the connections above the limit.
 	spares spares
@@ -54,10 +54,10 @@ type Shard struct {
 	stats counters
 }
 
-// scratchKeep bounds the payload scratch that a shard keeps between payloads.
+// scratchKeep is the largest payload scratch, in bytes, that a shard keeps.
 const scratchKeep = 256 << 10
 
-// beforeKeep bounds the places of Shard.before that are kept.
+// beforeKeep is the largest capacity of Shard.before that is kept.
 const beforeKeep = 1 << 10
 
 func newShard(e *Engine, l Loop, loops int) *Shard {
@@ -70,13 +70,13 @@ func newShard(e *Engine, l Loop, loops int) *Shard {
 	return sh
 }
 
-// Index is the number of the shard and of its loop. Immutable.
+// Index returns the number of the shard and of its loop. Immutable.
 func (sh *Shard) Index() int { return sh.index }
 
-// Loop is the shard's event loop. Immutable.
+// Loop returns the shard's event loop. Immutable.
 func (sh *Shard) Loop() Loop { return sh.loop }
 
-// open makes a session, whose id is claimed. Its transport is the caller's to give it, and the application's Client.
+// open makes a session with an id that was claimed. The caller must set its transport and the application's Client.
 func (sh *Shard) open(sid string, o *opening) *Session {
 	s := &Session{shard: sh, sid: sid, first: o.offer.first, dialect: o.dialect}
 	s.setTransport(o.transport)
@@ -90,7 +90,7 @@ func (sh *Shard) open(sid string, o *opening) *Session {
 	return s
 }
 
-// find is the session with that id; nil when there is none, or none any more.
+// find returns the session with that id, or nil if there is none or it has ended.
 func (sh *Shard) find(sid string) *Session {
 	s := sh.sessions[sid]
 	if s != nil && s.overdue() {
@@ -100,7 +100,7 @@ func (sh *Shard) find(sid string) *Session {
 	return s
 }
 
-// forget takes an ended session out of the map.
+// forget removes an ended session from the map.
 func (sh *Shard) forget(s *Session) {
 	if _, ok := sh.sessions[s.sid]; ok {
 		delete(sh.sessions, s.sid)
@@ -112,7 +112,7 @@ func (sh *Shard) forget(s *Session) {
 	}
 }
 
-// flushLater serves the session's waiting GET at the end of what is posted so far.
+// flushLater serves the session's waiting GET after everything posted so far.
 func (sh *Shard) flushLater(s *Session) {
 	if s.poll.flushing {
 		return
@@ -125,8 +125,8 @@ func (sh *Shard) flushLater(s *Session) {
 	}
 }
 
-// flushPolls serves the sessions in flushable, and those that are put there meanwhile. When one panics, the others are
-// served by another task.
+// flushPolls serves the sessions in flushable, including those added meanwhile. If one panics, another task serves the
+// others.
 func (sh *Shard) flushPolls() {
 	sh.flushPosted = false
 	done := 0
@@ -152,7 +152,7 @@ func (s *Session) flushPoll() {
 	}
 }
 
-// on runs fn on the home shard: now, when the caller is there already.
+// on runs fn on the home shard: at once if the caller is already there.
 func (sh *Shard) on(home *Shard, fn func()) {
 	if sh == home {
 		fn()

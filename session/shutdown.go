@@ -5,24 +5,24 @@ import (
 	"sync/atomic"
 )
 
-// This file is the ending of a whole engine. Its steps, in order, are StopIntake; then the application answers what it was
-// given; then Close; then the application waits until Left has nothing more to wait for.
+// This file closes a whole engine. The steps, in order: StopIntake; the application answers the messages it was given;
+// Close; the application waits until Left reports that nothing is left.
 
-// StopIntake refuses new handshakes with 503 and discards messages of clients from now on. The channel is closed when
-// every message that was read from a connection before has reached its Client, and no other one will. Heartbeats,
-// polling and upgrades go on, so what the application still sends arrives. Safe for concurrent use.
+// StopIntake refuses new handshakes with 503 and discards messages of clients from now on. The returned channel is
+// closed when every message that was read from a connection before has reached its Client, and no other message will.
+// Heartbeats, polling and upgrades continue, so what the application still sends arrives. Safe for concurrent use.
 func (e *Engine) StopIntake() (stopped <-chan struct{}) {
 	e.closing.Store(true)
 	done := make(chan struct{})
-	// A message may have been read and wait for a later turn, or be on its way to another loop: the second round is posted
-	// behind it.
+	// A message that was read may wait for a later turn, or be on its way to another loop: the second round is posted
+	// after it.
 	e.onAll(func(sh *Shard, next func()) { sh.loop.AfterHeld(next) }, func() {
 		e.onAll(func(sh *Shard, next func()) { sh.deaf = true; next() }, func() { close(done) })
 	})
 	return done
 }
 
-// onAll runs fn on each shard, and last when all of them have called next.
+// onAll runs fn on each shard, and last after all of them have called next.
 func (e *Engine) onAll(fn func(sh *Shard, next func()), last func()) {
 	var left atomic.Int64
 	left.Store(int64(len(e.shards)))
@@ -36,8 +36,8 @@ func (e *Engine) onAll(fn func(sh *Shard, next func()), last func()) {
 	}
 }
 
-// Close ends every session with the reason, after what is queued for them; new handshakes are refused with 503 from
-// now on. It returns at once; each shard works it off in its turn. Safe for concurrent use.
+// Close ends every session with the reason, after sending what is queued for it. New handshakes are refused with 503
+// from now on. Close returns at once; each shard closes its sessions in its turns. Safe for concurrent use.
 func (e *Engine) Close(reason Reason) {
 	if e.ended.Swap(true) {
 		return
@@ -46,15 +46,15 @@ func (e *Engine) Close(reason Reason) {
 	e.onAll(func(sh *Shard, _ func()) { sh.closeAll(reason) }, nil)
 }
 
-// Left is what an engine that was closed still waits for. A plain value.
+// Left is what a closed engine still waits for. A plain value.
 type Left struct {
-	// Sessions is how many polling sessions have not told their clients that they are over.
+	// Sessions is the number of polling sessions whose clients have not been told of the end.
 	Sessions int
-	// Unfetched is how many of these have packets to fetch, and Packets how many packets that are.
+	// Unfetched is the number of these sessions with packets to fetch, and Packets the number of those packets.
 	Unfetched, Packets int
 }
 
-// Left asks the loops what is left, and gives the answer to report, on one of them. Safe for concurrent use.
+// Left counts what is left on all loops and calls report with the result, on one of the loops. Safe for concurrent use.
 func (e *Engine) Left(report func(l Left)) {
 	var mu sync.Mutex
 	var sum Left
@@ -76,7 +76,7 @@ func (e *Engine) Left(report func(l Left)) {
 	}, func() { report(sum) })
 }
 
-// closeAll ends the sessions of the shard, in as many turns as it takes.
+// closeAll ends the sessions of the shard, in as many turns as necessary.
 func (sh *Shard) closeAll(reason Reason) {
 	all := make([]*Session, 0, len(sh.sessions))
 	for _, s := range sh.sessions {
@@ -85,10 +85,10 @@ func (sh *Shard) closeAll(reason Reason) {
 	sh.closeEach(all, reason)
 }
 
-// closeWork is what the end of a session costs, in nanoseconds.
+// closeWork is the estimated work of ending a session, in nanoseconds.
 const closeWork = 5000
 
-// closeEach closes sessions until the turn is over. Another task closes the others, also when the end of one panics.
+// closeEach closes sessions until the turn is over. Another task closes the rest, also if ending one of them panics.
 func (sh *Shard) closeEach(all []*Session, reason Reason) {
 	done := 0
 	defer func() {

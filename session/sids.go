@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// The lengths of a session id that Config.GenerateID may make. The id is the session's password: 22 characters can
-// hold the 128 bits that cannot be guessed.
+// The lengths of a session id from Config.GenerateID. The id is the session's password: 22 characters can hold 128 bits
+// that cannot be guessed.
 const (
 	sidMin = 16
 	sidMax = 128
 )
 
-// validSID reports whether an id may be a session's: it stands in URLs and cookies as it is.
+// validSID reports whether an id is allowed for a session: it must be usable in URLs and cookies unchanged.
 func validSID(sid string) bool {
 	if len(sid) < sidMin || len(sid) > sidMax {
 		return false
@@ -27,10 +27,10 @@ func validSID(sid string) bool {
 	return true
 }
 
-// sidStripes is well above the number of loops that look ids up at the same time.
+// sidStripes is well above the number of loops that look up ids at the same time.
 const sidStripes = 64
 
-// sidTable finds the homes of sessions whose ids do not name them, those of Config.GenerateID. Safe for concurrent use.
+// sidTable maps ids from Config.GenerateID, which do not name a shard, to their home shards. Safe for concurrent use.
 type sidTable struct {
 	seed    maphash.Seed
 	stripes [sidStripes]sidStripe
@@ -50,7 +50,7 @@ func newSIDTable() *sidTable {
 	return t
 }
 
-// claim notes an id. It is false when there is a session of that id.
+// claim records an id. It returns false if a session has that id.
 func (t *sidTable) claim(sid string, home *Shard) bool {
 	st := &t.stripes[maphash.String(t.seed, sid)%sidStripes]
 	st.mu.Lock()
@@ -69,7 +69,7 @@ func (t *sidTable) release(sid string) {
 	delete(st.homes, sid)
 }
 
-// home is where the session of that id lives; nil when there is none.
+// home returns the shard of the session with that id, or nil if there is none.
 func (t *sidTable) home(sid []byte) *Shard {
 	st := &t.stripes[maphash.Bytes(t.seed, sid)%sidStripes]
 	st.mu.RLock()

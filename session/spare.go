@@ -7,16 +7,15 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// A server that is full must still answer those who ask whether it lives, or they would restart it. So a few
-// connections above the limit are let in, as spare ones: each may make one request, which gets 503 unless it is for
-// Config.HealthPath. When there are too many of them, the oldest makes room, so clients that say nothing keep nobody
-// out.
+// A full server must still answer health checks, or it would be restarted. So a few spare connections above the limit
+// are accepted. Each may make one request, which gets 503 unless it is for Config.HealthPath. If there are too many
+// spare connections, the oldest is closed, so that silent clients cannot keep others out.
 
-// spares are the spare connections of one shard, the oldest first. Loop-owned.
+// spares holds the spare connections of one shard, oldest first. Loop-owned.
 type spares struct {
 	most    int      // of either list
-	waiting []*spare // for their request, or its answer
-	leaving []*spare // have had to make room, and get their 503
+	waiting []*spare // wait for their request or its response
+	leaving []*spare // replaced by newer ones; they get their 503
 }
 
 // spare is one connection above the limit. Loop-owned.
@@ -25,7 +24,7 @@ type spare struct {
 	conn  StreamConn
 }
 
-// busy is the answer to whoever is turned away.
+// busy is the response to refused clients.
 var busy = reply{
 	status: 503, contentType: typeText, name: "Retry-After", value: "5", body: []byte("Too many connections"),
 	last: true,
@@ -38,10 +37,10 @@ var busyResponse = httpwire.AppendResponse(nil, &httpwire.Response{
 	Header: []string{busy.name, busy.value}, Close: true,
 })
 
-// SparesMax is how many connections above the limit there may be at once, with so many loops: twice
-// Config.MaxHealthConns, because those that make room get an answer first, and two for each loop. One of these is the
-// new one, for which nobody has made room yet; the other is taken for one within the limit now and then, because
-// the end of a connection is counted in two steps.
+// SparesMax returns the greatest number of connections above the limit at once, with so many loops: twice
+// Config.MaxHealthConns, because a replaced connection is answered before it closes, and two for each loop. One of
+// these two is the newest connection, before an older one is closed. The other may temporarily be counted as within the
+// limit, because the end of a connection is counted in two steps.
 func SparesMax(cfg Config, loops int) int {
 	if cfg.MaxHealthConns == 0 {
 		cfg.MaxHealthConns = defaultMaxHealthConns
@@ -49,14 +48,14 @@ func SparesMax(cfg Config, loops int) int {
 	return (2*sparesPerShard(&cfg, loops) + 2) * loops
 }
 
-// Spares is the number of connections that came by AcceptSpare. Safe for concurrent use.
+// Spares returns the number of connections accepted by AcceptSpare. Safe for concurrent use.
 func (e *Engine) Spares() int { return int(e.spares.Load()) }
 
 func sparesPerShard(cfg *Config, shards int) int { return (cfg.MaxHealthConns + shards - 1) / shards }
 
-// AcceptSpare takes a connection above the limit of connections, on its loop, and returns the receiver of its bytes.
-// One request is answered: by App.Request if it is a GET or HEAD of Config.HealthPath, and with 503 otherwise. The
-// caller keeps SparesMax descriptors for such connections.
+// AcceptSpare takes a connection above the limit of connections, on its loop, and returns its Receiver. One request is
+// answered: by App.Request if it is a GET or HEAD of Config.HealthPath, and with 503 otherwise. The caller must reserve
+// SparesMax descriptors for such connections.
 func (e *Engine) AcceptSpare(c StreamConn, loop int) Receiver {
 	sh := e.shards[loop]
 	s := &spare{shard: sh, conn: c}
@@ -69,7 +68,7 @@ func (e *Engine) AcceptSpare(c StreamConn, loop int) Receiver {
 	return newSpareConn(sh, c, s, c.RemoteAddr())
 }
 
-// add takes one more, for which the oldest may have to make room.
+// add adds a connection. If there are too many, the oldest is replaced.
 func (l *spares) add(s *spare) {
 	if len(l.waiting) >= l.most {
 		oldest := l.waiting[0]
@@ -86,7 +85,7 @@ func (l *spares) add(s *spare) {
 	l.waiting = append(l.waiting, s)
 }
 
-// closed takes the connection off the lists.
+// closed removes the connection from the lists.
 func (s *spare) closed() {
 	if s == nil {
 		return
@@ -102,8 +101,8 @@ func newSpareConn(sh *Shard, c StreamConn, s *spare, addr netip.AddrPort) *HTTPC
 	return newHTTPConn(sh, c, &Peer{Addr: addr, Single: true, spare: s})
 }
 
-// turnsAway reports whether the request gets busy: its connection is a spare one, and it is not one for the health check,
-// which has no body. A nil peer is that of no spare connection.
+// turnsAway reports whether the request gets busy: its connection is a spare one, and it is not one for the health
+// check, which has no body. A nil peer is that of no spare connection.
 func (p *Peer) turnsAway(r *httpwire.Request, healthPath string) bool {
 	if p == nil || p.spare == nil {
 		return false

@@ -23,15 +23,15 @@ type wsOffer struct {
 	key []byte
 	// protocols are the subprotocols offered.
 	protocols []string
-	// first is for the hook that chooses one of them. It may be empty when there is no choice, but not when the handshake
-	// opens a session, which keeps it.
+	// first is for the hook that chooses one of them. It may be empty when there is no choice, but not when the
+	// handshake opens a session, which keeps it.
 	first firstRequest
 	// deflate is the compression that the server accepts, and zero without.
 	deflate deflate.Params
 }
 
-// offerOf returns the offer of an opening handshake, whose key is a view of the request. valid is false when the request
-// breaks the rules for opening handshakes.
+// offerOf returns the offer of an opening handshake, whose key is a view of the request. valid is false when the
+// request breaks the rules for opening handshakes.
 func (e *Engine) offerOf(r *httpwire.Request) (o wsOffer, valid bool) {
 	if o.protocols, valid = protocolsOf(r); !valid || !validUpgrade(r) {
 		return o, false
@@ -41,8 +41,8 @@ func (e *Engine) offerOf(r *httpwire.Request) (o wsOffer, valid bool) {
 	return o, valid
 }
 
-// addProtocol adds the chosen one of the subprotocols offered to the fields of the answer to an opening handshake, which
-// may be shared. It runs on the connection's loop.
+// addProtocol adds the chosen one of the subprotocols offered to the fields of the answer to an opening handshake,
+// which may be shared. It runs on the connection's loop.
 //
 // Clients end a WebSocket whose server has chosen none of what they offered, so without a hook it is the first one:
 // nothing that is said on the WebSocket depends on it.
@@ -60,8 +60,8 @@ func (e *Engine) addProtocol(fields []string, o *wsOffer) []string {
 	return append(slices.Clip(fields), protocolField, chosen)
 }
 
-// selectProtocol asks the hook. A choice that was not offered is logged and counts for none: a client would have to end
-// the connection (RFC 6455, section 4.1).
+// selectProtocol calls the hook. A choice that was not offered is logged and means none, because a client would have to
+// fail the connection (RFC 6455, section 4.1).
 func (e *Engine) selectProtocol(o *wsOffer) (chosen string) {
 	defer e.containHook("SelectProtocol")
 	choice := e.cfg.SelectProtocol(o.first.handshake(e.cfg.TrustedProxies), slices.Clone(o.protocols))

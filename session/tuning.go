@@ -9,43 +9,42 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// Tuning are the settings that one session may have otherwise than its Engine's Config says, under the same names. A
-// plain value.
+// Tuning holds the settings that can differ per session. The names are those of Config. A plain value.
 type Tuning struct {
-	// PingInterval and PingTimeout are told to the client in the open packet, cut as Config says. They are kept as
-	// exactly as the shortest time of Config allows, see Config.Resolution.
+	// PingInterval and PingTimeout are in the open packet, reduced as described at Config. Their precision follows from
+	// the shortest time in Config, see Config.Resolution.
 	PingInterval, PingTimeout time.Duration
-	// MaxPayload is told to the client in the open packet. It is Config's at most: buffers are laid out for that.
+	// MaxPayload is in the open packet. It is at most Config's, because buffers are sized for that.
 	MaxPayload int
-	// QueueBytes is Config's at most.
+	// QueueBytes is at most Config's.
 	QueueBytes int
 	// VolatileBytes and OnFull are as in Config.
 	VolatileBytes int
 	OnFull        Overflow
 }
 
-// tuning is a Tuning in force. Immutable.
+// tuning is a validated Tuning with derived values. Immutable.
 type tuning struct {
 	Tuning
-	// ws are the limits of a WebSocket, packed those of one that negotiated compression.
+	// ws has the limits of a WebSocket, packed those of one that negotiated compression.
 	ws, packed wsframe.Limits
-	// announced is the PingInterval of the open packet.
+	// announced is the PingInterval in the open packet.
 	announced time.Duration
-	// heartbeat is the longest HeartbeatMax that was in force.
+	// heartbeat is the longest HeartbeatMax that the session has had.
 	heartbeat time.Duration
 }
 
-// HeartbeatMax is the longest time that may lie between the sending of the last ping that a client has answered and the
-// end of its session: the answer may take the timeout, then come the interval and the timeout of a ping that was not
-// answered. What was sent before that ping has arrived.
+// HeartbeatMax returns the longest possible time between sending the last ping that a client answers and the end of its
+// session: the timeout for that pong, and the interval and timeout of the ping that is not answered. Packets sent
+// before the answered ping have arrived.
 func HeartbeatMax(interval, timeout time.Duration) time.Duration {
 	return time.Duration(wheel.Deadline(wheel.Deadline(int64(interval), timeout), timeout))
 }
 
-// HeartbeatMax is the HeartbeatMax of the session, whatever its settings were in the meantime. Safe for concurrent use.
+// HeartbeatMax returns the longest HeartbeatMax of the settings that the session has had. Safe for concurrent use.
 func (s *Session) HeartbeatMax() time.Duration { return s.tuning().heartbeat }
 
-// tuning is the session's: its own, or that of all. Safe for concurrent use.
+// tuning returns the session's own settings or, without these, the engine's. Safe for concurrent use.
 func (s *Session) tuning() *tuning {
 	if t := s.tuned.Load(); t != nil {
 		return t
@@ -53,10 +52,10 @@ func (s *Session) tuning() *tuning {
 	return &s.shard.engine.tuning
 }
 
-// Tuning are the settings in force. Safe for concurrent use.
+// Tuning returns the current settings. Safe for concurrent use.
 func (s *Session) Tuning() Tuning { return s.tuning().Tuning }
 
-// tune checks a Tuning and makes one that is in force.
+// tune validates a Tuning and derives the values needed.
 func (e *Engine) tune(t Tuning, announced time.Duration) (*tuning, error) {
 	cfg := &e.cfg
 	switch {
@@ -86,9 +85,9 @@ var (
 
 // Retune changes the settings of a session that is open. The client is not told: it gives up when no ping has come for
 // the PingInterval and PingTimeout of its open packet, so the PingInterval may not become longer than that one, while
-// PingTimeout, which is the server's patience, may be anything. In protocol 3 the client pings, and the PingInterval that
-// it was told stays in force. MaxPayload cannot change. Errors say what is wrong;
-// nothing is changed then. Safe for concurrent use; change may be called more than once.
+// PingTimeout, which is the server's patience, may be anything. In protocol 3 the client pings, and the PingInterval
+// that it was told stays in force. MaxPayload cannot change. Errors say what is wrong; nothing is changed then. Safe
+// for concurrent use; change may be called more than once.
 func (s *Session) Retune(change func(t *Tuning)) error {
 	for {
 		old := s.tuned.Load()
