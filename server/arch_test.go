@@ -1,7 +1,10 @@
 package server_test
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -66,6 +69,32 @@ func TestImports(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Deadlines are computed by wheel.Deadline: a plain sum wraps around when a time is the longest, which means "never".
+func TestDeadlinesSaturate(t *testing.T) {
+	sum := regexp.MustCompile(`(?i)(?:now|clock)(?:\(\))? ?\+ ?int64\(([^()]*)`)
+	constants := regexp.MustCompile(`^(time\.\w+|warnEvery)$`)
+	for _, dir := range []string{".", "../session", "../poller", "../poller/stream", "../poller/pollertest"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatal(dir, err)
+		}
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			for _, found := range sum.FindAllSubmatch(text, -1) {
+				if !constants.Match(found[1]) {
+					t.Errorf("%s: %s", name, found[0])
+				}
+			}
+		}
 	}
 }
 

@@ -93,10 +93,6 @@ func (l *Loop) Wheel() *wheel.Wheel { return l.wheel }
 // Memory returns the account of what clients of the loop hold.
 func (l *Loop) Memory() *memory.Ledger { return &l.memory }
 
-// Current makes c the connection whose entry is running: what it queues needs no place in the dirty list, because the
-// caller flushes it when the entry has returned. nil ends that.
-func (l *Loop) Current(c *Conn) { l.current = c }
-
 // Unsettled reports whether Settle has something to do.
 func (l *Loop) Unsettled() bool { return len(l.after) > 0 }
 
