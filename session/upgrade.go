@@ -9,7 +9,7 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// upgrade is a WebSocket that wants to take a polling session over (Engine.IO protocol 4, section "Upgrade").
+// upgrade is a WebSocket that may become a polling session's transport (Engine.IO protocol 4, section "Upgrade").
 // Loop-owned (home loop).
 type upgrade struct {
 	session *Session
@@ -18,9 +18,9 @@ type upgrade struct {
 	timer wheel.Timer
 	// held ends the wait of a GET that came after the probe.
 	held heldGet
-	// probed: the probe was answered. From then on the queue waits for the WebSocket.
+	// probed: the probe was answered. The queue then waits for the WebSocket.
 	probed bool
-	// base64: the WebSocket takes no binary messages. It counts in protocol 3.
+	// base64: the WebSocket accepts no binary messages (protocol 3).
 	base64 bool
 }
 
@@ -30,8 +30,8 @@ type heldGet struct {
 	u *upgrade
 }
 
-// getGrace is how long a GET that came after the probe waits for packet "5" before it is sent home with a noop. The
-// reference looks for such a GET ten times a second.
+// getGrace is how long a GET that came after the probe waits for packet "5" before it is answered with a noop. The
+// reference checks for such a GET ten times a second.
 const getGrace = 10 * time.Millisecond
 
 func (u *upgrade) holdGet() {
@@ -41,7 +41,7 @@ func (u *upgrade) holdGet() {
 	loop.Wheel().Schedule(&u.held.Timer, wheel.Deadline(loop.Now(), getGrace))
 }
 
-// Expire sends the GET home.
+// Expire answers the GET with a noop.
 func (g *heldGet) Expire(int64) {
 	if s := g.u.session; s.upgrade == g.u {
 		defer s.EndOnPanic()
@@ -49,14 +49,14 @@ func (g *heldGet) Expire(int64) {
 	}
 }
 
-// stop takes the upgrade's timers off the wheel.
+// stop cancels the upgrade's timers.
 func (u *upgrade) stop() {
 	w := u.session.shard.loop.Wheel()
 	w.Cancel(&u.timer)
 	w.Cancel(&u.held.Timer)
 }
 
-// Expire ends an upgrade that takes too long. The session goes on polling.
+// Expire ends an upgrade that takes too long. The session continues polling.
 func (u *upgrade) Expire(int64) {
 	if u.session.upgrade == u {
 		defer u.session.EndOnPanic()
@@ -64,20 +64,20 @@ func (u *upgrade) Expire(int64) {
 	}
 }
 
-// verdict is what the home of a session says to a WebSocket for it.
+// verdict is the decision of a session's home about a WebSocket for the session.
 type verdict uint8
 
 const (
 	// verdictUnknown: there is no such session.
 	verdictUnknown verdict = iota
-	// verdictInvalid: the request is no opening handshake.
+	// verdictInvalid: the request is not a valid opening handshake.
 	verdictInvalid
-	// verdictBusy: the session takes no WebSocket now. This one is opened and closed, and the session goes on.
+	// verdictBusy: the session accepts no WebSocket now. This one is opened and closed, and the session continues.
 	verdictBusy
 	verdictProbe
 )
 
-// requestUpgrade asks the session's home whether a WebSocket may probe, and answers with what it says.
+// requestUpgrade asks the session's home whether a WebSocket may probe, and answers the request accordingly.
 func requestUpgrade(x *Exchange, r *httpwire.Request, t *target) {
 	h := x.conn
 	home, sid, valid := t.home, string(t.sid), t.valid
@@ -100,7 +100,7 @@ func requestUpgrade(x *Exchange, r *httpwire.Request, t *target) {
 	})
 }
 
-// admitUpgrade begins an upgrade, if the session takes one.
+// admitUpgrade begins an upgrade if the session accepts one.
 func (sh *Shard) admitUpgrade(sid string, valid bool) (*upgrade, verdict) {
 	s := sh.find(sid)
 	switch {
@@ -118,7 +118,7 @@ func (sh *Shard) admitUpgrade(sid string, valid bool) (*upgrade, verdict) {
 	return u, verdictProbe
 }
 
-// finishUpgrade is back on the connection's loop with the home's answer.
+// finishUpgrade handles the home's decision on the connection's loop.
 func finishUpgrade(x *Exchange, home *Shard, u *upgrade, v verdict, o *wsOffer) {
 	h := x.conn
 	switch {
@@ -154,13 +154,13 @@ func finishUpgrade(x *Exchange, home *Shard, u *upgrade, v verdict, o *wsOffer) 
 	h.conn.Resume()
 }
 
-// receiveProbe handles a packet of the WebSocket that probes.
+// receiveProbe handles a packet of the probing WebSocket.
 func (s *Session) receiveProbe(p eio.Packet) {
 	switch {
 	case p.Type == eio.Ping && string(p.Data) == "probe":
 		s.upgrade.probed = true
 		s.upgrade.ws.out().Queue(eio.PongProbe.WebSocket())
-		// A waiting GET is sent home at once, so that the client can go on.
+		// A waiting GET is answered at once, so that the client can continue.
 		s.servePoll()
 	case p.Type == eio.Upgrade:
 		s.completeUpgrade()
@@ -169,7 +169,7 @@ func (s *Session) receiveProbe(p eio.Packet) {
 	}
 }
 
-// completeUpgrade makes the WebSocket the session's transport: what is queued leaves on it, in order.
+// completeUpgrade makes the WebSocket the session's transport and sends the queued packets on it, in order.
 func (s *Session) completeUpgrade() {
 	u, p := s.upgrade, s.poll
 	s.upgrade = nil
@@ -200,7 +200,7 @@ func (s *Session) completeUpgrade() {
 	}
 }
 
-// failUpgrade closes the WebSocket that probes; polling goes on, and a new upgrade may come.
+// failUpgrade closes the probing WebSocket. Polling continues, and another upgrade is possible.
 func (s *Session) failUpgrade() {
 	s.shard.stats.upgradeFailed.Add(1)
 	if s.shard.engine.debug {

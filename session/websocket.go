@@ -12,8 +12,9 @@ import (
 	"github.com/seed58c87869/siren/poller/memory"
 )
 
-// wsConn is one WebSocket of a session. Its connection may belong to another loop than the session: then what comes
-// in is posted home in batches, and what goes out takes a borrowed handle. Fields are owned by the loop their comment names.
+// wsConn is one WebSocket of a session. Its connection may belong to another loop than the session: input is then
+// posted to the home loop in batches, and output uses a borrowed handle. Each field is owned by the loop that its
+// comment names.
 type wsConn struct {
 	// session is the home loop's. That of a connection of the home loop is set from the beginning, unless foreign is.
 	session *Session
@@ -34,7 +35,7 @@ type wsConn struct {
 	fragments uint32
 }
 
-// foreign is the part of a WebSocket whose connection is another loop's than its session.
+// foreign is the additional state of a WebSocket whose connection belongs to another loop than its session.
 type foreign struct {
 	// shard is the connection's, home the session's. Immutable.
 	shard, home *Shard
@@ -48,7 +49,7 @@ type foreign struct {
 	waits   atomic.Bool
 }
 
-// shard is the connection's shard. Immutable.
+// shard returns the connection's shard. Immutable.
 func (w *wsConn) shard() *Shard {
 	if w.foreign != nil {
 		return w.foreign.shard
@@ -56,7 +57,7 @@ func (w *wsConn) shard() *Shard {
 	return w.session.shard
 }
 
-// home is the session's shard. Immutable.
+// home returns the session's shard. Immutable.
 func (w *wsConn) home() *Shard {
 	if w.foreign != nil {
 		return w.foreign.home
@@ -64,7 +65,7 @@ func (w *wsConn) home() *Shard {
 	return w.session.shard
 }
 
-// out is the connection, for the home loop.
+// out returns the connection, for the home loop.
 func (w *wsConn) out() Conn {
 	if w.foreign != nil {
 		return w.foreign.out
@@ -72,13 +73,13 @@ func (w *wsConn) out() Conn {
 	return w.conn
 }
 
-// wsCloseNormal is how we close a WebSocket that is not needed any more: as the reference does, without a status
-// code (1005 at the other end).
+// wsCloseNormal closes a WebSocket that is no longer needed: as in the reference, without a status code (1005 at the
+// other end).
 var wsCloseNormal = wsframe.AppendClose(nil, 0, "")
 
-// newWSConn answers an opening handshake and turns its connection into a WebSocket of a session at home. s is that session
-// if it is one of the connection's own loop; one of another loop is known there alone, and s is nil. What is given as first
-// leaves as a text message in the same frame of the queue.
+// newWSConn answers an opening handshake and turns its connection into a WebSocket of a session at home. s is that
+// session if it is one of the connection's own loop; one of another loop is known there alone, and s is nil. What is
+// given as first leaves as a text message in the same frame of the queue.
 func newWSConn(x *Exchange, home *Shard, s *Session, o *wsOffer, first []byte) *wsConn {
 	h, fields := x.conn, x.fields
 	x.end()
@@ -113,7 +114,8 @@ func newWSConn(x *Exchange, home *Shard, s *Session, o *wsOffer, first []byte) *
 const (
 	messageWork = 1000
 	requestWork = 5000
-	// chargeMin is how much adds up before it is charged: a small message alone, for which the system was asked, is not.
+	// chargeMin is how much adds up before it is charged: a small message alone, for which the system was asked, is
+	// not.
 	chargeMin = 4000
 )
 
@@ -201,7 +203,7 @@ func (w *wsConn) handle(msg *wsframe.Message) {
 	}
 }
 
-// take handles a message here, or has it handled by the session's loop.
+// take handles a message here, or passes it to the session's loop.
 func (w *wsConn) take(data []byte, binary bool) {
 	if w.foreign == nil {
 		w.deliver(data, binary)
@@ -210,7 +212,7 @@ func (w *wsConn) take(data []byte, binary bool) {
 	w.collect(data, binary)
 }
 
-// violation ends the connection of a client that broke the framing protocol, with the code for it.
+// violation closes the connection of a client that violated the framing protocol, with the error's close code.
 func (w *wsConn) violation(err error) {
 	code := ws.StatusProtocolError
 	var e *wsframe.Error
@@ -248,7 +250,7 @@ func (w *wsConn) lostLater(reason Reason) {
 	w.atHome(func() { w.lost(reason) })
 }
 
-// lost is the end of the connection as the home loop sees it; the first reason counts.
+// lost handles the end of the connection on the home loop; the first reason counts.
 func (w *wsConn) lost(reason Reason) {
 	if w.gone {
 		return

@@ -3,11 +3,11 @@ package stream
 import "time"
 
 const (
-	// DefaultTurnTime is the usual Limits.TurnTime: an answer waits for two or three turns. Shorter ones cost throughput, because
-	// between two of them the loop looks at its sockets.
+	// DefaultTurnTime is the usual Limits.TurnTime: an answer waits for two or three turns. Shorter ones cost
+	// throughput, because between two of them the loop looks at its sockets.
 	DefaultTurnTime = 250 * time.Microsecond
-	// EntryWork is the work that every entry may do, even when the turn's budget is used up: the few small messages of an
-	// honest client are handled at once, whatever others send.
+	// EntryWork is the work that every entry may do, even when the turn's budget is used up: the few small messages of
+	// an honest client are handled at once, whatever others send.
 	EntryWork = int(20 * time.Microsecond)
 	// clockWork is after how much work Spend looks at the clock, which takes about 50 ns.
 	clockWork = int(20 * time.Microsecond)
@@ -16,8 +16,8 @@ const (
 // budget bounds the work of one turn of a loop: everything between two Renews, which is the input of one pass over the
 // sockets, or what one run of the mailbox or the timers does. It is loop-owned.
 //
-// Work is an estimate in nanoseconds. The clock corrects it upwards: the budget is used up when the work or the measured
-// time reaches Limits.TurnTime.
+// Work is an estimate in nanoseconds. The clock corrects it upwards: the budget is used up when the work or the
+// measured time reaches Limits.TurnTime.
 type budget struct {
 	work  int   // spent since Renew
 	entry int   // spent by the running entry
@@ -27,8 +27,8 @@ type budget struct {
 	over  bool
 }
 
-// Spend charges work, an estimate in nanoseconds, to the running turn. It reports whether the entry must stop and leave the
-// rest of its work to a later turn, because the turn's budget and EntryWork are used up.
+// Spend charges work, an estimate in nanoseconds, to the running turn. It reports whether the entry must stop and leave
+// the rest of its work to a later turn, because the turn's budget and EntryWork are used up.
 func (l *Loop) Spend(work int) (over bool) {
 	b := &l.budget
 	b.work += work
@@ -51,24 +51,24 @@ func (l *Loop) lookAtClock() {
 // Overspent reports whether the budget is used up, so that entries do no more than EntryWork until Renew.
 func (l *Loop) Overspent() bool { return l.budget.over }
 
-// Spent returns the work that was charged since Renew.
+// Spent returns the work charged since Renew, in nanoseconds.
 func (l *Loop) Spent() int { return l.budget.work }
 
 // Renew begins a turn with a whole budget. SetNow must have been called with the present time.
 func (l *Loop) Renew() { l.budget = budget{look: clockWork, mark: l.now} }
 
-// Enter begins an entry: time that has passed outside of entries is nobody's. SetNow must have been called with the present
-// time.
+// Enter begins an entry: time that has passed outside of entries is nobody's. SetNow must have been called with the
+// present time.
 func (l *Loop) Enter() { l.budget.entry, l.budget.mark = 0, l.now }
 
-// timerWork is what a timer costs at least: most of them send something.
+// timerWork is the estimated minimum work of a timer: most of them send something.
 const timerWork = int(2 * time.Microsecond)
 
 // Expire fires timers that are due by Now, as far as the turn's budget goes, and returns how many it fired. Due tells
 // whether some are left for a later turn; they fire in the order in which they would have fired now.
 func (l *Loop) Expire() (fired int) { return l.wheel.AdvanceWhile(l.now, l.timersGoOn) }
 
-// Due reports whether Expire has something to do.
+// Due reports whether Expire has work to do.
 func (l *Loop) Due() bool {
 	when, ok := l.wheel.Next()
 	return ok && when <= l.now

@@ -2,7 +2,7 @@ package stream
 
 import "net/netip"
 
-// state is where a connection is on its way to its end. See the table in the package comment.
+// state is a connection's state on the way to its end. See the table in the package comment.
 type state uint8
 
 const (
@@ -31,7 +31,8 @@ const (
 )
 
 // Conn is one connection. It is loop-owned: call all methods on its loop, in an entry, unless they say otherwise. It is
-// small, because there are many: what only a busy connection needs hangs off it and is nil while it is idle.
+// small, because there are many: state that only a busy connection needs is behind pointers, which are nil while it is
+// idle.
 type Conn struct {
 	loop  *Loop
 	sock  Socket
@@ -47,7 +48,7 @@ type Conn struct {
 	Mark uint8
 }
 
-// rare is what few connections need. It is loop-owned, and nil in a Conn that needs nothing of it.
+// rare is state that few connections need. It is loop-owned, and nil in a Conn that needs none of it.
 type rare struct {
 	rest    *restBuffer // input that was not consumed; nil: none
 	more    *frameList  // frames behind the first; nil: none
@@ -66,8 +67,8 @@ func (c *Conn) Init(l *Loop, s Socket, remote netip.AddrPort) {
 // Loop returns the loop that owns the connection. Safe for concurrent use.
 func (c *Conn) Loop() *Loop { return c.loop }
 
-// RemoteAddr returns the peer's address: IPv4 is never IPv6-mapped, and IPv6 is without a zone. It is the zero AddrPort for
-// a unix socket. It is valid also after the connection has closed. Safe for concurrent use.
+// RemoteAddr returns the peer's address: IPv4 is never IPv6-mapped, and IPv6 has no zone. It is the zero AddrPort for a
+// unix socket. It stays valid after the connection has closed. Safe for concurrent use.
 func (c *Conn) RemoteAddr() netip.AddrPort {
 	if c.addr == ([16]byte{}) {
 		return netip.AddrPort{}
@@ -75,13 +76,13 @@ func (c *Conn) RemoteAddr() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(c.addr).Unmap(), c.port)
 }
 
-// Closed reports whether the connection is over.
+// Closed reports whether the connection has closed.
 func (c *Conn) Closed() bool { return c.state == stateClosed }
 
-// Ending reports whether the connection takes no more frames, because it is closed or on its way there.
+// Ending reports whether the connection accepts no more frames, because it is closed or closing.
 func (c *Conn) Ending() bool { return c.state != stateOpen }
 
-// Leaving reports whether CloseAfterFlush was called, also after the end.
+// Leaving reports whether CloseAfterFlush was called, even after the connection has closed.
 func (c *Conn) Leaving() bool { return c.flags&flagLeft != 0 }
 
 // Blocked reports whether data waits because the peer does not take it.
@@ -90,11 +91,11 @@ func (c *Conn) Blocked() bool { return c.flags&flagBlocked != 0 }
 // Armed reports whether Socket.AwaitWritable was ever called.
 func (c *Conn) Armed() bool { return c.flags&flagArmed != 0 }
 
-// Receiver returns who receives; nil before the first SetReceiver and after the end.
+// Receiver returns the current receiver; nil before the first SetReceiver and after the connection has closed.
 func (c *Conn) Receiver() Receiver { return c.recv }
 
-// SetReceiver makes r receive from now on, and makes it the one whose Closed is called. Called inside of Receive, it hands
-// the bytes that this Receive does not consume to r at once.
+// SetReceiver makes r the receiver from now on, whose Closed is called at the end. If it is called inside Receive, r
+// gets the bytes that this Receive does not consume at once.
 func (c *Conn) SetReceiver(r Receiver) {
 	c.own("Conn.SetReceiver")
 	if c.state != stateClosed {
@@ -104,9 +105,9 @@ func (c *Conn) SetReceiver(r Receiver) {
 }
 
 // Queue appends a frame to what is to be sent. The frame is shared and must never change afterwards. It returns false,
-// and has queued nothing, when the connection is closed or closing or when QueueBytesMax would be exceeded. It never writes,
-// so it may be called during walks over collections of connections; it does not allocate, except that
-// the lists of queues with several frames grow now and then.
+// and has queued nothing, when the connection is closed or closing or when QueueBytesMax would be exceeded. It never
+// writes, so it may be called during walks over collections of connections; it does not allocate, except that the lists
+// of queues with several frames grow now and then.
 func (c *Conn) Queue(frame []byte) bool {
 	c.own("Conn.Queue")
 	if c.state != stateOpen {
@@ -122,7 +123,7 @@ func (c *Conn) Queue(frame []byte) bool {
 	return true
 }
 
-// Last queues a frame as the last one and ends the connection behind it, whatever waits already: a farewell is short.
+// Last queues a last frame, without a limit because it is short, and closes the connection after it.
 func (c *Conn) Last(frame []byte) {
 	c.own("Conn.Last")
 	if c.state == stateOpen {
@@ -139,7 +140,7 @@ func (c *Conn) enqueue(frame []byte) {
 	c.loop.markDirty(c)
 }
 
-// QueuedBytes returns how many bytes wait to be taken by the socket.
+// QueuedBytes returns the number of queued bytes that the socket has not taken.
 func (c *Conn) QueuedBytes() int {
 	if c.rare == nil || c.rare.more == nil {
 		return len(c.first)
@@ -147,7 +148,7 @@ func (c *Conn) QueuedBytes() int {
 	return len(c.first) + c.rare.more.bytes
 }
 
-// QueuedFrames returns how many frames wait, the one that is partly sent included.
+// QueuedFrames returns the number of queued frames, including one that is partly sent.
 func (c *Conn) QueuedFrames() int {
 	switch {
 	case len(c.first) == 0:
@@ -158,7 +159,7 @@ func (c *Conn) QueuedFrames() int {
 	return 1 + c.rare.more.len()
 }
 
-// footprint is what waits as QueueBytesMax counts it.
+// footprint returns the size of the queue as QueueBytesMax counts it.
 func (c *Conn) footprint() int {
 	if c.rare == nil || c.rare.more == nil {
 		return len(c.first)
@@ -166,10 +167,10 @@ func (c *Conn) footprint() int {
 	return len(c.first) + c.rare.more.bytes + c.rare.more.len()*FrameOverhead
 }
 
-// Resume makes Receive be called again with the kept rest, if there is one, when the current entry has returned. It is for
-// a receiver that has held input back, for example a pipelined request. Inside of its own Receive it is
-// only good for a Receive that consumes something. It ends a Hold: then Receive is called in a later turn, behind the input
-// of other connections.
+// Resume makes Receive be called again with the kept rest, if there is one, when the current entry has returned. It is
+// for a receiver that has held input back, for example a pipelined request. Inside of its own Receive it is only good
+// for a Receive that consumes something. It ends a Hold: then Receive is called in a later turn, behind the input of
+// other connections.
 func (c *Conn) Resume() {
 	c.own("Conn.Resume")
 	if c.state != stateOpen {
@@ -185,8 +186,9 @@ func (c *Conn) Resume() {
 	}
 }
 
-// Start calls accept, which may use c, and makes the Receiver that it returns receive. It reports whether the connection
-// is to go on: false when accept returned nil without ending the connection, or panicked (err is ErrPanic then).
+// Start calls accept, which may use c, and makes the Receiver that it returns receive. It reports whether the
+// connection is to go on: false when accept returned nil without ending the connection, or panicked (err is ErrPanic
+// then).
 func (c *Conn) Start(accept func() Receiver) (err error, wanted bool) {
 	l := c.loop
 	l.current = c
@@ -219,7 +221,7 @@ func (c *Conn) guard(entry string, fn func()) (err error) {
 	return nil
 }
 
-// rarely returns the rare part, made if there is none.
+// rarely returns the rare part, which it makes if necessary.
 func (c *Conn) rarely() *rare {
 	if c.rare == nil {
 		c.rare = c.loop.rares.get()

@@ -6,10 +6,9 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// This file and flush.go have every change of a connection's state. The table is in the package comment.
+// This file and flush.go have all changes of a connection's state. The table is in the package comment.
 
-// stall is what is known of a connection that does not move on by itself: it waits for its peer to read, or to end. It is
-// loop-owned.
+// stall is the state of a connection that waits for its peer to read or to close. It is loop-owned.
 type stall struct {
 	wheel.Timer
 	conn      *Conn
@@ -20,9 +19,10 @@ type stall struct {
 }
 
 // CloseAfterFlush sends what is queued and then closes. Queue returns false from now on, and inbound bytes are
-// discarded. When all is sent, our side of the connection is shut down, so that the peer reads EOF behind the last byte; the
-// connection closes when the peer closes its side, or when nothing has moved for a second. It closes with ErrFlushTimeout
-// when the peer takes nothing for FlushTimeout while data waits, and with ErrDiscarded when it sends too much meanwhile.
+// discarded. When all is sent, our side of the connection is shut down, so that the peer reads EOF behind the last
+// byte; the connection closes when the peer closes its side, or when nothing has moved for a second. It closes with
+// ErrFlushTimeout when the peer takes nothing for FlushTimeout while data waits, and with ErrDiscarded when it sends
+// too much meanwhile.
 func (c *Conn) CloseAfterFlush() {
 	c.own("Conn.CloseAfterFlush")
 	if c.state != stateOpen {
@@ -52,7 +52,7 @@ func (c *Conn) Close() {
 	}
 }
 
-// Ended tells that the backend has lost the connection: the peer has closed it, or the socket failed.
+// Ended is called when the backend has lost the connection: the peer has closed it, or the socket failed.
 func (c *Conn) Ended(err error) {
 	if c.state == stateLingering || c.state == stateCut {
 		err = nil // the peer's end is what we waited for
@@ -62,10 +62,10 @@ func (c *Conn) Ended(err error) {
 	c.over(err)
 }
 
-// Cut closes at once, for that reason. No user code may be on the stack.
+// Cut closes the connection at once, with err as the reason. No user code may be on the stack.
 func (c *Conn) Cut(err error) { c.over(err) }
 
-// settle does what was asked for in the entry that has returned.
+// settle performs what was requested in the entry that has returned.
 func (c *Conn) settle() {
 	switch {
 	case c.state == stateClosed:
@@ -120,14 +120,14 @@ func (c *Conn) over(err error) {
 	}
 }
 
-// leaveEnding takes the connection out of the count of those that end in order.
+// leaveEnding removes the connection from the count of those that are leaving or lingering.
 func (c *Conn) leaveEnding() {
 	if c.state == stateLeaving || c.state == stateLingering {
 		c.loop.ending--
 	}
 }
 
-// discard counts input of a connection that does not want any.
+// discard counts discarded input of a connection that is closing.
 func (c *Conn) discard(n int) {
 	if c.state != stateLeaving && c.state != stateLingering {
 		return
@@ -139,7 +139,7 @@ func (c *Conn) discard(n int) {
 	}
 }
 
-// stalled returns the stall of c, made if there is none.
+// stalled returns the stall of c, which it makes if necessary.
 func (c *Conn) stalled() *stall {
 	r := c.rarely()
 	if r.stall == nil {
@@ -161,7 +161,7 @@ func (c *Conn) watch() {
 	}
 }
 
-// calm ends the wait for the peer.
+// calm stops waiting for the peer.
 func (c *Conn) calm() {
 	if c.rare != nil && c.rare.stall != nil {
 		c.loop.wheel.Cancel(&c.rare.stall.Timer)
@@ -170,8 +170,8 @@ func (c *Conn) calm() {
 	}
 }
 
-// patience is how long the connection waits in its state without progress. One that lingers waits a moment for the peer's
-// end, and longer as long as the socket holds bytes.
+// patience is how long the connection waits in its state without progress. One that lingers waits a moment for the
+// peer's end, and longer as long as the socket holds bytes.
 func (c *Conn) patience() time.Duration {
 	switch c.state {
 	case stateLeaving:
@@ -185,7 +185,7 @@ func (c *Conn) patience() time.Duration {
 	return c.loop.limits.WriteTimeout
 }
 
-// Expire looks whether anything has moved, and ends the connection when nothing has for too long.
+// Expire closes the connection if there was no progress for too long.
 func (s *stall) Expire(now int64) {
 	c := s.conn
 	if c.state >= stateCut || c.state == stateOpen && c.flags&flagBlocked == 0 {

@@ -8,8 +8,8 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// Loop is the part of an event loop that serves connections. It is loop-owned, except for its Counters. Call Init before
-// anything else.
+// Loop is the part of an event loop that serves connections. It is loop-owned, except for its Counters. Call Init
+// before anything else.
 type Loop struct {
 	Counters Counters
 
@@ -69,7 +69,7 @@ func (l *Loop) Init(host Host, limits *Limits, w *wheel.Wheel, now int64) {
 	l.Renew()
 }
 
-// Stream returns l: event loops that embed a Loop offer it by this name. Safe for concurrent use.
+// Stream returns l, for event loops that embed a Loop. Safe for concurrent use.
 func (l *Loop) Stream() *Loop { return l }
 
 // Host returns the event loop around this one. Safe for concurrent use.
@@ -96,16 +96,16 @@ func (l *Loop) Memory() *memory.Ledger { return &l.memory }
 // Unsettled reports whether Settle has something to do.
 func (l *Loop) Unsettled() bool { return len(l.after) > 0 }
 
-// Dirty returns how many connections have something to flush.
+// Dirty returns the number of connections with frames to flush.
 func (l *Loop) Dirty() int { return l.dirty.len() }
 
 // Unfinished reports whether connections still have something to send, or to wait for at their end.
 func (l *Loop) Unfinished() bool { return l.Waiting() > 0 || l.ending > 0 }
 
-// Waiting returns how many connections have something to send that their sockets have not taken.
+// Waiting returns the number of connections with bytes to send that their sockets have not taken.
 func (l *Loop) Waiting() int { return l.dirty.len() + len(l.awaiting) }
 
-// settleWork is what one connection costs in Settle: most of them close.
+// settleWork is the estimated work for one connection in Settle: most of them close.
 const settleWork = int(5 * time.Microsecond)
 
 // Settle closes, flushes and resumes what the entry that has just returned asked for, as far as the turn's budget goes.

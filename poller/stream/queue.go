@@ -32,7 +32,7 @@ func (f *frameList) push(frame []byte) {
 	f.bytes += len(frame)
 }
 
-// pop takes the first frame off.
+// pop removes and returns the first frame.
 func (f *frameList) pop() []byte {
 	frame := f.frames[f.head]
 	f.frames[f.head] = nil
@@ -60,7 +60,7 @@ func (c *Conn) push(frame []byte) {
 	}
 }
 
-// skip takes n bytes off the front of the queue and forgets the frames that are gone.
+// skip removes n bytes from the front of the queue, with the frames that are sent.
 func (c *Conn) skip(n int) {
 	for n >= len(c.first) {
 		n -= len(c.first)
@@ -71,7 +71,7 @@ func (c *Conn) skip(n int) {
 	c.first = c.first[n:]
 }
 
-// advance drops the first frame; false when none is left.
+// advance drops the first frame. It returns false if none is left.
 func (c *Conn) advance() bool {
 	if c.flags&flagCounted != 0 {
 		c.loop.memory.Drop(c.first)
@@ -105,7 +105,7 @@ func (c *Conn) parts(buf [][]byte, bytesMax int) (parts [][]byte, total int) {
 	return buf, total
 }
 
-// dropQueue empties the queue and returns how many frames it held.
+// dropQueue empties the queue and returns the number of frames dropped.
 func (c *Conn) dropQueue() int {
 	n := c.QueuedFrames()
 	c.uncountQueue()
@@ -117,7 +117,7 @@ func (c *Conn) dropQueue() int {
 	return n
 }
 
-// dropMore gives the list behind the first frame back. Its frames are all nil.
+// dropMore returns the list of further frames to the loop. Its frames are all nil.
 func (c *Conn) dropMore() {
 	c.loop.lists.put(c.rare.more)
 	c.rare.more = nil
