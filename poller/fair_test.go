@@ -64,8 +64,8 @@ func TestHeldConnectionIsNotRead(t *testing.T) {
 	}
 }
 
-// pinging sends one byte after the other on a connection of an echo, each when the one before has come back, until stop is
-// closed.
+// pinging sends one byte after the other on a connection of an echo, each when the one before has come back, until stop
+// is closed.
 func pinging(t *testing.T, c net.Conn, stop <-chan struct{}) (done chan struct{}) {
 	done = make(chan struct{})
 	go func() {
@@ -98,8 +98,8 @@ type tallyTimer struct {
 
 func (c *tallyTimer) Expire(int64) { c.fired.Add(1) }
 
-// TestOthersAreServedMeanwhile: while a loop has work for hundreds of turns, timers that are due at once or the input of one
-// client, another client's messages are handled in between.
+// TestOthersAreServedMeanwhile: while a loop has work for hundreds of turns, timers that are due at once or the input
+// of one client, another client's messages are handled in between.
 func TestOthersAreServedMeanwhile(t *testing.T) {
 	const timers, bytesIn, work = 200_000, 60_000, 10_000
 	for _, c := range []struct {
@@ -161,7 +161,8 @@ func TestOthersAreServedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestTurnsGoOnByThemselves: timers that are left over are fired by further turns, also when nothing else wakes the loop.
+// TestTurnsGoOnByThemselves: timers that are left over are fired by further turns, also when nothing else wakes the
+// loop.
 func TestTurnsGoOnByThemselves(t *testing.T) {
 	e := start(t, Config{Accept: newHub().accept, Loops: 1})
 	var fired atomic.Int64
@@ -177,8 +178,8 @@ func TestTurnsGoOnByThemselves(t *testing.T) {
 	eventually(t, "all have fired", func() bool { return fired.Load() == timers })
 }
 
-// TestInputHasABudgetAgainAfterATurn: an entry that has used up the budget brings about a turn, so that entries of later
-// passes are not bounded by it.
+// TestInputHasABudgetAgainAfterATurn: an entry that has used up the budget brings about a turn, so that entries of
+// later passes are not bounded by it.
 func TestInputHasABudgetAgainAfterATurn(t *testing.T) {
 	var over atomic.Bool
 	var turns atomic.Int64

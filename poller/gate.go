@@ -58,7 +58,8 @@ func (g *gate) open(fds []int) error {
 	return g.listen(g.fit(0))
 }
 
-// fit is the length of the queues with so many connections: halves of the longest, so that it seldom changes.
+// fit returns the length of the queues for that many connections: the longest, halved as often as necessary, so that it
+// seldom changes.
 func (g *gate) fit(conns int) int {
 	q := g.queues.longest
 	for q > g.queues.shortest && conns+2*len(g.fds)*q > g.room {
@@ -123,7 +124,7 @@ func (g *gate) shutLocked() {
 	g.lookIn(gateRetry)
 }
 
-// shorten makes the queues fit so many connections.
+// shorten shortens the queues to fit that many connections.
 func (g *gate) shorten(conns int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -135,7 +136,7 @@ func (g *gate) shorten(conns int) {
 	}
 }
 
-// lookIn sets the timer. The caller holds mu.
+// lookIn schedules look. The caller holds mu.
 func (g *gate) lookIn(d time.Duration) {
 	if g.timer == nil {
 		g.timer = time.AfterFunc(d, g.look)

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handler is the engine as gnet sees it. Its methods run on gnet's goroutines.
+// handler implements gnet's event handler for the engine. Its methods run on gnet's goroutines.
 type handler Engine
 
 func (h *handler) engine() *Engine { return (*Engine)(h) }
@@ -39,7 +39,7 @@ func (h *handler) OnTick() (time.Duration, gnet.Action) {
 	return time.Hour, gnet.None
 }
 
-// OnOpen admits a connection or turns it away.
+// OnOpen admits or rejects a new connection.
 func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	e := h.engine()
 	l := e.loopOf(gc.EventLoop())
@@ -89,7 +89,7 @@ func (e *Engine) admit(l *Loop) bool {
 	return true
 }
 
-// OnTraffic gives what was read to the receiver.
+// OnTraffic passes the bytes read to the receiver.
 func (h *handler) OnTraffic(gc gnet.Conn) gnet.Action {
 	data, err := gc.Next(-1)
 	c, ok := gc.Context().(*Conn)
@@ -110,8 +110,8 @@ func (h *handler) OnTraffic(gc gnet.Conn) gnet.Action {
 // catchUpTurns bounds the turns that a loop takes between two sockets when its mailbox is long.
 const catchUpTurns = 4
 
-// catchUp works a long mailbox off before the next socket is read. gnet reads all that are ready in one pass, up to 64 KiB
-// each, and gives posts one turn: clients that flood it with events would post answers faster than they leave.
+// catchUp works a long mailbox off before the next socket is read. gnet reads all that are ready in one pass, up to 64
+// KiB each, and gives posts one turn: clients that flood it with events would post answers faster than they leave.
 func (l *Loop) catchUp() {
 	for n := 0; n < catchUpTurns && l.mailbox.waiting() >= l.engine.config.DrainItems; n++ {
 		l.turn(false)
@@ -140,8 +140,8 @@ func (h *handler) OnClose(gc gnet.Conn, err error) gnet.Action {
 	return gnet.None
 }
 
-// accept asks the application who receives. A connection that nobody wants, or whose Accept panicked, is closed. adopted is
-// nil for one that came in by a listener.
+// accept asks the application who receives. A connection that nobody wants, or whose Accept panicked, is closed.
+// adopted is nil for one that came in by a listener.
 func (l *Loop) accept(c *Conn, adopted *adoption) {
 	take := l.engine.config.Accept
 	if adopted != nil && adopted.accept != nil {
@@ -163,8 +163,8 @@ func (l *Loop) accept(c *Conn, adopted *adoption) {
 	}
 }
 
-// reject answers a connection over the cap. It lingers for a moment, so that the answer is not lost to the reset that the
-// kernel sends when a socket is closed with unread input, unless too many do already.
+// reject answers a connection over the cap. It lingers for a moment, so that the answer is not lost to the reset that
+// the kernel sends when a socket is closed with unread input, unless too many do already.
 func (l *Loop) reject(c *Conn) {
 	e := l.engine
 	gc := c.gc

@@ -9,8 +9,8 @@ import (
 )
 
 // inputSet is the epoll set by which gnet watches the connections of a loop for input. gnet cannot stop to read a
-// connection, so that the peer of a loop that is behind would fill memory instead of its own send buffer: the loop changes
-// the set itself. Loop-owned; the zero value changes nothing.
+// connection, so that the peer of a loop that is behind would fill memory instead of its own send buffer: the loop
+// changes the set itself. Loop-owned; the zero value changes nothing.
 type inputSet struct{ epoll int }
 
 // inputSetOf finds the set of a gnet loop, which gnet keeps to itself. It is the zero value in a gnet that keeps it

@@ -1,7 +1,7 @@
 package poller
 
-// kicker is the engine's helper goroutine. It wakes loops that have used up their budget, from outside of gnet's pass, and
-// it drives the loops that gnet has not shown yet. It is safe for concurrent use.
+// kicker is the engine's helper goroutine. It wakes loops that have used up their budget, from outside of gnet's pass,
+// and it drives the loops that gnet has not shown yet. It is safe for concurrent use.
 type kicker struct {
 	loops chan *Loop
 	quit  chan struct{}
@@ -12,7 +12,7 @@ func newKicker(loops int) *kicker {
 	return &kicker{loops: make(chan *Loop, loops), quit: make(chan struct{}), done: make(chan struct{})}
 }
 
-// kick asks for a turn of l. It never blocks: each loop is in the channel at most once.
+// kick requests a turn of l. It never blocks, because each loop is in the channel at most once.
 func (k *kicker) kick(l *Loop) {
 	if l.kicked.CompareAndSwap(false, true) {
 		k.loops <- l

@@ -27,8 +27,8 @@ func init() {
 	children[ipv6OffMode] = func() int { return listenChild(func() error { return setUpNetwork("conf/all/disable_ipv6") }) }
 }
 
-// listenChild prints, for each address, what it listens on, which families of addresses reach it, and whether the engine
-// reaches itself, as Adopt needs.
+// listenChild prints, for each address, what it listens on, which families of addresses reach it, and whether the
+// engine reaches itself, as Adopt needs.
 func listenChild(prepare func() error) int {
 	if err := prepare(); err != nil {
 		fmt.Println("skip:", err)

@@ -128,7 +128,7 @@ func (m *mailbox) close(force bool) bool {
 	return true
 }
 
-// waiting counts the tasks that are not run yet, as of the latest turn.
+// waiting returns the number of tasks not run yet, as of the latest turn.
 func (m *mailbox) waiting() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -165,13 +165,13 @@ func (l *Loop) post(t Task, limit int) bool {
 	return true
 }
 
-// ring asks for a turn that looks at the timers. Safe for concurrent use.
+// ring requests a turn that checks the timers. Safe for concurrent use.
 func (l *Loop) ring() {
 	l.mailbox.rung.Store(true)
 	l.schedule()
 }
 
-// schedule asks for a turn of this loop. Safe for concurrent use.
+// schedule requests a turn of this loop. Safe for concurrent use.
 func (l *Loop) schedule() {
 	if l.mailbox.schedule() == putWake {
 		l.wake()

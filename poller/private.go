@@ -15,10 +15,10 @@ import (
 
 // How loops come to descriptors of their own (Config.PrivateFiles).
 //
-// gnet makes everything that its loops need in one table: a listener, an epoll set and an event file for each. It has no
-// callback on a loop before the first connection, so Start sends one to each loop, which takes the
-// opportunity to leave for a thread and a table of its own. A client that is faster than Start does the same for
-// its loop. The table is a copy of the old one at that moment:
+// gnet makes everything that its loops need in one table: a listener, an epoll set and an event file for each. It has
+// no callback on a loop before the first connection, so Start sends one to each loop, which takes the opportunity to
+// leave for a thread and a table of its own. A client that is faster than Start does the same for its loop. The table
+// is a copy of the old one at that moment:
 //
 //   - The sockets of everybody else are closed in the copy, since a socket is open until its last descriptor is closed, and the
 //     connection that brought the loop here is closed in the old table, for the same reason.
@@ -107,8 +107,8 @@ func (e *Engine) isolated(err error) {
 	e.bootErr = errors.Join(e.bootErr, err)
 }
 
-// reachLoops sends a connection to each loop and returns when all have seen theirs. gnet hands what is registered to its
-// loops in turn, and with a listener per loop nobody else takes turns.
+// reachLoops sends a connection to each loop and returns when all have seen theirs. gnet hands what is registered to
+// its loops in turn, and with a listener per loop nobody else takes turns.
 func (e *Engine) reachLoops() error {
 	select {
 	case <-e.looping:

@@ -84,8 +84,8 @@ func lockThread() error {
 
 func onFirstThread() bool { return unix.Gettid() == unix.Getpid() }
 
-// occupyFirstThread is called on the process's first thread. It starts a goroutine that most probably gets this thread while
-// the caller waits, and then keeps it until release is called. The caller goes on on another one.
+// occupyFirstThread is called on the process's first thread. It starts a goroutine that most probably gets this thread
+// while the caller waits, and then keeps it until release is called. The caller goes on on another one.
 func occupyFirstThread() (release func()) {
 	tried, quit := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -145,8 +145,8 @@ func polledWith(fd int, files []int) (map[int]bool, error) {
 	return nil, fmt.Errorf("no epoll set has descriptor %d", fd)
 }
 
-// parsePolled reads the lines "tfd: 5 events: 19 data: 5 pos:0 ino:2a sdev:8" of an epoll set. ok tells whether the set has fd
-// with that inode; the number alone may mean another file in the table of another loop.
+// parsePolled reads the lines "tfd: 5 events: 19 data: 5 pos:0 ino:2a sdev:8" of an epoll set. ok tells whether the set
+// has fd with that inode; the number alone may mean another file in the table of another loop.
 func parsePolled(info []byte, fd int, inode uint64) (polled map[int]bool, ok bool) {
 	polled = map[int]bool{}
 	for lines := bufio.NewScanner(bytes.NewReader(info)); lines.Scan(); {

@@ -221,8 +221,8 @@ func TestPrivateFilesHoldMoreThanTheLimit(t *testing.T) {
 	}
 }
 
-// A client that comes before Start has reached its loop is served, and its connection is not left in the common table. One
-// that has met the look whether the address is free is reset.
+// A client that comes before Start has reached its loop is served, and its connection is not left in the common table.
+// One that has met the look whether the address is free is reset.
 func TestPrivateFilesServeEarlyClients(t *testing.T) {
 	needPrivateFiles(t)
 	served := 0

@@ -10,8 +10,8 @@ import (
 	"github.com/seed58c87869/siren/session/sessiontest"
 )
 
-// CloseAfterFlush waits for a peer that reads slowly but steadily, many times as long as FlushTimeout: that is a limit on
-// the time without progress.
+// CloseAfterFlush waits for a peer that reads slowly but steadily, many times as long as FlushTimeout: that is a limit
+// on the time without progress.
 func TestCloseAfterFlushWaitsForSlowReaders(t *testing.T) {
 	netns.Run(t, netns.Config{}, func(t *testing.T) {
 		const size, rate = 2 << 20, 1 << 20

@@ -8,8 +8,8 @@ import (
 // cheaper.
 const copyBytesMax = 16 << 10
 
-// socket is a Conn as the stream.Socket under itself. gnet reads and closes; writing is ours, because gnet copies what the
-// kernel does not take and tells nobody when it is gone. Loop-owned.
+// socket is a Conn as the stream.Socket under itself. gnet reads and closes; writing is ours, because gnet copies what
+// the kernel does not take and tells nobody when it is gone. Loop-owned.
 type socket Conn
 
 func (s *socket) loop() *Loop { return (*Conn)(s).Loop() }

@@ -30,8 +30,9 @@ func (ch *chain) begin(now int64, itemsMax int, timeMax int64) bool {
 	return ch.items < itemsMax && ch.time < timeMax
 }
 
-// turn runs waiting tasks, then timers, then flushes, each within its budget. When something is left, the kicker asks for
-// another turn, from another goroutine, so that gnet reads its sockets first. inPass is false when no sockets depend on it.
+// turn runs waiting tasks, then timers, then flushes, each within its budget. When something is left, the kicker asks
+// for another turn, from another goroutine, so that gnet reads its sockets first. inPass is false when no sockets
+// depend on it.
 func (l *Loop) turn(inPass bool) {
 	cfg := &l.engine.config
 	start := monotonic()

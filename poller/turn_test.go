@@ -82,7 +82,8 @@ func TestLongMailboxIsWorkedOffBetweenReads(t *testing.T) {
 	}
 }
 
-// A connection with much to write lets the next one write first after turnBytesMax, also while the kernel would take more.
+// A connection with much to write lets the next one write first after turnBytesMax, also while the kernel would take
+// more.
 func TestOneConnectionWritesPartOfATurn(t *testing.T) {
 	h := newHub()
 	// A turn is one task, and then what one connection writes.

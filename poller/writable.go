@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writables tells loops which of their connections take more data. gnet does not: so the engine has a set of descriptors
-// of its own, for those alone whose kernel buffer is full. One goroutine waits on it.
+// writables tells loops which of their connections take more data. gnet does not: so the engine has a set of
+// descriptors of its own, for those alone whose kernel buffer is full. One goroutine waits on it.
 //
 // An event carries the number of the loop and a ticket that only that loop understands, never a descriptor: numbers of
 // descriptors are used again, and with private files they repeat. The set is made before Start, so it has the same
@@ -32,15 +32,15 @@ func (w *writables) start(loops []*Loop) error {
 	return nil
 }
 
-// await asks for one Writable of that ticket. again tells that this descriptor was in the set before.
+// await requests one call of Writable with that ticket. again reports that the descriptor was in the set before.
 func (w *writables) await(fd, loop int, ticket uint64, again bool) error {
 	return w.set.arm(fd, uint64(loop)<<ticketBits|ticket&(1<<ticketBits-1), again)
 }
 
-// forget takes a descriptor out that is about to be closed.
+// forget removes a descriptor that is about to be closed from the set.
 func (w *writables) forget(fd int) { w.set.disarm(fd) }
 
-// run hands what is ready to the loops until stop.
+// run passes ready tickets to their loops until stop.
 func (w *writables) run() {
 	defer close(w.stopped)
 	ready := make([][]uint64, len(w.loops))
@@ -60,7 +60,7 @@ func (w *writables) run() {
 	}
 }
 
-// stop ends the goroutine and gives the set back. No loop may use it any more.
+// stop ends the goroutine and releases the set. No loop may use it afterwards.
 func (w *writables) stop() {
 	if w.set == nil {
 		return
@@ -69,8 +69,8 @@ func (w *writables) stop() {
 	<-w.stopped
 }
 
-// writableTask is the message that connections of a loop take more data. There is one for each loop, which is posted when
-// it is not on its way already.
+// writableTask is the message that connections of a loop take more data. There is one for each loop, which is posted
+// when it is not on its way already.
 type writableTask struct {
 	loop *Loop
 

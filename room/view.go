@@ -133,8 +133,8 @@ func (v *View) Has(m *Member, r *Room) bool {
 	return m.find(r) >= 0
 }
 
-// Find returns the room of that name, if m is linked in it or an operation on it is on its way, and whether the socket is
-// in it, as Has does. Only a socket with many rooms is looked up in the directory.
+// Find returns the room of that name, if m is linked in it or an operation on it is on its way, and whether the socket
+// is in it, as Has does. Only a socket with many rooms is looked up in the directory.
 func (v *View) Find(m *Member, d *Directory, name string) (r *Room, in bool) {
 	p := v.pending
 	if m.index != nil || p != nil && p.many != nil {

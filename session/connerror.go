@@ -46,8 +46,8 @@ func (sh *Shard) note(x *Exchange, r *httpwire.Request) {
 	}
 }
 
-// report tells the hook for connection errors that a request was refused, off the loop. When too many of them wait for the
-// hook, it is not told, and that is counted.
+// report tells the hook for connection errors that a request was refused, off the loop. When too many of them wait for
+// the hook, it is not told, and that is counted.
 func (sh *Shard) report(x *Exchange, f *fault) {
 	first, ok := sh.noted[x]
 	if !ok {

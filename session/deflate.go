@@ -19,8 +19,8 @@ var errCorruptMessage = &wsframe.Error{Code: ws.StatusInvalidFramePayloadData, R
 // inflatedKeep is the largest buffer for inflated messages, in bytes, that a shard keeps.
 const inflatedKeep = 64 << 10
 
-// accept returns the compression that an opening handshake offers and that is accepted, and zero when there is none. ok is
-// false when the offer is malformed.
+// accept returns the compression that an opening handshake offers and that is accepted, and zero when there is none. ok
+// is false when the offer is malformed.
 func (c *compression) accept(r *httpwire.Request) (p deflate.Params, ok bool) {
 	if c.pack == nil {
 		return p, true

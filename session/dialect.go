@@ -9,14 +9,15 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// dialect is what a session's client speaks, as far as it is not plain protocol 4, which is zero. An immutable value; an
-// upgrade may replace it.
+// dialect describes how a session's client differs from plain protocol 4, which is zero. An immutable value; an upgrade
+// may replace it.
 type dialect uint8
 
 const (
 	// revision3: Engine.IO protocol 3.
 	revision3 dialect = 1 << iota
-	// base64Only: the transport in use takes no binary data. Of protocol 3 alone; in protocol 4 polling is always so.
+	// base64Only: the current transport accepts no binary data. It is set in protocol 3 only; in protocol 4 polling
+	// never accepts binary data.
 	base64Only
 	// oldBrowser: an Internet Explorer, which has to be told that what looks like a script is no attack. Noted for
 	// protocol 3 and JSONP alone, whose clients still are for it.
@@ -47,9 +48,9 @@ func (s *Session) Protocol() int {
 	return eio.Protocol
 }
 
-// negotiate finds out what the client of a handshake speaks.
+// negotiate determines the dialect of the client of a handshake.
 func (o *opening) negotiate(r *httpwire.Request, allowEIO3 bool) {
-	// As with the reference, what is not protocol 4 is protocol 3: old clients of other languages name none.
+	// As in the reference, anything but protocol 4 is protocol 3: old clients in other languages name no version.
 	version, _ := httpwire.QueryGet(r.RawQuery, "EIO")
 	switch {
 	case string(version) == "4":
@@ -72,13 +73,13 @@ func (o *opening) negotiate(r *httpwire.Request, allowEIO3 bool) {
 	}
 }
 
-// wantsBase64 reports whether a client of protocol 3 takes no binary data on the transport of this request.
+// wantsBase64 reports whether a client of protocol 3 accepts no binary data on the transport of this request.
 func wantsBase64(r *httpwire.Request) bool {
 	v, _ := httpwire.QueryGet(r.RawQuery, "b64")
 	return len(v) > 0
 }
 
-// jsonpOf is what the query parameter "j" asks for; anything but a number asks for nothing.
+// jsonpOf returns the callback that the query parameter "j" selects; anything but a number means none.
 func jsonpOf(r *httpwire.Request) jsonp {
 	v, ok := httpwire.QueryGet(r.RawQuery, "j")
 	if !ok || len(v) > jsonpDigits {
@@ -91,12 +92,12 @@ func jsonpOf(r *httpwire.Request) jsonp {
 	return jsonp(n) + 1
 }
 
-// isOldBrowser looks for the versions of Internet Explorer that the reference server looks for.
+// isOldBrowser reports whether the agent is a version of Internet Explorer that the reference server treats specially.
 func isOldBrowser(agent []byte) bool {
 	return bytes.Contains(agent, []byte(";MSIE")) || bytes.Contains(agent, []byte("Trident/"))
 }
 
-// frame is a packet as a WebSocket frame.
+// frame returns a packet as a WebSocket frame.
 func (d dialect) frame(f *eio.Frame) []byte {
 	switch {
 	case !d.is(revision3):
@@ -107,7 +108,7 @@ func (d dialect) frame(f *eio.Frame) []byte {
 	return f.WebSocket3()
 }
 
-// parse takes a WebSocket message as a packet.
+// parse parses a WebSocket message as a packet.
 func (d dialect) parse(data []byte, binary bool) (eio.Packet, error) {
 	switch {
 	case !d.is(revision3) && binary:
@@ -154,7 +155,7 @@ func (s *Session) nextPayload() (packets, bytes int) {
 	return packets, bytes
 }
 
-// payloadOf is a payload of one text packet.
+// payloadOf returns a payload of one text packet.
 func (s *Session) payloadOf(f *eio.Frame) []byte {
 	if !s.dialect.is(revision3) {
 		return f.Payload()
@@ -163,7 +164,7 @@ func (s *Session) payloadOf(f *eio.Frame) []byte {
 	return out
 }
 
-// openReply is the answer to a polling handshake.
+// openReply returns the response to a polling handshake.
 func (s *Session) openReply(packet []byte) reply {
 	if s.dialect.is(revision3) {
 		packet = s.payloadOf(eio.NewText(packet))
@@ -171,7 +172,7 @@ func (s *Session) openReply(packet []byte) reply {
 	return s.payloadReply(packet)
 }
 
-// payloadReply is the answer to a GET.
+// payloadReply returns the response to a GET.
 func (s *Session) payloadReply(payload []byte) reply {
 	r := reply{status: 200, contentType: typeText, body: payload, data: true}
 	if s.dialect == 0 && s.poll.jsonp == 0 {
@@ -193,7 +194,7 @@ func (s *Session) accept(a asker) {
 	a.answer(s.shard, reply{status: 200, contentType: typeHTML, body: okBody, data: true, old: s.dialect.is(oldBrowser)})
 }
 
-// openPayload begins to read the body of a POST.
+// openPayload returns an iterator over the body of a POST.
 func (s *Session) openPayload(body []byte, binary bool) (p eio.Payload, err error) {
 	limit := s.shard.engine.cfg.MaxPackets
 	if s.poll.jsonp != 0 {
@@ -210,8 +211,8 @@ func (s *Session) openPayload(body []byte, binary bool) (p eio.Payload, err erro
 
 // openGrace is how long the open packet of protocol 3 waits behind the answer to the opening handshake of a WebSocket.
 // The reference sends them in two writes, so old clients have hardly ever seen both in one segment, and some (one case
-// of the protocol's own suite is such a client) lose what comes with the answer. It is the runtime's time: the wheel may
-// be several times as coarse.
+// of the protocol's own suite is such a client) lose what comes with the answer. It is the runtime's time: the wheel
+// may be several times as coarse.
 const openGrace = 20 * time.Millisecond
 
 // beginLater begins a session of protocol 3 when openGrace is over. What the client sends meanwhile stays with the

@@ -1,5 +1,5 @@
-// Package session implements Engine.IO protocols 4 and 3: the handshake, the HTTP long-polling and WebSocket transports,
-// the upgrade from one to the other, the heartbeat, and the rules by which a session ends.
+// Package session implements Engine.IO protocols 4 and 3: the handshake, the HTTP long-polling and WebSocket
+// transports, the upgrade from one to the other, the heartbeat, and the end of sessions.
 //
 // # Concurrency
 //
@@ -7,8 +7,8 @@
 // (eio.ShardOf), so a request that arrives on another loop is posted to the home shard and its answer posted back;
 // a WebSocket that arrives on another loop exchanges its messages with the home shard the same way.
 //
-// The package knows no sockets: Conn, StreamConn and Loop in ports.go are all it asks of an event loop, and App and
-// Client are all it tells an application. Tests drive it with the fake loop of poller/pollertest.
+// The package is independent of sockets: Conn, StreamConn and Loop in ports.go are its interface to an event loop, App
+// and Client its interface to an application. Tests drive it with the fake loop of poller/pollertest.
 //
 // # Use
 //

@@ -83,8 +83,8 @@ var hostiles = []hostile{
 // emptyBlocks is about n bytes that inflate to nothing: empty stored blocks (RFC 1951, section 3.2.4).
 func emptyBlocks(n int) []byte { return []byte(strings.Repeat("\x00\x00\x00\xff\xff", n/5) + "\x00") }
 
-// A hostile client's input is handled in turns of bounded length, behind each of which another client is served at once.
-// In the end all of it is handled.
+// A hostile client's input is handled in turns of bounded length, behind each of which another client is served at
+// once. In the end all of it is handled.
 func TestHostileClientsTakeTurns(t *testing.T) {
 	for _, h := range hostiles {
 		for loop := range 2 {
@@ -96,8 +96,8 @@ func TestHostileClientsTakeTurns(t *testing.T) {
 	}
 }
 
-// run serves the hostile client until all is handled. Before each turn a client on either loop sends something, and must
-// have its answer at once.
+// run serves the hostile client until all is handled. Before each turn a client on either loop sends something, and
+// must have its answer at once.
 func (h *hostile) run(t *testing.T, loop int) {
 	cfg := deflateOn
 	cfg.MaxFragments = 1000
@@ -187,8 +187,8 @@ func TestPostsThatTakeTurnsEndWithTheirSession(t *testing.T) {
 	})
 }
 
-// The ending of an engine discards nothing of what was read before, however many turns it takes, and waits for nothing that
-// comes later.
+// The ending of an engine discards nothing of what was read before, however many turns it takes, and waits for nothing
+// that comes later.
 func TestStopIntakeWaitsForWhatTakesTurns(t *testing.T) {
 	for _, h := range hostiles {
 		for loop := range 2 {

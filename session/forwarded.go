@@ -8,8 +8,8 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// What proxies tell of a client in header fields. RFC 7239's Forwarded is not read: a proxy that only knows X-Forwarded-For
-// passes a client's own Forwarded on, so to believe either of them would be to believe the client.
+// What proxies tell of a client in header fields. RFC 7239's Forwarded is not read: a proxy that only knows
+// X-Forwarded-For passes a client's own Forwarded on, so to believe either of them would be to believe the client.
 
 // settlePrefixes copies prefixes in the form in which addresses are compared: IPv4 as IPv4, no zones.
 func settlePrefixes(list []netip.Prefix) ([]netip.Prefix, error) {
@@ -26,8 +26,8 @@ func settlePrefixes(list []netip.Prefix) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// trusts reports whether who has that address is a trusted proxy. A unix socket, which has none, is trusted with all else:
-// the mode of its file says who may connect.
+// trusts reports whether the peer with that address is a trusted proxy. A unix socket has no address. Its peer is
+// trusted too, because the mode of the socket's file restricts who may connect.
 func trusts(trusted []netip.Prefix, ip netip.Addr) bool {
 	if !ip.IsValid() {
 		return len(trusted) > 0
@@ -46,9 +46,9 @@ var (
 	forwardedProtoName = []byte("x-forwarded-proto")
 )
 
-// forwardedFor walks X-Forwarded-For from its end, where the nearest proxy has added what it saw, to the first address that
-// is not a trusted proxy's: that is the client's. It stops at what is no address, which a client may have put there. hops
-// is the number of addresses up to the client's.
+// forwardedFor walks X-Forwarded-For from its end, where the nearest proxy has added what it saw, to the first address
+// that is not a trusted proxy's: that is the client's. It stops at what is no address, which a client may have put
+// there. hops is the number of addresses up to the client's.
 func forwardedFor(r *httpwire.Request, peer netip.AddrPort, trusted []netip.Prefix) (client netip.AddrPort, hops int) {
 	client = peer
 	for i := len(r.Fields) - 1; i >= 0; i-- {
@@ -78,7 +78,7 @@ func forwardedFor(r *httpwire.Request, peer netip.AddrPort, trusted []netip.Pref
 	return client, hops
 }
 
-// parseForwarded reads an address as proxies write it: with a port or without, IPv6 in brackets or not.
+// parseForwarded parses an address in the forms of proxies: with or without a port, IPv6 with or without brackets.
 func parseForwarded(s string) (netip.AddrPort, bool) {
 	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
 		s = s[1 : len(s)-1]
@@ -100,9 +100,9 @@ func parseForwarded(s string) (netip.AddrPort, bool) {
 // forwardedSecure is the scheme that the client has used, as the last X-Forwarded-Proto field tells it, which is the
 // nearest proxy's own. Without a word in it, the connection's scheme counts.
 //
-// Proxies set the field, or each adds the scheme of its own connection at the end. So of several schemes the first is the
-// client's. Only where the proxies add to X-Forwarded-For as well, a client's own claims may stand in front in both:
-// then the scheme is taken that belongs to the client's address, hops elements before the end.
+// Proxies set the field, or each adds the scheme of its own connection at the end. So of several schemes the first is
+// the client's. Only where the proxies add to X-Forwarded-For as well, a client's own claims may stand in front in
+// both: then the scheme is taken that belongs to the client's address, hops elements before the end.
 func forwardedSecure(r *httpwire.Request, hops int, secure bool) bool {
 	var schemes [][]byte
 	addresses := 0
@@ -125,7 +125,7 @@ func forwardedSecure(r *httpwire.Request, hops int, secure bool) bool {
 	return bytes.EqualFold(scheme, []byte("https")) || bytes.EqualFold(scheme, []byte("wss"))
 }
 
-// elements are those of a comma-separated list that are not empty (RFC 9110, section 5.6.1).
+// elements returns the non-empty elements of a comma-separated list (RFC 9110, section 5.6.1).
 func elements(list []byte) (out [][]byte) {
 	for item := range bytes.SplitSeq(list, []byte(",")) {
 		if item = bytes.Trim(item, " \t"); len(item) > 0 {

@@ -15,10 +15,11 @@ type inflating struct {
 	message *deflate.Inflation
 }
 
-// inflateWork is what it takes to inflate that many bytes to that many, in nanoseconds; the clock tells when it is more.
+// inflateWork is what it takes to inflate that many bytes to that many, in nanoseconds; the clock tells when it is
+// more.
 func inflateWork(in, out int) int { return 5*in + 2*out }
 
-// step goes on until the message is inflated or the turn is over.
+// step inflates until the message is complete or the turn is over.
 func (j *inflating) step(loop Loop) (done bool) {
 	return j.message.Step(func(in, out int) bool { return !loop.Spend(inflateWork(in, out)) })
 }
@@ -84,11 +85,11 @@ func (sh *Shard) inflate() {
 	w.postBatch()
 }
 
-// inflatedPool has the buffers of messages that are inflated in steps: making them anew for a client that sends one after
-// the other would keep the garbage collector busy.
+// inflatedPool has the buffers of messages that are inflated in steps: making them anew for a client that sends one
+// after the other would keep the garbage collector busy.
 var inflatedPool = sync.Pool{New: func() any { return []byte(nil) }}
 
-// finish handles the inflated message.
+// finish passes on the inflated message.
 func (j *inflating) finish() {
 	data, err := j.message.Result()
 	j.message.Close()

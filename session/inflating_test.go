@@ -20,8 +20,8 @@ func (c *recorder) names() string {
 	return out.String()
 }
 
-// What a client sends behind a message that takes several turns is handled behind it, and so are its end, and the messages
-// that other clients sent later and that take several turns, too.
+// What a client sends behind a message that takes several turns is handled behind it, and so are its end, and the
+// messages that other clients sent later and that take several turns, too.
 func TestInflatingKeepsTheOrder(t *testing.T) {
 	both(t, func(t *testing.T, loop int) {
 		r := newRig(t, 2, deflateOn)
@@ -57,7 +57,8 @@ func TestInflatingKeepsTheOrder(t *testing.T) {
 	})
 }
 
-// A connection that closes, or is closed, while its message is inflated leaves nothing behind, and the next one goes on.
+// A connection that closes, or is closed, while its message is inflated leaves nothing behind, and the next one goes
+// on.
 func TestInflatingEndsWithItsConnection(t *testing.T) {
 	for name, end := range map[string]func(r *rig, p *peer){
 		"cut":    func(r *rig, p *peer) { p.conn.PeerClose(nil) },

@@ -39,7 +39,8 @@ func (r *rig) fragile(loop int) (*peer, *fragile) {
 	return &peer{rig: r, conn: c}, f
 }
 
-// survive runs fn, and then what is posted, recovers what panics on purpose as a loop does, and wants that something has.
+// survive runs fn, and then what is posted, recovers what panics on purpose as a loop does, and wants that something
+// has.
 func (r *rig) survive(fn func()) {
 	r.t.Helper()
 	panics := 0
@@ -208,8 +209,8 @@ var panickers = map[string]struct {
 	}},
 }
 
-// A task or timer that panics ends the session, or the connection, that it was about, and no other. The loop hears of the
-// panic.
+// A task or timer that panics ends the session, or the connection, that it was about, and no other. The loop hears of
+// the panic.
 func TestPanicsOfTasksAndTimers(t *testing.T) {
 	for name, c := range panickers {
 		t.Run(name, func(t *testing.T) {

@@ -3,8 +3,8 @@ package memory
 import "sync/atomic"
 
 const (
-	// ListMin is the least number of bytes for which a Holder is listed. Less is in the order of what a connection takes
-	// anyway.
+	// ListMin is the least number of bytes for which a Holder is listed. Less is in the order of what a connection
+	// takes anyway.
 	ListMin = 4 << 10
 	// slotBytes is what a reference to a frame counts for: its place in a list.
 	slotBytes = 32

@@ -3,15 +3,15 @@ package stream
 import "github.com/seed58c87869/siren/poller/memory"
 
 const (
-	// countedMin is how many bytes wait behind the first frame before a queue is counted that is not blocked: what leaves
-	// at the end of the turn anyway.
+	// countedMin is how many bytes wait behind the first frame before a queue is counted that is not blocked: what
+	// leaves at the end of the turn anyway.
 	countedMin = 64 << 10
 	// sampleMax bounds the frames of a queue that Held looks at.
 	sampleMax = 64
 )
 
-// countQueue enters the frames that wait in the loop's ledger, where they stay until the queue is empty: those that come
-// are entered, and those that leave are taken off. A queue that never is long, nor blocked, costs nothing.
+// countQueue enters the frames that wait in the loop's ledger, where they stay until the queue is empty: those that
+// come are entered, and those that leave are taken off. A queue that never is long, nor blocked, costs nothing.
 func (c *Conn) countQueue() {
 	m := &c.loop.memory
 	if c.flags&flagCounted != 0 || !m.On() {
@@ -77,8 +77,8 @@ func (c *Conn) restSize() int {
 	return 0
 }
 
-// Held implements memory.Holder: what is queued and does not leave because the peer does not read, and input that was not
-// consumed. Of long queues it is an estimate.
+// Held implements memory.Holder: what is queued and does not leave because the peer does not read, and input that was
+// not consumed. Of long queues it is an estimate.
 func (c *Conn) Held() int {
 	held := c.restSize()
 	if c.flags&(flagBlocked|flagCounted) != flagBlocked|flagCounted {

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Hold stops the connection's input: Receive is not called again before Resume, and the socket is not read meanwhile where
-// it can be stopped; what it reads nevertheless is kept behind the rest, within RestBytesMax. It is for a receiver whose
-// work has to wait for something, such as a later turn of the loop.
+// Hold stops the connection's input: Receive is not called again before Resume, and the socket is not read meanwhile
+// where it can be stopped; what it reads nevertheless is kept behind the rest, within RestBytesMax. It is for a
+// receiver whose work has to wait for something, such as a later turn of the loop.
 func (c *Conn) Hold() {
 	c.own("Conn.Hold")
 	if c.state != stateOpen || c.flags&flagHeld != 0 {
@@ -44,8 +44,8 @@ func (c *Conn) append(data []byte) {
 	}
 }
 
-// heldInput is the list of held connections whose input goes on in a later turn, and the task that takes them up in their
-// order. The task is posted, so their input is behind everything that came to the loop before. It is loop-owned.
+// heldInput is the list of held connections whose input goes on in a later turn, and the task that takes them up in
+// their order. The task is posted, so their input is behind everything that came to the loop before. It is loop-owned.
 type heldInput struct {
 	loop   *Loop
 	conns  []*Conn
@@ -65,8 +65,8 @@ type heldWaiter struct {
 // Run implements Task.
 func (w *heldWaiter) Run(int) { w.fn() }
 
-// AfterHeld has fn called on the loop, behind what is posted, when the Receivers have taken what was read for them before:
-// when no connection that is held now is held any more. What a connection sends later is not waited for.
+// AfterHeld has fn called on the loop, behind what is posted, when the Receivers have taken what was read for them
+// before: when no connection that is held now is held any more. What a connection sends later is not waited for.
 func (l *Loop) AfterHeld(fn func()) {
 	w := &heldWaiter{left: maps.Clone(l.held.stopped), fn: fn}
 	if len(w.left) == 0 {

@@ -116,8 +116,8 @@ func TestHeldInputIsBounded(t *testing.T) {
 	}
 }
 
-// TestConnectionsTakeTurns: the input of connections that need several turns each is handled in turns of the same length,
-// and what arrives on another one meanwhile is handled at once.
+// TestConnectionsTakeTurns: the input of connections that need several turns each is handled in turns of the same
+// length, and what arrives on another one meanwhile is handled at once.
 func TestConnectionsTakeTurns(t *testing.T) {
 	l, limits := newTestLoop()
 	const work = 100_000
@@ -178,8 +178,8 @@ func TestConnectionsTakeTurns(t *testing.T) {
 	}
 }
 
-// TestHeldConnectionsProgressInBusyTurns: a task for held connections gives each of them at least one entry, also when the
-// turn's budget is used up by others.
+// TestHeldConnectionsProgressInBusyTurns: a task for held connections gives each of them at least one entry, also when
+// the turn's budget is used up by others.
 func TestHeldConnectionsProgressInBusyTurns(t *testing.T) {
 	l, _ := newTestLoop()
 	var got []byte

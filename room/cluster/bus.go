@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// Bounds of what waits for one node of a Bus. A node that is this far behind loses messages, and their senders are told.
+// Bounds of what waits for one node of a Bus. A node that is this far behind loses messages, and their senders are
+// told.
 const (
 	busMessagesMax = 1 << 16
 	busBytesMax    = 64 << 20
@@ -25,8 +26,8 @@ type Bus struct {
 // NewBus makes a bus without nodes.
 func NewBus() *Bus { return &Bus{nodes: map[string]*busNode{}} }
 
-// Node adds a node with that id and is its adapter, to be used by one server. An id that is taken already, by a node that
-// was not closed, makes an adapter that only fails.
+// Node adds a node with that id and is its adapter, to be used by one server. An id that is taken already, by a node
+// that was not closed, makes an adapter that only fails.
 func (b *Bus) Node(id string) Adapter {
 	n := &busNode{bus: b, id: id, receivers: map[string]func(*Message){}}
 	b.mu.Lock()

@@ -51,10 +51,11 @@ func (d *digest) message() Message { return Message{string(d.text), d.bytes, d.s
 type Ending struct {
 	// Messages are those of the session, pings aside.
 	Messages []Message
-	// Closed tells that the server has said goodbye: with a WebSocket's close frame, or with a close packet in an answer.
+	// Closed tells that the server has said goodbye: with a WebSocket's close frame, or with a close packet in an
+	// answer.
 	Closed bool
-	// Err is nil when the connection then ended with EOF between two messages; or, of a polling client, when each of its
-	// requests was answered.
+	// Err is nil when the connection then ended with EOF between two messages; or, of a polling client, when each of
+	// its requests was answered.
 	Err error
 }
 

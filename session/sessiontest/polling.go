@@ -94,8 +94,8 @@ func (p *Polling) Get() ([]Message, error) {
 	return p.Answer()
 }
 
-// Rest waits for the answer to a GET that was sent before if waiting is set, and sends more, until a close packet has come
-// or a request has failed. It answers pings. Then it closes the connections.
+// Rest waits for the answer to a GET that was sent before if waiting is set, and sends more, until a close packet has
+// come or a request has failed. It answers pings. Then it closes the connections.
 func (p *Polling) Rest(waiting bool) Ending {
 	defer p.Close()
 	var e Ending

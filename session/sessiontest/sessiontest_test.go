@@ -15,7 +15,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// pair is a connection and what serves it. When serve returns, the server sends no more, and waits for the client to close.
+// pair is a connection and what serves it. When serve returns, the server sends no more, and waits for the client to
+// close.
 func pair(t *testing.T, serve func(in *bufio.Reader, out net.Conn)) net.Conn {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -12,8 +12,8 @@
 //		})
 //	}
 //
-// Run starts the test binary again, in the namespace, for this one test. So the namespace holds servers, clients and the
-// processes that the test starts, TestMain runs again, and the ports of the machine are neither used nor reached.
+// Run starts the test binary again, in the namespace, for this one test. So the namespace holds servers, clients and
+// the processes that the test starts, TestMain runs again, and the ports of the machine are neither used nor reached.
 //
 // Making a namespace takes Linux and either root or user namespaces. Where that is not allowed, Run skips the test and
 // says why.

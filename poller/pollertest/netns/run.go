@@ -35,8 +35,8 @@ type Config struct {
 }
 
 // Run runs body in a new network namespace whose only interface, loopback, is up. It must be all that the test does:
-// outside, it starts the test binary again for this test, and takes over the result; inside, it calls body. It skips the
-// test where no namespace can be made.
+// outside, it starts the test binary again for this test, and takes over the result; inside, it calls body. It skips
+// the test where no namespace can be made.
 func Run(t *testing.T, cfg Config, body func(t *testing.T)) {
 	t.Helper()
 	switch os.Getenv(insideEnv) {
@@ -130,7 +130,8 @@ func outcome(err error, out, name string) string {
 	return failed
 }
 
-// Soak is how often a long test should repeat what it does: the number in the environment variable SIREN_SOAK, else once.
+// Soak is how often a long test should repeat what it does: the number in the environment variable SIREN_SOAK, else
+// once.
 func Soak() int {
 	if n, err := strconv.Atoi(os.Getenv(soakEnv)); err == nil && n > 0 {
 		return n
