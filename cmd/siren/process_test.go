@@ -37,12 +37,18 @@ func startProcess(t *testing.T, wrapper []string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startBinary(t, wrapper, self, args...)
+}
+
+// startBinary is startProcess for another binary of siren than the one that the tests are part of.
+func startBinary(t *testing.T, wrapper []string, binary string, args ...string) *process {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{stops: make(chan error, 1), log: r, lines: bufio.NewReader(r), socket: filepath.Join(t.TempDir(), "s")}
-	line := append(append(wrapper, self, "serve", "--addr", "127.0.0.1:0", "--addr", "unix://"+p.socket), args...)
+	line := append(append(wrapper, binary, "serve", "--addr", "127.0.0.1:0", "--addr", "unix://"+p.socket), args...)
 	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Env = append(os.Environ(), commandEnv+"=1", "GORACE=atexit_sleep_ms=0")
 	p.cmd.Stderr = w
