@@ -39,8 +39,8 @@ var busyResponse = httpwire.AppendResponse(nil, &httpwire.Response{
 
 // SparesMax returns the greatest number of connections above the limit at once, with so many loops: twice
 // Config.MaxHealthConns, because a replaced connection is answered before it closes, and two for each loop. One of
-// these two is the newest connection, before an older one is closed. The other may temporarily be counted as within the
-// limit, because the end of a connection is counted in two steps.
+// these two is the newest connection, before an older one is closed. The other has ended for the Engine, and its descriptor
+// is about to close.
 func SparesMax(cfg Config, loops int) int {
 	if cfg.MaxHealthConns == 0 {
 		cfg.MaxHealthConns = defaultMaxHealthConns

@@ -113,11 +113,11 @@ func (c *Conn) over(err error) {
 	for r := c.remotes(); r != nil; r = r.next {
 		r.closed.Store(true)
 	}
-	c.sock.Close(err)
 	if recv := c.recv; recv != nil {
 		c.recv = nil
 		_ = c.guard("closed", func() { recv.Closed(err) })
 	}
+	c.sock.Close(err)
 }
 
 // leaveEnding removes the connection from the count of those that are leaving or lingering.

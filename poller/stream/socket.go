@@ -17,8 +17,8 @@ type Socket interface {
 	StopReading(stop bool)
 	// CloseWrite tells the peer that no more bytes follow those written.
 	CloseWrite() error
-	// Close releases the socket. It is called exactly once, at the end of the connection, whoever ended it. reason is
-	// the error that Receiver.Closed gets afterwards.
+	// Close gives the socket back. It is called exactly once, at the end of the connection, whoever ended it, behind
+	// Receiver.Closed and with its error. So what the Receiver counts is over before the connection is counted out.
 	Close(reason error)
 }
 
