@@ -162,9 +162,11 @@ func TestEchoOfSplitBytes(t *testing.T) {
 	if err := recv(t, p.closed, "Closed"); !errors.Is(err, io.EOF) {
 		t.Errorf("Closed(%v), want EOF", err)
 	}
-	if got := p.conn.LocalAddr(); got.IsValid() {
-		t.Errorf("a closed conn has local address %v", got)
-	}
+	on(t, p.conn.Loop(), func() {
+		if got := p.conn.LocalAddr(); got.IsValid() {
+			t.Errorf("a closed conn has local address %v", got)
+		}
+	})
 }
 
 func TestUnixSocketAndSeveralAddresses(t *testing.T) {
