@@ -42,6 +42,7 @@ func TestImports(t *testing.T) {
 		{"/room/cluster", []string{"/codec/sio", "/codec/quote"}, []string{gnet}},
 		{"/server/logqueue", nil, []string{gnet}},
 		{"/server", server, nil},
+		{"/cmd/siren/node/pattern", nil, []string{gnet}},
 		// The test kit is for tests: nobody's import but theirs.
 		{"/server/servertest", append([]string{"/server", "/poller/pollertest"}, server...), nil},
 		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
