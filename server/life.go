@@ -132,16 +132,19 @@ func (s *Socket) introduce() bool {
 type entry Socket
 
 // Run implements task.
-func (e *entry) Run(int) { (*Socket)(e).enter() }
+func (e *entry) Run(int) {
+	s := (*Socket)(e)
+	defer s.client.sess.EndOnPanic()
+	s.enter()
+}
 
 // enter makes the socket a member of its namespace, for which it was counted: broadcasts are kept for it from now
 // on. Loop-only.
 func (s *Socket) enter() {
 	loop, everyone := s.shard(), s.ns.rooms.Everyone()
 	s.mu.Lock()
-	joined := s.phase == phaseAsked && s.ns.shards[loop].Join(&s.member, everyone)
-	s.mu.Unlock()
-	if !joined {
+	defer s.mu.Unlock()
+	if s.phase != phaseAsked || !s.ns.shards[loop].Join(&s.member, everyone) {
 		s.ns.rooms.Release(everyone, loop)
 		return
 	}

@@ -177,10 +177,27 @@ func (m *membership) release() {
 	memberships.Put(m)
 }
 
-// Run implements task. At a socket that has ended there is nothing to do but to give back what was acquired.
+// Run implements task.
 func (m *membership) Run(loop int) {
+	s, r := m.s, m.room
+	defer s.client.sess.EndOnPanic()
+	m.apply(loop)
+	m.watch.arrived(1)
+	if debugs(s.ns.srv.sio) {
+		name := "" // of all rooms
+		if r != nil {
+			name = r.Name()
+		}
+		s.debugSocket("room", slog.String("room", name), slog.Bool("joins", m.join))
+	}
+	m.release()
+}
+
+// apply changes the rooms of the socket. If the socket has ended, apply only releases what Join acquired. Loop-only.
+func (m *membership) apply(loop int) {
 	s, r, ns := m.s, m.room, m.s.ns
 	s.mu.Lock()
+	defer s.mu.Unlock() // also in a panic: the end of the session takes the lock
 	switch {
 	case m.join:
 		ns.link(s, r, loop)
@@ -192,16 +209,6 @@ func (m *membership) Run(loop int) {
 	if !s.closed.Load() {
 		s.rooms.Done(r, m.number)
 	}
-	s.mu.Unlock()
-	m.watch.arrived(1)
-	if debugs(ns.srv.sio) {
-		name := "" // of all rooms
-		if r != nil {
-			name = r.Name()
-		}
-		s.debugSocket("room", slog.String("room", name), slog.Bool("joins", m.join))
-	}
-	m.release()
 }
 
 // link makes the socket a member of a room that was acquired for it. The reference is given back when it is one already,
