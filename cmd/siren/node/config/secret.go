@@ -1,0 +1,55 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// secretFileMax bounds a file of secrets, in bytes: 1 MiB holds ten thousand keys.
+const secretFileMax = 1 << 20
+
+// SecretFile is a file of secrets, one a line, which is read when the configuration is. Immutable.
+type SecretFile struct {
+	// Path of the file. Empty: none.
+	Path string
+	// Lines of the file that are not blank, without white space around them.
+	Lines []string
+}
+
+// read fills in the lines.
+func (f *SecretFile) read() error {
+	info, err := os.Stat(f.Path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a directory", f.Path)
+	case info.Size() > secretFileMax:
+		return fmt.Errorf("%s is larger than %d bytes", f.Path, secretFileMax)
+	}
+	text, err := os.ReadFile(f.Path)
+	if err != nil {
+		return err
+	}
+	f.Lines = nil
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" {
+			f.Lines = append(f.Lines, line)
+		}
+	}
+	if len(f.Lines) == 0 {
+		return fmt.Errorf("%s has no secret", f.Path)
+	}
+	return nil
+}
+
+// Keys are the API keys of the list and of the file.
+func (a *Admin) Keys() []string { return slices.Concat(a.APIKeys, a.APIKeysFile.Lines) }
+
+// Secrets are the HMAC secrets of the list and of the file; the first one signs.
+func (j *JWT) Secrets() []string { return slices.Concat(j.HMACSecrets, j.HMACSecretsFile.Lines) }
+
+// Signing are the secrets of the list and of the file.
+func (w *Webhooks) Signing() []string { return slices.Concat(w.Secrets, w.SecretsFile.Lines) }
