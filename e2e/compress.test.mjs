@@ -68,7 +68,7 @@ const NO_TAKEOVER = 'permessage-deflate; server_no_context_takeover; client_no_c
 const big = 'big '.repeat(500);
 
 suite('compression', (fixture) => {
-  test('N4: what is answered to offers', async () => {
+  test('what is answered to offers', async () => {
     for (const [profile, offers, answer] of [
       ['main', ['permessage-deflate'], undefined],
       ['opts', [], undefined],
@@ -88,7 +88,7 @@ suite('compression', (fixture) => {
     assert.match(broken.raw.received, /^HTTP\/1\.1 400/);
   });
 
-  test('N4: long messages leave compressed, short ones and those of compress(false) do not', async () => {
+  test('long messages leave compressed, short ones and those of compress(false) do not', async () => {
     const ws = await open(fixture, 'opts', 'permessage-deflate');
     ws.raw.write(frame(TEXT, '40'));
     await ws.find((f) => f.text.startsWith('40{'));
@@ -105,7 +105,7 @@ suite('compression', (fixture) => {
     ws.raw.socket.destroy();
   });
 
-  test('N4: a window smaller than the message: it leaves as it is', async () => {
+  test('a window smaller than the message: it leaves as it is', async () => {
     const ws = await open(fixture, 'opts', 'permessage-deflate; server_max_window_bits=10');
     ws.raw.write(frame(TEXT, '40'));
     ws.raw.write(frame(TEXT, `42["compressed",true,"${big}"]`));
@@ -113,7 +113,7 @@ suite('compression', (fixture) => {
     ws.raw.socket.destroy();
   });
 
-  test('N4: bombs, corrupt data and text that is none end that connection alone', async (t) => {
+  test('bombs, corrupt data and text that is none end that connection alone', async (t) => {
     const witness = await RawWebSocket.open(fixture, 'opts');
     t.after(() => witness.terminate());
     await witness.connect();
@@ -149,7 +149,7 @@ suite('compression', (fixture) => {
     false,
   ]) {
     matrix(
-      `N4: the official client with perMessageDeflate ${JSON.stringify(perMessageDeflate)}`,
+      `the official client with perMessageDeflate ${JSON.stringify(perMessageDeflate)}`,
       fixture,
       async (bench) => {
         const socket = await bench.settle({ profile: 'opts', perMessageDeflate });
@@ -170,7 +170,7 @@ suite('compression', (fixture) => {
     );
   }
 
-  test('N4: a broadcast to clients of all kinds', async (t) => {
+  test('a broadcast to clients of all kinds', async (t) => {
     const bench = new Bench(t, fixture, SETTINGS[1]);
     const poll = new Bench(t, fixture, SETTINGS[0]);
     const clients = [
@@ -198,7 +198,7 @@ suite('compression', (fixture) => {
     );
   }
 
-  test('N4: polling answers follow Accept-Encoding', async () => {
+  test('polling answers follow Accept-Encoding', async () => {
     for (const [accept, encoding] of [
       ['gzip', 'gzip'],
       ['gzip, deflate, br', 'gzip'],
@@ -218,7 +218,7 @@ suite('compression', (fixture) => {
     }
   });
 
-  test('N4: polling answers of compress(false), short ones, and other profiles', async () => {
+  test('polling answers of compress(false), short ones, and other profiles', async () => {
     const session = await PollingSession.start(fixture, 'opts');
     await session.connect();
     assert.equal((await fetched(session, 'gzip', false)).encoding, null);
@@ -252,7 +252,7 @@ suite(
       { serverMaxWindowBits: 15, clientMaxWindowBits: 15 },
       { clientMaxWindowBits: 9 },
     ]) {
-      test(`N4: every parameter: ${JSON.stringify(offer)}`, async (t) => {
+      test(`every parameter: ${JSON.stringify(offer)}`, async (t) => {
         const ws = new WebSocket(`ws://127.0.0.1:${fixture.port()}/any`, { perMessageDeflate: { threshold: 0, ...offer } });
         t.after(() => ws.terminate());
         let answer;
@@ -284,7 +284,7 @@ suite(
 suite(
   'compression under attack',
   (fixture) => {
-    test('N4: many bombs at once, and the others are served', async (t) => {
+    test('many bombs at once, and the others are served', async (t) => {
       const bomb = frame(PACKED, deflate(`42["echo","${'0'.repeat(900_000)}"]`));
       const before = await RawWebSocket.open(fixture);
       t.after(() => before.terminate());

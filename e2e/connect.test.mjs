@@ -8,7 +8,7 @@ import {
 import { PollingSession, RawWebSocket } from './harness/raw.mjs';
 
 suite('connect', (fixture) => {
-  matrix('S1 S3 S4: connects and settles on its transport', fixture, async (bench) => {
+  matrix('connects and settles on its transport', fixture, async (bench) => {
     const socket = await bench.settle();
     assert.equal(transportOf(socket), bench.setting.ends);
     const [id] = await call(socket, 'id');
@@ -16,7 +16,7 @@ suite('connect', (fixture) => {
     assert.notEqual(socket.id, socket.io.engine.id, 'the session id is a secret, the socket id is not');
   });
 
-  matrix('S16: the auth payload reaches the server, an absent one is empty', fixture, async (bench) => {
+  matrix('the auth payload reaches the server, an absent one is empty', fixture, async (bench) => {
     for (const auth of [{ token: '123', nested: { list: [1, null, 'é'] } }, undefined]) {
       const socket = bench.dial({ auth });
       const [told] = await next(socket, 'auth');
@@ -24,12 +24,12 @@ suite('connect', (fixture) => {
     }
   });
 
-  matrix('S16: auth given as a function', fixture, async (bench) => {
+  matrix('auth given as a function', fixture, async (bench) => {
     const socket = bench.dial({ auth: (done) => setImmediate(done, { token: 'late' }) });
     assert.deepEqual(await next(socket, 'auth'), [{ token: 'late' }]);
   });
 
-  matrix('S16: middleware refuses with a message and data', fixture, async (bench) => {
+  matrix('middleware refuses with a message and data', fixture, async (bench) => {
     const data = { code: 7, list: ['a', { b: null }] };
     const both = await refused(bench.dial({ auth: { reject: 'go away – ünïcode', rejectData: data } }));
     assert.equal(both.message, 'go away – ünïcode');
@@ -42,7 +42,7 @@ suite('connect', (fixture) => {
     assert.equal(plain.data, undefined);
   });
 
-  matrix('S16: a refused socket may try again on the same connection', fixture, async (bench) => {
+  matrix('a refused socket may try again on the same connection', fixture, async (bench) => {
     // A second namespace, without which the client would close the connection.
     const custom = await bench.connect({ ns: '/custom' });
     const engine = custom.io.engine.id;
@@ -55,7 +55,7 @@ suite('connect', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', 'x'), ['x']);
   });
 
-  matrix('S15: an unknown namespace is refused and the connection stays', fixture, async (bench) => {
+  matrix('an unknown namespace is refused and the connection stays', fixture, async (bench) => {
     const socket = await bench.connect();
     const engine = socket.io.engine.id;
     for (const ns of ['/nope', '/custom2', '/custom/', '/Custom', '/cust%6Fm', `/${'x'.repeat(200)}`]) {
@@ -67,7 +67,7 @@ suite('connect', (fixture) => {
     assert.equal(socket.io.engine.id, engine);
   });
 
-  matrix('S15: an unknown namespace alone, then a known one', fixture, async (bench) => {
+  matrix('an unknown namespace alone, then a known one', fixture, async (bench) => {
     const bad = bench.dial({ ns: '/nope' });
     const good = bench.also(bad, '/custom');
     assert.equal((await refused(bad)).message, 'Invalid namespace');
@@ -75,12 +75,12 @@ suite('connect', (fixture) => {
     assert.deepEqual(await call(good, 'message-with-ack', 1), [1]);
   });
 
-  matrix('S13: a namespace without joining the default one', fixture, async (bench) => {
+  matrix('a namespace without joining the default one', fixture, async (bench) => {
     const socket = await bench.connect({ ns: '/custom', auth: { only: 'custom' } });
     assert.deepEqual(await call(socket, 'message-with-ack', 'x', 2), ['x', 2]);
   });
 
-  matrix('S14 S23: namespaces multiplexed on one connection do not mix', fixture, async (bench) => {
+  matrix('namespaces multiplexed on one connection do not mix', fixture, async (bench) => {
     const root = bench.dial({ auth: { ns: 'root' } });
     const custom = bench.also(root, '/custom', { auth: { ns: 'custom' } });
     const slow = bench.also(root, '/async', { auth: { ns: 'async' } });
@@ -113,7 +113,7 @@ suite('connect', (fixture) => {
     assert.deepEqual(logs.map((log) => log.length), [50, 50, 50]);
   });
 
-  matrix('S17: what is emitted while connecting comes after CONNECT, in order', fixture, async (bench) => {
+  matrix('what is emitted while connecting comes after CONNECT, in order', fixture, async (bench) => {
     for (const ns of ['/', '/custom', '/async']) {
       const socket = bench.dial({ ns, auth: { n: 1 } });
       const packets = [];
@@ -128,7 +128,7 @@ suite('connect', (fixture) => {
     }
   });
 
-  matrix('S14: many connects and disconnects of a namespace on one connection', fixture, async (bench) => {
+  matrix('many connects and disconnects of a namespace on one connection', fixture, async (bench) => {
     const socket = await bench.connect();
     const other = bench.also(socket, '/custom');
     const ids = new Set();
@@ -143,7 +143,7 @@ suite('connect', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', 'end'), ['end']);
   });
 
-  matrix('S16: the handshake is that of the first request, before and after the upgrade', fixture, async (bench) => {
+  matrix('the handshake is that of the first request, before and after the upgrade', fixture, async (bench) => {
     const before = Date.now();
     const socket = bench.dial({
       query: { room: 'a b&c=ü', flag: '' },
@@ -169,7 +169,7 @@ suite('connect', (fixture) => {
     assert.equal(first.query.transport, startsWith);
   });
 
-  matrix('S2: the path with and without a trailing slash, and another path', fixture, async (bench) => {
+  matrix('the path with and without a trailing slash, and another path', fixture, async (bench) => {
     for (const options of [
       { path: '/socket.io' },
       { path: '/socket.io', addTrailingSlash: false },
@@ -181,7 +181,7 @@ suite('connect', (fixture) => {
     }
   });
 
-  test('S10: session and socket ids are long, url-safe and never the same', async () => {
+  test('session and socket ids are long, url-safe and never the same', async () => {
     const ids = [];
     for (let i = 0; i < 40; i++) {
       const session = await PollingSession.start(fixture);
@@ -195,7 +195,7 @@ suite('connect', (fixture) => {
     for (let i = 1; i < ids.length; i++) assert.ok(alike(ids[i], ids[i - 1]) < 12, `${ids[i - 1]} ${ids[i]}`);
   });
 
-  test('S1: the open packet tells the settings', async () => {
+  test('the open packet tells the settings', async () => {
     const main = (await PollingSession.start(fixture, 'main')).open;
     assert.deepEqual(
       { ...main, sid: '' },
@@ -210,7 +210,7 @@ suite('connect', (fixture) => {
     socket.terminate();
   });
 
-  test('N7: a connection that joins no namespace in time is closed, one that does is not', async () => {
+  test('a connection that joins no namespace in time is closed, one that does is not', async () => {
     const started = performance.now();
     const idle = await RawWebSocket.open(fixture, 'opts');
     const refusedOnly = await RawWebSocket.open(fixture, 'opts');
@@ -226,7 +226,7 @@ suite('connect', (fixture) => {
     joined.terminate();
   });
 
-  test('S14: a client that leaves its only namespace is given time to join another', async () => {
+  test('a client that leaves its only namespace is given time to join another', async () => {
     const socket = await RawWebSocket.open(fixture, 'main');
     await socket.connect();
     socket.send('41');
@@ -236,7 +236,7 @@ suite('connect', (fixture) => {
     socket.terminate();
   });
 
-  test('S15: connecting with odd auth payloads', async () => {
+  test('connecting with odd auth payloads', async () => {
     for (const auth of ['{}', '{"a":{"b":[]}}']) {
       const socket = await RawWebSocket.open(fixture);
       await socket.connect('/', auth);
@@ -245,7 +245,7 @@ suite('connect', (fixture) => {
     }
   });
 
-  test('S1: clients of every setting at once on one server', async (t) => {
+  test('clients of every setting at once on one server', async (t) => {
     const sockets = await Promise.all(
       SETTINGS.flatMap((setting) => {
         const bench = new Bench(t, fixture, setting);

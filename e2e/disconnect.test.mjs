@@ -24,7 +24,7 @@ const only = RESETTABLE.map((s) => s.name);
 suite('disconnect', (fixture) => {
   const observe = (t) => new Bench(t, fixture, SETTINGS[1]).connect();
 
-  matrix('S18: client.disconnect()', fixture, async (bench, t) => {
+  matrix('client.disconnect()', fixture, async (bench, t) => {
     const observer = await observe(t);
     for (const settle of [true, false]) {
       const socket = await (settle ? bench.settle() : bench.connect());
@@ -36,7 +36,7 @@ suite('disconnect', (fixture) => {
     }
   });
 
-  matrix('S18: client.disconnect() of one namespace of two', fixture, async (bench, t) => {
+  matrix('client.disconnect() of one namespace of two', fixture, async (bench, t) => {
     const observer = await observe(t);
     const root = await bench.connect();
     const custom = await connected(bench.also(root, '/custom'));
@@ -47,7 +47,7 @@ suite('disconnect', (fixture) => {
     assert.deepEqual(await call(root, 'reason', root.id), [null]);
   });
 
-  matrix('S18: what was emitted before disconnect() is handled', fixture, async (bench, t) => {
+  matrix('what was emitted before disconnect() is handled', fixture, async (bench, t) => {
     const observer = await observe(t);
     const event = unique('last-words');
     const log = record(observer, event);
@@ -58,7 +58,7 @@ suite('disconnect', (fixture) => {
     assert.deepEqual(log.items.map(([, i]) => i), upTo(100));
   });
 
-  matrix('S18: socket.io.engine.close()', fixture, async (bench, t) => {
+  matrix('socket.io.engine.close()', fixture, async (bench, t) => {
     const observer = await observe(t);
     const socket = await bench.settle();
     const custom = await connected(bench.also(socket, '/custom'));
@@ -69,7 +69,7 @@ suite('disconnect', (fixture) => {
     for (const id of ids) assert.equal(await reasonOf(observer, id), 'transport close');
   });
 
-  matrix('S18: a destroyed TCP connection', fixture, async (bench, t) => {
+  matrix('a destroyed TCP connection', fixture, async (bench, t) => {
     const observer = await observe(t);
     const via = await proxy(fixture);
     const socket = await bench.settle({ url: via.url });
@@ -84,7 +84,7 @@ suite('disconnect', (fixture) => {
     assert.equal(await reasonOf(observer, id), expected);
   }, { only });
 
-  matrix('S18: the server disconnects the socket', fixture, async (bench, t) => {
+  matrix('the server disconnects the socket', fixture, async (bench, t) => {
     const observer = await observe(t);
     const socket = await bench.settle();
     const other = await connected(bench.also(socket, '/custom'));
@@ -103,7 +103,7 @@ suite('disconnect', (fixture) => {
     assert.deepEqual(await call(other, 'message-with-ack', 'again'), ['again']);
   });
 
-  matrix('S18: the server disconnects the whole connection', fixture, async (bench, t) => {
+  matrix('the server disconnects the whole connection', fixture, async (bench, t) => {
     const observer = await observe(t);
     const socket = await bench.settle();
     const other = await connected(bench.also(socket, '/custom'));
@@ -118,7 +118,7 @@ suite('disconnect', (fixture) => {
     for (const id of ids) assert.equal(await reasonOf(observer, id), 'server namespace disconnect');
   });
 
-  matrix('S18: a reconnect by hand after the server disconnected', fixture, async (bench) => {
+  matrix('a reconnect by hand after the server disconnected', fixture, async (bench) => {
     const socket = await bench.connect();
     const { id } = socket;
     for (const close of [false, true]) {
@@ -134,7 +134,7 @@ suite('disconnect', (fixture) => {
     }
   });
 
-  matrix('S18: disconnecting before the connection is there', fixture, async (bench, t) => {
+  matrix('disconnecting before the connection is there', fixture, async (bench, t) => {
     const observer = await observe(t);
     for (let i = 0; i < 5; i++) {
       const socket = bench.dial({ profile: 'fast' });
@@ -145,7 +145,7 @@ suite('disconnect', (fixture) => {
     assert.deepEqual(await call(observer, 'message-with-ack', 'on'), ['on']);
   });
 
-  matrix('S18: reconnection after the connection was lost, with what was emitted meanwhile', fixture, async (bench, t) => {
+  matrix('reconnection after the connection was lost, with what was emitted meanwhile', fixture, async (bench, t) => {
     const via = await proxy(fixture);
     const socket = await bench.settle({
       url: via.url, reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 50,
@@ -167,7 +167,7 @@ suite('disconnect', (fixture) => {
     assert.deepEqual(await call(socket, 'rooms'), [[], true]);
   }, { only });
 
-  test('S18: reconnection after the server was killed and started again', async (t) => {
+  test('reconnection after the server was killed and started again', async (t) => {
     const other = new Fixture();
     await other.start();
     t.after(() => other.stop());
@@ -191,7 +191,7 @@ suite('disconnect', (fixture) => {
     });
   });
 
-  test('S18: a server that shuts down tells its clients', async (t) => {
+  test('a server that shuts down tells its clients', async (t) => {
     const other = new Fixture();
     await other.start();
     const sockets = await Promise.all(RESETTABLE.map((setting) => new Bench(t, other, setting).settle()));
@@ -200,7 +200,7 @@ suite('disconnect', (fixture) => {
     for (const [reason] of await Promise.all(gone)) assert.equal(reason, 'transport close');
   });
 
-  test('S18: a kept-alive connection cut between two requests loses nothing', async (t) => {
+  test('a kept-alive connection cut between two requests loses nothing', async (t) => {
     const agent = new http.Agent({ keepAlive: true });
     t.after(() => agent.destroy());
     const bench = new Bench(t, fixture, { ...SETTINGS[0], options: () => ({ transports: ['polling'], agent }) });
@@ -213,7 +213,7 @@ suite('disconnect', (fixture) => {
     assert.equal(transportOf(socket), 'polling');
   });
 
-  test('S18 S30: the reasons of what a client does wrong', async (t) => {
+  test('the reasons of what a client does wrong', async (t) => {
     const observer = await observe(t);
     for (const [bad, reason] of [
       ['x', 'parse error'], // no Engine.IO packet
@@ -232,7 +232,7 @@ suite('disconnect', (fixture) => {
     }
   });
 
-  test('S18: a GET that its client gives up ends the session', async (t) => {
+  test('a GET that its client gives up ends the session', async (t) => {
     const observer = await observe(t);
     const session = await PollingSession.start(fixture);
     const id = await session.connect();
@@ -249,7 +249,7 @@ suite('disconnect', (fixture) => {
     assert.equal((await session.get()).status, 400);
   });
 
-  test('S18: disconnect reasons of clients that end all at once', async (t) => {
+  test('disconnect reasons of clients that end all at once', async (t) => {
     const observer = await observe(t);
     const sockets = await Promise.all(upTo(50).map((i) => new Bench(t, fixture, SETTINGS[i % SETTINGS.length]).connect()));
     const ids = sockets.map((s) => s.id);
@@ -257,7 +257,7 @@ suite('disconnect', (fixture) => {
     for (const id of ids) assert.equal(await reasonOf(observer, id), 'client namespace disconnect');
   });
 
-  test('S19: a refused request of a session that ended', async () => {
+  test('a refused request of a session that ended', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     assert.equal((await session.post('1')).text, 'ok');

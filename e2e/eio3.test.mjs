@@ -13,7 +13,7 @@ suite('clients 2.x', (fixture) => {
   /** A client 4.x to look on with. */
   const observe = (t) => new Bench(t, fixture, SETTINGS[1]).connect();
 
-  matrix2('N1: connects and settles on its transport', fixture, async (bench) => {
+  matrix2('connects and settles on its transport', fixture, async (bench) => {
     const socket = await bench.connect();
     await eventually(() => transportOf(socket) === bench.setting.ends, 'the transport it settles on');
     assert.deepEqual(await call(socket, 'transport'), [bench.setting.ends]);
@@ -22,7 +22,7 @@ suite('clients 2.x', (fixture) => {
     assert.deepEqual(await call(socket, 'rooms'), [[], true]);
   });
 
-  matrix2('N1: events and acknowledgements both ways', fixture, async (bench) => {
+  matrix2('events and acknowledgements both ways', fixture, async (bench) => {
     const socket = await bench.connect();
     const values = [1, 'two – ünïcode 😀 \u2028', { three: [null, { a: '</script>', b: 'line\nline \\n' }] }, true, []];
     const back = next(socket, 'message-back');
@@ -35,7 +35,7 @@ suite('clients 2.x', (fixture) => {
     assert.deepEqual(await result, values);
   });
 
-  matrix2('N1: binary both ways, in events and acknowledgements', fixture, async (bench) => {
+  matrix2('binary both ways, in events and acknowledgements', fixture, async (bench) => {
     const socket = await bench.connect();
     const values = [bytes(1, 2, 3), { deep: [bytes(), { er: bytes(0, 255, 4) }] }, 'text', Buffer.alloc(5000, 7)];
     const back = next(socket, 'message-back');
@@ -49,7 +49,7 @@ suite('clients 2.x', (fixture) => {
     assert.deepEqual(shape(await result), shape(values));
   });
 
-  matrix2('N1: many messages in order', fixture, async (bench) => {
+  matrix2('many messages in order', fixture, async (bench) => {
     const socket = await bench.connect();
     const log = record(socket, 'message-back');
     for (const i of upTo(300)) socket.emit('message', i, i % 10 ? 'é' : bytes(i & 255));
@@ -60,7 +60,7 @@ suite('clients 2.x', (fixture) => {
     assert.deepEqual((await burst.count(501)).map(([, i]) => i), [...upTo(500), 500]);
   });
 
-  matrix2('N1: a namespace with its query as the auth payload', fixture, async (bench) => {
+  matrix2('a namespace with its query as the auth payload', fixture, async (bench) => {
     const socket = await bench.connect();
     const custom = bench.also(socket, '/custom', { query: { token: 'a b&c', lang: 'ü' } });
     const auth = next(custom, 'auth');
@@ -78,7 +78,7 @@ suite('clients 2.x', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', 2), [2]);
   });
 
-  matrix2('N1: refusals carry the data or the message', fixture, async (bench) => {
+  matrix2('refusals carry the data or the message', fixture, async (bench) => {
     const socket = await bench.connect();
     assert.deepEqual(await refused2(bench.also(socket, '/admin')), { code: 401, content: 'please retry later' });
     assert.equal(await refused2(bench.also(socket, '/plain-reject')), 'no data here');
@@ -86,7 +86,7 @@ suite('clients 2.x', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', 'still here'), ['still here']);
   });
 
-  matrix2('N1: clients of both versions in one room', fixture, async (bench, t) => {
+  matrix2('clients of both versions in one room', fixture, async (bench, t) => {
     const three = await bench.connect();
     const fours = await Promise.all([0, 1, 2].map((i) => new Bench(t, fixture, SETTINGS[i]).connect()));
     const all = [three, ...fours];
@@ -108,7 +108,7 @@ suite('clients 2.x', (fixture) => {
     });
   });
 
-  matrix2('N1: the server disconnects', fixture, async (bench, t) => {
+  matrix2('the server disconnects', fixture, async (bench, t) => {
     const observer = await observe(t);
     const socket = await bench.connect();
     const custom = await connected2(bench.also(socket, '/custom'));
@@ -125,7 +125,7 @@ suite('clients 2.x', (fixture) => {
     assert.equal(await reasonOf(observer, own), 'server namespace disconnect');
   });
 
-  matrix2('N1: the client disconnects', fixture, async (bench, t) => {
+  matrix2('the client disconnects', fixture, async (bench, t) => {
     const observer = await observe(t);
     const socket = await bench.connect();
     const { id } = socket;
@@ -134,7 +134,7 @@ suite('clients 2.x', (fixture) => {
     assert.match(await reasonOf(observer, id), /^(client namespace disconnect|transport close)$/);
   });
 
-  matrix2('N1: the client comes back', fixture, async (bench) => {
+  matrix2('the client comes back', fixture, async (bench) => {
     const via = await proxy(fixture);
     const socket = await bench.connect({ url: via.url, reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 50 });
     await eventually(() => transportOf(socket) === bench.setting.ends, 'the transport it settles on');
@@ -148,7 +148,7 @@ suite('clients 2.x', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', bytes(5)), [bytes(5)]);
   });
 
-  matrix2('N1: the client pings and is answered', fixture, async (bench) => {
+  matrix2('the client pings and is answered', fixture, async (bench) => {
     const socket = await bench.connect();
     await eventually(() => transportOf(socket) === bench.setting.ends, 'the transport it settles on');
     for (let i = 0; i < 3; i++) {
@@ -159,7 +159,7 @@ suite('clients 2.x', (fixture) => {
   });
 
   for (const setting of SETTINGS2) {
-    test(`N1: plain Engine.IO, text and binary [2.x, ${setting.name}]`, async (t) => {
+    test(`plain Engine.IO, text and binary [2.x, ${setting.name}]`, async (t) => {
       // The heartbeat of this profile is fast: a session that a busy machine has lost is opened again.
       for (let left = 10; ; left--) {
         const socket = engine(`ws://127.0.0.1:${fixture.port('engine3')}`, { path: fixture.path('engine3'), ...setting.options });
@@ -178,7 +178,7 @@ suite('clients 2.x', (fixture) => {
     });
   }
 
-  test('N1: JSONP answers are scripts, its posts are answered', () => {
+  test('JSONP answers are scripts, its posts are answered', () => {
     const [gets, posts] = ['GET', 'POST'].map((method) => requests.filter((r) => r.method === method && r.status === 200));
     assert.ok(gets.length > 10 && posts.length > 10, 'the tests above have used it');
     for (const { type, body } of gets) {
@@ -188,7 +188,7 @@ suite('clients 2.x', (fixture) => {
     for (const { body } of posts) assert.equal(body, 'ok');
   });
 
-  test('N1: a binary payload is what the official parser reads', async () => {
+  test('a binary payload is what the official parser reads', async () => {
     const at = (sid) => endpoint(fixture, 'engine3', { EIO: '3', transport: 'polling', ...(sid && { sid }) });
     const open = await request(at());
     assert.equal(open.headers['content-type'], 'text/plain; charset=UTF-8');
@@ -204,7 +204,7 @@ suite('clients 2.x', (fixture) => {
     assert.deepEqual(shape(got), shape(packets));
   });
 
-  test('N1: a client that does not ping is gone, one that pings is not pinged', async () => {
+  test('a client that does not ping is gone, one that pings is not pinged', async () => {
     const socket = await RawWebSocket.open(fixture, 'engine3', { query: { EIO: '3' } });
     socket.send('2');
     await socket.find('3');
@@ -214,7 +214,7 @@ suite('clients 2.x', (fixture) => {
     assert.equal(socket.messages.items.filter((m) => m === '2').length, 0);
   });
 
-  test('N1: Engine.IO 3 is off by default', async () => {
+  test('Engine.IO 3 is off by default', async () => {
     const answer = await request(endpoint(fixture, 'fast', { EIO: '3', transport: 'polling' }));
     assert.equal(answer.status, 400);
     assert.deepEqual(answer.json(), { code: 5, message: 'Unsupported protocol version' });

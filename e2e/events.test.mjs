@@ -19,7 +19,7 @@ const VALUES = [
 const BYTES = Buffer.from(upTo(256));
 
 suite('events', (fixture) => {
-  matrix('S25: every JSON value comes back as it was, alone and together', fixture, async (bench) => {
+  matrix('every JSON value comes back as it was, alone and together', fixture, async (bench) => {
     const socket = await bench.connect();
     const log = record(socket, 'message-back');
     for (const value of VALUES) socket.emit('message', value);
@@ -31,7 +31,7 @@ suite('events', (fixture) => {
     assert.deepEqual(log.items[VALUES.length + 1], ['message-back', { all: VALUES }]);
   });
 
-  matrix('S25: any number of arguments', fixture, async (bench) => {
+  matrix('any number of arguments', fixture, async (bench) => {
     const socket = await bench.connect();
     const log = record(socket, 'message-back');
     const counts = [0, 1, 2, 10, 100, 1000];
@@ -40,7 +40,7 @@ suite('events', (fixture) => {
     counts.forEach((n, i) => assert.deepEqual(log.items[i], ['message-back', ...upTo(n)]));
   });
 
-  matrix('S24: any event name', fixture, async (bench) => {
+  matrix('any event name', fixture, async (bench) => {
     const socket = await bench.connect();
     for (const name of ['a', 'événement 🎉', '', ' ', '0', 'with"quote\\', 'toString', '__proto__x', 'n'.repeat(5000)]) {
       const arrival = next(socket, name);
@@ -49,7 +49,7 @@ suite('events', (fixture) => {
     }
   });
 
-  matrix('S24: numbers as event names', fixture, async (bench) => {
+  matrix('numbers as event names', fixture, async (bench) => {
     const socket = await bench.connect();
     const arrival = next(socket, 'done');
     socket.emit(42, 'nobody listens');
@@ -57,14 +57,14 @@ suite('events', (fixture) => {
     assert.deepEqual(await arrival, [1]);
   });
 
-  matrix('S22: send() is the event "message"', fixture, async (bench) => {
+  matrix('send() is the event "message"', fixture, async (bench) => {
     const socket = await bench.connect();
     const arrival = next(socket, 'message-back');
     socket.send('x', { y: 1 });
     assert.deepEqual(await arrival, ['x', { y: 1 }]);
   });
 
-  matrix('S26: acknowledgements with any arguments, many under way at once', fixture, async (bench) => {
+  matrix('acknowledgements with any arguments, many under way at once', fixture, async (bench) => {
     const socket = await bench.connect();
     assert.deepEqual(await call(socket, 'message-with-ack'), []);
     assert.deepEqual(await call(socket, 'message-with-ack', ...VALUES), VALUES);
@@ -72,12 +72,12 @@ suite('events', (fixture) => {
     answers.forEach((answer, i) => assert.deepEqual(answer, [i, `${i}`]));
   });
 
-  matrix('S26: emitWithAck of the client', fixture, async (bench) => {
+  matrix('emitWithAck of the client', fixture, async (bench) => {
     const socket = await bench.connect();
     assert.equal(await socket.timeout(20_000).emitWithAck('message-with-ack', 'a', 'b'), 'a');
   });
 
-  matrix('S26: an event that wants no acknowledgement gets none', fixture, async (bench) => {
+  matrix('an event that wants no acknowledgement gets none', fixture, async (bench) => {
     const socket = await bench.connect();
     const acks = [];
     socket.io.on('packet', (packet) => packet.type === 3 && acks.push(packet.id));
@@ -87,7 +87,7 @@ suite('events', (fixture) => {
     assert.equal(acks.length, 1);
   });
 
-  matrix('S26: the second acknowledgement of an event has no effect', fixture, async (bench) => {
+  matrix('the second acknowledgement of an event has no effect', fixture, async (bench) => {
     const socket = await bench.connect();
     const answers = [];
     socket.emit('double-ack', (value) => answers.push(value));
@@ -97,7 +97,7 @@ suite('events', (fixture) => {
     assert.deepEqual(answers, [1]);
   });
 
-  matrix('S26: acknowledgements may overtake one another', fixture, async (bench) => {
+  matrix('acknowledgements may overtake one another', fixture, async (bench) => {
     const socket = await bench.connect();
     const order = [];
     await Promise.all(
@@ -106,7 +106,7 @@ suite('events', (fixture) => {
     assert.deepEqual(order, ['fast', 'slow']);
   });
 
-  matrix("S26: the client's time-out, and an answer that comes too late", fixture, async (bench) => {
+  matrix("the client's time-out, and an answer that comes too late", fixture, async (bench) => {
     const socket = await bench.connect();
     const unknown = [];
     socket.io.on('packet', (packet) => packet.type === 3 && unknown.push(packet.data[0]));
@@ -115,7 +115,7 @@ suite('events', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', 'goes on'), ['goes on']);
   });
 
-  matrix('S27: an event without a handler is not answered and does no harm', fixture, async (bench) => {
+  matrix('an event without a handler is not answered and does no harm', fixture, async (bench) => {
     const socket = await bench.connect();
     let answered = false;
     socket.emit('no-such-event', { a: 1 }, Buffer.from([1]), () => {
@@ -126,7 +126,7 @@ suite('events', (fixture) => {
     assert.equal(answered, false);
   });
 
-  matrix('S28: the server emits and gets the answer of the client', fixture, async (bench) => {
+  matrix('the server emits and gets the answer of the client', fixture, async (bench) => {
     const socket = await bench.connect();
     const questions = record(socket, 'emit-with-ack');
     socket.on('emit-with-ack', (...args) => args.pop()(...args, 'and', { more: [1] }));
@@ -138,7 +138,7 @@ suite('events', (fixture) => {
     assert.equal(questions.length, 3);
   });
 
-  matrix('S28: an empty answer, and answers in another order than the questions', fixture, async (bench) => {
+  matrix('an empty answer, and answers in another order than the questions', fixture, async (bench) => {
     const socket = await bench.connect();
     const held = [];
     socket.on('emit-with-ack', (n, answer) => {
@@ -152,7 +152,7 @@ suite('events', (fixture) => {
     assert.deepEqual(values, [[], [1], [2], [3], [4]]);
   });
 
-  matrix('S28: the time-out of the server, an answer in time and one too late', fixture, async (bench) => {
+  matrix('the time-out of the server, an answer in time and one too late', fixture, async (bench) => {
     const socket = await bench.connect();
     let late;
     socket.on('emit-with-timeout', (mode, ...rest) => {
@@ -170,7 +170,7 @@ suite('events', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', 'goes on'), ['goes on']);
   });
 
-  matrix('S28: a client that leaves while it owes an answer', fixture, async (bench) => {
+  matrix('a client that leaves while it owes an answer', fixture, async (bench) => {
     const quiet = await bench.connect();
     const asked = next(quiet, 'emit-with-ack');
     quiet.emit('emit-with-ack', 'question');
@@ -181,7 +181,7 @@ suite('events', (fixture) => {
     assert.ok(await eventually(async () => (await call(other, 'reason', id))[0], 'the end of the socket'));
   });
 
-  matrix('S29: binary arguments in events, at any depth, both ways', fixture, async (bench) => {
+  matrix('binary arguments in events, at any depth, both ways', fixture, async (bench) => {
     const socket = await bench.connect();
     const log = record(socket, 'message-back');
     const sent = [
@@ -201,7 +201,7 @@ suite('events', (fixture) => {
     for (const args of sent) assert.deepEqual(await call(socket, 'describe', ...args), shape(args));
   });
 
-  matrix('S29: binary in acknowledgements, both ways', fixture, async (bench) => {
+  matrix('binary in acknowledgements, both ways', fixture, async (bench) => {
     const socket = await bench.connect();
     const args = [BYTES, { deep: [Buffer.from([7])] }, 'text', Buffer.alloc(0)];
     assert.deepEqual(shape(await call(socket, 'message-with-ack', ...args)), shape(args));
@@ -212,7 +212,7 @@ suite('events', (fixture) => {
     assert.deepEqual(await call(socket, 'describe', ...args), shape(args));
   });
 
-  matrix('S29: a big binary message', fixture, async (bench) => {
+  matrix('a big binary message', fixture, async (bench) => {
     const socket = await bench.connect();
     const big = Buffer.alloc(500_000, 'abcdefghij\0\xff\x1e');
     const [back] = await call(socket, 'message-with-ack', big);
@@ -224,14 +224,14 @@ suite('events', (fixture) => {
     assert.equal(tail, 'tail');
   });
 
-  matrix('S29: a big text message', fixture, async (bench) => {
+  matrix('a big text message', fixture, async (bench) => {
     const socket = await bench.connect();
     const big = 'ä€😀'.repeat(50_000);
     const [back] = await call(socket, 'message-with-ack', big);
     assert.ok(back === big);
   });
 
-  matrix('S29: many small binary messages, and many attachments in one', fixture, async (bench) => {
+  matrix('many small binary messages, and many attachments in one', fixture, async (bench) => {
     const socket = await bench.connect();
     const log = record(socket, 'message-back');
     for (const i of upTo(500)) socket.emit('message', i, Buffer.from([i & 255, i >> 8]));
@@ -250,7 +250,7 @@ suite('events', (fixture) => {
     list.forEach((bytes, i) => assert.deepEqual([...bytes], [i, i, i]));
   });
 
-  matrix('S29: the server emits big and empty buffers', fixture, async (bench) => {
+  matrix('the server emits big and empty buffers', fixture, async (bench) => {
     const socket = await bench.connect();
     for (const [count, size] of [[1, 400_000], [0, 10], [3, 0], [2, 1]]) {
       const arrival = next(socket, 'binary');
@@ -261,14 +261,14 @@ suite('events', (fixture) => {
     }
   });
 
-  matrix('S29: binary through a namespace of its own', fixture, async (bench) => {
+  matrix('binary through a namespace of its own', fixture, async (bench) => {
     const socket = await bench.connect({ ns: '/custom' });
     const args = [{ a: BYTES }, Buffer.from('z')];
     assert.deepEqual(await call(socket, 'describe', ...args), shape(args));
     assert.deepEqual(shape(await call(socket, 'message-with-ack', ...args)), shape(args));
   });
 
-  matrix('S31 N8: packet middleware that fails an event does not hang the client', fixture, async (bench) => {
+  matrix('packet middleware that fails an event does not hang the client', fixture, async (bench) => {
     const socket = await bench.connect();
     const errors = record(socket, 'mw-error');
     socket.emit('mw-reject', 1);
@@ -278,7 +278,7 @@ suite('events', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', 'goes on'), ['goes on']);
   });
 
-  matrix('S31: arguments that no handler expects', fixture, async (bench) => {
+  matrix('arguments that no handler expects', fixture, async (bench) => {
     const socket = await bench.connect();
     const odd = [[], [null], [{}], [[]], [-1], ['x'], [true, true], [Buffer.from([1])], [{ to: 1 }, 2], [[null]]];
     for (const event of [
@@ -290,7 +290,7 @@ suite('events', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', 'goes on'), ['goes on']);
   });
 
-  matrix('N8: catch-all listeners see every event', fixture, async (bench) => {
+  matrix('catch-all listeners see every event', fixture, async (bench) => {
     const socket = await bench.connect();
     socket.emit('message', 1);
     socket.emit('no-such-event');
@@ -301,7 +301,7 @@ suite('events', (fixture) => {
     assert.deepEqual(outgoing, ['auth', 'message-back', 'mw-error']);
   });
 
-  matrix('N10: volatile events come in order or not at all, ordinary ones always', fixture, async (bench) => {
+  matrix('volatile events come in order or not at all, ordinary ones always', fixture, async (bench) => {
     const socket = await bench.settle();
     for (const n of [1, 50, 500]) {
       const log = record(socket, 'vol', 'vol-end');
@@ -314,7 +314,7 @@ suite('events', (fixture) => {
     }
   });
 
-  matrix('N10: a volatile event reaches a WebSocket that has nothing else to take', fixture, async (bench) => {
+  matrix('a volatile event reaches a WebSocket that has nothing else to take', fixture, async (bench) => {
     const socket = await bench.settle();
     const log = record(socket, 'vol', 'vol-end');
     for (const n of upTo(20)) {
@@ -325,7 +325,7 @@ suite('events', (fixture) => {
     assert.equal(log.items.filter(([name]) => name === 'vol').length, 20);
   }, { only: ['websocket', 'upgrade', 'websocket first'] });
 
-  matrix("N10: the client's volatile emits", fixture, async (bench) => {
+  matrix("the client's volatile emits", fixture, async (bench) => {
     const socket = await bench.settle();
     const log = record(socket, 'message-back');
     for (const i of upTo(20)) socket.volatile.emit('message', i);
@@ -334,7 +334,7 @@ suite('events', (fixture) => {
     assert.deepEqual(numbers, [...numbers].sort((a, b) => a - b));
   });
 
-  test('S26: ack ids of any size a client may use', async () => {
+  test('ack ids of any size a client may use', async () => {
     const socket = await RawWebSocket.open(fixture);
     await socket.connect();
     for (const id of ['0', '7', '4294967296', '9007199254740991']) {
@@ -344,7 +344,7 @@ suite('events', (fixture) => {
     socket.terminate();
   });
 
-  test('S30: an acknowledgement that nobody waits for is ignored', async () => {
+  test('an acknowledgement that nobody waits for is ignored', async () => {
     const socket = await RawWebSocket.open(fixture);
     await socket.connect();
     socket.send('43999["x"]');

@@ -1,4 +1,4 @@
-// S41, S43: the example programs in a real browser, each in two windows.
+// The example programs in a real browser, each in two windows.
 //
 // CHAT_BIN and LIVELIST_BIN name the binaries (default ../bin/chat and ../bin/livelist). CHROMIUM may name a browser;
 // without one the tests are skipped. SCREENSHOTS may name a directory for pictures.
@@ -148,7 +148,7 @@ describe("examples", { skip }, () => {
     await message(ann, "Still here").waitFor();
   });
 
-  test("S43: live list: create, delete, errors, a reconnect", async (t) => {
+  test("live list: create, delete, errors, a reconnect", async (t) => {
     const { program, open } = await serve(t, "livelist");
     const [ann, ben] = [await open(), await open(phone)];
     const add = async (page, title) => {

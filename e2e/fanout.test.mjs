@@ -9,7 +9,7 @@ const ALL = { from: 'nsp' };
 
 suite('fan-out', (fixture) => {
   for (const profile of ['main', 'opts']) {
-    matrix(`S8: a burst of 2,000 events reaches its client [${profile}]`, fixture, async (bench) => {
+    matrix(`a burst of 2,000 events reaches its client [${profile}]`, fixture, async (bench) => {
       const socket = await bench.connect({ profile });
       const log = record(socket, 'burst', 'burst-end');
       socket.emit('burst', 2000, 100);
@@ -20,7 +20,7 @@ suite('fan-out', (fixture) => {
     });
   }
 
-  test('S8: no polling response of a burst is over maxPayload, and each is filled', async () => {
+  test('no polling response of a burst is over maxPayload, and each is filled', async () => {
     const session = await PollingSession.start(fixture, 'opts');
     await session.connect();
     await session.post('42["burst",2000,100]');
@@ -39,7 +39,7 @@ suite('fan-out', (fixture) => {
     assert.ok(sizes.length <= 40, `${sizes.length} responses`);
   });
 
-  test('S8: binary attachments in polling responses near maxPayload', async () => {
+  test('binary attachments in polling responses near maxPayload', async () => {
     const session = await PollingSession.start(fixture, 'opts');
     await session.connect();
     await session.post(...upTo(9).map(() => '42["emit-binary",3,1000]'), '420["message-with-ack",1]');
@@ -58,7 +58,7 @@ suite('fan-out', (fixture) => {
     });
   });
 
-  test('S21 S6: one broadcast reaches 200 clients of all settings exactly once', async (t) => {
+  test('one broadcast reaches 200 clients of all settings exactly once', async (t) => {
     const n = 200;
     const sockets = await Promise.all(
       upTo(n).map((i) => new Bench(t, fixture, SETTINGS[i % SETTINGS.length]).connect()),
@@ -77,7 +77,7 @@ suite('fan-out', (fixture) => {
     });
   });
 
-  test('S21: 200 clients get a stream of broadcasts in order, while some leave', async (t) => {
+  test('200 clients get a stream of broadcasts in order, while some leave', async (t) => {
     const sockets = await Promise.all(
       upTo(200).map((i) => new Bench(t, fixture, SETTINGS[i % 3]).connect()),
     );
@@ -99,7 +99,7 @@ suite('fan-out', (fixture) => {
     });
   });
 
-  test('S21: the frame of a broadcast is the same text for all', async () => {
+  test('the frame of a broadcast is the same text for all', async () => {
     const raw = await Promise.all(upTo(3).map(() => RawWebSocket.open(fixture)));
     const room = unique('room');
     await Promise.all(raw.map((s) => s.connect()));

@@ -69,7 +69,7 @@ function pings(socket, n) {
 suite('heartbeat', (fixture) => {
   const observe = (t) => new Bench(t, fixture, SETTINGS[1]).connect();
 
-  matrix('S7: a client stays connected over many pings', fixture, (bench, t) => survive(t, fixture, async () => {
+  matrix('a client stays connected over many pings', fixture, (bench, t) => survive(t, fixture, async () => {
     const socket = await bench.connect({ profile: 'fast' });
     const { id } = socket;
     const started = performance.now();
@@ -79,7 +79,7 @@ suite('heartbeat', (fixture) => {
     assert.equal(socket.id, id);
   }));
 
-  matrix('S7: traffic does not disturb the heartbeat', fixture, (bench, t) => survive(t, fixture, async () => {
+  matrix('traffic does not disturb the heartbeat', fixture, (bench, t) => survive(t, fixture, async () => {
     const socket = await bench.connect({ profile: 'fast' });
     let count = 0;
     socket.io.on('ping', () => count++);
@@ -89,7 +89,7 @@ suite('heartbeat', (fixture) => {
     }
   }));
 
-  test('S7: a WebSocket that does not answer is gone, with its reason', async (t) => {
+  test('a WebSocket that does not answer is gone, with its reason', async (t) => {
     const observer = await observe(t);
     const started = performance.now();
     const socket = await RawWebSocket.open(fixture, 'fast');
@@ -103,7 +103,7 @@ suite('heartbeat', (fixture) => {
     assert.equal(await reasonOf(observer, id), 'ping timeout');
   });
 
-  test('S7: messages are no pongs', async (t) => {
+  test('messages are no pongs', async (t) => {
     const observer = await observe(t);
     const socket = await RawWebSocket.open(fixture, 'fast');
     const id = await socket.connect();
@@ -114,7 +114,7 @@ suite('heartbeat', (fixture) => {
     assert.equal(await reasonOf(observer, id), 'ping timeout');
   });
 
-  test('S7: a WebSocket that answers lives', (t) => survive(t, fixture, async () => {
+  test('a WebSocket that answers lives', (t) => survive(t, fixture, async () => {
     const socket = (await RawWebSocket.open(fixture, 'fast')).beat();
     t.after(() => socket.terminate());
     const ended = socket.closed.then(() => {
@@ -127,7 +127,7 @@ suite('heartbeat', (fixture) => {
     await Promise.race([socket.find('430["alive"]'), ended]);
   }));
 
-  test('S7: a polling client that fetches its pings but does not answer is gone', async (t) => {
+  test('a polling client that fetches its pings but does not answer is gone', async (t) => {
     const observer = await observe(t);
     const started = performance.now();
     const session = await PollingSession.start(fixture, 'fast');
@@ -149,7 +149,7 @@ suite('heartbeat', (fixture) => {
     assert.equal(await reasonOf(observer, id), 'ping timeout');
   });
 
-  test('S7: a polling client that sends nothing more is gone', async (t) => {
+  test('a polling client that sends nothing more is gone', async (t) => {
     const observer = await observe(t);
     const session = await PollingSession.start(fixture, 'fast');
     const id = await session.connect();
@@ -158,7 +158,7 @@ suite('heartbeat', (fixture) => {
     assert.equal((await session.post('3')).status, 400);
   });
 
-  test('S7: a polling client that posts but does not answer is gone', async (t) => {
+  test('a polling client that posts but does not answer is gone', async (t) => {
     const observer = await observe(t);
     const session = await PollingSession.start(fixture, 'fast');
     const id = await session.connect();
@@ -166,7 +166,7 @@ suite('heartbeat', (fixture) => {
     assert.equal(await reasonOf(observer, id), 'ping timeout');
   });
 
-  test('S7: a ping of the client outside of a probe ends its session, a pong too many does not', async (t) => {
+  test('a ping of the client outside of a probe ends its session, a pong too many does not', async (t) => {
     const observer = await observe(t);
     const socket = await RawWebSocket.open(fixture);
     const id = await socket.connect();
@@ -179,7 +179,7 @@ suite('heartbeat', (fixture) => {
     assert.equal(await reasonOf(observer, id), 'transport error');
   });
 
-  test('S7: many clients live through their heartbeat together', (t) => survive(t, fixture, async () => {
+  test('many clients live through their heartbeat together', (t) => survive(t, fixture, async () => {
     const sockets = await Promise.all(
       upTo(30).map((i) => new Bench(t, fixture, SETTINGS[i % 3]).connect({ profile: 'fast' })),
     );

@@ -27,7 +27,7 @@ suite('http', (fixture) => {
     return answer;
   }
 
-  test('S9: an unknown transport', async () => {
+  test('an unknown transport', async () => {
     for (const transport of ['carrier-pigeon', '', '__proto__', 'POLLING', 'polling,websocket']) {
       assertError(await request(at('main', { transport })), 0);
     }
@@ -36,7 +36,7 @@ suite('http', (fixture) => {
     assertError(await request(at('main', { transport: 'x', sid })), 0);
   });
 
-  test('S9: an unknown sid', async () => {
+  test('an unknown sid', async () => {
     const { sid } = await PollingSession.start(fixture);
     for (const wrong of ['x', '__proto__', 'A'.repeat(24), `${sid}A`, sid.slice(0, -1), 'x'.repeat(1000)]) {
       assertError(await request(at('main', { transport: 'polling', sid: wrong })), 1);
@@ -47,27 +47,27 @@ suite('http', (fixture) => {
     assertError(await request(at('fast', { transport: 'polling', sid })), 1);
   });
 
-  test('S9: a handshake with another method than GET', async () => {
+  test('a handshake with another method than GET', async () => {
     for (const method of ['POST', 'PUT', 'DELETE']) {
       const answer = await request(at('main', { transport: 'polling' }), { method, body: 'x' });
       assertError(answer, 2);
     }
   });
 
-  test('S9: a plain GET with transport=websocket, with and without a session', async () => {
+  test('a plain GET with transport=websocket, with and without a session', async () => {
     assertError(await request(at('main', { transport: 'websocket' })), 3);
     const { sid } = await PollingSession.start(fixture);
     assertError(await request(at('main', { transport: 'websocket', sid })), 3);
   });
 
-  test('S9: a protocol version that is not offered', async () => {
+  test('a protocol version that is not offered', async () => {
     for (const EIO of ['3', '2', '5', '', '4.0', 'x']) {
       assertError(await request(at('fast', { transport: 'polling', EIO })), 5);
     }
     await assert.rejects(RawWebSocket.open(fixture, 'fast', { query: { EIO: '3' } }), /status 400/);
   });
 
-  test('S9: methods a session does not know', async () => {
+  test('methods a session does not know', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     for (const method of ['PUT', 'DELETE', 'PATCH']) {
@@ -77,7 +77,7 @@ suite('http', (fixture) => {
     await session.until((p) => p === '430["on"]');
   });
 
-  test('S9: a second GET ends the session, the first one is told', async () => {
+  test('a second GET ends the session, the first one is told', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     await session.post('420["message-with-ack",1]');
@@ -89,7 +89,7 @@ suite('http', (fixture) => {
     assertError(await session.get(), 1);
   });
 
-  test('S9: a second POST while one is being sent ends the session', async () => {
+  test('a second POST while one is being sent ends the session', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     const slow = await RawConnection.open(fixture);
@@ -106,7 +106,7 @@ suite('http', (fixture) => {
     slow.socket.destroy();
   });
 
-  test('S3: a POST of binary type is refused', async () => {
+  test('a POST of binary type is refused', async () => {
     const session = await PollingSession.start(fixture);
     const answer = await request(session.url(), {
       method: 'POST', headers: { 'Content-Type': 'application/octet-stream' }, body: Buffer.from([0, 1, 255, 52]),
@@ -115,7 +115,7 @@ suite('http', (fixture) => {
     assertError(await session.get(), 1);
   });
 
-  test('S3: answers of a polling session', async () => {
+  test('answers of a polling session', async () => {
     const { headers, session } = await handshake('main');
     assert.equal(headers['content-type'], 'text/plain; charset=UTF-8');
     const posted = await session.post('40');
@@ -127,7 +127,7 @@ suite('http', (fixture) => {
     assert.match(answer.text, /^40\{"sid":"[\w-]+"\}/);
   });
 
-  test('S3: batches and base64', async () => {
+  test('batches and base64', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     await session.post('451-0["describe",{"_placeholder":true,"num":0}]', 'bAQID', '42["message","tail"]');
@@ -137,7 +137,7 @@ suite('http', (fixture) => {
     await session.until((p) => p === '451-["message-back",{"_placeholder":true,"num":0}]');
   });
 
-  test('S9: a close packet by POST: the waiting GET gets a noop', async () => {
+  test('a close packet by POST: the waiting GET gets a noop', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     await session.post('420["message-with-ack",1]');
@@ -151,7 +151,7 @@ suite('http', (fixture) => {
     assert.deepEqual([got.status, got.text], [200, '6']);
   });
 
-  test('S40: CORS with one allowed origin', async () => {
+  test('CORS with one allowed origin', async () => {
     const [good, bad] = ['http://allowed.example', 'http://evil.example'];
     const ask = (Origin) => [handshake('main', { Origin }), request(at('main', {}), { headers: { Origin } })];
     for (const answer of ask(good)) {
@@ -173,7 +173,7 @@ suite('http', (fixture) => {
     }
   });
 
-  test('S40: CORS for everybody', async () => {
+  test('CORS for everybody', async () => {
     for (const headers of [{ Origin: 'http://any.example' }, {}]) {
       const answer = await handshake('fast', headers);
       assert.equal(answer.headers['access-control-allow-origin'], '*');
@@ -184,7 +184,7 @@ suite('http', (fixture) => {
     assert.equal(error.headers['access-control-allow-origin'], '*');
   });
 
-  test('S40: preflight requests need no session', async () => {
+  test('preflight requests need no session', async () => {
     for (const query of [{ transport: 'polling' }, { transport: 'polling', sid: 'unknown' }]) {
       const main = await request(at('main', query), {
         method: 'OPTIONS',
@@ -209,7 +209,7 @@ suite('http', (fixture) => {
     assert.equal(fast.headers['access-control-allow-methods'], 'GET,HEAD,PUT,PATCH,POST,DELETE');
   });
 
-  test('N3: the cookie, where it is on, and nowhere else', async () => {
+  test('the cookie, where it is on, and nowhere else', async () => {
     const answer = await handshake('opts');
     const { session } = answer;
     assert.deepEqual(answer.headers['set-cookie'], [`io=${session.sid}; Path=/; HttpOnly; SameSite=Lax`]);
@@ -228,7 +228,7 @@ suite('http', (fixture) => {
     }
   });
 
-  test('S8: maxPayload of a POST: the last byte that fits, and one more', async () => {
+  test('maxPayload of a POST: the last byte that fits, and one more', async () => {
     const { open } = await PollingSession.start(fixture, 'opts');
     assert.equal(open.maxPayload, 10_000);
     for (const [size, fits] of [[10_000, true], [10_001, false], [1_000_000, false]]) {
@@ -247,7 +247,7 @@ suite('http', (fixture) => {
     }
   });
 
-  test('S8: maxPayload of a WebSocket message: the last byte that fits, and one more', async () => {
+  test('maxPayload of a WebSocket message: the last byte that fits, and one more', async () => {
     const event = (size) => `42["no-such-event","${'x'.repeat(size - 22)}"]`;
     assert.equal(event(10_000).length, 10_000);
     const socket = await RawWebSocket.open(fixture, 'opts');
@@ -259,7 +259,7 @@ suite('http', (fixture) => {
     assert.equal(await socket.end(), 1009);
   });
 
-  matrix('S8: a client splits its batches by maxPayload', fixture, async (bench) => {
+  matrix('a client splits its batches by maxPayload', fixture, async (bench) => {
     const socket = await bench.connect({ profile: 'opts' });
     const log = record(socket, 'message-back');
     for (const i of upTo(60)) socket.emit('message', i, 'x'.repeat(1000));
@@ -267,7 +267,7 @@ suite('http', (fixture) => {
     assert.deepEqual(log.items.map(([, i]) => i), upTo(60));
   });
 
-  test('N2: allowRequest', async () => {
+  test('allowRequest', async () => {
     for (const [value, message] of [['default', 'Forbidden'], ['because I say so', 'because I say so']]) {
       const answer = await request(at('opts', { transport: 'polling' }), { headers: { 'X-Reject': value } });
       assertError(answer, 4, message);
@@ -279,7 +279,7 @@ suite('http', (fixture) => {
     assert.equal(answer.text, 'ok');
   });
 
-  test('S2 S12: the path with and without a trailing slash, 404 elsewhere', async () => {
+  test('the path with and without a trailing slash, 404 elsewhere', async () => {
     const query = '?EIO=4&transport=polling';
     for (const [profile, path, status] of [
       ['main', '/socket.io/', 200], ['main', '/socket.io', 200], ['opts', '/custom-path/', 200],
@@ -297,7 +297,7 @@ suite('http', (fixture) => {
     );
   });
 
-  test('S3: kept-alive and pipelined requests on one connection', async () => {
+  test('kept-alive and pipelined requests on one connection', async () => {
     const session = await PollingSession.start(fixture);
     const target = session.url().replace(/^http:\/\/[^/]+/, '');
     const raw = await RawConnection.open(fixture);
@@ -311,7 +311,7 @@ suite('http', (fixture) => {
     raw.socket.destroy();
   });
 
-  test('S3: a request that is no HTTP is refused', async () => {
+  test('a request that is no HTTP is refused', async () => {
     for (const text of ['NONSENSE\r\n\r\n', 'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n']) {
       const raw = await RawConnection.open(fixture);
       raw.write(text);
@@ -320,7 +320,7 @@ suite('http', (fixture) => {
     }
   });
 
-  test('S3: invalid payloads end the session and nothing else', async (t) => {
+  test('invalid payloads end the session and nothing else', async (t) => {
     const neighbour = await new Bench(t, fixture, SETTINGS[1]).connect();
     for (const body of ['', '\x1e', 'x', '4', '40\x1e', 'abc', '9', '4\x1e', 'b!!!!', '42["x"]\x1e\x1e']) {
       const session = await PollingSession.start(fixture);

@@ -38,7 +38,7 @@ suite('malformed', (fixture) => {
   const neighbour = (t) => new Bench(t, fixture, SETTINGS[0]).connect();
 
   for (const [what, packets] of Object.entries(FATAL)) {
-    test(`S30: ${what} ends the connection [websocket]`, async (t) => {
+    test(`${what} ends the connection [websocket]`, async (t) => {
       const other = await neighbour(t);
       const socket = await RawWebSocket.open(fixture);
       await socket.connect();
@@ -48,7 +48,7 @@ suite('malformed', (fixture) => {
       assert.deepEqual(await call(other, 'message-with-ack', 'on'), ['on']);
     });
 
-    test(`S30: ${what} ends the connection [polling]`, async (t) => {
+    test(`${what} ends the connection [polling]`, async (t) => {
       const other = await neighbour(t);
       const session = await PollingSession.start(fixture);
       await session.connect();
@@ -58,7 +58,7 @@ suite('malformed', (fixture) => {
     });
   }
 
-  test('S30: an event before CONNECT ends the connection', async () => {
+  test('an event before CONNECT ends the connection', async () => {
     for (const packet of ['42["message"]', '41', '430[]']) {
       const socket = await RawWebSocket.open(fixture);
       socket.send(packet);
@@ -66,7 +66,7 @@ suite('malformed', (fixture) => {
     }
   });
 
-  test('S30: what comes late for a namespace that was left is ignored, and so are events without a payload', async () => {
+  test('what comes late for a namespace that was left is ignored, and so are events without a payload', async () => {
     const socket = await RawWebSocket.open(fixture);
     await socket.connect();
     for (const packet of ['42', '421', '430', '41', '42["message"]', '430[]', '41']) socket.send(packet);
@@ -77,7 +77,7 @@ suite('malformed', (fixture) => {
     await eventually(() => socket.messages.items.includes('430["fence"]'), 'the answer');
   });
 
-  test('S30: input of extreme shape neither ends the server nor hangs anybody', async (t) => {
+  test('input of extreme shape neither ends the server nor hangs anybody', async (t) => {
     const other = await neighbour(t);
     for (const json of [
       '['.repeat(100_000), `${'['.repeat(100_000)}${']'.repeat(100_000)}`, `{"a":`.repeat(50_000), '9'.repeat(400),
@@ -94,7 +94,7 @@ suite('malformed', (fixture) => {
     }
   });
 
-  test('S30: WebSocket frames that are none end the connection', async (t) => {
+  test('WebSocket frames that are none end the connection', async (t) => {
     const other = await neighbour(t);
     for (const bytes of [
       [0x81, 0x02, 0x34, 0x30], // a client must mask
@@ -113,7 +113,7 @@ suite('malformed', (fixture) => {
     assert.deepEqual(await call(other, 'message-with-ack', 'on'), ['on']);
   });
 
-  test('S30: many broken clients at once do not disturb one another', async (t) => {
+  test('many broken clients at once do not disturb one another', async (t) => {
     const other = await neighbour(t);
     await Promise.all(upTo(40).map(async (i) => {
       const socket = await RawWebSocket.open(fixture);

@@ -1,4 +1,4 @@
-// S11, S12, N12: Siren in a program of net/http, on unix sockets, and behind proxies, with the official client.
+// Siren in a program of net/http, on unix sockets, and behind proxies, with the official client.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -40,7 +40,7 @@ async function exchange(t, url, setting, options) {
 
 for (const tls of [false, true]) {
   for (const setting of SETTINGS) {
-    test(`S1 S3 S4 S12: mounted in net/http${tls ? ' over TLS' : ''} [${setting.name}]`, async (t) => {
+    test(`mounted in net/http${tls ? ' over TLS' : ''} [${setting.name}]`, async (t) => {
       // The client's own agent of the last setting speaks plain HTTP only.
       if (tls && setting.name === 'kept-alive polling') return t.skip('plain only');
       const url = await program(t, ...(tls ? ['-tls'] : []));
@@ -50,7 +50,7 @@ for (const tls of [false, true]) {
   }
 }
 
-test('S12: a broadcast reaches clients of net/http and of the own listener', async (t) => {
+test('a broadcast reaches clients of net/http and of the own listener', async (t) => {
   const port = await freePort();
   const url = await program(t, '-own', `tcp://127.0.0.1:${port}`);
   const [mounted, own] = [dial(t, url), dial(t, `http://127.0.0.1:${port}`)];
@@ -63,13 +63,13 @@ test('S12: a broadcast reaches clients of net/http and of the own listener', asy
   }
 });
 
-test('S12: the server leaves cleanly under connected clients', async (t) => {
+test('the server leaves cleanly under connected clients', async (t) => {
   const url = await program(t); // run() waits for its end
   const sockets = [dial(t, url, { transports: ['polling'] }), dial(t, url, { transports: ['websocket'] })];
   await Promise.all(sockets.map(connected));
 });
 
-test('S12: unix socket through socketPath', async (t) => {
+test('unix socket through socketPath', async (t) => {
   const file = path.join(directory(t), 'siren.sock');
   await program(t, '-own', `unix://${file}`, '-trust', '10.0.0.0/8');
   assert.ok(existsSync(file));
@@ -112,7 +112,7 @@ function configuration(title, ports) {
   return Object.entries(ports).reduce((out, [from, to]) => out.replaceAll(`:${from}`, `:${to}`).replaceAll(`listen ${from};`, `listen 127.0.0.1:${to};`), text);
 }
 
-test('S11 N12: behind nginx', { skip: !installed('nginx') && 'nginx is not installed' }, async (t) => {
+test('behind nginx', { skip: !installed('nginx') && 'nginx is not installed' }, async (t) => {
   const [front, back] = [await freePort(), await freePort()];
   const dir = directory(t);
   const file = path.join(dir, 'nginx.conf');
@@ -134,7 +134,7 @@ test('S11 N12: behind nginx', { skip: !installed('nginx') && 'nginx is not insta
 });
 
 for (const [title, trust] of [['haproxy http', ['-trust', '127.0.0.0/8']], ['haproxy proxy protocol', ['-proxy-protocol', '-trust', '127.0.0.0/8']]]) {
-  test(`S11 N12: behind HAProxy [${title}]`, { skip: !installed('haproxy') && 'HAProxy is not installed' }, async (t) => {
+  test(`behind HAProxy [${title}]`, { skip: !installed('haproxy') && 'HAProxy is not installed' }, async (t) => {
     const [front, back] = [await freePort(), await freePort()];
     const file = path.join(directory(t), 'haproxy.cfg');
     writeFileSync(file, configuration(title, { 80: front, 3000: back }));

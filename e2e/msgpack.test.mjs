@@ -29,7 +29,7 @@ const BYTES = Buffer.from(upTo(256));
 const deep = (n) => upTo(n).reduce((v) => [v], 'bottom');
 
 suite('msgpack', (fixture) => {
-  matrix('N5: every value comes back as it was, alone and together', fixture, async (bench) => {
+  matrix('every value comes back as it was, alone and together', fixture, async (bench) => {
     const socket = await bench.connect(MSGPACK);
     const log = record(socket, 'message-back');
     for (const value of VALUES) socket.emit('message', value);
@@ -43,7 +43,7 @@ suite('msgpack', (fixture) => {
     assert.deepEqual(await call(socket, 'describe', ...VALUES), VALUES);
   }, ONLY);
 
-  matrix('N5: binary data at any depth, both ways', fixture, async (bench) => {
+  matrix('binary data at any depth, both ways', fixture, async (bench) => {
     const socket = await bench.connect(MSGPACK);
     const log = record(socket, 'message-back');
     const sent = [
@@ -68,7 +68,7 @@ suite('msgpack', (fixture) => {
     list.forEach((bytes, i) => assert.deepEqual([...bytes], [i, i, i]));
   }, ONLY);
 
-  matrix('N5: what JSON does not know: undefined, dates, and no numbers', fixture, async (bench) => {
+  matrix('what JSON does not know: undefined, dates, and no numbers', fixture, async (bench) => {
     const socket = await bench.connect(MSGPACK);
     const date = new Date(1_234_567_890_123);
     const sent = [undefined, { a: undefined, b: 1 }, date, { at: date }, NaN, [Infinity, -Infinity]];
@@ -78,7 +78,7 @@ suite('msgpack', (fixture) => {
     );
   }, ONLY);
 
-  matrix('N5: nesting, up to the limit', fixture, async (bench) => {
+  matrix('nesting, up to the limit', fixture, async (bench) => {
     const socket = await bench.connect(MSGPACK);
     const value = deep(500);
     assert.deepEqual(await call(socket, 'message-with-ack', value), [value]);
@@ -87,7 +87,7 @@ suite('msgpack', (fixture) => {
     await end;
   }, ONLY);
 
-  matrix('N5: any event name, any number of arguments', fixture, async (bench) => {
+  matrix('any event name, any number of arguments', fixture, async (bench) => {
     const socket = await bench.connect(MSGPACK);
     for (const name of ['a', 'événement 🎉', '', ' ', '0', 'with"quote\\', 'n'.repeat(5000)]) {
       const arrival = next(socket, name);
@@ -97,7 +97,7 @@ suite('msgpack', (fixture) => {
     for (const n of [0, 1, 10, 1000]) assert.deepEqual(await call(socket, 'message-with-ack', ...upTo(n)), upTo(n));
   }, ONLY);
 
-  matrix('N5: acknowledgements both ways, with time-outs', fixture, async (bench) => {
+  matrix('acknowledgements both ways, with time-outs', fixture, async (bench) => {
     const socket = await bench.connect(MSGPACK);
     const answers = await Promise.all(upTo(300).map((i) => call(socket, 'message-with-ack', i, `${i}`)));
     answers.forEach((answer, i) => assert.deepEqual(answer, [i, `${i}`]));
@@ -113,7 +113,7 @@ suite('msgpack', (fixture) => {
     assert.deepEqual(await call(socket, 'sleep-ack', 1, { v: 1 }), [{ v: 1 }]);
   }, ONLY);
 
-  matrix('N5: auth, and refusals with and without data', fixture, async (bench) => {
+  matrix('auth, and refusals with and without data', fixture, async (bench) => {
     const socket = bench.dial({ ...MSGPACK, auth: { token: 'ünï', n: [1, { x: null }] } });
     const auth = next(socket, 'auth');
     await connected(socket);
@@ -132,7 +132,7 @@ suite('msgpack', (fixture) => {
     assert.equal(error.message, 'Auth payload too large');
   }, ONLY);
 
-  matrix('N5: namespaces on one connection, and leaving them', fixture, async (bench) => {
+  matrix('namespaces on one connection, and leaving them', fixture, async (bench) => {
     const socket = await bench.connect(MSGPACK);
     const custom = bench.also(socket, '/custom');
     const slow = bench.also(socket, '/async');
@@ -147,7 +147,7 @@ suite('msgpack', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', 'goes on'), ['goes on']);
   }, ONLY);
 
-  matrix('N5: broadcasts to rooms, in order', fixture, async (bench) => {
+  matrix('broadcasts to rooms, in order', fixture, async (bench) => {
     const room = unique('room');
     const [from, ...others] = await Promise.all(upTo(4).map(() => bench.connect(MSGPACK)));
     for (const s of others) assert.deepEqual(await call(s, 'join', room), [[room]]);
@@ -159,7 +159,7 @@ suite('msgpack', (fixture) => {
     }
   }, ONLY);
 
-  matrix('N5: bursts, while the transport changes', fixture, async (bench) => {
+  matrix('bursts, while the transport changes', fixture, async (bench) => {
     const socket = await bench.connect(MSGPACK);
     const log = record(socket, 'burst', 'burst-end');
     socket.emit('burst', 500, 50);
@@ -194,7 +194,7 @@ suite('msgpack', (fixture) => {
     'binary data in the auth payload': packet({ type: 0, data: { a: BYTES }, nsp: '/custom' }),
   };
   for (const [what, message] of Object.entries(bad)) {
-    test(`N5: ${what}`, async () => {
+    test(`${what}`, async () => {
       const ws = new WebSocket(`${fixture.url('msgpack').replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
       const closed = within(new Promise((resolve) => ws.once('close', resolve)), 'the end of the connection');
       ws.on('error', () => {});
@@ -206,7 +206,7 @@ suite('msgpack', (fixture) => {
     });
   }
 
-  matrix('N5: a client of the default parser does not get in, and others go on', fixture, async (bench) => {
+  matrix('a client of the default parser does not get in, and others go on', fixture, async (bench) => {
     const socket = await bench.connect(MSGPACK);
     const stranger = bench.dial({ profile: 'msgpack' });
     const closed = next(stranger.io, 'close');

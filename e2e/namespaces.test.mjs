@@ -10,7 +10,7 @@ let serial = 0;
 const name = () => `/dyn-p${process.pid}n${++serial}`;
 
 suite('namespaces', (fixture) => {
-  matrix('N7: a name that matches is a namespace with the handlers of its parent', fixture, async (bench) => {
+  matrix('a name that matches is a namespace with the handlers of its parent', fixture, async (bench) => {
     const nsp = name();
     const socket = bench.dial({ ns: nsp, auth: { who: 'me' } });
     assert.deepEqual(await next(socket, 'auth'), [{ who: 'me' }]);
@@ -23,7 +23,7 @@ suite('namespaces', (fixture) => {
     assert.deepEqual(await rejected, ['rejected by packet middleware']);
   });
 
-  matrix('N7: whole names alone match', fixture, async (bench) => {
+  matrix('whole names alone match', fixture, async (bench) => {
     const socket = await bench.connect();
     for (const ns of ['/dyn-', '/dyn-A', '/dyn-a/', '/xdyn-a', '/dyn-a-b', '/dyn-é', `/dyn-${'a'.repeat(300)}!`]) {
       assert.equal((await refused(bench.also(socket, ns))).message, 'Invalid namespace', ns);
@@ -31,7 +31,7 @@ suite('namespaces', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', 'still here'), ['still here']);
   });
 
-  matrix('N7: sockets of one name meet, those of two do not', fixture, async (bench) => {
+  matrix('sockets of one name meet, those of two do not', fixture, async (bench) => {
     const [one, two] = [name(), name()];
     const [a, b, c] = await Promise.all([one, one, two].map((ns) => bench.connect({ ns })));
     for (const s of [a, b, c]) await call(s, 'join', 'room');
@@ -43,7 +43,7 @@ suite('namespaces', (fixture) => {
     assert.deepEqual(heardC.items, []);
   });
 
-  matrix('N7 S14: several names on one connection, connected in any order', fixture, async (bench) => {
+  matrix('several names on one connection, connected in any order', fixture, async (bench) => {
     const main = await bench.connect();
     const names = [name(), name(), name()];
     const sockets = names.map((ns) => bench.also(main, ns));
@@ -58,7 +58,7 @@ suite('namespaces', (fixture) => {
     assert.deepEqual(await call(sockets[0], 'message-with-ack', 'back'), ['back']);
   });
 
-  test('N7: clients come and go in one name, and none is lost', async (t) => {
+  test('clients come and go in one name, and none is lost', async (t) => {
     const bench = new Bench(t, fixture, SETTINGS.find((s) => s.name === 'websocket'));
     const nsp = name();
     await Promise.all(

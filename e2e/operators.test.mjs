@@ -29,7 +29,7 @@ function answering(sockets, event, answer) {
 const sorted = (values) => values.map((v) => JSON.stringify(v)).sort().map((v) => JSON.parse(v));
 
 suite('operators', (fixture) => {
-  matrix('N9: a broadcast with acknowledgements brings the answer of everyone', fixture, async (bench) => {
+  matrix('a broadcast with acknowledgements brings the answer of everyone', fixture, async (bench) => {
     const { sockets, here } = await crowd(bench, 4);
     const event = unique('ask');
     answering(sockets, event, (s, a, b) => ({ id: s.id, a, b: shape(b) }));
@@ -43,14 +43,14 @@ suite('operators', (fixture) => {
     assert.deepEqual(sorted(others[1].map(({ id }) => id)), sorted(sockets.slice(1).map((s) => s.id)));
   });
 
-  matrix('N9: a broadcast with acknowledgements to nobody answers at once', fixture, async (bench) => {
+  matrix('a broadcast with acknowledgements to nobody answers at once', fixture, async (bench) => {
     const socket = await bench.connect();
     const nobody = { ...ALL, to: [unique('nowhere')], timeout: 60_000 };
     assert.deepEqual(await call(socket, 'broadcast-with-ack', nobody, 'x'), [null, []]);
     assert.deepEqual(await call(socket, 'broadcast-with-ack', { ...ALL, to: [socket.id], except: [socket.id], timeout: 60_000 }, 'x'), [null, []]);
   });
 
-  matrix('N9: at the time-out the answers that came', fixture, async (bench) => {
+  matrix('at the time-out the answers that came', fixture, async (bench) => {
     const { sockets, here } = await crowd(bench, 3);
     const event = unique('ask');
     answering(sockets, event, (s) => (s === sockets[1] ? undefined : s.id));
@@ -61,7 +61,7 @@ suite('operators', (fixture) => {
     assert.deepEqual(await call(sockets[1], 'id'), [sockets[1].id]);
   });
 
-  matrix('N9: nobody is waited for who has left', fixture, async (bench) => {
+  matrix('nobody is waited for who has left', fixture, async (bench) => {
     const { sockets, here } = await crowd(bench, 3);
     const event = unique('ask');
     answering(sockets, event, (s) => {
@@ -74,7 +74,7 @@ suite('operators', (fixture) => {
     assert.deepEqual(sorted(got), sorted([sockets[0].id, sockets[1].id]));
   });
 
-  matrix('N9: acknowledgements of broadcasts and of single sockets do not mix', fixture, async (bench) => {
+  matrix('acknowledgements of broadcasts and of single sockets do not mix', fixture, async (bench) => {
     const { sockets, here } = await crowd(bench, 2);
     const event = unique('ask');
     answering(sockets, event, (s, i) => i);
@@ -90,7 +90,7 @@ suite('operators', (fixture) => {
     assert.deepEqual((await single.count(30)).map(([, i]) => i), upTo(30));
   });
 
-  matrix('N9: an acknowledgement with a time-out', fixture, async (bench) => {
+  matrix('an acknowledgement with a time-out', fixture, async (bench) => {
     const socket = await bench.connect();
     socket.once('emit-with-timeout', (v, ack) => ack(v, 'more'));
     let result = next(socket, 'emit-with-timeout-result');
@@ -105,7 +105,7 @@ suite('operators', (fixture) => {
     assert.deepEqual(await result, ['timeout', null]);
   });
 
-  matrix('N11: fetched sockets tell their rooms, data and auth', fixture, async (bench) => {
+  matrix('fetched sockets tell their rooms, data and auth', fixture, async (bench) => {
     const auth = { name: unique('name') };
     const { sockets, room, here } = await crowd(bench, 3, { auth });
     const [a, b, c] = sockets;
@@ -124,7 +124,7 @@ suite('operators', (fixture) => {
     assert.deepEqual((await call(a, 'fetch-sockets', { to: [extra] }))[0].map((s) => s.id), [a.id, b.id].sort());
   });
 
-  matrix('N11: sockets are put into rooms and taken out, and broadcasts follow', fixture, async (bench) => {
+  matrix('sockets are put into rooms and taken out, and broadcasts follow', fixture, async (bench) => {
     const { sockets, room, here } = await crowd(bench, 3);
     const [a, b, c] = sockets;
     const other = unique('other');
@@ -140,7 +140,7 @@ suite('operators', (fixture) => {
     assert.deepEqual(await call(a, 'rooms'), [[room], true]);
   });
 
-  matrix('N11: sockets are disconnected, with their connection or without', fixture, async (bench) => {
+  matrix('sockets are disconnected, with their connection or without', fixture, async (bench) => {
     const { sockets, here } = await crowd(bench, 3);
     const [a, b, c] = sockets;
     const second = bench.also(c, '/custom');
@@ -158,7 +158,7 @@ suite('operators', (fixture) => {
     await gone[0];
   });
 
-  matrix('N8: listeners for outgoing events hear of broadcasts', fixture, async (bench) => {
+  matrix('listeners for outgoing events hear of broadcasts', fixture, async (bench) => {
     const { sockets, here } = await crowd(bench, 2);
     const [a, b] = sockets;
     const [one, two] = [unique('one'), unique('two')];

@@ -6,7 +6,7 @@ import { Log, call, matrix, record, suite, unique, upTo } from './harness/index.
 const ALL = { from: 'nsp' };
 
 suite('order', (fixture) => {
-  matrix('S25: thousands of events come back in order', fixture, async (bench) => {
+  matrix('thousands of events come back in order', fixture, async (bench) => {
     const socket = await bench.connect();
     const log = record(socket, 'message-back');
     const n = 3000;
@@ -15,7 +15,7 @@ suite('order', (fixture) => {
     assert.deepEqual(log.items.map(([, i]) => i), upTo(n));
   });
 
-  matrix('S25 S26: events, acknowledgements and broadcasts keep the order of one sender', fixture, async (bench) => {
+  matrix('events, acknowledgements and broadcasts keep the order of one sender', fixture, async (bench) => {
     const sender = await bench.connect();
     const member = await bench.connect();
     const room = unique('room');
@@ -37,7 +37,7 @@ suite('order', (fixture) => {
     assert.deepEqual(ticks.items, upTo(rounds).map((i) => [tick, i]));
   });
 
-  matrix('S29: binary and text, small and big, keep their order', fixture, async (bench) => {
+  matrix('binary and text, small and big, keep their order', fixture, async (bench) => {
     const socket = await bench.connect();
     const log = new Log();
     socket.on('message-back', (i, body) => log.push([i, body.length]));
@@ -55,7 +55,7 @@ suite('order', (fixture) => {
     });
   });
 
-  matrix('S14: each namespace of a connection keeps its order', fixture, async (bench) => {
+  matrix('each namespace of a connection keeps its order', fixture, async (bench) => {
     const root = await bench.connect();
     const custom = bench.also(root, '/custom');
     const sockets = [root, custom];
@@ -65,7 +65,7 @@ suite('order', (fixture) => {
     for (const log of logs) assert.deepEqual(log.items.map(([, i]) => i), upTo(1000));
   });
 
-  matrix('S21: several senders into one room, each in its order at each receiver', fixture, async (bench) => {
+  matrix('several senders into one room, each in its order at each receiver', fixture, async (bench) => {
     const senders = await Promise.all(upTo(3).map(() => bench.connect()));
     const receivers = await Promise.all(upTo(4).map(() => bench.connect()));
     const room = unique('room');
@@ -85,7 +85,7 @@ suite('order', (fixture) => {
     }
   });
 
-  matrix('S22: what the server sends of its own accord, against the traffic of the client', fixture, async (bench) => {
+  matrix('what the server sends of its own accord, against the traffic of the client', fixture, async (bench) => {
     const socket = await bench.connect();
     const log = record(socket, 'burst', 'burst-end', 'message-back');
     const expected = [];
@@ -102,7 +102,7 @@ suite('order', (fixture) => {
     assert.deepEqual(log.items, expected);
   });
 
-  matrix('S21: leave ends a room for what is sent later, join begins it', fixture, async (bench) => {
+  matrix('leave ends a room for what is sent later, join begins it', fixture, async (bench) => {
     const socket = await bench.connect();
     const room = unique('room');
     const tick = unique('tick');

@@ -47,7 +47,7 @@ suite('recovery', (fixture) => {
     return { line, socket };
   };
 
-  matrix('N6: a cut connection comes back as itself', fixture, async (bench, t) => {
+  matrix('a cut connection comes back as itself', fixture, async (bench, t) => {
     const { line, socket } = await dialed(bench, t);
     const other = await bench.connect({ profile: 'csr' });
     const room = unique('room');
@@ -75,7 +75,7 @@ suite('recovery', (fixture) => {
     // A client that keeps its connections asks again by itself on another one, and may not notice the cut.
   }, { only: ['polling', 'websocket', 'upgrade', 'websocket first', 'no upgrade'] });
 
-  matrix('N6: thousands of events through many cuts, each once', fixture, async (bench, t) => {
+  matrix('thousands of events through many cuts, each once', fixture, async (bench, t) => {
     const { line, socket } = await dialed(bench, t);
     const other = await bench.connect({ profile: 'csr' });
     const [room, total] = [unique('room'), 3000];
@@ -104,7 +104,7 @@ suite('recovery', (fixture) => {
     got.forEach((n, i) => assert.equal(n, i));
   }, { only: ['websocket', 'upgrade'] });
 
-  test('N6: too late, or gone on purpose, is a new client', async (t) => {
+  test('too late, or gone on purpose, is a new client', async (t) => {
     const { Bench } = await import('./harness/client.mjs');
     const bench = new Bench(t, fixture, { options: () => ({ transports: ['websocket'] }) });
     const { line, socket } = await dialed(bench, t);

@@ -28,7 +28,7 @@ async function reached(sockets, sender, operator, ...args) {
 }
 
 suite('rooms', (fixture) => {
-  matrix('S19: join and leave, with repeats', fixture, async (bench) => {
+  matrix('join and leave, with repeats', fixture, async (bench) => {
     const socket = await bench.connect();
     const [a, b, c] = ['a', 'b', 'c'].map(unique);
     assert.deepEqual(await call(socket, 'rooms'), [[], true]);
@@ -43,7 +43,7 @@ suite('rooms', (fixture) => {
     assert.deepEqual(await call(socket, 'join', a), [[a, c]]);
   });
 
-  matrix('S19: room names of any kind', fixture, async (bench) => {
+  matrix('room names of any kind', fixture, async (bench) => {
     const socket = await bench.connect();
     const suffix = unique('');
     for (const name of ['ünïcode 🏠', 'a/b,c"d', ' ', 'x'.repeat(3000), '0', '__proto__', '/custom', 'all'].map((n) => n + suffix)) {
@@ -54,7 +54,7 @@ suite('rooms', (fixture) => {
     }
   });
 
-  matrix('S21: a broadcast to a room, the sender in or out', fixture, async (bench) => {
+  matrix('a broadcast to a room, the sender in or out', fixture, async (bench) => {
     const [a, b, c] = await Promise.all([bench.connect(), bench.connect(), bench.connect()]);
     const all = [a, b, c];
     const room = unique('room');
@@ -68,13 +68,13 @@ suite('rooms', (fixture) => {
     assert.deepEqual(await reached(all, a, { ...ALL, to: [room] }, 'after leave'), [1, 0, 0]);
   });
 
-  matrix('S21: a broadcast without a room reaches the namespace', fixture, async (bench) => {
+  matrix('a broadcast without a room reaches the namespace', fixture, async (bench) => {
     const [a, b, c] = await Promise.all([bench.connect(), bench.connect(), bench.connect()]);
     assert.deepEqual(await reached([a, b, c], a, ALL, 'everybody'), [1, 1, 1]);
     assert.deepEqual(await reached([a, b, c], a, {}, 'everybody else'), [0, 1, 1]);
   });
 
-  matrix('N10: several rooms reach each socket once, except leaves out', fixture, async (bench) => {
+  matrix('several rooms reach each socket once, except leaves out', fixture, async (bench) => {
     const sockets = await Promise.all(upTo(5).map(() => bench.connect()));
     const [r1, r2, r3] = ['r1', 'r2', 'r3'].map(unique);
     // 0: r1 r2 r3, 1: r1 r2, 2: r2, 3: r3, 4: none
@@ -92,7 +92,7 @@ suite('rooms', (fixture) => {
     assert.deepEqual(await reached(sockets, sockets[0], { except: [r2] }), [0, 0, 0, 1, 1]);
   });
 
-  matrix("N10: a socket's id is a room of its own", fixture, async (bench) => {
+  matrix("a socket's id is a room of its own", fixture, async (bench) => {
     const [a, b, c] = await Promise.all([bench.connect(), bench.connect(), bench.connect()]);
     assert.deepEqual(await reached([a, b, c], a, { to: [b.id] }, 'private'), [0, 1, 0]);
     assert.deepEqual(await reached([a, b, c], a, { ...ALL, to: [a.id, c.id] }), [1, 0, 1]);
@@ -100,7 +100,7 @@ suite('rooms', (fixture) => {
     assert.deepEqual(await reached([a, b, c], a, { to: [a.id] }), [0, 0, 0]);
   });
 
-  matrix('S20: the same room name in two namespaces', fixture, async (bench) => {
+  matrix('the same room name in two namespaces', fixture, async (bench) => {
     const room = unique('shared');
     const a = await bench.connect();
     const b = await connected(bench.also(a, '/custom'));
@@ -121,7 +121,7 @@ suite('rooms', (fixture) => {
     ]);
   });
 
-  matrix('S29: a broadcast with binary', fixture, async (bench) => {
+  matrix('a broadcast with binary', fixture, async (bench) => {
     const [a, b] = await Promise.all([bench.connect(), bench.connect()]);
     const room = unique('room');
     await Promise.all([a, b].map((s) => call(s, 'join', room)));
@@ -129,7 +129,7 @@ suite('rooms', (fixture) => {
     assert.deepEqual(await reached([a, b], a, { ...ALL, to: [room] }, payload, Buffer.from('x')), [1, 1]);
   });
 
-  matrix('S19: a socket that is gone is in no room', fixture, async (bench) => {
+  matrix('a socket that is gone is in no room', fixture, async (bench) => {
     const [a, b] = await Promise.all([bench.connect(), bench.connect()]);
     const room = unique('room');
     await Promise.all([a, b].map((s) => call(s, 'join', room)));
@@ -143,7 +143,7 @@ suite('rooms', (fixture) => {
     assert.deepEqual(await reached([a, b], a, { ...ALL, to: [room] }), [1, 0]);
   });
 
-  matrix('S19: a namespace left and joined again begins without rooms', fixture, async (bench) => {
+  matrix('a namespace left and joined again begins without rooms', fixture, async (bench) => {
     const root = await bench.connect();
     const custom = await connected(bench.also(root, '/custom'));
     const room = unique('room');
@@ -155,7 +155,7 @@ suite('rooms', (fixture) => {
     assert.deepEqual(await reached([custom], custom, { ...ALL, to: [room] }), [0]);
   });
 
-  matrix('S5: rooms joined before the upgrade hold after it', fixture, async (bench) => {
+  matrix('rooms joined before the upgrade hold after it', fixture, async (bench) => {
     const sender = await bench.settle();
     const room = unique('room');
     // Joined with the first packets that the connection carries.
@@ -170,7 +170,7 @@ suite('rooms', (fixture) => {
     assert.deepEqual(await reached(early, sender, { to: [room] }, 'after'), early.map(() => 1));
   });
 
-  test('S5: a room joined over polling for certain, then the upgrade', async () => {
+  test('a room joined over polling for certain, then the upgrade', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     const room = unique('room');
@@ -190,7 +190,7 @@ suite('rooms', (fixture) => {
     socket.terminate();
   });
 
-  matrix('N10: volatile broadcasts come in order or not at all', fixture, async (bench) => {
+  matrix('volatile broadcasts come in order or not at all', fixture, async (bench) => {
     const [a, b] = await Promise.all([bench.settle(), bench.settle()]);
     const [event, end] = [unique('vol'), unique('end')];
     const log = record(b, event, end);
@@ -202,7 +202,7 @@ suite('rooms', (fixture) => {
     assert.equal(log.items.at(-1)[0], end);
   });
 
-  matrix('S23: data of a socket is its own', fixture, async (bench) => {
+  matrix('data of a socket is its own', fixture, async (bench) => {
     const [a, b] = await Promise.all([bench.connect(), bench.connect()]);
     assert.deepEqual(await call(a, 'get-data'), [null]);
     await call(a, 'set-data', { who: 'a', list: [1, 'ü'] });
@@ -212,7 +212,7 @@ suite('rooms', (fixture) => {
     assert.deepEqual(await call(b, 'get-data'), ['b']);
   });
 
-  matrix('N10: many rooms at once', fixture, async (bench) => {
+  matrix('many rooms at once', fixture, async (bench) => {
     const socket = await bench.connect();
     const rooms = upTo(1000).map((i) => unique(`many-${i}`)).sort();
     assert.deepEqual(await call(socket, 'join', rooms), [rooms]);
@@ -221,7 +221,7 @@ suite('rooms', (fixture) => {
     assert.deepEqual(await reached([socket], socket, { ...ALL, to: rooms }), [0]);
   });
 
-  matrix('S18: joining while leaving the connection does no harm', fixture, async (bench) => {
+  matrix('joining while leaving the connection does no harm', fixture, async (bench) => {
     const [observer, ...others] = await Promise.all(upTo(6).map(() => bench.connect()));
     const room = unique('room');
     const ids = others.map((s) => s.id);

@@ -74,7 +74,7 @@ class Talker {
 
 suite('upgrade', (fixture) => {
   for (const wave of upTo(8)) {
-    test(`S5: nothing lost or reordered under traffic in both directions, wave ${wave + 1}`, async (t) => {
+    test(`nothing lost or reordered under traffic in both directions, wave ${wave + 1}`, async (t) => {
       const bench = new Bench(t, fixture, UPGRADE);
       const [room, tick] = [unique('room'), unique('tick')];
       const source = await new Bench(t, fixture, SETTINGS[1]).connect();
@@ -102,14 +102,14 @@ suite('upgrade', (fixture) => {
     });
   }
 
-  test('S5: many clients upgrade at once', async (t) => {
+  test('many clients upgrade at once', async (t) => {
     const bench = new Bench(t, fixture, UPGRADE);
     const sockets = await Promise.all(upTo(60).map(() => bench.settle()));
     const answers = await Promise.all(sockets.map((s, i) => call(s, 'message-with-ack', i)));
     assert.deepEqual(answers, upTo(60).map((i) => [i]));
   });
 
-  test('S5: the client leaves in the middle of its upgrade', async (t) => {
+  test('the client leaves in the middle of its upgrade', async (t) => {
     const bench = new Bench(t, fixture, UPGRADE);
     const observer = await bench.settle();
     for (const moment of ['open', 'upgrading', 'upgrade']) {
@@ -124,7 +124,7 @@ suite('upgrade', (fixture) => {
     }
   });
 
-  test('S5: step by step: probe, noop, upgrade; the queue comes on the WebSocket, in order', async () => {
+  test('step by step: probe, noop, upgrade; the queue comes on the WebSocket, in order', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     const waiting = session.poll();
@@ -150,7 +150,7 @@ suite('upgrade', (fixture) => {
     socket.terminate();
   });
 
-  test('S9: polling after the upgrade is refused and the session goes on', async () => {
+  test('polling after the upgrade is refused and the session goes on', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     const socket = await session.websocket();
@@ -168,7 +168,7 @@ suite('upgrade', (fixture) => {
     socket.terminate();
   });
 
-  test('S9: a second WebSocket for a session is closed and the first goes on', async () => {
+  test('a second WebSocket for a session is closed and the first goes on', async () => {
     const upgraded = await PollingSession.start(fixture);
     await upgraded.connect();
     const first = await upgraded.websocket();
@@ -195,7 +195,7 @@ suite('upgrade', (fixture) => {
     direct.terminate();
   });
 
-  test('S5: an event begun over polling and ended over WebSocket', async () => {
+  test('an event begun over polling and ended over WebSocket', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     const socket = await session.websocket();
@@ -208,7 +208,7 @@ suite('upgrade', (fixture) => {
     socket.terminate();
   });
 
-  test('S5: a failed probe closes only its WebSocket, and a new upgrade works', async () => {
+  test('a failed probe closes only its WebSocket, and a new upgrade works', async () => {
     for (const wrong of ['2nope', '4hello', '6', 'nonsense', Buffer.from('2probe')]) {
       const session = await PollingSession.start(fixture);
       await session.connect();
@@ -227,7 +227,7 @@ suite('upgrade', (fixture) => {
     }
   });
 
-  test('S5: a WebSocket that probes and vanishes leaves the session polling', async () => {
+  test('a WebSocket that probes and vanishes leaves the session polling', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     for (let i = 0; i < 3; i++) {
@@ -240,7 +240,7 @@ suite('upgrade', (fixture) => {
     }
   });
 
-  test('S5: an upgrade that is not completed in time ends, polling goes on', async () => {
+  test('an upgrade that is not completed in time ends, polling goes on', async () => {
     const session = await PollingSession.start(fixture, 'opts');
     await session.connect();
     const started = performance.now();
@@ -257,14 +257,14 @@ suite('upgrade', (fixture) => {
     }
   });
 
-  test('S5: a WebSocket for a session that is not there', async () => {
+  test('a WebSocket for a session that is not there', async () => {
     await assert.rejects(RawWebSocket.open(fixture, 'main', { sid: 'nobody-knows-me' }), /status 400/);
     const gone = await PollingSession.start(fixture);
     await gone.post('1');
     await assert.rejects(gone.websocket(), /status 400/);
   });
 
-  test('S5: probe and upgrade packet in one segment', async () => {
+  test('probe and upgrade packet in one segment', async () => {
     const session = await PollingSession.start(fixture);
     await session.connect();
     const socket = await session.websocket();
@@ -277,7 +277,7 @@ suite('upgrade', (fixture) => {
     socket.terminate();
   });
 
-  test('S6: a client that cannot upgrade stays on polling and gets every broadcast', async (t) => {
+  test('a client that cannot upgrade stays on polling and gets every broadcast', async (t) => {
     const { url } = await proxy(fixture, 'main', { blockWebSocket: true });
     const sender = await new Bench(t, fixture, SETTINGS[1]).connect();
     const bench = new Bench(t, fixture, UPGRADE);
@@ -295,7 +295,7 @@ suite('upgrade', (fixture) => {
     for (const s of sockets) assert.deepEqual(await call(s, 'transport'), ['polling']);
   });
 
-  test('S4: a client that begins with a blocked WebSocket falls back to polling', async (t) => {
+  test('a client that begins with a blocked WebSocket falls back to polling', async (t) => {
     const { url } = await proxy(fixture, 'main', { blockWebSocket: true });
     const bench = new Bench(t, fixture, SETTINGS.find((s) => s.name === 'websocket first'));
     const socket = await bench.connect({ url, tryAllTransports: true });
@@ -303,7 +303,7 @@ suite('upgrade', (fixture) => {
     assert.deepEqual(await call(socket, 'message-with-ack', 'x'), ['x']);
   });
 
-  matrix('S4: traffic right after the connection, on each setting', fixture, async (bench) => {
+  matrix('traffic right after the connection, on each setting', fixture, async (bench) => {
     const sockets = upTo(10).map(() => bench.dial());
     const logs = sockets.map((s) => record(s, 'message-back'));
     sockets.forEach((s) => upTo(50).forEach((i) => s.emit('message', i)));
@@ -311,7 +311,7 @@ suite('upgrade', (fixture) => {
     for (const log of logs) assert.deepEqual(log.items.map(([, i]) => i), upTo(50));
   });
 
-  test('S5: the upgrade is offered to polling alone', async () => {
+  test('the upgrade is offered to polling alone', async () => {
     const answer = await request(`${fixture.url()}/socket.io/?EIO=4&transport=polling`);
     const open = JSON.parse(answer.text.slice(1));
     assert.deepEqual(open.upgrades, ['websocket']);

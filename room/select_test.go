@@ -42,8 +42,8 @@ func TestTargets(t *testing.T) {
 		target Target
 		want   []int
 	}{
-		{"S21 room, sender included", Target{Rooms: []*Room{a}}, []int{0, 1, 2, 3}},
-		{"S21 namespace", Target{Rooms: []*Room{everyone}}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+		{"room, sender included", Target{Rooms: []*Room{a}}, []int{0, 1, 2, 3}},
+		{"namespace", Target{Rooms: []*Room{everyone}}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
 		{"all but the sender", Target{Rooms: []*Room{a}, ExceptMember: member(1)}, []int{0, 2, 3}},
 		{"sender not in it", Target{Rooms: []*Room{a}, ExceptMember: member(9)}, []int{0, 1, 2, 3}},
 		{"two rooms", Target{Rooms: []*Room{a, b}}, []int{0, 1, 2, 3, 4, 5}},

@@ -23,8 +23,8 @@ func asked(t *testing.T, cfg server.Config, ask func(s *server.Socket)) (*server
 	return srv, c
 }
 
-// S28: the reply of a client, decoded.
-func TestS28Request(t *testing.T) {
+// The reply of a client, decoded.
+func TestRequest(t *testing.T) {
 	type answer struct {
 		N int `json:"n"`
 	}
@@ -65,8 +65,8 @@ func TestS28Request(t *testing.T) {
 	c.sync()
 }
 
-// S28: what ends the wait, and that nothing pends afterwards.
-func TestS28RequestEnds(t *testing.T) {
+// What ends the wait, and that nothing pends afterwards.
+func TestRequestEnds(t *testing.T) {
 	cause := errors.New("cause")
 	for name, test := range map[string]struct {
 		cfg  server.Config
@@ -124,9 +124,9 @@ func TestS28RequestEnds(t *testing.T) {
 	}
 }
 
-// S28, W10: the wait of a context without a deadline ends after AckTimeout, to the millisecond; a late answer is
+// The wait of a context without a deadline ends after AckTimeout, to the millisecond; a late answer is
 // counted.
-func TestS28AckTimeout(t *testing.T) {
+func TestAckTimeout(t *testing.T) {
 	ts := servertest.New(t, server.Config{AckTimeout: 5 * time.Second})
 	var errs []error
 	ts.Of("/").On("ask", func(ctx context.Context, m *server.Message) {

@@ -97,8 +97,8 @@ func (l *rigLoop) idle() bool {
 	return len(l.tasks) == 0
 }
 
-// S28, N9: the loop's clock ends the wait, to the millisecond, and nothing stays on its wheel, however the wait ends.
-func TestS28AckTimers(t *testing.T) {
+// The loop's clock ends the wait, to the millisecond, and nothing stays on its wheel, however the wait ends.
+func TestAckTimers(t *testing.T) {
 	r := newRig(t, Config{AckTimeout: 3 * time.Second})
 	_, s := r.join(t)
 	timers := r.loop.Wheel().Len() // the ping's
@@ -167,8 +167,8 @@ func TestAckBeforeItsEvent(t *testing.T) {
 	}
 }
 
-// S28: answer, time-out, cancellation and the socket's end race: each wait ends once, and nothing is left.
-func TestS28AckOutcomesRace(t *testing.T) {
+// Answer, time-out, cancellation and the socket's end race: each wait ends once, and nothing is left.
+func TestAckOutcomesRace(t *testing.T) {
 	const asks = 40
 	for range 20 {
 		r := newRig(t, Config{AckTimeout: 2 * time.Millisecond, PingInterval: 1000 * time.Hour})

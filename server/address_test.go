@@ -41,7 +41,7 @@ func polled(t *testing.T, addr net.Addr, data string) string {
 
 const handshakeGET = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n\r\n"
 
-// S12: a unix socket's file has the mode that is asked for, a stale one is replaced, a live one and anything else is not,
+// A unix socket's file has the mode that is asked for, a stale one is replaced, a live one and anything else is not,
 // and Close removes it.
 func TestUnixSocket(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "siren.sock")
@@ -86,7 +86,7 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
-// N12: the address of a client of the own listener: the socket's, a trusted proxy's word, or the PROXY header's.
+// The address of a client of the own listener: the socket's, a trusted proxy's word, or the PROXY header's.
 func TestClientAddress(t *testing.T) {
 	local := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	v1 := "PROXY TCP4 198.51.100.7 127.0.0.1 4711 80\r\n"

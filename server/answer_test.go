@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// W1: an acknowledgement waits for a loop that is behind, other packets are refused; a handler on the loop never waits.
+// An acknowledgement waits for a loop that is behind, other packets are refused; a handler on the loop never waits.
 func TestAnswerWaits(t *testing.T) {
 	r := newRig(t, Config{})
 	results := make(chan error, 1)

@@ -100,7 +100,7 @@ func TestDeadlinesSaturate(t *testing.T) {
 	}
 }
 
-// W10: the test kit, and package testing with it, is in no binary.
+// The test kit, and package testing with it, is in no binary.
 func TestBinariesAreWithoutTheKit(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", module+"/cmd/...").Output()
 	if err != nil {

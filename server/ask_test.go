@@ -49,8 +49,8 @@ func missing(t *testing.T, err error) *server.MissingError {
 	return m
 }
 
-// N9: every client's first value comes, under one packet id for all of them, on both transports and all loops.
-func TestN9CallAll(t *testing.T) {
+// Every client's first value comes, under one packet id for all of them, on both transports and all loops.
+func TestCallAll(t *testing.T) {
 	srv, socket := sockets(t, "/n")
 	var clients []*client
 	for range 4 {
@@ -90,8 +90,8 @@ func TestN9CallAll(t *testing.T) {
 	}
 }
 
-// N9: what came is yielded at once, and at the time-out, or with the context, one error tells how many are missing.
-func TestN9Timeout(t *testing.T) {
+// What came is yielded at once, and at the time-out, or with the context, one error tells how many are missing.
+func TestCallAllTimeout(t *testing.T) {
 	// Only a round trip that takes longer fails.
 	const limit = 3 * time.Second
 	cause := errors.New("cause")
@@ -160,8 +160,8 @@ func ackID(t *testing.T, packet string) string {
 	return fmt.Sprint(id)
 }
 
-// N9: without receivers it ends at once; what is wrong comes as the only error; nothing pends afterwards.
-func TestN9CallAllAlone(t *testing.T) {
+// Without receivers it ends at once; what is wrong comes as the only error; nothing pends afterwards.
+func TestCallAllAlone(t *testing.T) {
 	srv := start(t, server.Config{MaxPendingAcks: 1, AckTimeout: patience}, func(srv *server.Server) { withSync(srv) })
 	ns := srv.Of("/")
 	for range 3 {
@@ -197,8 +197,8 @@ func TestN9CallAllAlone(t *testing.T) {
 	}
 }
 
-// N9: a loop that is left early frees everything, whatever still comes.
-func TestN9CallAllBreak(t *testing.T) {
+// A loop that is left early frees everything, whatever still comes.
+func TestCallAllBreak(t *testing.T) {
 	srv := start(t, server.Config{MaxPendingAcks: 1}, func(srv *server.Server) { withSync(srv) })
 	a, _ := joined(t, srv, "/")
 	b, _ := joined(t, srv, "/")
@@ -226,8 +226,8 @@ func TestN9CallAllBreak(t *testing.T) {
 	}
 }
 
-// N9: pending acknowledgements end with their sockets: the wait is over when nobody is left, and they count as missing.
-func TestN9CallAllLeavers(t *testing.T) {
+// Pending acknowledgements end with their sockets: the wait is over when nobody is left, and they count as missing.
+func TestCallAllLeavers(t *testing.T) {
 	srv, socket := sockets(t)
 	a, _ := socket("/")
 	b, _ := socket("/")
@@ -265,8 +265,8 @@ func TestN9CallAllLeavers(t *testing.T) {
 	eventually(t, "the panic is counted", func() bool { return srv.Stats().Panics == 1 })
 }
 
-// N9: the acknowledgements of one socket and those of broadcasts do not meet, and binary data comes with them.
-func TestN9CallAllBinary(t *testing.T) {
+// The acknowledgements of one socket and those of broadcasts do not meet, and binary data comes with them.
+func TestCallAllBinary(t *testing.T) {
 	srv, socket := sockets(t)
 	c, s := socket("/")
 	one := later(func() string {

@@ -10,8 +10,8 @@ import (
 	"github.com/seed58c87869/siren/room/cluster"
 )
 
-// N9: whoever asks in the moment in which the server closes is told so, and does not wait for loops that have ended.
-func TestN9CallAllWhileClosing(t *testing.T) {
+// Whoever asks in the moment in which the server closes is told so, and does not wait for loops that have ended.
+func TestCallAllWhileClosing(t *testing.T) {
 	for range 300 {
 		r := newRig(t, Config{})
 		// Somebody seems to be there, on a loop that does nothing any more.

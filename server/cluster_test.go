@@ -15,8 +15,8 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// S21, N10: broadcasts reach all nodes, with every operator, in order; Local ones stay.
-func TestS21ClusterBroadcast(t *testing.T) {
+// Broadcasts reach all nodes, with every operator, in order; Local ones stay.
+func TestClusterBroadcast(t *testing.T) {
 	n := newNodes(t, server.Config{}, nil)
 	clients, all := map[string]*client{}, map[string]*server.Socket{}
 	for _, name := range []string{"a", "b", "c"} {
@@ -89,8 +89,8 @@ func TestClusterOwnsItsData(t *testing.T) {
 	}
 }
 
-// N9: acknowledgements of all nodes; partial ones at the time-out, with the clients and the nodes that are missing.
-func TestN9Cluster(t *testing.T) {
+// Acknowledgements of all nodes; partial ones at the time-out, with the clients and the nodes that are missing.
+func TestClusterAcks(t *testing.T) {
 	n := newNodes(t, server.Config{RequestTimeout: patience}, nil)
 	var clients []*client
 	for _, name := range []string{"a", "a", "b", "c"} {
@@ -166,8 +166,8 @@ func TestN9Cluster(t *testing.T) {
 	other.sync()
 }
 
-// N11: fetching, counting, moving and disconnecting the sockets of all nodes.
-func TestN11Cluster(t *testing.T) {
+// Fetching, counting, moving and disconnecting the sockets of all nodes.
+func TestClusterSockets(t *testing.T) {
 	key := server.NewKey[string]("name", server.Shared())
 	n := newNodes(t, server.Config{}, nil)
 	all, clients := map[string]*server.Socket{}, map[string]*client{}
@@ -223,9 +223,9 @@ func TestN11Cluster(t *testing.T) {
 	clients["a"].sync()
 }
 
-// N11: a node that does not answer is named at the time-out, what the others have is returned; one that leaves is not
+// A node that does not answer is named at the time-out, what the others have is returned; one that leaves is not
 // waited for.
-func TestN11ClusterMissing(t *testing.T) {
+func TestClusterMissing(t *testing.T) {
 	n := newNodes(t, server.Config{RequestTimeout: 3 * time.Second}, nil)
 	for _, name := range []string{"a", "b", "c"} {
 		n.join(name)
@@ -267,8 +267,8 @@ func TestN11ClusterMissing(t *testing.T) {
 	}
 }
 
-// S21: when the adapter fails, the error says that this node's sockets were served, and it is counted.
-func TestS21ClusterFailure(t *testing.T) {
+// When the adapter fails, the error says that this node's sockets were served, and it is counted.
+func TestClusterFailure(t *testing.T) {
 	n := newNodes(t, server.Config{}, nil)
 	c, s := n.join("a")
 	b, _ := n.join("b")
@@ -290,8 +290,8 @@ func TestS21ClusterFailure(t *testing.T) {
 	}
 }
 
-// N11: events between servers, with and without answers.
-func TestN11ServerSide(t *testing.T) {
+// Events between servers, with and without answers.
+func TestServerSideEvents(t *testing.T) {
 	var mu sync.Mutex
 	heard := map[string][]int{}
 	n := newNodes(t, server.Config{RequestTimeout: 3 * time.Second}, func(name string, srv *server.Server) {

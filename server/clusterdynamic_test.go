@@ -7,8 +7,8 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// N7, S21: namespaces that clients make are in the cluster as long as they are there.
-func TestS21ClusterDynamic(t *testing.T) {
+// Namespaces that clients make are in the cluster as long as they are there.
+func TestClusterDynamic(t *testing.T) {
 	n := newNodes(t, server.Config{CleanupEmptyChildNamespaces: true}, func(_ string, srv *server.Server) {
 		srv.OfRegexp(regexp.MustCompile(`^/dyn-[a-z]$`))
 	})

@@ -176,9 +176,9 @@ func (w *wired) Peers(ctx context.Context, namespace string) (cluster.Peers, err
 	return p, err
 }
 
-// N11, W7: all of it works through the reference's wire format, with named nodes and with anonymous ones, and the texts are
+// All of it works through the reference's wire format, with named nodes and with anonymous ones, and the texts are
 // those that its own servers send.
-func TestN11ReferenceFormat(t *testing.T) {
+func TestClusterReferenceFormat(t *testing.T) {
 	for name, anonymous := range map[string]bool{"named": false, "anonymous": true} {
 		t.Run(name, func(t *testing.T) { testReferenceFormat(t, anonymous) })
 	}

@@ -41,8 +41,8 @@ func names(all map[string]*server.Socket, ids []string) string {
 	return out
 }
 
-// N11: a snapshot, a fetch and a count see the same sockets, with every operator.
-func TestN11Fetch(t *testing.T) {
+// A snapshot, a fetch and a count see the same sockets, with every operator.
+func TestFetch(t *testing.T) {
 	srv, _, all := crowd(t)
 	ns := srv.Of("/")
 	secret, shown := server.NewKey[int]("shown"), server.NewKey[any]("shown", server.Shared())
@@ -107,8 +107,8 @@ func TestN11Fetch(t *testing.T) {
 	}
 }
 
-// N11: what a fetched socket can do.
-func TestN11RemoteSocket(t *testing.T) {
+// What a fetched socket can do.
+func TestRemoteSocket(t *testing.T) {
 	srv, clients, all := crowd(t)
 	ns := srv.Of("/")
 	list, err := ns.To(all["f"].ID()).FetchSockets(t.Context())
@@ -128,9 +128,9 @@ func TestN11RemoteSocket(t *testing.T) {
 	clients["f"].sync()
 }
 
-// N11: the order of calls of one goroutine holds: who was put into a room gets the next broadcast, who was taken out
+// The order of calls of one goroutine holds: who was put into a room gets the next broadcast, who was taken out
 // does not, whether or not there was such a room before.
-func TestN11SocketsJoinLeave(t *testing.T) {
+func TestSocketsJoinLeave(t *testing.T) {
 	srv, clients, all := crowd(t)
 	ns := srv.Of("/")
 	emit := func(room, event string) {
@@ -180,8 +180,8 @@ func TestN11SocketsJoinLeave(t *testing.T) {
 	}
 }
 
-// N11: disconnecting many, behind what was sent to them before, with and without their connections.
-func TestN11DisconnectSockets(t *testing.T) {
+// Disconnecting many, behind what was sent to them before, with and without their connections.
+func TestDisconnectSockets(t *testing.T) {
 	srv, clients, _ := crowd(t)
 	ns := srv.Of("/")
 	_, _ = ns.Emit("last")
@@ -207,7 +207,7 @@ func TestN11DisconnectSockets(t *testing.T) {
 }
 
 // What waits for loops ends with its context, and with the server.
-func TestN11FetchEnds(t *testing.T) {
+func TestFetchEnds(t *testing.T) {
 	srv, _, _ := crowd(t)
 	cause := errors.New("cause")
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -51,8 +51,8 @@ func BenchmarkBroadcastPacked1000(b *testing.B) {
 	}
 }
 
-// N4: compression costs a broadcast something once, and its recipients no allocation.
-func TestN4BroadcastAllocations(t *testing.T) {
+// Compression costs a broadcast something once, and its recipients no allocation.
+func TestBroadcastAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector empties pools")
 	}

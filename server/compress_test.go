@@ -78,8 +78,8 @@ func (c *packedClient) want(want string, packed bool) {
 	}
 }
 
-// N4: every way to emit, to a client that compresses and to one that does not; a broadcast with its attachment, too.
-func TestN4Compress(t *testing.T) {
+// Every way to emit, to a client that compresses and to one that does not; a broadcast with its attachment, too.
+func TestCompressEmits(t *testing.T) {
 	big := strings.Repeat("big ", 500)
 	prepared, err := server.Prepare("p", big)
 	if err != nil {
@@ -139,8 +139,8 @@ func TestN4Compress(t *testing.T) {
 	}
 }
 
-// N4: polling answers are compressed without being asked for, unless the event says otherwise.
-func TestN4CompressPolling(t *testing.T) {
+// Polling answers are compressed without being asked for, unless the event says otherwise.
+func TestCompressPolling(t *testing.T) {
 	big := strings.Repeat("big ", 500)
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		srv.Of("/").On("plain", func(_ context.Context, m *server.Message) {

@@ -12,8 +12,8 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// S13: "/" is there even when only another namespace was made, and is the default.
-func TestS13DefaultNamespace(t *testing.T) {
+// "/" is there even when only another namespace was made, and is the default.
+func TestDefaultNamespace(t *testing.T) {
 	srv := start(t, server.Config{}, func(srv *server.Server) { srv.Of("chat") })
 	c := dial(t, srv)
 	root, chat := c.join("/"), c.join("/chat")
@@ -25,8 +25,8 @@ func TestS13DefaultNamespace(t *testing.T) {
 	}
 }
 
-// S14: one connection, two namespaces, two sockets, each with its own end.
-func TestS14SeveralNamespaces(t *testing.T) {
+// One connection, two namespaces, two sockets, each with its own end.
+func TestSeveralNamespaces(t *testing.T) {
 	gone := make(chan string, 8)
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		withSync(srv, "/a", "/b")
@@ -50,8 +50,8 @@ func TestS14SeveralNamespaces(t *testing.T) {
 	}
 }
 
-// S15: an unknown namespace is refused and the connection goes on.
-func TestS15UnknownNamespace(t *testing.T) {
+// An unknown namespace is refused and the connection goes on.
+func TestUnknownNamespace(t *testing.T) {
 	srv := start(t, server.Config{MaxNamespaces: 2}, func(srv *server.Server) {
 		srv.Of("/a")
 		srv.Of("/b")
@@ -69,8 +69,8 @@ func TestS15UnknownNamespace(t *testing.T) {
 	c.join("/b")
 }
 
-// S16: the middleware and the connect handler get the auth payload and say who comes in.
-func TestS16Refusal(t *testing.T) {
+// The middleware and the connect handler get the auth payload and say who comes in.
+func TestMiddlewareRefusal(t *testing.T) {
 	hooked := make(chan string, 16)
 	for _, where := range []string{"middleware", "handler"} {
 		t.Run(where, func(t *testing.T) {
@@ -151,8 +151,8 @@ type exploding struct{}
 
 func (exploding) MarshalJSON() ([]byte, error) { panic("no JSON of this") }
 
-// S17: what the connect handler emits, in any way, comes after CONNECT, in order.
-func TestS17EmitsBeforeConnect(t *testing.T) {
+// What the connect handler emits, in any way, comes after CONNECT, in order.
+func TestEmitsBeforeConnect(t *testing.T) {
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		ns := srv.Of("/")
 		ns.Use(func(_ context.Context, s *server.Socket) error { return s.Emit("use") })
@@ -230,8 +230,8 @@ func closed(ch <-chan struct{}) <-chan bool {
 	return out
 }
 
-// S30: a client that breaks the protocol loses its connection.
-func TestS30InvalidPackets(t *testing.T) {
+// A client that breaks the protocol loses its connection.
+func TestInvalidPackets(t *testing.T) {
 	for name, packets := range map[string][]string{
 		"type":                      {"9"},
 		"empty":                     {""},

@@ -36,7 +36,7 @@ func documents(t *testing.T) map[string]string {
 	return pages
 }
 
-// S41: what the documents call Type.Member is a member of that type.
+// What the documents call Type.Member is a member of that type.
 func TestDocumentsNameWhatThereIs(t *testing.T) {
 	types := map[string]reflect.Type{}
 	for _, v := range []reflect.Type{
@@ -84,7 +84,7 @@ func has(typ reflect.Type, member string) bool {
 	return ok
 }
 
-// S41: the pages' links lead somewhere.
+// The pages' links lead somewhere.
 func TestDocumentsLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
@@ -97,7 +97,7 @@ func TestDocumentsLinks(t *testing.T) {
 	}
 }
 
-// S41: the whole programs in the documents compile. A block of Go that begins with the name of its file ("// main.go")
+// The whole programs in the documents compile. A block of Go that begins with the name of its file ("// main.go")
 // or with "package main" is such a program, with the others of its page.
 func TestDocumentsPrograms(t *testing.T) {
 	if testing.Short() {
@@ -161,7 +161,7 @@ func TestDocumentsPrograms(t *testing.T) {
 	}
 }
 
-// S41: the README's example is Example_readme, which compiles.
+// The README's example is Example_readme, which compiles.
 func TestReadmeExample(t *testing.T) {
 	source, err := os.ReadFile("example_readme_test.go")
 	if err != nil {

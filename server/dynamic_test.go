@@ -16,7 +16,7 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// N7: names by function and by expression, the parents in their order, exact names first.
+// Names by function and by expression, the parents in their order, exact names first.
 func TestDynamicNamespaces(t *testing.T) {
 	var asked []string
 	var mu sync.Mutex
@@ -66,7 +66,7 @@ func TestDynamicNamespaces(t *testing.T) {
 	}
 }
 
-// N7: the questions of one connection are asked one after the other, and answers come in that order; those of another
+// The questions of one connection are asked one after the other, and answers come in that order; those of another
 // connection need not wait for them.
 func TestDynamicOrder(t *testing.T) {
 	release := make(chan struct{})
@@ -94,7 +94,7 @@ func TestDynamicOrder(t *testing.T) {
 	c.connected("/c,")
 }
 
-// N7: what a client may not do while its namespace is asked for ends its connection; an answer that comes after the
+// What a client may not do while its namespace is asked for ends its connection; an answer that comes after the
 // client has gone is for nobody.
 func TestDynamicClientGoesOrErrs(t *testing.T) {
 	for _, c := range []struct{ name, packet string }{
@@ -130,7 +130,7 @@ func TestDynamicClientGoesOrErrs(t *testing.T) {
 	}
 }
 
-// N7: a child has what its parent has, and is given, in the parent's order before its own.
+// A child has what its parent has, and is given, in the parent's order before its own.
 func TestDynamicInheritance(t *testing.T) {
 	var parent *server.ParentNamespace
 	srv := start(t, server.Config{}, func(srv *server.Server) {
@@ -174,7 +174,7 @@ func TestDynamicInheritance(t *testing.T) {
 	}
 }
 
-// N7: an emit on the parent reaches all children, each under its own name; attachments are shared.
+// An emit on the parent reaches all children, each under its own name; attachments are shared.
 func TestParentBroadcast(t *testing.T) {
 	var parent *server.ParentNamespace
 	srv := start(t, server.Config{}, func(srv *server.Server) {
@@ -216,7 +216,7 @@ func TestParentBroadcast(t *testing.T) {
 	}
 }
 
-// N7: at the limit the child that is empty for longest goes; when none is empty, or all are kept, clients are refused.
+// At the limit the child that is empty for longest goes; when none is empty, or all are kept, clients are refused.
 func TestMaxDynamicNamespaces(t *testing.T) {
 	var parent *server.ParentNamespace
 	srv := start(t, server.Config{MaxDynamicNamespaces: 3}, func(srv *server.Server) {
@@ -255,7 +255,7 @@ func TestMaxDynamicNamespaces(t *testing.T) {
 	}
 }
 
-// N7: with CleanupEmptyChildNamespaces a child goes with its last socket, after that one's disconnect handlers, unless
+// With CleanupEmptyChildNamespaces a child goes with its last socket, after that one's disconnect handlers, unless
 // the application has asked for it.
 func TestCleanupEmptyChildNamespaces(t *testing.T) {
 	there := make(chan bool, 4)
@@ -297,7 +297,7 @@ func TestCleanupEmptyChildNamespaces(t *testing.T) {
 	}
 }
 
-// N7: children come and go while clients connect, leave and are broadcast to: no socket is lost, each is in the
+// Children come and go while clients connect, leave and are broadcast to: no socket is lost, each is in the
 // namespace that its name finds.
 func TestDynamicChurn(t *testing.T) {
 	var parent *server.ParentNamespace

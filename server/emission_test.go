@@ -9,8 +9,8 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// N9, N10: flags for what is emitted next to one socket, and that they belong to that emission alone.
-func TestN10Emission(t *testing.T) {
+// Flags for what is emitted next to one socket, and that they belong to that emission alone.
+func TestEmission(t *testing.T) {
 	done := make(chan error, 1)
 	_, c := asked(t, server.Config{}, func(s *server.Socket) {
 		ctx := t.Context()

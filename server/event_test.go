@@ -58,7 +58,7 @@ func register(srv *server.Server, failed chan<- string) {
 	}
 }
 
-// S25 to S27, S31: arguments, acknowledgements, errors and panics, on the loop and off it. Nothing ends the connection.
+// Arguments, acknowledgements, errors and panics, on the loop and off it. Nothing ends the connection.
 func TestEvents(t *testing.T) {
 	failed := make(chan string, 64)
 	srv := start(t, server.Config{}, func(srv *server.Server) { register(srv, failed); withSync(srv) })
@@ -128,8 +128,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// S27: without a handler the arguments come back, behind the option only.
-func TestS27EchoUnhandled(t *testing.T) {
+// Without a handler the arguments come back, behind the option only.
+func TestEchoUnhandled(t *testing.T) {
 	srv := start(t, server.Config{EchoUnhandled: true}, func(srv *server.Server) { withSync(srv) })
 	c, _ := joined(t, srv, "/")
 	c.send(`21["x",1,{"a":null}]`, `2["x",1]`, `22["x"]`, `51-3["x",{"_placeholder":true,"num":0}]`)
@@ -166,8 +166,8 @@ func binaryHandlers(srv *server.Server) {
 	})
 }
 
-// S29: binary data, nested, in events and acknowledgements, both ways, on both transports, as a type and raw.
-func TestS29Binary(t *testing.T) {
+// Binary data, nested, in events and acknowledgements, both ways, on both transports, as a type and raw.
+func TestBinary(t *testing.T) {
 	ph := func(n int) string { return fmt.Sprintf(`{"_placeholder":true,"num":%d}`, n) }
 	in := `{"list":[` + ph(0) + `],"any":{"deep":[` + ph(1) + `]},"map":{"m":` + ph(0) + `}}`
 	exchanges := []struct{ in, out []string }{
@@ -298,7 +298,7 @@ func TestInboxOverflow(t *testing.T) {
 	}
 }
 
-// N8: listeners for all events, in and out, packet middleware, and removal.
+// Listeners for all events, in and out, packet middleware, and removal.
 func TestListeners(t *testing.T) {
 	heard := make(chan string, 16)
 	failed := make(chan string, 16)

@@ -83,8 +83,8 @@ func routes(t *testing.T) http.Handler {
 	return mux
 }
 
-// S12: other routes beside the mount path, with a plain http.Handler.
-func TestS12Fallback(t *testing.T) {
+// Other routes beside the mount path, with a plain http.Handler.
+func TestFallback(t *testing.T) {
 	srv := start(t, server.Config{Fallback: routes(t), MaxResponse: 1000}, nil)
 	for _, test := range []struct {
 		request, body string

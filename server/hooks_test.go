@@ -35,7 +35,7 @@ func fetch(t *testing.T, srv *server.Server, query string, fields ...string) (*h
 	return resp, string(body)
 }
 
-// N2, S32: the hooks for the engine and for single connections, as clients see them.
+// The hooks for the engine and for single connections, as clients see them.
 func TestEngineHooks(t *testing.T) {
 	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
 	var serial atomic.Int64
@@ -73,7 +73,7 @@ func TestEngineHooks(t *testing.T) {
 	}
 }
 
-// S32: the settings of a live connection, set by its connect handler.
+// The settings of a live connection, set by its connect handler.
 func TestConnectionSettings(t *testing.T) {
 	srv := start(t, server.Config{PingInterval: 10 * time.Second}, func(srv *server.Server) {
 		withSync(srv)
@@ -114,7 +114,7 @@ func TestConnectionSettings(t *testing.T) {
 	}
 }
 
-// N3: an answer to a preflight and a cookie with all that the reference offers.
+// An answer to a preflight and a cookie with all that the reference offers.
 func TestCORSAndCookieOptions(t *testing.T) {
 	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
 	srv := start(t, server.Config{
@@ -155,7 +155,7 @@ func TestCORSAndCookieOptions(t *testing.T) {
 	}
 }
 
-// N12: what a socket knows of its first request.
+// What a socket knows of its first request.
 func TestHandshakeIsWhole(t *testing.T) {
 	got := make(chan server.Handshake, 1)
 	srv := start(t, server.Config{}, func(srv *server.Server) {

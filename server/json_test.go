@@ -31,8 +31,8 @@ type point struct {
 	Blob []byte `json:"blob,omitempty"`
 }
 
-// N5: another JSON library sees the arguments that are its business, and attachments stay attachments.
-func TestN5JSON(t *testing.T) {
+// Another JSON library sees the arguments that are its business, and attachments stay attachments.
+func TestJSON(t *testing.T) {
 	lib := new(stdJSON)
 	calls := func(marshals, unmarshals int64) {
 		t.Helper()
@@ -116,8 +116,8 @@ type broken struct{}
 
 func (broken) MarshalJSON() ([]byte, error) { return []byte("{"), nil }
 
-// N5: the library's output is checked before it leaves.
-func TestN5JSONChecked(t *testing.T) {
+// The library's output is checked before it leaves.
+func TestJSONChecked(t *testing.T) {
 	srv := start(t, server.Config{JSON: literal("{")}, nil)
 	if _, err := srv.Emit("e", 1.5); !errors.Is(err, server.ErrEncode) {
 		t.Error(err)
@@ -129,8 +129,8 @@ type literal string
 func (l literal) Marshal(any) ([]byte, error) { return []byte(l), nil }
 func (literal) Unmarshal([]byte, any) error   { return nil }
 
-// N5: the msgpack parser, as bytes.
-func TestN5Msgpack(t *testing.T) {
+// The msgpack parser, as bytes.
+func TestMsgpackParser(t *testing.T) {
 	srv := start(t, server.Config{Parser: server.Msgpack()}, func(srv *server.Server) {
 		ns := srv.Of("/")
 		ns.On("e", func(_ context.Context, m *server.Message) { _ = m.Ack(m.Args()...) })
@@ -163,7 +163,7 @@ func TestN5Msgpack(t *testing.T) {
 	c.expectClosed()
 }
 
-// N5: what a socket keeps for as long as it lives has bounds.
+// What a socket keeps for as long as it lives has bounds.
 func TestKeptBytes(t *testing.T) {
 	joins := make(chan error, 3)
 	srv := start(t, server.Config{MaxAuthBytes: 20, MaxRoomBytes: 5}, func(srv *server.Server) {

@@ -13,8 +13,8 @@ import (
 	"github.com/seed58c87869/siren/server/servertest"
 )
 
-// S18, N13: each way to end has its reason, told once to both hooks, and as the cause of the context.
-func TestS18Reasons(t *testing.T) {
+// Each way to end has its reason, told once to both hooks, and as the cause of the context.
+func TestDisconnectReasons(t *testing.T) {
 	for _, test := range []struct {
 		want string
 		end  func(srv *server.Server, c *client, s *server.Socket)
@@ -203,7 +203,7 @@ func TestDisconnectInConnectHandler(t *testing.T) {
 }
 
 // Disconnect comes behind what was emitted; with the connection it takes the client's other sockets along.
-func TestS22DisconnectOrder(t *testing.T) {
+func TestDisconnectOrder(t *testing.T) {
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		withSync(srv, "/a")
 		server.Handle1(srv.Of("/a"), "go", func(_ context.Context, s *server.Socket, all bool) error {
@@ -224,7 +224,7 @@ func TestS22DisconnectOrder(t *testing.T) {
 	c.expectClosed()
 }
 
-// N7, W10: a connection that joins nothing in time ends, also one whose middleware does not answer.
+// A connection that joins nothing in time ends, also one whose middleware does not answer.
 func TestConnectTimeout(t *testing.T) {
 	setup := func(t *testing.T) *servertest.Server {
 		ts := servertest.New(t, server.Config{})

@@ -21,7 +21,7 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// N12: whose a connection is, as net/http and the proxies that it trusts tell.
+// Whose a connection is, as net/http and the proxies that it trusts tell.
 func TestMountAddresses(t *testing.T) {
 	for _, kind := range []string{"tcp", "unix", "tls"} {
 		t.Run(kind, func(t *testing.T) {

@@ -152,7 +152,7 @@ func echoes(srv *server.Server) {
 	srv.Of("/").On("echo", func(_ context.Context, m *server.Message) { _ = m.Socket().Emit("echo", m.Args()...) })
 }
 
-// S12: both transports, through every kind of connection net/http may have.
+// Both transports, through every kind of connection net/http may have.
 func TestMount(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestMount(t *testing.T) {
 	}
 }
 
-// S12: a session moves from polling to WebSocket, onto its own loop or not.
+// A session moves from polling to WebSocket, onto its own loop or not.
 func TestMountUpgrade(t *testing.T) {
 	for _, kind := range []string{"tcp", "tls"} {
 		t.Run(kind, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// N7: ten thousand empty children cost little, however many loops there are.
+// Ten thousand empty children cost little, however many loops there are.
 func TestMemoryPerChild(t *testing.T) {
 	for _, c := range []struct{ loops, max int }{{1, 800}, {8, 1400}, {64, 6000}} {
 		srv, err := New(Config{Loops: c.loops})

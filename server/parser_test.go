@@ -148,8 +148,8 @@ func wordRig(t *testing.T) (*rig, *pollertest.Conn, *Socket, *int) {
 	return r, c, s, resets
 }
 
-// N5: any parser, with any number of messages for a packet, carries all packets both ways.
-func TestN5ParserSeam(t *testing.T) {
+// Any parser, with any number of messages for a packet, carries all packets both ways.
+func TestParserSeam(t *testing.T) {
 	r, c, s, resets := wordRig(t)
 	ns := r.srv.root
 	ns.On("echo", func(_ context.Context, m *Message) {
@@ -196,7 +196,7 @@ func TestN5ParserSeam(t *testing.T) {
 }
 
 // A prepared event has its frame by each parser.
-func TestN5Prepared(t *testing.T) {
+func TestParserPrepared(t *testing.T) {
 	r, c, s, _ := wordRig(t)
 	plain := newRig(t, Config{})
 	other := plain.dialRecorded()
@@ -237,8 +237,8 @@ func TestN5Prepared(t *testing.T) {
 	}
 }
 
-// N5: a parser that fails is an error of whoever emits; a refusal that it cannot tell is one all the same.
-func TestN5ParserFails(t *testing.T) {
+// A parser that fails is an error of whoever emits; a refusal that it cannot tell is one all the same.
+func TestParserFails(t *testing.T) {
 	r, c, s, _ := wordRig(t)
 	for word, want := range map[string]error{
 		"unspeakable": errWords, "panic": ErrPanic, "silence": errNoMessage, "separator": errNotForText,
@@ -271,8 +271,8 @@ func TestN5ParserFails(t *testing.T) {
 	}
 }
 
-// N5: a decoder is trusted no more than a client.
-func TestN5Decoded(t *testing.T) {
+// A decoder is trusted no more than a client.
+func TestParserDecoded(t *testing.T) {
 	for name, frames := range map[string][][]byte{
 		"an error":               {packet("nonsense")},
 		"text that is no JSON":   {packet("event / e"), packet("nul"), packet("end")},

@@ -17,8 +17,8 @@ func attachment(data string) []byte {
 	return b
 }
 
-// N5: the attachments of a packet come in time, all together, or the connection ends.
-func TestN5AttachmentTimeout(t *testing.T) {
+// The attachments of a packet come in time, all together, or the connection ends.
+func TestAttachmentTimeout(t *testing.T) {
 	const limit = 10 * time.Second
 	header := `52-["e",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`
 	for name, test := range map[string]struct {
@@ -73,8 +73,8 @@ func TestN5AttachmentTimeout(t *testing.T) {
 	}
 }
 
-// N5: nothing is left of a packet whose connection has gone.
-func TestN5PartialEnds(t *testing.T) {
+// Nothing is left of a packet whose connection has gone.
+func TestPartialPacketEnds(t *testing.T) {
 	r := newRig(t, Config{})
 	for _, end := range [][][]byte{{packet("2[\"text between\"]")}, {attachment("a"), attachment("not announced")}, nil} {
 		c, s := r.join(t)

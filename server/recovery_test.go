@@ -80,8 +80,8 @@ func waitGone(t *testing.T, ns *server.Namespace, id string) {
 	eventually(t, "the socket's end", func() bool { return ns.Socket(id) == nil })
 }
 
-// N6: id, rooms and values are back, and what was missed comes in front of CONNECT, in order, once.
-func TestN6Recovery(t *testing.T) {
+// Id, rooms and values are back, and what was missed comes in front of CONNECT, in order, once.
+func TestRecovery(t *testing.T) {
 	key := server.NewKey[int]("n")
 	skipped := 0
 	var mu sync.Mutex
@@ -173,8 +173,8 @@ func TestN6Recovery(t *testing.T) {
 	}
 }
 
-// N6: what either side meant is for good.
-func TestN6NotRecovered(t *testing.T) {
+// What either side meant is for good.
+func TestNotRecovered(t *testing.T) {
 	for name, end := range map[string]func(c *client, s *server.Socket){
 		"client leaves":      func(c *client, _ *server.Socket) { c.send("1") },
 		"server disconnects": func(_ *client, s *server.Socket) { s.Disconnect(false) },
@@ -204,8 +204,8 @@ func TestN6NotRecovered(t *testing.T) {
 	}
 }
 
-// N6: middleware may be asked again, and its refusal is for good.
-func TestN6RecoveryWithMiddleware(t *testing.T) {
+// Middleware may be asked again, and its refusal is for good.
+func TestRecoveryWithMiddleware(t *testing.T) {
 	srv := startRecoverable(t, server.Config{Recovery: server.Recovery{RunMiddlewares: true}}, func(ns *server.Namespace) {
 		ns.Use(func(_ context.Context, s *server.Socket) error {
 			if s.Recovered() {
@@ -229,8 +229,8 @@ func TestN6RecoveryWithMiddleware(t *testing.T) {
 	}
 }
 
-// N6: connections that are cut again and again while others emit lose nothing and get nothing twice.
-func TestN6RecoveryUnderTraffic(t *testing.T) {
+// Connections that are cut again and again while others emit lose nothing and get nothing twice.
+func TestRecoveryUnderTraffic(t *testing.T) {
 	const total = 3000
 	srv := startRecoverable(t, server.Config{Loops: 2}, nil)
 	ns := srv.Of("/")

@@ -9,7 +9,7 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// chat is a consumer; there is one for each connection (S23).
+// chat is a consumer; there is one for each connection.
 type chat struct {
 	name string
 	seen int
@@ -44,8 +44,8 @@ func (c *chat) EventHTTPGetV2(context.Context, *server.Socket) error { return ni
 func (c *chat) Eventual()                                            {}
 func (c *chat) Other(int) int                                        { return 0 }
 
-// S23, S24, S25: a struct's methods handle the events of one connection.
-func TestS24Register(t *testing.T) {
+// A struct's methods handle the events of one connection.
+func TestRegisterMethods(t *testing.T) {
 	gone := make(chan string, 8)
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		if err := server.Register(srv, "/chat", func() *chat { return &chat{gone: gone} }); err != nil {
@@ -129,7 +129,7 @@ func TestRegisterErrors(t *testing.T) {
 	}
 }
 
-// S22: typed values of a socket.
+// Typed values of a socket.
 func TestKeys(t *testing.T) {
 	srv := start(t, server.Config{}, nil)
 	_, id := joined(t, srv, "/")

@@ -13,7 +13,7 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// N8: a handler of Once takes one event, in front of that of On; of many events at once it takes one.
+// A handler of Once takes one event, in front of that of On; of many events at once it takes one.
 func TestOnce(t *testing.T) {
 	var once, always atomic.Int32
 	srv := start(t, server.Config{}, func(srv *server.Server) {
@@ -56,7 +56,7 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-// N8: everything that is registered can be taken back; what took its place, and the rest, stays.
+// Everything that is registered can be taken back; what took its place, and the rest, stays.
 func TestRemove(t *testing.T) {
 	seen := make(chan string, 64)
 	say := func(what string) { seen <- what }
@@ -128,7 +128,7 @@ func TestRemove(t *testing.T) {
 	c.sync()
 }
 
-// N8: a socket's own handlers come before its namespace's, for that socket alone.
+// A socket's own handlers come before its namespace's, for that socket alone.
 func TestSocketHandlers(t *testing.T) {
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		withSync(srv)
@@ -167,7 +167,7 @@ func TestSocketHandlers(t *testing.T) {
 	d.expect(`31["namespace"]`)
 }
 
-// N8: a handler that ends its goroutine, as a test's FailNow does, is an error like a panic: its client is answered,
+// A handler that ends its goroutine, as a test's FailNow does, is an error like a panic: its client is answered,
 // and the events behind it are handled.
 func TestGoexit(t *testing.T) {
 	for _, c := range []struct{ name, auth, want string }{
@@ -227,7 +227,7 @@ func TestGoexit(t *testing.T) {
 	eventually(t, "no handler running", func() bool { return srv.Stats().Handlers == 0 })
 }
 
-// N7: the function of a parent that ends its goroutine takes nothing, and the next one is asked.
+// The function of a parent that ends its goroutine takes nothing, and the next one is asked.
 func TestGoexitInParent(t *testing.T) {
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		srv.OfFunc(func(_ context.Context, name string, _ server.Raw) bool {
@@ -266,7 +266,7 @@ func TestConcurrentFull(t *testing.T) {
 	}
 }
 
-// N7, API: consumers for all children of a parent.
+// Consumers for all children of a parent.
 func TestRegisterOnParent(t *testing.T) {
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		parent := srv.OfFunc(func(_ context.Context, name string, _ server.Raw) bool { return strings.HasPrefix(name, "/c") })

@@ -39,8 +39,8 @@ func withID(srv *server.Server, namespaces ...string) {
 	}
 }
 
-// N1: clients of protocol 3 are refused by default.
-func TestEIO3OffN1(t *testing.T) {
+// Clients of protocol 3 are refused by default.
+func TestRevision3Off(t *testing.T) {
 	srv := start(t, server.Config{}, nil)
 	resp, err := http.Get("http://" + srv.Addr().String() + "/socket.io/?EIO=3&transport=polling")
 	if err != nil {
@@ -52,9 +52,9 @@ func TestEIO3OffN1(t *testing.T) {
 	}
 }
 
-// N1: the client is in "/" without asking, with the session's id; other namespaces put theirs in front, and the query
+// The client is in "/" without asking, with the session's id; other namespaces put theirs in front, and the query
 // is the auth payload.
-func TestConnect3N1(t *testing.T) {
+func TestRevision3Connect(t *testing.T) {
 	srv := start(t, server.Config{AllowEIO3: true}, func(srv *server.Server) { withID(srv, "/", "/a") })
 	c, sid := joined3(t, srv)
 	c.send(`21["id"]`)
@@ -89,8 +89,8 @@ func TestConnect3N1(t *testing.T) {
 	c.expectClosed()
 }
 
-// N1: a refusal is the error's data or else the message, not an object around them.
-func TestRefuse3N1(t *testing.T) {
+// A refusal is the error's data or else the message, not an object around them.
+func TestRevision3Refusal(t *testing.T) {
 	cases := []struct {
 		err  error
 		want string
@@ -122,16 +122,16 @@ func TestRefuse3N1(t *testing.T) {
 	c.expect(`4/unknown,{"message":"Invalid namespace"}`)
 }
 
-// N1: too many namespaces are a refusal in the client's form; "/" counts.
-func TestTooManyNamespaces3N1(t *testing.T) {
+// Too many namespaces are a refusal in the client's form; "/" counts.
+func TestRevision3TooManyNamespaces(t *testing.T) {
 	srv := start(t, server.Config{AllowEIO3: true, MaxNamespaces: 2}, func(srv *server.Server) { srv.Of("/a"); srv.Of("/b") })
 	c, _ := joined3(t, srv)
 	c.send("0/a,", "0/b,")
 	c.expect("0/a,", `4/b,"Too many namespaces"`)
 }
 
-// N1: the connect timeout is for those who have to ask. The one who joins nothing in protocol 4 began later.
-func TestNoConnectTimeout3N1(t *testing.T) {
+// The connect timeout is for those who have to ask. The one who joins nothing in protocol 4 began later.
+func TestRevision3NoConnectTimeout(t *testing.T) {
 	srv := start(t, server.Config{AllowEIO3: true, ConnectTimeout: 10 * time.Millisecond}, func(srv *server.Server) {
 		srv.Of("/").Use(func(context.Context, *server.Socket) error { return server.Refuse("no", nil) })
 		srv.Of("/a")
@@ -143,8 +143,8 @@ func TestNoConnectTimeout3N1(t *testing.T) {
 	c.expect("0/a,")
 }
 
-// N1: a namespace's query may be longer than a name.
-func TestLongQuery3N1(t *testing.T) {
+// A namespace's query may be longer than a name.
+func TestRevision3LongQuery(t *testing.T) {
 	srv := start(t, server.Config{AllowEIO3: true}, func(srv *server.Server) { withID(srv, "/a") })
 	c, sid := joined3(t, srv)
 	token := strings.Repeat("x", 4000)
@@ -152,8 +152,8 @@ func TestLongQuery3N1(t *testing.T) {
 	c.expect("0/a,", fmt.Sprintf(`3/a,1[%q,3,%q]`, "/a#"+sid, `{"t":"`+token+`"}`))
 }
 
-// N1: clients of both protocols in one room, on both transports: texts and attachments in the form of each.
-func TestMixedRoom3N1(t *testing.T) {
+// Clients of both protocols in one room, on both transports: texts and attachments in the form of each.
+func TestRevision3MixedRoom(t *testing.T) {
 	srv := start(t, server.Config{AllowEIO3: true}, func(srv *server.Server) {
 		withSync(srv)
 		srv.Of("/").On("join", func(_ context.Context, m *server.Message) { _ = m.Socket().Join("r"); _ = m.Ack() })
@@ -190,8 +190,8 @@ func TestMixedRoom3N1(t *testing.T) {
 	four.sync()
 }
 
-// N1: the server lets a client go from a namespace, and with the connection.
-func TestDisconnect3N1(t *testing.T) {
+// The server lets a client go from a namespace, and with the connection.
+func TestRevision3Disconnect(t *testing.T) {
 	srv := start(t, server.Config{AllowEIO3: true}, func(srv *server.Server) { srv.Of("/a") })
 	c, sid := joined3(t, srv)
 	c.send("0/a,")
@@ -203,9 +203,9 @@ func TestDisconnect3N1(t *testing.T) {
 	c.expectClosed()
 }
 
-// PROTOCOL 10, S15: the query string of a namespace is the old protocol's alone. To other clients it is part of a name
+// The query string of a namespace is the old protocol's alone. To other clients it is part of a name
 // that no namespace has, and the connection stays.
-func TestNamespaceQueryS15(t *testing.T) {
+func TestNamespaceQuery(t *testing.T) {
 	srv := start(t, server.Config{AllowEIO3: true}, func(srv *server.Server) { withID(srv, "/", "/a") })
 	c := dialTarget(t, srv, "/socket.io/?EIO=4&transport=websocket", nil)
 	for _, query := range []string{"?x=1", "?"} {

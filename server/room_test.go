@@ -28,8 +28,8 @@ func sockets(t *testing.T, namespaces ...string) (*server.Server, func(namespace
 	}
 }
 
-// S19: joining and leaving, again and again, and the end of the socket.
-func TestS19Rooms(t *testing.T) {
+// Joining and leaving, again and again, and the end of the socket.
+func TestJoinLeave(t *testing.T) {
 	srv, socket := sockets(t)
 	c, s := socket("/")
 	ns := srv.Of("/")
@@ -80,8 +80,8 @@ func TestS19Rooms(t *testing.T) {
 	}
 }
 
-// S20: a room belongs to its namespace.
-func TestS20RoomsOfNamespaces(t *testing.T) {
+// A room belongs to its namespace.
+func TestRoomsOfNamespaces(t *testing.T) {
 	srv, socket := sockets(t, "/a", "/b")
 	ca, a := socket("/a")
 	cb, b := socket("/b")
@@ -111,9 +111,9 @@ func (c *client) got(packet string) (yes bool) {
 	return yes
 }
 
-// S21, N10: every operator. Who gets it is in the name: "" nobody, "a" socket a, and so on; sockets are spread over
+// Every operator. Who gets it is in the name: "" nobody, "a" socket a, and so on; sockets are spread over
 // two loops.
-func TestS21Operators(t *testing.T) {
+func TestBroadcastOperators(t *testing.T) {
 	srv, socket := sockets(t)
 	ns := srv.Of("/")
 	const names = "abcdef"
@@ -183,7 +183,7 @@ func TestS21Operators(t *testing.T) {
 	}
 }
 
-// API: encode once by hand. The same event for several namespaces, with and without attachments.
+// Encode once by hand. The same event for several namespaces, with and without attachments.
 func TestPrepare(t *testing.T) {
 	srv, socket := sockets(t, "/a", "/b")
 	text, err := server.Prepare("tick", 1, "x[")

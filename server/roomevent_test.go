@@ -64,8 +64,8 @@ func (l *roomLog) check(t *testing.T) {
 	}
 }
 
-// N11: room events, in their order.
-func TestN11RoomEvents(t *testing.T) {
+// Room events, in their order.
+func TestRoomEvents(t *testing.T) {
 	srv, socket := sockets(t)
 	log := &roomLog{}
 	srv.Of("/").OnRoom(log.note)
@@ -94,8 +94,8 @@ func TestN11RoomEvents(t *testing.T) {
 	eventually(t, "each event has panicked", func() bool { return srv.Stats().Panics == uint64(len(want)) })
 }
 
-// N11: listeners that are behind stop joins, not the loops, and no event is lost.
-func TestN11RoomEventsBehind(t *testing.T) {
+// Listeners that are behind stop joins, not the loops, and no event is lost.
+func TestRoomEventsBehind(t *testing.T) {
 	gate, log := make(chan struct{}), &roomLog{}
 	srv := start(t, server.Config{MaxRoomEvents: 10}, func(srv *server.Server) {
 		withSync(srv)
@@ -126,8 +126,8 @@ func TestN11RoomEventsBehind(t *testing.T) {
 	log.check(t)
 }
 
-// N11: whatever moves sockets, from wherever, a socket's own list, the loops and the events agree in the end.
-func TestN11Movers(t *testing.T) {
+// Whatever moves sockets, from wherever, a socket's own list, the loops and the events agree in the end.
+func TestRoomsAgreeUnderMoves(t *testing.T) {
 	log := &roomLog{}
 	srv := start(t, server.Config{MaxRoomEvents: 1 << 20}, func(srv *server.Server) {
 		withSync(srv)
@@ -198,9 +198,9 @@ func TestN11Movers(t *testing.T) {
 	log.check(t)
 }
 
-// FIXTURE outLog, N8: listeners for outgoing events hear of broadcasts, for each socket that gets one, in its handlers'
+// Listeners for outgoing events hear of broadcasts, for each socket that gets one, in its handlers'
 // order; what the arguments hold may change after the call.
-func TestN8OutgoingBroadcasts(t *testing.T) {
+func TestOutgoingBroadcasts(t *testing.T) {
 	var mu sync.Mutex
 	heard := map[string][]string{}
 	srv := start(t, server.Config{}, func(srv *server.Server) {

@@ -221,7 +221,7 @@ func TestCloseInHandler(t *testing.T) {
 	}
 }
 
-// N14: plain Engine.IO.
+// Plain Engine.IO.
 func TestEngine(t *testing.T) {
 	srv := start(t, server.Config{Engine: func(s *server.Session) server.EngineClient {
 		if s.Handshake().Header("X-Nobody") != "" {
@@ -242,9 +242,9 @@ type echo struct{ s *server.Session }
 func (e *echo) Message(data []byte, binary bool) { e.s.Send(eio.NewMessage(data), false) }
 func (e *echo) Closed(server.Reason)             {}
 
-// S33, S34: three groups; at Info the life of the server with its versions, at Debug that of connections; off costs
+// Three groups; at Info the life of the server with its versions, at Debug that of connections; off costs
 // nothing (see TestAllocs).
-func TestS33Logs(t *testing.T) {
+func TestLogs(t *testing.T) {
 	logs := &logBuffer{}
 	srv := start(t, server.Config{Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))},
 		func(srv *server.Server) {

@@ -12,7 +12,7 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// S41: docs/settings.md has a row for each field of Config, and for nothing else.
+// Docs/settings.md has a row for each field of Config, and for nothing else.
 func TestSettingsAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("../docs/settings.md")
 	if err != nil {

@@ -69,7 +69,7 @@ func TestSocketMapAway(t *testing.T) {
 	check("forgotten", nil, false)
 }
 
-// N6: what a busy time needed is given up when nothing is left of it.
+// What a busy time needed is given up when nothing is left of it.
 func TestHistoryShrinks(t *testing.T) {
 	r := newHistoryRig(t, Recovery{MaxDisconnection: time.Minute, MaxPackets: 1000, MaxBytes: 1 << 20, MaxSessions: 100})
 	var last string

@@ -11,8 +11,8 @@ import (
 	"github.com/seed58c87869/siren/server/servertest"
 )
 
-// S6, S3: a client on polling gets broadcasts, emits and acknowledgements, in order, and its end is seen.
-func TestS6Polling(t *testing.T) {
+// A client on polling gets broadcasts, emits and acknowledgements, in order, and its end is seen.
+func TestPollingClient(t *testing.T) {
 	gone := make(chan server.Reason, 8)
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		ns := srv.Of("/")
@@ -41,7 +41,7 @@ func TestS6Polling(t *testing.T) {
 			t.Errorf("%d: %s", i, got)
 		}
 	}
-	// Volatile is for a client that waits for it this moment (PROTOCOL 15).
+	// Volatile is for a client that waits for it this moment.
 	_, _ = srv.Of("/").Volatile().Emit("never")
 	eventually(t, "it is dropped", func() bool { return srv.Stats().Sessions.DroppedVolatile == 1 })
 	_, _ = srv.Of("/").Emit("always")
@@ -54,7 +54,7 @@ func TestS6Polling(t *testing.T) {
 	}
 }
 
-// N2, N12: the hook for requests, and what a socket knows of its handshake.
+// The hook for requests, and what a socket knows of its handshake.
 func TestAllowRequest(t *testing.T) {
 	srv := start(t, server.Config{AllowRequest: func(_ context.Context, h *server.RequestInfo) error {
 		switch h.Header("x-reject") {
@@ -87,7 +87,7 @@ func TestAllowRequest(t *testing.T) {
 	}
 }
 
-// W1, W10, S39: a slow client loses what the policy says, each drop is counted, and nobody else loses anything.
+// A slow client loses what the policy says, each drop is counted, and nobody else loses anything.
 func TestSlowConsumer(t *testing.T) {
 	for _, transport := range []server.Transport{server.Polling, server.WebSocket} {
 		for _, policy := range []server.Overflow{server.Disconnect, server.DropNewest} {

@@ -55,7 +55,7 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// N14: plain Engine.IO, from any goroutine, on both kinds of messages.
+// Plain Engine.IO, from any goroutine, on both kinds of messages.
 func TestEngineSocket(t *testing.T) {
 	opened := make(chan server.EngineSocket, 1)
 	closed := make(chan server.Reason, 1)
@@ -104,7 +104,7 @@ func TestEngineSocket(t *testing.T) {
 	}
 }
 
-// N4, N14: a plain socket that compresses is open like any other.
+// A plain socket that compresses is open like any other.
 func TestEngineSocketDeflates(t *testing.T) {
 	opened := make(chan server.EngineSocket, 1)
 	srv := start(t, server.Config{
@@ -142,8 +142,8 @@ func (h quietHandler) Handle(context.Context, slog.Record) error { h.calls.Add(1
 func (h quietHandler) WithAttrs([]slog.Attr) slog.Handler        { return h }
 func (h quietHandler) WithGroup(string) slog.Handler             { return h }
 
-// S33: with a logger that takes no debug records no connection, event, join or acknowledgement makes a call of it.
-func TestS33LogsOff(t *testing.T) {
+// With a logger that takes no debug records no connection, event, join or acknowledgement makes a call of it.
+func TestLogsOff(t *testing.T) {
 	var calls atomic.Int64
 	log := logqueue.New(quietHandler{&calls}, logqueue.Limits{})
 	srv := start(t, server.Config{Logger: slog.New(log)}, func(srv *server.Server) {

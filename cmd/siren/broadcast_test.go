@@ -129,7 +129,7 @@ func TestTooManyRooms(t *testing.T) {
 	}
 }
 
-// S21, S29: relayed to the room with the sender in it, byte for byte, and to
+// Relayed to the room with the sender in it, byte for byte, and to
 // nobody else; without a room to everybody.
 func TestPublish(t *testing.T) {
 	n := startNode(t)

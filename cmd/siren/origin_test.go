@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-// S40
+// Only an explicit list of origins restricts the pages that may connect.
 func TestOriginsAllowed(t *testing.T) {
 	for _, c := range []struct {
 		origins []string

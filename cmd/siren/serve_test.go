@@ -106,7 +106,7 @@ func TestServeDefaults(t *testing.T) {
 	}
 }
 
-// S34, and a clean end that clients are told of.
+// The node logs its start, and tells its clients of its end.
 func TestServeStartAndStop(t *testing.T) {
 	n := startNode(t, "--loops", "1")
 	for end := time.Now().Add(patience); !strings.Contains(n.logs.String(), "siren serves"); time.Sleep(time.Millisecond) {
@@ -174,7 +174,7 @@ func TestServePages(t *testing.T) {
 	}
 }
 
-// S40: with a list of origins other pages are refused, on both transports; the
+// With a list of origins other pages are refused, on both transports; the
 // node's own page, and clients that are no pages, are not.
 func TestServeOrigins(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ func start(t *testing.T) *servertest.Server {
 	return ts
 }
 
-// S43: what one makes and deletes, all see; who comes later sees what there is.
+// What one makes and deletes, all see; who comes later sees what there is.
 func TestLiveList(t *testing.T) {
 	ts := start(t)
 	ann, bob := ts.Connect("/", nil), ts.Connect("/", nil)

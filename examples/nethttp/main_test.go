@@ -29,7 +29,7 @@ func begin(t *testing.T, args ...string) (url string, end func() error) {
 	return strings.TrimPrefix(strings.TrimSpace(line), "ready "), func() error { cancel(); return <-ended }
 }
 
-// S12: the program's own routes and Socket.IO's, plain and over TLS.
+// The program's own routes and Socket.IO's, plain and over TLS.
 func TestRun(t *testing.T) {
 	for name, args := range map[string][]string{"plain": nil, "tls": {"-tls"}, "own listener": {"-own", "tcp://127.0.0.1:0"}} {
 		t.Run(name, func(t *testing.T) {

@@ -53,8 +53,8 @@ func fails(t *testing.T, cfg server.Config, test func(ts *servertest.Server), wa
 	}
 }
 
-// W10: failures say what came.
-func TestW10Failures(t *testing.T) {
+// Failures say what came.
+func TestFailures(t *testing.T) {
 	for name, test := range map[string]struct {
 		test func(ts *servertest.Server)
 		want []string
@@ -114,8 +114,8 @@ func blockHere(release <-chan struct{}) func(context.Context, *server.Socket) er
 	}
 }
 
-// W10: a handler that blocks fails the test that waits for it, which names it.
-func TestW10BlockedHandler(t *testing.T) {
+// A handler that blocks fails the test that waits for it, which names it.
+func TestBlockedHandler(t *testing.T) {
 	fails(t, server.Config{}, func(ts *servertest.Server) {
 		server.Handle0(ts.Of("/"), "block", blockHere(nil))
 		ts.SetPatience(50 * time.Millisecond)
@@ -123,8 +123,8 @@ func TestW10BlockedHandler(t *testing.T) {
 	}, "still at work after 50ms", "blockHere", "testing/synctest")
 }
 
-// W10: but not one that waits by hand.
-func TestW10Manual(t *testing.T) {
+// But not one that waits by hand.
+func TestManual(t *testing.T) {
 	ts := servertest.New(t, server.Config{})
 	release := make(chan struct{})
 	server.Handle0(ts.Of("/"), "block", blockHere(release))
@@ -146,8 +146,8 @@ func TestW10Manual(t *testing.T) {
 	blocked.Expect("echoed", 1)
 }
 
-// W10: in a bubble handlers may block, and their own time is the server's.
-func TestW10Bubble(t *testing.T) {
+// In a bubble handlers may block, and their own time is the server's.
+func TestBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ts := servertest.New(t, server.Config{Loops: 2})
 		ns := ts.Of("/")
@@ -198,8 +198,8 @@ func zero(t *testing.T) time.Time {
 	return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 }
 
-// W10: a handler that outlives the server is told of.
-func TestW10HandlerOutlives(t *testing.T) {
+// A handler that outlives the server is told of.
+func TestHandlerOutlives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fails(t, server.Config{}, func(ts *servertest.Server) {
 			server.Handle0(ts.Of("/"), "forever", func(context.Context, *server.Socket) error {
@@ -207,7 +207,7 @@ func TestW10HandlerOutlives(t *testing.T) {
 				return nil
 			})
 			ts.Client().Ask("forever")
-		}, "1 handlers run on after Close", "TestW10HandlerOutlives")
+		}, "1 handlers run on after Close", "TestHandlerOutlives")
 		time.Sleep(time.Hour)
 	})
 }

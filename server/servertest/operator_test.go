@@ -11,9 +11,9 @@ import (
 	"github.com/seed58c87869/siren/server/servertest"
 )
 
-// W10, N9, N11: a handler that asks many clients, or looks at their sockets, does not keep the test from going on, and the
+// A handler that asks many clients, or looks at their sockets, does not keep the test from going on, and the
 // time-out is under the test's clock.
-func TestW10Operators(t *testing.T) {
+func TestOperators(t *testing.T) {
 	each(t, func(t *testing.T, loops int, how servertest.Option) {
 		ts := servertest.New(t, server.Config{Loops: loops, AckTimeout: 3 * time.Second})
 		ns := ts.Of("/")

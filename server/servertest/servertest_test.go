@@ -36,8 +36,8 @@ func echo(ns *server.Namespace) {
 	})
 }
 
-// W10, S26, S29: events, acknowledgements and binary data over each transport.
-func TestW10Exchange(t *testing.T) {
+// Events, acknowledgements and binary data over each transport.
+func TestExchange(t *testing.T) {
 	each(t, func(t *testing.T, loops int, how servertest.Option) {
 		ts := servertest.New(t, server.Config{Loops: loops})
 		echo(ts.Of("/chat"))
@@ -75,8 +75,8 @@ func TestW10Exchange(t *testing.T) {
 	})
 }
 
-// W10, S7: each ping is answered in time, for a day; a client that does not answer is gone after both times.
-func TestW10Heartbeat(t *testing.T) {
+// Each ping is answered in time, for a day; a client that does not answer is gone after both times.
+func TestHeartbeat(t *testing.T) {
 	each(t, func(t *testing.T, loops int, how servertest.Option) {
 		ts := servertest.New(t, server.Config{Loops: loops})
 		var gone []server.Reason
@@ -100,8 +100,8 @@ func TestW10Heartbeat(t *testing.T) {
 	})
 }
 
-// W10, S14, S16: refusals, and several namespaces over one connection.
-func TestW10Namespaces(t *testing.T) {
+// Refusals, and several namespaces over one connection.
+func TestNamespaces(t *testing.T) {
 	each(t, func(t *testing.T, loops int, how servertest.Option) {
 		ts := servertest.New(t, server.Config{Loops: loops})
 		echo(ts.Of("/"))
@@ -138,8 +138,8 @@ func TestW10Namespaces(t *testing.T) {
 	})
 }
 
-// W10, S18: the ends that a client can have.
-func TestW10Ends(t *testing.T) {
+// The ends that a client can have.
+func TestEnds(t *testing.T) {
 	each(t, func(t *testing.T, loops int, how servertest.Option) {
 		ts := servertest.New(t, server.Config{Loops: loops})
 		var gone []string
@@ -166,9 +166,9 @@ func TestW10Ends(t *testing.T) {
 	})
 }
 
-// W10, S28: a handler that waits for its client does not keep the test from going on: the client answers by itself, or
+// A handler that waits for its client does not keep the test from going on: the client answers by itself, or
 // later, or the time passes.
-func TestW10Request(t *testing.T) {
+func TestRequest(t *testing.T) {
 	each(t, func(t *testing.T, loops int, how servertest.Option) {
 		ts := servertest.New(t, server.Config{Loops: loops, AckTimeout: 3 * time.Second})
 		server.Handle(ts.Of("/"), "twice", func(ctx context.Context, s *server.Socket, n int) (string, error) {
@@ -211,8 +211,8 @@ func TestW10Request(t *testing.T) {
 	})
 }
 
-// W10, N2, N12: what the server sees of a client, and how it refuses one before there is a session.
-func TestW10Handshake(t *testing.T) {
+// What the server sees of a client, and how it refuses one before there is a session.
+func TestHandshake(t *testing.T) {
 	ts := servertest.New(t, server.Config{AllowRequest: func(_ context.Context, h *server.RequestInfo) error {
 		if h.Header("X-Token") != "x" {
 			return server.Refuse("go away", nil)
@@ -233,8 +233,8 @@ func TestW10Handshake(t *testing.T) {
 	}
 }
 
-// W10, S5: an upgrade that stops halfway times out, and polling goes on; one that does not loses nothing.
-func TestW10Upgrade(t *testing.T) {
+// An upgrade that stops halfway times out, and polling goes on; one that does not loses nothing.
+func TestUpgrade(t *testing.T) {
 	ts := servertest.New(t, server.Config{Loops: 2})
 	echo(ts.Of("/"))
 	c := ts.Client(servertest.Transport(server.Polling))
@@ -265,8 +265,8 @@ func TestW10Upgrade(t *testing.T) {
 	}
 }
 
-// W10, W1: a client that stops reading is a slow one, until it is too slow.
-func TestW10SlowReader(t *testing.T) {
+// A client that stops reading is a slow one, until it is too slow.
+func TestSlowReader(t *testing.T) {
 	each(t, func(t *testing.T, loops int, how servertest.Option) {
 		ts := servertest.New(t, server.Config{Loops: loops, Queue: server.Queue{MaxBytes: 10_000}})
 		slow, quick := ts.Client(how), ts.Client()
@@ -295,8 +295,8 @@ func TestW10SlowReader(t *testing.T) {
 	})
 }
 
-// W10: the same test takes the same course.
-func TestW10Deterministic(t *testing.T) {
+// The same test takes the same course.
+func TestDeterministic(t *testing.T) {
 	course := func() string {
 		var log []string
 		t.Run("", func(t *testing.T) {
@@ -338,8 +338,8 @@ func TestW10Deterministic(t *testing.T) {
 	}
 }
 
-// W10: a connection that joins nothing, one that falls silent, and the loops that connections come to.
-func TestW10Options(t *testing.T) {
+// A connection that joins nothing, one that falls silent, and the loops that connections come to.
+func TestOptions(t *testing.T) {
 	ts := servertest.New(t, server.Config{Loops: 3})
 	echo(ts.Of("/"))
 	none := ts.Silent(servertest.Address("[2001:db8::1]:5000"))
@@ -364,8 +364,8 @@ func TestW10Options(t *testing.T) {
 	}
 }
 
-// W10: a polling client whose connections were idle for too long opens others.
-func TestW10IdleConnections(t *testing.T) {
+// A polling client whose connections were idle for too long opens others.
+func TestIdleConnections(t *testing.T) {
 	ts := servertest.New(t, server.Config{IdleTimeout: time.Second})
 	echo(ts.Of("/"))
 	c := ts.Client(servertest.Transport(server.Polling))
