@@ -22,8 +22,10 @@ type ask struct {
 	done func(replies []Reply, err error)
 	// relay is the question of another node; nil for one of this node.
 	relay *relay
-	// replies are those that nobody has taken. Guarded by collector.mu.
+	// replies are those that nobody has taken. Guarded by collector.mu, as counted is.
 	replies []Reply
+	// counted: the node that asked has been told how many clients this node asked. It stays false without a relay.
+	counted bool
 }
 
 func newAsk(ns *Namespace) *ask {
@@ -129,13 +131,23 @@ func (a *ask) delivered(n, loop int) {
 	a.mu.Lock()
 	a.loops--
 	a.expected += int32(n)
-	if a.loops == 0 && a.relay != nil && !a.over {
-		n = int(a.expected)
-		a.mu.Unlock()
-		a.relay.counted(n)
-		a.mu.Lock()
+	if a.loops == 0 {
+		a.count()
 	}
 	a.settle(loop)
+}
+
+// count tells the node that asked, once, how many clients this node asked. Called with the lock held, which count
+// releases meanwhile.
+func (a *ask) count() {
+	if a.relay == nil || a.counted {
+		return
+	}
+	a.counted = true
+	n := int(a.expected)
+	a.mu.Unlock()
+	a.relay.counted(n)
+	a.mu.Lock()
 }
 
 // answered implements inquiry.
@@ -175,17 +187,15 @@ func (a *ask) release(cause error) {
 		a.relay.over()
 	}
 	a.mu.Lock()
-	// The node that asked is told how many clients were asked, also when the wait ends before all loops have delivered.
-	uncounted, asked := a.relay != nil && a.loops > 0 && cause != nil, int(a.expected)
+	if cause != nil { // the wait may end before all loops have delivered the event
+		a.count()
+	}
 	elsewhere := a.others != nil
 	var owing []int
 	if a.loops > 0 || a.collector.answered+a.lost < a.expected {
 		owing = a.loopsAsked
 	}
 	a.mu.Unlock()
-	if uncounted {
-		a.relay.counted(asked)
-	}
 	if elsewhere {
 		a.leaveOthers(cause)
 	}

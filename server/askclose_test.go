@@ -50,7 +50,7 @@ func TestAnswerPanics(t *testing.T) {
 	r := newRig(t, Config{})
 	a := newAsk(r.srv.root)
 	a.ready = make(chan struct{}, 1)
-	a.loops, a.expected = 0, 2
+	a.loops, a.expected, a.counted = 0, 2, true
 	if !r.srv.root.asks.add(a, 1) {
 		t.Fatal("no room")
 	}

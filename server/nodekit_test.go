@@ -317,3 +317,20 @@ func TestClosingNodeCountsItsClients(t *testing.T) {
 		t.Error("told twice")
 	}
 }
+
+// The last loop may deliver the event between the end of the wait and its release. The clients are counted then too.
+func TestClosingNodeCountsOnce(t *testing.T) {
+	r, p := newPaperRig(t, Config{})
+	a := newAsk(r.srv.root)
+	a.relay = &relay{n: r.srv.node, key: relayKey{r.srv.root, "b", "1"}, ask: a}
+	if !r.srv.root.asks.add(a, 1) || a.begin() != nil {
+		t.Fatal("not begun")
+	}
+	a.expectLoop(0)
+	a.delivered(1, 0)
+	a.stop = func() bool { a.delivered(0, offLoop); return true } // called behind the end
+	r.srv.endWaits()
+	if all := p.heard(cluster.ClientCount); len(all) != 1 || all[0].Count != 1 {
+		t.Errorf("told %d times", len(all))
+	}
+}
