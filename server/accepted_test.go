@@ -20,7 +20,7 @@ import (
 // works is a namespace whose event "work" is answered with its argument after a while; begun counts those in hand.
 func works(after time.Duration, begun *atomic.Int64) func(srv *server.Server) {
 	return func(srv *server.Server) {
-		server.Handle(srv.Of("/"), "work", func(_ context.Context, _ *server.Socket, n int) (int, error) {
+		server.Reply1(srv.Of("/"), "work", func(_ context.Context, _ *server.Socket, n int) (int, error) {
 			begun.Add(1)
 			time.Sleep(after)
 			return n, nil
@@ -114,7 +114,7 @@ func TestCloseTakesNoMoreEvents(t *testing.T) {
 			var begun, more atomic.Int64
 			s := newSite(t, kind, server.Config{}, func(srv *server.Server) {
 				works(100*time.Millisecond, &begun)(srv)
-				server.Handle0(srv.Of("/"), "more", func(context.Context, *server.Socket) error { more.Add(1); return nil })
+				server.On0(srv.Of("/"), "more", func(context.Context, *server.Socket) error { more.Add(1); return nil })
 			})
 			c := s.joinWebSocket(t, nil)
 			if err := c.Send(`421["work",1]`); err != nil {
@@ -169,7 +169,7 @@ func closeDuringUpgrade(t *testing.T, kind string) {
 		t.Fatal(n, err)
 	}
 	closed := closing(s.srv)
-	eventually(t, "it closes", func() bool { return s.srv.Of("/").Count() == 0 })
+	eventually(t, "it closes", func() bool { return s.srv.Of("/").SocketCount() == 0 })
 	if err := w.Send("5"); err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestCloseAnswersRequestsInHand(t *testing.T) {
 		receive(t, begun)
 		closed := closing(s.srv)
 		eventually(t, "it closes", func() bool {
-			err := s.srv.Of("/").To().EmitAck(t.Context(), "x", func([]server.Reply, error) {})
+			err := s.srv.Of("/").EmitAck(t.Context(), "x", func([]server.Reply, error) {})
 			return errors.Is(err, server.ErrClosed)
 		})
 		close(release)

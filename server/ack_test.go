@@ -231,7 +231,7 @@ func TestAckInConnectHandler(t *testing.T) {
 // A handler that waits for its client does not keep the answer from coming.
 func TestCallInHandler(t *testing.T) {
 	srv := start(t, server.Config{}, func(srv *server.Server) {
-		server.Handle(srv.Of("/"), "twice", func(ctx context.Context, s *server.Socket, n int) (int, error) {
+		server.Reply1(srv.Of("/"), "twice", func(ctx context.Context, s *server.Socket, n int) (int, error) {
 			ctx, cancel := context.WithTimeout(ctx, time.Minute)
 			defer cancel()
 			v, err := server.Call[int](ctx, s, "value", n)

@@ -20,7 +20,7 @@ type answers struct {
 	errs   []error
 }
 
-func callAll(ctx context.Context, o server.Operator, event string, args ...any) (a answers) {
+func callAll(ctx context.Context, o server.Audience, event string, args ...any) (a answers) {
 	for v, err := range server.CallAll[int](ctx, o, event, args...) {
 		if err != nil {
 			a.errs = append(a.errs, err)
@@ -173,26 +173,26 @@ func TestCallAllAlone(t *testing.T) {
 	}
 	c, _ := joined(t, srv, "/")
 	for event, want := range map[string]error{"connect": server.ErrReserved, "x": server.ErrEncode} {
-		if a := callAll(t.Context(), ns.To(), event, func() {}); len(a.errs) != 1 || !errors.Is(a.errs[0], want) {
+		if a := callAll(t.Context(), ns, event, func() {}); len(a.errs) != 1 || !errors.Is(a.errs[0], want) {
 			t.Error(a)
 		}
 	}
-	got := later(func() answers { return callAll(t.Context(), ns.To(), "q") })
+	got := later(func() answers { return callAll(t.Context(), ns, "q") })
 	id := ackID(t, c.next().text)
-	if err := ns.To().EmitAck(t.Context(), "q", nil); !errors.Is(err, server.ErrTooManyAcks) {
+	if err := ns.EmitAck(t.Context(), "q", nil); !errors.Is(err, server.ErrTooManyAcks) {
 		t.Error(err)
 	}
 	c.send("3" + id + `["no number"]`)
 	if a := receive(t, got); len(a.errs) != 1 || !errors.Is(a.errs[0], server.ErrDecode) {
 		t.Error(a)
 	}
-	got = later(func() answers { return callAll(t.Context(), ns.To(), "q") })
+	got = later(func() answers { return callAll(t.Context(), ns, "q") })
 	c.send("3" + ackID(t, c.next().text) + `[]`)
 	if a := receive(t, got); !slices.Equal(a.values, []int{0}) || a.errs != nil {
 		t.Error(a)
 	}
 	_ = srv.Close()
-	if a := callAll(t.Context(), ns.To(), "q"); len(a.errs) != 1 || !errors.Is(a.errs[0], server.ErrClosed) {
+	if a := callAll(t.Context(), ns, "q"); len(a.errs) != 1 || !errors.Is(a.errs[0], server.ErrClosed) {
 		t.Error(a)
 	}
 }
@@ -204,7 +204,7 @@ func TestCallAllBreak(t *testing.T) {
 	b, _ := joined(t, srv, "/")
 	for range 3 {
 		first := later(func() int {
-			for v, err := range server.CallAll[int](t.Context(), srv.Of("/").To(), "q") {
+			for v, err := range server.CallAll[int](t.Context(), srv.Of("/"), "q") {
 				if err != nil {
 					t.Error(err)
 				}
@@ -234,7 +234,7 @@ func TestCallAllLeavers(t *testing.T) {
 	c, s := socket("/")
 	results := make(chan error, 1)
 	var replies []server.Reply
-	err := s.Namespace().To().EmitAck(t.Context(), "q", func(r []server.Reply, err error) {
+	err := s.Namespace().EmitAck(t.Context(), "q", func(r []server.Reply, err error) {
 		replies = r
 		results <- err
 	})
@@ -254,7 +254,7 @@ func TestCallAllLeavers(t *testing.T) {
 	if len(replies) != 1 || string(replies[0].Arg(0).JSON) != `"yes"` || replies[0].Len() != 2 {
 		t.Error(replies)
 	}
-	if err := srv.Of("/").To().EmitAck(t.Context(), "q", func(_ []server.Reply, err error) { results <- err; panic("x") }); err != nil {
+	if err := srv.Of("/").EmitAck(t.Context(), "q", func(_ []server.Reply, err error) { results <- err; panic("x") }); err != nil {
 		t.Error(err)
 	}
 	a.next()
@@ -275,7 +275,7 @@ func TestCallAllBinary(t *testing.T) {
 	})
 	c.expect(`20["one"]`)
 	all := later(func() []byte {
-		for v, err := range server.CallAll[[]byte](t.Context(), srv.Of("/").To(), "all", []byte{1, 2}) {
+		for v, err := range server.CallAll[[]byte](t.Context(), srv.Of("/"), "all", []byte{1, 2}) {
 			if err != nil {
 				t.Error(err)
 			}
@@ -305,7 +305,7 @@ func TestCallAllInConnectHandler(t *testing.T) {
 		srv.Of("/").OnConnect(func(ctx context.Context, s *server.Socket) error {
 			select {
 			case <-asking:
-				results <- callAll(ctx, s.Namespace().To(), "q")
+				results <- callAll(ctx, s.Namespace(), "q")
 			default:
 			}
 			return nil
@@ -332,7 +332,7 @@ func TestEmitAckToManyInConnectHandler(t *testing.T) {
 	results := make(chan []server.Reply, 1)
 	srv := start(t, server.Config{AckTimeout: time.Hour}, func(srv *server.Server) {
 		srv.Of("/").OnConnect(func(ctx context.Context, s *server.Socket) error {
-			return s.Namespace().To().EmitAck(ctx, "q", func(r []server.Reply, err error) {
+			return s.Namespace().EmitAck(ctx, "q", func(r []server.Reply, err error) {
 				if err != nil {
 					t.Error(err)
 				}
@@ -352,7 +352,7 @@ func TestBroadcastAcknowledgedTwice(t *testing.T) {
 	srv, socket := sockets(t)
 	a, _ := socket("/")
 	b, _ := socket("/")
-	got := later(func() answers { return callAll(t.Context(), srv.Of("/").To(), "q") })
+	got := later(func() answers { return callAll(t.Context(), srv.Of("/"), "q") })
 	id := ackID(t, a.next().text)
 	b.next()
 	a.send("3"+id+"[1]", "3"+id+"[2]")

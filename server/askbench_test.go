@@ -93,7 +93,7 @@ func endOthers(b testing.TB, asks, ends int) (bytes uint64, took time.Duration) 
 	runtime.ReadMemStats(&before)
 	begin := time.Now()
 	for _, s := range all[1:] {
-		s.end(ServerShutdown)
+		s.end(ReasonServerShutdown)
 	}
 	took = time.Since(begin)
 	runtime.ReadMemStats(&after)

@@ -96,7 +96,7 @@ func TestAttach(t *testing.T) {
 	conns[2].PeerClose(io.EOF)
 	a.run()
 	st := a.srv.Stats()
-	if n := a.srv.Of("/").Count(); n != 2 || st.Sessions.Open != 2 || st.Sessions.Closed[server.TransportClose] != 1 {
+	if n := a.srv.Of("/").SocketCount(); n != 2 || st.Sessions.Open != 2 || st.Sessions.Closed[server.ReasonTransportClose] != 1 {
 		t.Errorf("%d sockets, %+v", n, st.Sessions)
 	}
 	if a.srv.Addr() != nil || st.Poller.Accepted != 0 {

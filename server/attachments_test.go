@@ -34,7 +34,7 @@ func TestAttachmentsSent(t *testing.T) {
 			srv := start(t, test.cfg, nil)
 			ns := srv.Of("/")
 			var acks []error
-			server.Handle0(ns, "e", func(context.Context, *server.Socket) error { return nil })
+			server.On0(ns, "e", func(context.Context, *server.Socket) error { return nil })
 			ns.On("ack", func(_ context.Context, m *server.Message) {
 				if test.limit > 0 {
 					acks = append(acks, m.Ack(buffers(test.limit+1)...))
@@ -49,10 +49,10 @@ func TestAttachmentsSent(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, send := ns.Send(p)
+				_, send := ns.EmitPrepared(p)
 				return map[string]error{
 					"Emit": emit, "Volatile": volatile, "Send": send,
-					"EmitAck": ns.To().EmitAck(ctx, "e", func([]server.Reply, error) {}, buffers(n)...),
+					"EmitAck": ns.EmitAck(ctx, "e", func([]server.Reply, error) {}, buffers(n)...),
 				}
 			}
 			for what, err := range sends(max(test.limit, 1)) {
@@ -74,7 +74,7 @@ func TestAttachmentsSent(t *testing.T) {
 			_, request := s.Request(ctx, "e", above...)
 			p, _ := server.Prepare("e", above...)
 			for what, err := range map[string]error{
-				"Emit": s.Emit("e", above...), "Request": request, "SendPrepared": s.SendPrepared(p),
+				"Emit": s.Emit("e", above...), "Request": request, "EmitPrepared": s.EmitPrepared(p),
 				"EmitAck": s.EmitAck(ctx, "e", func(server.Reply, error) {}, above...),
 			} {
 				if !errors.Is(err, server.ErrTooManyAttachments) {

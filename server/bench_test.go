@@ -46,7 +46,7 @@ func BenchmarkSend1000(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = op.Send(p)
+		_, _ = op.EmitPrepared(p)
 		r.loop.run()
 	}
 }
@@ -102,7 +102,7 @@ func BenchmarkQueuedBatch(b *testing.B) {
 func BenchmarkHandleAck(b *testing.B) {
 	r := benchRig(b)
 	s := r.fill(b, 1, "room")[0]
-	Handle(r.srv.root, "e", func(_ context.Context, _ *Socket, n int) (int, error) { return n + 1, nil }, Inline())
+	Reply1(r.srv.root, "e", func(_ context.Context, _ *Socket, n int) (int, error) { return n + 1, nil }, Inline())
 	data := []byte(`21["e",41]`)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -183,9 +183,9 @@ func TestAllocs(t *testing.T) {
 		fn  func()
 	}{
 		"broadcast to 1,000: no more than to one":                             {ofOne, func() { _, _ = ns.To("room").Emit("tick", args...); r.loop.run() }},
-		"walk to 1,000: the task and its rooms":                               {4, func() { _, _ = ns.To("room").Send(p); r.loop.run() }},
+		"walk to 1,000: the task and its rooms":                               {4, func() { _, _ = ns.To("room").EmitPrepared(p); r.loop.run() }},
 		"emit: the frame and the post":                                        {2, func() { _ = s.Emit("tick", args...); r.loop.run() }},
-		"emit prepared: the post":                                             {1, func() { _ = s.SendPrepared(p); r.loop.run() }},
+		"emit prepared: the post":                                             {1, func() { _ = s.EmitPrepared(p); r.loop.run() }},
 		"inline event: the message":                                           {1, func() { s.client.Message(inline, false) }},
 		"queued event: the message, its payload, the inbox and its goroutine": {4, func() { s.client.Message(waits, false); <-queued }},
 		"unknown event":                                                       {0, func() { s.client.Message(unknown, false) }},

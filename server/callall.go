@@ -5,6 +5,17 @@ import (
 	"iter"
 )
 
+// Audience is whom CallAll asks: an Operator, or all sockets of a Namespace.
+type Audience interface {
+	// Requests is CallAll with the whole answers.
+	Requests(ctx context.Context, event string, args ...any) iter.Seq2[Reply, error]
+}
+
+var (
+	_ Audience = Operator{}
+	_ Audience = (*Namespace)(nil)
+)
+
 // CallAll broadcasts an event and yields the first argument of each client's acknowledgement, decoded, as they come; an
 // answer without arguments is the zero value. An answer that cannot be decoded is yielded as an error that wraps
 // ErrDecode, and the others go on. At the end comes nothing more when all clients have answered, or else one error: a
@@ -19,9 +30,9 @@ import (
 //
 // Sockets whose connect handlers still run get the event behind their CONNECT, and are not waited for: they could not
 // answer before these handlers end, and one of them may be the caller.
-func CallAll[T any](ctx context.Context, o Operator, event string, args ...any) iter.Seq2[T, error] {
+func CallAll[T any](ctx context.Context, to Audience, event string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for r, err := range o.requests(ctx, event, args) {
+		for r, err := range to.Requests(ctx, event, args...) {
 			var out T
 			if err == nil {
 				err = r.Decode(&out)
@@ -35,10 +46,6 @@ func CallAll[T any](ctx context.Context, o Operator, event string, args ...any) 
 
 // Requests is CallAll with the whole answers.
 func (o Operator) Requests(ctx context.Context, event string, args ...any) iter.Seq2[Reply, error] {
-	return o.requests(ctx, event, args)
-}
-
-func (o Operator) requests(ctx context.Context, event string, args []any) iter.Seq2[Reply, error] {
 	return func(yield func(Reply, error) bool) {
 		if o.ns.srv.onLoop() {
 			yield(Reply{}, ErrOnLoop)
@@ -77,4 +84,15 @@ func (o Operator) EmitAck(ctx context.Context, event string, done func(replies [
 	a := newAsk(o.ns)
 	a.done, a.waiting = done, true
 	return a.ask(ctx, o, event, args)
+}
+
+// Requests is CallAll with the whole answers, for all sockets of the namespace.
+func (ns *Namespace) Requests(ctx context.Context, event string, args ...any) iter.Seq2[Reply, error] {
+	return ns.all().Requests(ctx, event, args...)
+}
+
+// EmitAck broadcasts an event to all sockets of the namespace and has done called with their acknowledgements; see
+// Operator.EmitAck.
+func (ns *Namespace) EmitAck(ctx context.Context, event string, done func(replies []Reply, err error), args ...any) error {
+	return ns.all().EmitAck(ctx, event, done, args...)
 }

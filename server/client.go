@@ -134,7 +134,7 @@ func (c *client) packet(p *sio.Packet, attachments [][]byte, owned bool) {
 func (s *Socket) packet(p *sio.Packet, attachments [][]byte, owned bool) {
 	switch p.Type {
 	case sio.Disconnect:
-		s.leave(ClientLeft)
+		s.leave(ReasonClientLeft)
 	case sio.Ack, sio.BinaryAck:
 		s.acknowledged(p, attachments, owned)
 	default:
@@ -246,7 +246,7 @@ func (c *client) beginSocket(ns *Namespace, auth string) {
 // disconnect takes all sockets out and closes the connection, on the server's wish.
 func (c *client) disconnect() {
 	for s := c.sockets.last(); s != nil; s = c.sockets.last() {
-		s.leave(ServerLeft)
+		s.leave(ReasonServerLeft)
 		c.sockets.remove(s)
 	}
 	c.end(session.ReasonForcedServerClose)

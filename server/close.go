@@ -78,7 +78,7 @@ func (srv *Server) close() error {
 	srv.answerAccepted(ctx, engine)
 	srv.state.Store(serverClosing)
 	srv.stop(ErrClosed)
-	engine.Close(ServerShutdown)
+	engine.Close(ReasonServerShutdown)
 	left.Sessions = srv.awaitSessions(ctx, engine)
 	left.Connections = srv.mount.close(ctx)
 	var err error

@@ -48,8 +48,8 @@ func TestCloseTimeoutCutsWhoTakesNothing(t *testing.T) {
 func TestCloseTimeoutLeavesHandlers(t *testing.T) {
 	stop := make(chan struct{})
 	s := newSite(t, "listen tcp", server.Config{CloseTimeout: 500 * time.Millisecond}, func(srv *server.Server) {
-		server.Handle0(srv.Of("/"), "never", func(context.Context, *server.Socket) error { <-stop; return nil })
-		server.Handle0(srv.Of("/"), "soon", func(context.Context, *server.Socket) error { return nil })
+		server.On0(srv.Of("/"), "never", func(context.Context, *server.Socket) error { <-stop; return nil })
+		server.On0(srv.Of("/"), "soon", func(context.Context, *server.Socket) error { return nil })
 	})
 	var all audience
 	never, soon := s.joinWebSocket(t, nil), s.joinWebSocket(t, nil)

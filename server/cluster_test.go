@@ -40,7 +40,7 @@ func TestClusterBroadcast(t *testing.T) {
 		{func(i int) (int, error) { return a.Local().Emit("op", i) }, "a a2"},
 		{func(i int) (int, error) { return a.To("nowhere").Emit("op", i) }, ""},
 		{func(i int) (int, error) { return n.srv["a"].Of("/n").Emit("op", i) }, ""},
-		{func(int) (int, error) { return a.To("x").Send(prepared) }, "a b c"},
+		{func(int) (int, error) { return a.To("x").EmitPrepared(prepared) }, "a b c"},
 	} {
 		if _, err := test.emit(i); err != nil {
 			t.Error(err)
@@ -232,7 +232,7 @@ func TestClusterMissing(t *testing.T) {
 	}
 	a := n.srv["a"].Of("/")
 	n.adapters["c"].silent.Store(true)
-	fetched, err := a.To().FetchSockets(t.Context())
+	fetched, err := a.FetchSockets(t.Context())
 	if m := missing(t, err); len(fetched) != 2 || m.Nodes != 1 || !slices.Equal(m.NodeIDs, []string{"c"}) || !errors.Is(err, server.ErrTimeout) {
 		t.Error(fetched, err)
 	}
@@ -242,7 +242,7 @@ func TestClusterMissing(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("cause")
 	counted := later(func() error {
-		_, err := a.To().Count(ctx)
+		_, err := a.Count(ctx)
 		return err
 	})
 	cancel(cause)
@@ -250,7 +250,7 @@ func TestClusterMissing(t *testing.T) {
 		t.Error(err)
 	}
 	counted = later(func() error {
-		n, err := a.To().Timeout(patience).Count(t.Context())
+		n, err := a.Timeout(patience).Count(t.Context())
 		if n != 2 {
 			t.Error(n)
 		}
@@ -261,7 +261,7 @@ func TestClusterMissing(t *testing.T) {
 		t.Error(err)
 	}
 	n.adapters["a"].failing.Store(true)
-	fetched, err = a.To().FetchSockets(t.Context())
+	fetched, err = a.FetchSockets(t.Context())
 	if len(fetched) != 1 || !errors.Is(err, server.ErrCluster) || !errors.Is(err, errBroken) {
 		t.Error(fetched, err)
 	}
@@ -277,7 +277,7 @@ func TestClusterFailure(t *testing.T) {
 	if n, err := ns.Emit("e"); n != 1 || !errors.Is(err, server.ErrCluster) || !errors.Is(err, errBroken) {
 		t.Error(n, err)
 	}
-	for _, err := range []error{ns.To().SocketsJoin("r"), ns.To().SocketsLeave("q"), ns.ServerSideEmit("e"), s.Broadcast().DisconnectSockets(true)} {
+	for _, err := range []error{ns.SocketsJoin("r"), ns.To().SocketsLeave("q"), ns.ServerSideEmit("e"), s.Broadcast().DisconnectSockets(true)} {
 		if !errors.Is(err, server.ErrCluster) {
 			t.Error(err)
 		}
@@ -307,7 +307,7 @@ func TestServerSideEvents(t *testing.T) {
 		})
 		ns.OnServerSide("ask", func(ctx context.Context, m *server.NodeMessage) {
 			// It may ask the cluster itself.
-			if _, err := ns.To().Count(ctx); err != nil {
+			if _, err := ns.Count(ctx); err != nil {
 				t.Error(err)
 			}
 			for range 2 {
@@ -321,8 +321,14 @@ func TestServerSideEvents(t *testing.T) {
 				_ = m.Ack("b")
 			}
 		})
-		ns.OnServerSide("gone", func(context.Context, *server.NodeMessage) { t.Error("removed") })
-		ns.OnServerSide("gone", nil)
+		ns.OnServerSide("gone", func(context.Context, *server.NodeMessage) { t.Error("removed") }).Remove()
+		second := ns.OnServerSide("partly", func(context.Context, *server.NodeMessage) { t.Error("removed") })
+		ns.OnServerSide("partly", func(_ context.Context, m *server.NodeMessage) {
+			if name == "b" == m.WantsAck() {
+				t.Error("the handlers of an event run in the order in which they were added")
+			}
+		})
+		second.Remove()
 		ns.OnServerSide("panic", func(context.Context, *server.NodeMessage) { panic("x") })
 	})
 	a := n.srv["a"].Of("/")
@@ -380,9 +386,9 @@ func TestClusterClose(t *testing.T) {
 	n.join("b")
 	n.adapters["b"].silent.Store(true)
 	a := n.srv["a"].Of("/")
-	fetch := later(func() error { _, err := a.To().FetchSockets(t.Context()); return err })
+	fetch := later(func() error { _, err := a.FetchSockets(t.Context()); return err })
 	ask := later(func() error {
-		for _, err := range server.CallAll[int](t.Context(), a.To(), "q") {
+		for _, err := range server.CallAll[int](t.Context(), a, "q") {
 			return err
 		}
 		return nil

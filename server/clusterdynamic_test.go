@@ -20,7 +20,7 @@ func TestClusterDynamic(t *testing.T) {
 		}
 		a.expect(`2/dyn-x,["e"]`)
 		b.expect(`2/dyn-x,["e"]`)
-		if c, err := n.srv["b"].Lookup("/dyn-x").To().Count(t.Context()); c != 2 || err != nil {
+		if c, err := n.srv["b"].Lookup("/dyn-x").Count(t.Context()); c != 2 || err != nil {
 			t.Error(c, err)
 		}
 		b.close()

@@ -72,7 +72,7 @@ func (n *nodes) join(name string) (*client, *server.Socket) {
 // barrier makes sure that what one node published before has been done on the others.
 func (n *nodes) barrier(from string) {
 	n.t.Helper()
-	if _, err := n.srv[from].Of("/").To().Count(n.t.Context()); err != nil {
+	if _, err := n.srv[from].Of("/").Count(n.t.Context()); err != nil {
 		n.t.Error(err)
 	}
 }

@@ -216,7 +216,7 @@ func testReferenceFormat(t *testing.T, anonymous bool) {
 	if err != nil || len(fetched) != 1 || fetched[0].ID() != id || !fetched[0].InRoom("room1") || fetched[0].InRoom("x") {
 		t.Error(fetched, err)
 	}
-	if n, err := a.To().Count(t.Context()); n != 1 || err != nil {
+	if n, err := a.Count(t.Context()); n != 1 || err != nil {
 		t.Error(n, err)
 	}
 	replies, err := server.ServerSideCall[int](t.Context(), a, "ask", 5)

@@ -72,6 +72,9 @@ func (ns *Namespace) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	return ns.all().FetchSockets(ctx)
 }
 
+// Count is the number of sockets of the namespace, on all nodes; see Operator.Count.
+func (ns *Namespace) Count(ctx context.Context) (int, error) { return ns.all().Count(ctx) }
+
 // SocketsJoin puts all sockets of the namespace into rooms; see Operator.SocketsJoin.
 func (ns *Namespace) SocketsJoin(rooms ...string) error { return ns.all().SocketsJoin(rooms...) }
 

@@ -151,7 +151,7 @@ func TestSocketsJoinLeave(t *testing.T) {
 		emit(fresh, "out")
 		clients["a"].expect(`2["in"]`)
 	}
-	if err := errors.Join(ns.To().SocketsJoin(), ns.To("nowhere").SocketsJoin("q"), ns.To(all["a"].ID()).SocketsJoin(all["a"].ID())); err != nil {
+	if err := errors.Join(ns.SocketsJoin(), ns.To("nowhere").SocketsJoin("q"), ns.To(all["a"].ID()).SocketsJoin(all["a"].ID())); err != nil {
 		t.Error(err)
 	}
 	// The socket's own view follows, and so does the directory.
@@ -201,7 +201,7 @@ func TestDisconnectSockets(t *testing.T) {
 		clients[n].expect(`2["last"]`)
 		clients[n].sync()
 	}
-	if n, err := ns.To().Count(t.Context()); n != 4 || err != nil {
+	if n, err := ns.Count(t.Context()); n != 4 || err != nil {
 		t.Error(n, err)
 	}
 }
@@ -212,14 +212,14 @@ func TestFetchEnds(t *testing.T) {
 	cause := errors.New("cause")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
-	if _, err := srv.Of("/").To().FetchSockets(ctx); err != nil && !errors.Is(err, cause) {
+	if _, err := srv.Of("/").FetchSockets(ctx); err != nil && !errors.Is(err, cause) {
 		t.Error(err)
 	}
 	_ = srv.Close()
-	if _, err := srv.Of("/").To().FetchSockets(t.Context()); !errors.Is(err, server.ErrClosed) {
+	if _, err := srv.Of("/").FetchSockets(t.Context()); !errors.Is(err, server.ErrClosed) {
 		t.Error(err)
 	}
-	if _, err := srv.Of("/").To().Count(t.Context()); !errors.Is(err, server.ErrClosed) {
+	if _, err := srv.Of("/").Count(t.Context()); !errors.Is(err, server.ErrClosed) {
 		t.Error(err)
 	}
 	// A server that was never started has no sockets.
@@ -227,10 +227,10 @@ func TestFetchEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := idle.Of("/").To().Count(t.Context()); n != 0 || err != nil {
+	if n, err := idle.Of("/").Count(t.Context()); n != 0 || err != nil {
 		t.Error(n, err)
 	}
-	if err := idle.Of("/").To().SocketsJoin("x"); err != nil || len(idle.Of("/").RoomNames()) != 0 {
+	if err := idle.Of("/").SocketsJoin("x"); err != nil || len(idle.Of("/").RoomNames()) != 0 {
 		t.Error(err)
 	}
 }

@@ -151,16 +151,16 @@ func TestVolatileEventsHaveOffsets(t *testing.T) {
 			return err
 		},
 		"prepared broadcast": func(ns *server.Namespace, _ *server.Socket) error {
-			_, err := ns.Volatile().Send(prepared)
+			_, err := ns.Volatile().EmitPrepared(prepared)
 			return err
 		},
-		"to one":          func(_ *server.Namespace, s *server.Socket) error { return s.EmitVolatile("volatile", "connected") },
-		"prepared to one": func(_ *server.Namespace, s *server.Socket) error { return s.Volatile().SendPrepared(prepared) },
+		"to one":          func(_ *server.Namespace, s *server.Socket) error { return s.Volatile().Emit("volatile", "connected") },
+		"prepared to one": func(_ *server.Namespace, s *server.Socket) error { return s.Volatile().EmitPrepared(prepared) },
 		"question": func(_ *server.Namespace, s *server.Socket) error {
 			return s.EmitAck(s.Context(), "volatile", func(server.Reply, error) {}, "connected")
 		},
 		"question to all": func(ns *server.Namespace, s *server.Socket) error {
-			return ns.To().EmitAck(s.Context(), "volatile", func([]server.Reply, error) {}, "connected")
+			return ns.EmitAck(s.Context(), "volatile", func([]server.Reply, error) {}, "connected")
 		},
 	} {
 		for _, first := range []bool{false, true} {

@@ -46,18 +46,18 @@ const (
 	Polling   = session.Polling
 	WebSocket = session.WebSocket
 
-	Disconnect = session.Disconnect
-	DropNewest = session.DropNewest
+	OverflowDisconnect = session.Disconnect
+	OverflowDropNewest = session.DropNewest
 
-	ClientLeft        = session.ReasonClientLeft
-	ServerLeft        = session.ReasonServerLeft
-	TransportClose    = session.ReasonTransportClose
-	TransportError    = session.ReasonTransportError
-	PingTimeout       = session.ReasonPingTimeout
-	ParseError        = session.ReasonParseError
-	ForcedClose       = session.ReasonForcedClose
-	ForcedServerClose = session.ReasonForcedServerClose
-	ServerShutdown    = session.ReasonServerShutdown
+	ReasonClientLeft        = session.ReasonClientLeft
+	ReasonServerLeft        = session.ReasonServerLeft
+	ReasonTransportClose    = session.ReasonTransportClose
+	ReasonTransportError    = session.ReasonTransportError
+	ReasonPingTimeout       = session.ReasonPingTimeout
+	ReasonParseError        = session.ReasonParseError
+	ReasonForcedClose       = session.ReasonForcedClose
+	ReasonForcedServerClose = session.ReasonForcedServerClose
+	ReasonServerShutdown    = session.ReasonServerShutdown
 )
 
 // Queue bounds what waits for one client.
@@ -67,7 +67,7 @@ type Queue struct {
 	// each was sent something else, and the process as much again until the garbage collector has run: see
 	// Config.MemoryBudget for all clients together.
 	MaxBytes int
-	// OnFull says what happens at the limit. Default Disconnect.
+	// OnFull says what happens at the limit. Default OverflowDisconnect.
 	OnFull Overflow
 	// VolatileBytes is how much may wait for a WebSocket client that still gets volatile events. Default 16 KiB.
 	VolatileBytes int
@@ -334,7 +334,7 @@ func (c Config) settle() (Config, error) {
 			return c, fmt.Errorf("server: Config.Transports has %d, which is no transport", t)
 		}
 	}
-	if c.Queue.OnFull > DropNewest {
+	if c.Queue.OnFull > OverflowDropNewest {
 		return c, fmt.Errorf("server: Config.Queue.OnFull = %d is no policy", c.Queue.OnFull)
 	}
 	if c.Loops == 0 {

@@ -108,11 +108,11 @@ func TestMiddlewareRefusal(t *testing.T) {
 				}
 			}
 			eventually(t, "refused sockets leave nothing", func() bool {
-				return srv.Of("/x").Count() == 0 && srv.Stats().Handlers == 0
+				return srv.Of("/x").SocketCount() == 0 && srv.Stats().Handlers == 0
 			})
 			c.send(`0/x,{"token":"secret"}`)
 			c.connected("/x,")
-			if n := srv.Of("/x").Count(); n != 1 {
+			if n := srv.Of("/x").SocketCount(); n != 1 {
 				t.Errorf("%d sockets", n)
 			}
 		})
@@ -158,7 +158,7 @@ func TestEmitsBeforeConnect(t *testing.T) {
 		ns.Use(func(_ context.Context, s *server.Socket) error { return s.Emit("use") })
 		ns.OnConnect(func(_ context.Context, s *server.Socket) error {
 			_ = s.Emit("one", 1)
-			_ = s.EmitVolatile("never")
+			_ = s.Volatile().Emit("never")
 			_ = s.Join("room")
 			if n, err := ns.To("room").Emit("two", []byte{2}); n != 1 || err != nil {
 				t.Error(n, err)
@@ -192,7 +192,7 @@ func TestEmitsBeforeConnect(t *testing.T) {
 
 // What waits for CONNECT has the bounds of the outbound queue.
 func TestEmitsBeforeConnectAreBounded(t *testing.T) {
-	for _, policy := range []server.Overflow{server.Disconnect, server.DropNewest} {
+	for _, policy := range []server.Overflow{server.OverflowDisconnect, server.OverflowDropNewest} {
 		t.Run(fmt.Sprint(policy), func(t *testing.T) {
 			over := make(chan struct{})
 			srv := start(t, server.Config{Queue: server.Queue{MaxBytes: 100, OnFull: policy}}, func(srv *server.Server) {
@@ -200,7 +200,7 @@ func TestEmitsBeforeConnectAreBounded(t *testing.T) {
 					for i := range 3 {
 						_ = s.Emit("x", fmt.Sprintf("%040d", i))
 					}
-					if policy == server.Disconnect {
+					if policy == server.OverflowDisconnect {
 						<-ctx.Done()
 					}
 					close(over)
@@ -209,7 +209,7 @@ func TestEmitsBeforeConnectAreBounded(t *testing.T) {
 			})
 			c := dial(t, srv)
 			c.send("0")
-			if policy == server.Disconnect {
+			if policy == server.OverflowDisconnect {
 				c.expectClosed()
 			} else {
 				c.connected("")
@@ -259,11 +259,11 @@ func TestInvalidPackets(t *testing.T) {
 			c.send(packets...)
 			c.expectClosed()
 			switch r := receive(t, reasons); r {
-			case server.ForcedClose, server.ForcedServerClose, server.ClientLeft:
+			case server.ReasonForcedClose, server.ReasonForcedServerClose, server.ReasonClientLeft:
 			default:
 				t.Errorf("reason %v", r)
 			}
-			if srv.Of("/").Count() != 0 {
+			if srv.Of("/").SocketCount() != 0 {
 				t.Error("the socket is still there")
 			}
 		})
@@ -343,7 +343,7 @@ func TestAckWithoutPayload(t *testing.T) {
 	if got := receive(t, one); got != "0 <nil>" {
 		t.Error(got)
 	}
-	all := later(func() answers { return callAll(t.Context(), srv.Of("/").To(), "q") })
+	all := later(func() answers { return callAll(t.Context(), srv.Of("/"), "q") })
 	c.send("3" + ackID(t, c.next().text))
 	if a := receive(t, all); len(a.values) != 1 || a.values[0] != 0 || a.errs != nil {
 		t.Error(a)
@@ -378,7 +378,7 @@ func TestConnectTwice(t *testing.T) {
 		t.Error(names)
 	}
 	c.sync()
-	if asked.Load() != 2 || connected.Load() != 1 || srv.Of("/guarded").Count() != 1 || srv.Of("/plain").Count() != 1 {
+	if asked.Load() != 2 || connected.Load() != 1 || srv.Of("/guarded").SocketCount() != 1 || srv.Of("/plain").SocketCount() != 1 {
 		t.Error("it is connected twice")
 	}
 }

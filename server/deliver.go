@@ -145,7 +145,7 @@ func (s *Socket) hold(f *eio.Frame, volatile bool) {
 	queue := s.client.sess.Tuning()
 	full := s.pending.bytes+size > queue.QueueBytes
 	switch {
-	case volatile, full && queue.OnFull == DropNewest:
+	case volatile, full && queue.OnFull == OverflowDropNewest:
 		s.ns.srv.stats.early.Add(1)
 	case full:
 		s.ns.srv.stats.early.Add(1)

@@ -29,7 +29,7 @@
 //		if err != nil {
 //			log.Fatal(err)
 //		}
-//		server.Handle(srv.Of("/"), "hello", func(ctx context.Context, s *server.Socket, name string) (string, error) {
+//		server.Reply1(srv.Of("/"), "hello", func(ctx context.Context, s *server.Socket, name string) (string, error) {
 //			return "Hello " + name, nil
 //		})
 //		log.Fatal(srv.ListenAndServe(context.Background(), "tcp://:3000"))
@@ -39,9 +39,9 @@
 //
 // # Handlers
 //
-// Handle takes a function of one argument and its result, Handle0 to Handle3 functions without a result, Namespace.On one
-// of the raw Message, Register the methods of a value that each connection gets for itself. Arguments are decoded into
-// the function's types, results are acknowledgements.
+// On0 to On3 take a function of as many arguments, Reply0 to Reply3 one that also has a result, which is the
+// acknowledgement, OnAck0 to OnAck3 one that acknowledges by itself. Arguments are decoded into the function's types.
+// Namespace.On takes a function of the raw Message, Register the methods of a value that each connection gets for itself.
 //
 //	chat := srv.Of("/chat")
 //	chat.Use(func(ctx context.Context, s *server.Socket) error {        // may it connect?
@@ -54,7 +54,7 @@
 //	chat.OnConnect(func(ctx context.Context, s *server.Socket) error { // it does
 //		return s.Join("lobby")
 //	})
-//	server.Handle(chat, "say", func(ctx context.Context, s *server.Socket, m Msg) (Status, error) {
+//	server.Reply1(chat, "say", func(ctx context.Context, s *server.Socket, m Msg) (Status, error) {
 //		_, err := chat.To("lobby").Emit("said", m)
 //		return Status{OK: err == nil}, err
 //	})

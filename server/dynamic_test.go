@@ -135,7 +135,7 @@ func TestDynamicInheritance(t *testing.T) {
 	var parent *server.ParentNamespace
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		parent = srv.OfRegexp(regexp.MustCompile(`^/room-`))
-		server.Handle0(parent, "sync", func(context.Context, *server.Socket) error { return nil })
+		server.On0(parent, "sync", func(context.Context, *server.Socket) error { return nil })
 		parent.On("who", func(_ context.Context, m *server.Message) { _ = m.Ack("parent") })
 	})
 	c, _ := joined(t, srv, "/room-1")
@@ -203,7 +203,7 @@ func TestParentBroadcast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := parent.Send(p); n != 2 || err != nil {
+	if n, err := parent.EmitPrepared(p); n != 2 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
 	a.expect(`2/p1,["some"]`, `2/p1,["done"]`)
@@ -236,7 +236,7 @@ func TestMaxDynamicNamespaces(t *testing.T) {
 	c.join("/d1") // there is that one
 	empty := func(i int) {
 		clients[i].close()
-		eventually(t, "the end of a socket", func() bool { return srv.Lookup("/d"+strconv.Itoa(i)).Count() == 0 })
+		eventually(t, "the end of a socket", func() bool { return srv.Lookup("/d"+strconv.Itoa(i)).SocketCount() == 0 })
 	}
 	empty(2)
 	empty(0)

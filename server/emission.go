@@ -46,8 +46,8 @@ func (e Emission) Timeout(d time.Duration) Emission {
 // Emit sends the event; see Socket.Emit.
 func (e Emission) Emit(event string, args ...any) error { return e.s.emit(event, args, e.flags) }
 
-// SendPrepared sends a prepared event; see Socket.SendPrepared.
-func (e Emission) SendPrepared(p *Prepared) error {
+// EmitPrepared sends a prepared event; see Socket.EmitPrepared.
+func (e Emission) EmitPrepared(p *Prepared) error {
 	s := e.s
 	r := s.recovery()
 	if s.closed.Load() && (r == nil || e.flags.volatile) {

@@ -30,22 +30,22 @@ func register(srv *server.Server, failed chan<- string) {
 		if inline {
 			prefix, opts = "inline-", []server.HandlerOption{server.Inline()}
 		}
-		server.Handle0(ns, prefix+"h0", func(context.Context, *server.Socket) error { return nil }, opts...)
-		server.Handle(ns, prefix+"h", func(_ context.Context, _ *server.Socket, in status) (status, error) {
+		server.On0(ns, prefix+"h0", func(context.Context, *server.Socket) error { return nil }, opts...)
+		server.Reply1(ns, prefix+"h", func(_ context.Context, _ *server.Socket, in status) (status, error) {
 			return status{!in.OK}, nil
 		}, opts...)
-		server.Handle1(ns, prefix+"h1", func(_ context.Context, s *server.Socket, v []int) error { return s.Emit("got", v) }, opts...)
-		server.Handle2(ns, prefix+"move", func(_ context.Context, s *server.Socket, x, y int) error { return s.Emit("got", x, y) }, opts...)
-		server.Handle3(ns, prefix+"h3", func(_ context.Context, s *server.Socket, a string, b any, c *bool) error {
+		server.On1(ns, prefix+"h1", func(_ context.Context, s *server.Socket, v []int) error { return s.Emit("got", v) }, opts...)
+		server.On2(ns, prefix+"move", func(_ context.Context, s *server.Socket, x, y int) error { return s.Emit("got", x, y) }, opts...)
+		server.On3(ns, prefix+"h3", func(_ context.Context, s *server.Socket, a string, b any, c *bool) error {
 			return s.Emit("got", a, b, c)
 		}, opts...)
-		server.Handle0(ns, prefix+"fail", func(context.Context, *server.Socket) error { return io.ErrUnexpectedEOF }, opts...)
-		server.Handle0(ns, prefix+"refuse", func(context.Context, *server.Socket) error { return server.Refuse("no", 5) }, opts...)
-		server.Handle0(ns, prefix+"refuse-badly", func(context.Context, *server.Socket) error { return server.Refuse("no", exploding{}) }, opts...)
-		server.Handle0(ns, prefix+"panic", func(context.Context, *server.Socket) error { panic(io.EOF) }, opts...)
-		server.Handle0(ns, "hook", func(context.Context, *server.Socket) error { return io.EOF }, opts...)
-		server.Handle(ns, prefix+"unencodable", func(context.Context, *server.Socket, any) (func(), error) { return func() {}, nil }, opts...)
-		server.Handle(ns, prefix+"explode", func(context.Context, *server.Socket, any) (exploding, error) { return exploding{}, nil }, opts...)
+		server.On0(ns, prefix+"fail", func(context.Context, *server.Socket) error { return io.ErrUnexpectedEOF }, opts...)
+		server.On0(ns, prefix+"refuse", func(context.Context, *server.Socket) error { return server.Refuse("no", 5) }, opts...)
+		server.On0(ns, prefix+"refuse-badly", func(context.Context, *server.Socket) error { return server.Refuse("no", exploding{}) }, opts...)
+		server.On0(ns, prefix+"panic", func(context.Context, *server.Socket) error { panic(io.EOF) }, opts...)
+		server.On0(ns, "hook", func(context.Context, *server.Socket) error { return io.EOF }, opts...)
+		server.Reply1(ns, prefix+"unencodable", func(context.Context, *server.Socket, any) (func(), error) { return func() {}, nil }, opts...)
+		server.Reply1(ns, prefix+"explode", func(context.Context, *server.Socket, any) (exploding, error) { return exploding{}, nil }, opts...)
 		ns.On(prefix+"raw", func(_ context.Context, m *server.Message) { _ = m.Ack(m.Args()...); _ = m.Ack("twice") }, opts...)
 		ns.On(prefix+"none", func(context.Context, *server.Message) {}, opts...)
 		ns.On(prefix+"describe", func(_ context.Context, m *server.Message) {
@@ -148,11 +148,11 @@ type nested struct {
 func binaryHandlers(srv *server.Server) {
 	withSync(srv)
 	ns := srv.Of("/")
-	server.Handle(ns, "typed", func(_ context.Context, _ *server.Socket, in nested) (nested, error) {
+	server.Reply1(ns, "typed", func(_ context.Context, _ *server.Socket, in nested) (nested, error) {
 		in.List = append(in.List, []byte{0xff})
 		return in, nil
 	})
-	server.Handle(ns, "raw", func(_ context.Context, s *server.Socket, in server.Raw) (server.Raw, error) {
+	server.Reply1(ns, "raw", func(_ context.Context, s *server.Socket, in server.Raw) (server.Raw, error) {
 		return in, s.Emit("raw-back", "first", in, []byte("own"))
 	})
 	ns.On("inline", func(_ context.Context, m *server.Message) { _ = m.Ack(m.Args()...) }, server.Inline())
@@ -236,7 +236,7 @@ func TestOrderOfEvents(t *testing.T) {
 	release, seen := make(chan struct{}), make(chan string, 256)
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		withSync(srv)
-		server.Handle1(srv.Of("/"), "n", func(_ context.Context, s *server.Socket, n int) error {
+		server.On1(srv.Of("/"), "n", func(_ context.Context, s *server.Socket, n int) error {
 			if running.Add(1) != 1 {
 				t.Error("two at a time")
 			}
@@ -256,7 +256,7 @@ func TestOrderOfEvents(t *testing.T) {
 	other, _ := joined(t, srv, "/")
 	other.sync() // does not wait
 	c.send("1")
-	eventually(t, "the socket is gone", func() bool { return srv.Of("/").Count() == 1 })
+	eventually(t, "the socket is gone", func() bool { return srv.Of("/").SocketCount() == 1 })
 	close(release)
 	for i := range 100 {
 		if got := receive(t, seen); got != fmt.Sprint(i) {
@@ -287,7 +287,7 @@ func TestInboxOverflow(t *testing.T) {
 				c.send(`2["wait","` + strings.Repeat("x", 1000) + `"]`)
 			}
 			c.expectClosed()
-			if r := receive(t, ended); r != server.ForcedServerClose {
+			if r := receive(t, ended); r != server.ReasonForcedServerClose {
 				t.Error(r)
 			}
 			if srv.Stats().InboxFull != 1 {
@@ -356,7 +356,7 @@ func TestConcurrent(t *testing.T) {
 	began, release := make(chan int, 16), make(chan struct{})
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		withSync(srv)
-		server.Handle(srv.Of("/"), "slow", func(_ context.Context, _ *server.Socket, n int) (int, error) {
+		server.Reply1(srv.Of("/"), "slow", func(_ context.Context, _ *server.Socket, n int) (int, error) {
 			if running.Add(1) > 3 {
 				t.Error("over the cap")
 			}

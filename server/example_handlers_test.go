@@ -56,7 +56,7 @@ func ExampleNamespace_Use() {
 // A Key keeps a value of one type with a socket.
 func ExampleKey() {
 	chat := newServer(server.Config{}).Of("/chat")
-	server.Handle(chat, "whoami", func(_ context.Context, s *server.Socket, _ server.Raw) (string, error) {
+	server.Reply1(chat, "whoami", func(_ context.Context, s *server.Socket, _ server.Raw) (string, error) {
 		u, ok := currentUser.Get(s)
 		if !ok {
 			return "", server.Refuse("nobody", nil)
@@ -89,7 +89,7 @@ func ExampleInline() {
 // Concurrent bounds what a handler uses, all sockets together: here, two reports at a time.
 func ExampleConcurrent() {
 	reports := newServer(server.Config{}).Of("/reports")
-	server.Handle(reports, "report", func(ctx context.Context, _ *server.Socket, month string) (string, error) {
+	server.Reply1(reports, "report", func(ctx context.Context, _ *server.Socket, month string) (string, error) {
 		return slowReport(ctx, month)
 	}, server.Concurrent(2))
 }
@@ -114,7 +114,7 @@ func ExampleConfig_fallback() {
 // Handlers can be taken back.
 func ExampleRegistration() {
 	chat := newServer(server.Config{}).Of("/chat")
-	vote := server.Handle1(chat, "vote", func(_ context.Context, _ *server.Socket, _ int) error { return nil })
+	vote := server.On1(chat, "vote", func(_ context.Context, _ *server.Socket, _ int) error { return nil })
 	vote.Remove() // the poll is over
 }
 

@@ -17,7 +17,7 @@ func Example_readme() {
 	}
 	chat := srv.Of("/chat")
 	chat.OnConnect(func(_ context.Context, s *server.Socket) error { return s.Join("lobby") })
-	server.Handle(chat, "say", func(_ context.Context, s *server.Socket, text string) (string, error) {
+	server.Reply1(chat, "say", func(_ context.Context, s *server.Socket, text string) (string, error) {
 		_, err := chat.To("lobby").Emit("said", s.ID(), text)
 		return "ok", err // the client's acknowledgement, if it asked for one
 	})

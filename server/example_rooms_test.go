@@ -21,7 +21,7 @@ func newServer(cfg server.Config) *server.Server {
 // Rooms are names. A socket joins and leaves them; whoever emits says which rooms are meant.
 func ExampleNamespace_To() {
 	chat := newServer(server.Config{}).Of("/chat")
-	server.Handle1(chat, "enter", func(_ context.Context, s *server.Socket, room string) error {
+	server.On1(chat, "enter", func(_ context.Context, s *server.Socket, room string) error {
 		if err := s.Join(room); err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func ExampleOperator_FetchSockets() {
 // A volatile event is for those that can take it at once: positions, not messages.
 func ExampleOperator_Volatile() {
 	game := newServer(server.Config{}).Of("/game")
-	server.Handle2(game, "move", func(_ context.Context, s *server.Socket, x, y float64) error {
+	server.On2(game, "move", func(_ context.Context, s *server.Socket, x, y float64) error {
 		_, err := s.Broadcast().Volatile().Emit("moved", s.ID(), x, y)
 		return err
 	}, server.Inline()) // it waits for nothing, so it may run on the event loop
@@ -65,7 +65,7 @@ func ExampleOperator_Volatile() {
 // Ask all clients in a room, and take their answers as they come.
 func ExampleCallAll() {
 	chat := newServer(server.Config{}).Of("/chat")
-	server.Handle(chat, "poll", func(ctx context.Context, _ *server.Socket, question string) (int, error) {
+	server.Reply1(chat, "poll", func(ctx context.Context, _ *server.Socket, question string) (int, error) {
 		sum := 0
 		for vote, err := range server.CallAll[int](ctx, chat.To("lobby").Timeout(2*time.Second), "vote", question) {
 			if err != nil {
@@ -106,7 +106,7 @@ func ExampleServer_OfFunc() {
 		}
 		return nil
 	})
-	server.Handle1(documents, "edit", func(_ context.Context, s *server.Socket, change string) error {
+	server.On1(documents, "edit", func(_ context.Context, s *server.Socket, change string) error {
 		_, err := s.Broadcast().Emit("edited", change) // to those with the same document
 		return err
 	})

@@ -39,7 +39,7 @@ func Example() {
 		name, _ := userName.Get(s)
 		_, _ = chat.To("lobby").Emit("left", name, r.String())
 	})
-	server.Handle(chat, "chat_message", func(_ context.Context, s *server.Socket, m chatMessage) (string, error) {
+	server.Reply1(chat, "chat_message", func(_ context.Context, s *server.Socket, m chatMessage) (string, error) {
 		n, err := s.To("lobby").Emit("chat_message", m)
 		return fmt.Sprintf("sent to %d", n), err
 	})
@@ -58,7 +58,7 @@ func ExampleCall() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server.Handle0(srv.Of("/"), "start", func(ctx context.Context, s *server.Socket) error {
+	server.On0(srv.Of("/"), "start", func(ctx context.Context, s *server.Socket) error {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		name, err := server.Call[string](ctx, s, "your name?")
@@ -82,7 +82,7 @@ func ExamplePrepare() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	n, err := srv.Of("/").To("subscribers").Volatile().Send(tick)
+	n, err := srv.Of("/").To("subscribers").Volatile().EmitPrepared(tick)
 	fmt.Println(n, err)
 	// Output: 0 <nil>
 }
@@ -101,7 +101,7 @@ func ExampleRegister() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(server.Register(srv, "/counter", func() *counter { return &counter{} }))
+	fmt.Println(server.Register(srv.Of("/counter"), func() *counter { return &counter{} }))
 	// Output: <nil>
 }
 
@@ -111,7 +111,7 @@ func ExampleServer_Handler() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server.Handle(srv.Of("/"), "chat", func(_ context.Context, _ *server.Socket, m chatMessage) (int, error) {
+	server.Reply1(srv.Of("/"), "chat", func(_ context.Context, _ *server.Socket, m chatMessage) (int, error) {
 		return srv.Emit("chat", m)
 	})
 	if err := srv.Start(); err != nil { // it listens nowhere

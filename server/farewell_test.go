@@ -43,7 +43,7 @@ func TestValuesOfDisconnectHandlers(t *testing.T) {
 					if handlers {
 						ns.OnConnect(func(_ context.Context, s *server.Socket) error { return look(s) })
 					}
-					server.Handle0(ns, "look", func(_ context.Context, s *server.Socket) error { return look(s) })
+					server.On0(ns, "look", func(_ context.Context, s *server.Socket) error { return look(s) })
 					c := ts.Connect("/", nil)
 					if handlers {
 						c.Expect("values", 0, 0)

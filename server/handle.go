@@ -2,32 +2,21 @@ package server
 
 import "context"
 
-// Handle sets a typed handler for an event with one argument; what it returns is the acknowledgement, if the client
-// asked for one. A missing argument is the zero value, further ones are left alone. An error, or a panic, becomes
-// {"error": text} in the acknowledgement (see Refuse for the text) and goes to OnError.
-func Handle[In, Out any](on Handlers, event string, fn func(ctx context.Context, s *Socket, in In) (Out, error), opts ...HandlerOption) Registration {
-	return on.handle(event, func(ctx context.Context, m *Message) error {
-		var in In
-		if err := m.Decode(&in); err != nil {
-			return err
-		}
-		out, err := fn(ctx, m.s, in)
-		if err != nil || !m.WantsAck() {
-			return err
-		}
-		return m.reply(out)
-	}, opts)
-}
-
-// Handle0 sets a handler for an event without arguments. A client that asked for an acknowledgement gets an empty one.
-func Handle0(on Handlers, event string, fn func(ctx context.Context, s *Socket) error, opts ...HandlerOption) Registration {
+// On0 sets a typed handler for an event. The handler takes no arguments and has no result: when it returns nil, a client
+// that asked for an acknowledgement gets an empty one. When it returns an error, or panics, that goes to the OnError
+// hooks, and the acknowledgement is {"error": text}; see Refuse for the text.
+//
+// The names say what a handler takes and gives: On0 to On3 have that many arguments and no result, Reply0 to Reply3 have
+// a result, which is the acknowledgement, and OnAck0 to OnAck3 get an Ack, with which they acknowledge by themselves. In
+// all of them an argument that the client left out, or null, is the zero value, and further arguments are ignored.
+func On0(on Handlers, event string, fn func(ctx context.Context, s *Socket) error, opts ...HandlerOption) Registration {
 	return on.handle(event, func(ctx context.Context, m *Message) error {
 		return m.done(fn(ctx, m.s))
 	}, opts)
 }
 
-// Handle1 is Handle without a result: the acknowledgement is empty.
-func Handle1[A any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A) error, opts ...HandlerOption) Registration {
+// On1 is On0 for an event with one argument.
+func On1[A any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A) error, opts ...HandlerOption) Registration {
 	return on.handle(event, func(ctx context.Context, m *Message) error {
 		var a A
 		if err := m.Decode(&a); err != nil {
@@ -37,8 +26,8 @@ func Handle1[A any](on Handlers, event string, fn func(ctx context.Context, s *S
 	}, opts)
 }
 
-// Handle2 is Handle1 for two arguments.
-func Handle2[A, B any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B) error, opts ...HandlerOption) Registration {
+// On2 is On0 for an event with two arguments.
+func On2[A, B any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B) error, opts ...HandlerOption) Registration {
 	return on.handle(event, func(ctx context.Context, m *Message) error {
 		var a A
 		var b B
@@ -49,8 +38,8 @@ func Handle2[A, B any](on Handlers, event string, fn func(ctx context.Context, s
 	}, opts)
 }
 
-// Handle3 is Handle1 for three arguments.
-func Handle3[A, B, C any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B, c C) error, opts ...HandlerOption) Registration {
+// On3 is On0 for an event with three arguments.
+func On3[A, B, C any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B, c C) error, opts ...HandlerOption) Registration {
 	return on.handle(event, func(ctx context.Context, m *Message) error {
 		var a A
 		var b B
@@ -62,7 +51,7 @@ func Handle3[A, B, C any](on Handlers, event string, fn func(ctx context.Context
 	}, opts)
 }
 
-// done is the end of a handler without a result.
+// done ends a handler without a result.
 func (m *Message) done(err error) error {
 	if err != nil {
 		return err

@@ -9,9 +9,11 @@ import (
 type handler struct {
 	event  string
 	inline bool
-	slots  chan struct{} // as many as may run at a time; nil for one that is ordered
-	call   func(ctx context.Context, m *Message) error
-	once   *onceState // nil for one that stays
+	// keepsAck: the handler may acknowledge after it has returned, so its message is not used again.
+	keepsAck bool
+	slots    chan struct{} // as many as may run at a time; nil for one that is ordered
+	call     func(ctx context.Context, m *Message) error
+	once     *onceState // nil for one that stays
 }
 
 // onceState is of a handler for one event. Safe for concurrent use.

@@ -118,7 +118,7 @@ func TestMemoryBudgetOfWaitingEvents(t *testing.T) {
 	}
 	close(gate)
 	r.waitFor(t, "handlers", func() bool { return r.srv.jobs.Load() == 0 })
-	if len(handled) != 2 || len(gone) != 1 || <-gone != TransportError {
+	if len(handled) != 2 || len(gone) != 1 || <-gone != ReasonTransportError {
 		t.Errorf("%d events handled, %d sockets gone", len(handled), len(gone))
 	}
 	r.waitFor(t, "nothing is held", func() bool { return r.held() == 0 })

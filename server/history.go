@@ -52,7 +52,7 @@ const (
 // recoverable are the ends after which a client may come back: those that neither side meant.
 func recoverable(r Reason) bool {
 	switch r {
-	case TransportClose, TransportError, PingTimeout, ForcedClose, ForcedServerClose, ServerShutdown:
+	case ReasonTransportClose, ReasonTransportError, ReasonPingTimeout, ReasonForcedClose, ReasonForcedServerClose, ReasonServerShutdown:
 		return true
 	}
 	return false

@@ -87,11 +87,11 @@ func TestConnectionSettings(t *testing.T) {
 			if err := s.SetQueue(server.Queue{MaxBytes: 1 << 40}); err == nil {
 				t.Error("a queue longer than the server's")
 			}
-			if err := s.SetQueue(server.Queue{MaxBytes: 10_000, OnFull: server.DropNewest}); err != nil {
+			if err := s.SetQueue(server.Queue{MaxBytes: 10_000, OnFull: server.OverflowDropNewest}); err != nil {
 				return err
 			}
 			tuned := s.Tuning()
-			if tuned.PingInterval != 20*time.Millisecond || tuned.QueueBytes != 10_000 || tuned.OnFull != server.DropNewest || tuned.VolatileBytes != 16<<10 {
+			if tuned.PingInterval != 20*time.Millisecond || tuned.QueueBytes != 10_000 || tuned.OnFull != server.OverflowDropNewest || tuned.VolatileBytes != 16<<10 {
 				t.Errorf("%+v", tuned)
 			}
 			// Held back until CONNECT, within the connection's own queue.

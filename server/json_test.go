@@ -50,7 +50,7 @@ func TestJSON(t *testing.T) {
 			auths <- auth
 			return err
 		})
-		server.Handle(ns, "point", func(_ context.Context, _ *server.Socket, p point) (point, error) {
+		server.Reply1(ns, "point", func(_ context.Context, _ *server.Socket, p point) (point, error) {
 			p.X++
 			return p, nil
 		})
@@ -64,7 +64,7 @@ func TestJSON(t *testing.T) {
 			}
 			_ = m.Ack(b, v, raw, p, "<text>", 1.5, map[string]any{"b": b}, []string{"<>"})
 		})
-		server.Handle1(ns, "wrong", func(context.Context, *server.Socket, int) error { return nil })
+		server.On1(ns, "wrong", func(context.Context, *server.Socket, int) error { return nil })
 		srv.Of("/no").Use(func(context.Context, *server.Socket) error { return server.Refuse("no", map[string]any{"a": "<"}) })
 	})
 	c := dial(t, srv)
@@ -97,7 +97,7 @@ func TestJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := srv.Of("/").Send(p); err != nil {
+	if _, err := srv.Of("/").EmitPrepared(p); err != nil {
 		t.Error(err)
 	}
 	c.expect(`2["p",{"X":0,"Y":0,"blob":"eA=="}]`)
@@ -134,7 +134,7 @@ func TestMsgpackParser(t *testing.T) {
 	srv := start(t, server.Config{Parser: server.Msgpack()}, func(srv *server.Server) {
 		ns := srv.Of("/")
 		ns.On("e", func(_ context.Context, m *server.Message) { _ = m.Ack(m.Args()...) })
-		server.Handle(ns, "len", func(_ context.Context, s *server.Socket, b []byte) (int, error) {
+		server.Reply1(ns, "len", func(_ context.Context, s *server.Socket, b []byte) (int, error) {
 			return len(b), s.Emit("got", b)
 		})
 	})
@@ -158,7 +158,7 @@ func TestMsgpackParser(t *testing.T) {
 	send("82a47479706500a36e7370a22f78")
 	expect("83a47479706504a46461746181a76d657373616765b1496e76616c6964206e616d657370616365a36e7370a22f78")
 	send("82a47479706501a36e7370a12f")
-	eventually(t, "the socket is gone", func() bool { return srv.Of("/").Count() == 0 })
+	eventually(t, "the socket is gone", func() bool { return srv.Of("/").SocketCount() == 0 })
 	c.send("0")
 	c.expectClosed()
 }

@@ -278,7 +278,7 @@ func (c *client) sync() {
 
 func withSync(srv *server.Server, namespaces ...string) {
 	for _, n := range append(namespaces, "/") {
-		server.Handle0(srv.Of(n), "sync", func(context.Context, *server.Socket) error { return nil })
+		server.On0(srv.Of(n), "sync", func(context.Context, *server.Socket) error { return nil })
 	}
 }
 

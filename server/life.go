@@ -190,7 +190,7 @@ func (s *Socket) accept() {
 
 // refuse sends CONNECT_ERROR; the client's connection stays. Loop-only.
 func (s *Socket) refuse(f *eio.Frame) {
-	if !s.end(ServerLeft) {
+	if !s.end(ReasonServerLeft) {
 		return
 	}
 	s.client.sockets.remove(s)
@@ -213,7 +213,7 @@ func (d *departure) Run(int) {
 		d.s.client.disconnect()
 		return
 	}
-	d.s.leave(ServerLeft)
+	d.s.leave(ReasonServerLeft)
 }
 
 // leave takes the socket out of its namespace and tells the client, if that does not know. Loop-only.
@@ -227,7 +227,7 @@ func (s *Socket) leave(r Reason) {
 	case phaseEntered:
 		s.accept()
 	}
-	if r == ServerLeft {
+	if r == ReasonServerLeft {
 		s.client.send(s.ns.srv.enc.disconnect(s.ns.name))
 	}
 	s.close(r)

@@ -94,7 +94,7 @@ func TestContextDerived(t *testing.T) {
 	child := receive(t, derived)
 	c.send("1")
 	<-child.Done()
-	if got := context.Cause(child); got != server.ClientLeft || child.Err() != context.Canceled || child.Value(key("k")) != "v" {
+	if got := context.Cause(child); got != server.ReasonClientLeft || child.Err() != context.Canceled || child.Value(key("k")) != "v" {
 		t.Error(got, child.Err())
 	}
 }
@@ -163,7 +163,7 @@ func endAt(t *testing.T, inMiddleware, inHandler func(*server.Socket, *client), 
 	c.send("0")
 	receive(t, closed(done))
 	eventually(t, "nothing is left", func() bool {
-		return srv.Of("/").Count() == 0 && srv.Of("/").RoomCount("room") == 0 && srv.Stats().Handlers == 0
+		return srv.Of("/").SocketCount() == 0 && srv.Of("/").RoomCount("room") == 0 && srv.Stats().Handlers == 0
 	})
 	if n, err := srv.Emit("x"); n != 0 || err != nil {
 		t.Errorf("a broadcast counted %d, %v", n, err)
@@ -195,7 +195,7 @@ func TestDisconnectInConnectHandler(t *testing.T) {
 	c.send("0")
 	c.connected("")
 	c.expect(`2["before"]`, "1")
-	if srv.Of("/").Count() != 0 {
+	if srv.Of("/").SocketCount() != 0 {
 		t.Error("still there")
 	}
 	c.send("0") // the connection is
@@ -206,7 +206,7 @@ func TestDisconnectInConnectHandler(t *testing.T) {
 func TestDisconnectOrder(t *testing.T) {
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		withSync(srv, "/a")
-		server.Handle1(srv.Of("/a"), "go", func(_ context.Context, s *server.Socket, all bool) error {
+		server.On1(srv.Of("/a"), "go", func(_ context.Context, s *server.Socket, all bool) error {
 			_ = s.Emit("bye")
 			s.Disconnect(all)
 			return nil
@@ -256,7 +256,7 @@ func TestConnectTimeout(t *testing.T) {
 		ts.Advance(45*time.Second - time.Millisecond)
 		root := c.Of("/", nil)
 		ts.Advance(time.Hour)
-		if !root.Connected() || ts.Of("/").Count() != 1 {
+		if !root.Connected() || ts.Of("/").SocketCount() != 1 {
 			t.Error(root.DisconnectReason())
 		}
 	})
@@ -329,7 +329,7 @@ func TestCloseUnderLoad(t *testing.T) {
 	if connects.Load() != disconnects.Load() {
 		t.Errorf("%d connects, %d disconnects", connects.Load(), disconnects.Load())
 	}
-	if n := srv.Of("/").Count() + srv.Of("/").RoomCount("all") + srv.Of("/").RoomCount("x"); n != 0 {
+	if n := srv.Of("/").SocketCount() + srv.Of("/").RoomCount("all") + srv.Of("/").RoomCount("x"); n != 0 {
 		t.Errorf("%d sockets are left", n)
 	}
 }

@@ -102,7 +102,7 @@ func TestLogHandlerCallsBack(t *testing.T) {
 func TestThrottledLog(t *testing.T) {
 	out := &logBuffer{}
 	srv := start(t, server.Config{Logger: slog.New(slog.NewTextHandler(out, nil)), LogBurst: 2}, func(srv *server.Server) {
-		server.Handle0(srv.Of("/"), "panic", func(context.Context, *server.Socket) error { panic("oh no") })
+		server.On0(srv.Of("/"), "panic", func(context.Context, *server.Socket) error { panic("oh no") })
 	})
 	c, _ := joined(t, srv, "/")
 	for range 10 {

@@ -114,11 +114,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	}
 	args := arguments{p.Args, attachments, p.NArgs}
 	if hd != nil && hd.inline && hd.slots == nil && !listened && hd.take() {
-		m := inlineMessages.Get().(*Message)
-		m.s, m.event, m.args, m.id, m.hasID, m.onLoop = s, hd.event, args, p.ID, p.HasID, true
-		m.run(hd)
-		*m = Message{}
-		inlineMessages.Put(m)
+		s.receiveInline(p, hd, args)
 		return
 	}
 	m := &Message{s: s, args: args, id: p.ID, hasID: p.HasID}
@@ -139,6 +135,24 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 		srv.sio.Warn("inbox full, client disconnected", s.about(m.event)...)
 		s.client.end(session.ReasonForcedServerClose)
 	}
+}
+
+// receiveInline runs an inline handler on the loop, on the arguments as they were read.
+func (s *Socket) receiveInline(p *sio.Packet, hd *handler, args arguments) {
+	var m *Message
+	if hd.keepsAck {
+		m = new(Message)
+	} else {
+		m = inlineMessages.Get().(*Message)
+	}
+	m.s, m.event, m.args, m.id, m.hasID, m.onLoop = s, hd.event, args, p.ID, p.HasID, true
+	m.run(hd)
+	if hd.keepsAck {
+		m.args = arguments{} // which the read buffer holds
+		return
+	}
+	*m = Message{}
+	inlineMessages.Put(m)
 }
 
 // Do implements session.Job: listeners, packet middleware, then the handler.

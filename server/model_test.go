@@ -358,8 +358,8 @@ func TestModelOfCalls(t *testing.T) {
 				c.c.Disconnect()
 			}
 			m.ts.Settle()
-			if len(m.ns.RoomNames())+m.ns.Count() != 0 {
-				m.fatalf("%q and %d sockets are left", m.ns.RoomNames(), m.ns.Count())
+			if len(m.ns.RoomNames())+m.ns.SocketCount() != 0 {
+				m.fatalf("%q and %d sockets are left", m.ns.RoomNames(), m.ns.SocketCount())
 			}
 			m.log.check(t)
 		})

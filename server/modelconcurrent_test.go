@@ -256,7 +256,7 @@ func TestModelOfGoroutinesOnLoops(t *testing.T) {
 			eventually(t, "the rooms are gone", func() bool {
 				log.mu.Lock()
 				defer log.mu.Unlock()
-				return ns.Count() == 0 && len(ns.RoomNames()) == 0 && len(log.members) == 0
+				return ns.SocketCount() == 0 && len(ns.RoomNames()) == 0 && len(log.members) == 0
 			})
 			log.check(t)
 		})

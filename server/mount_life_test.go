@@ -130,7 +130,7 @@ func TestMountClientGone(t *testing.T) {
 			time.Sleep(20 * time.Millisecond) // it may wait by then, or not: either is right
 			cancel()
 			<-gone
-			eventually(t, "the session ends", func() bool { return h.srv.Of("/").Count() == 0 })
+			eventually(t, "the session ends", func() bool { return h.srv.Of("/").SocketCount() == 0 })
 		})
 	}
 }
@@ -148,7 +148,7 @@ func TestMountBodyCut(t *testing.T) {
 		t.Errorf("%q", all)
 	}
 	_ = conn.Close()
-	eventually(t, "the session ends", func() bool { return h.srv.Of("/").Count() == 0 })
+	eventually(t, "the session ends", func() bool { return h.srv.Of("/").SocketCount() == 0 })
 }
 
 // The time-outs of the program's server do not cut a GET that waits, and hold again for its other handlers.
@@ -178,17 +178,17 @@ func TestMountSlowConsumer(t *testing.T) {
 			_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 			_ = wsutil.WriteClientText(conn, []byte("40"))
-			eventually(t, "it has joined", func() bool { return h.srv.Of("/").Count() == 1 })
+			eventually(t, "it has joined", func() bool { return h.srv.Of("/").SocketCount() == 1 })
 			good := h.dial(t)
 			good.join("/")
 			blob := strings.Repeat("z", 100_000)
-			for i := 0; h.srv.Of("/").Count() > 1 && i < 400; i++ {
+			for i := 0; h.srv.Of("/").SocketCount() > 1 && i < 400; i++ {
 				if _, err := h.srv.Emit("blob", blob); err != nil {
 					t.Fatal(err)
 				}
 				good.expect(`2["blob","` + blob + `"]`)
 			}
-			eventually(t, "the slow one is gone", func() bool { return h.srv.Of("/").Count() == 1 })
+			eventually(t, "the slow one is gone", func() bool { return h.srv.Of("/").SocketCount() == 1 })
 			good.sync()
 		})
 	}

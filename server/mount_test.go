@@ -202,7 +202,7 @@ func TestMount(t *testing.T) {
 				t.Fatal(got)
 			}
 			c.close()
-			eventually(t, "the WebSocket's session ends", func() bool { return h.srv.Of("/").Count() == 1 })
+			eventually(t, "the WebSocket's session ends", func() bool { return h.srv.Of("/").SocketCount() == 1 })
 		})
 	}
 }

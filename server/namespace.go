@@ -70,8 +70,8 @@ func (ns *Namespace) Socket(id string) *Socket { return ns.sockets.get(id) }
 // Sockets is a snapshot of the namespace's sockets on this node.
 func (ns *Namespace) Sockets() []*Socket { return ns.sockets.all() }
 
-// Count is the number of the namespace's sockets on this node.
-func (ns *Namespace) Count() int { return ns.sockets.len() }
+// SocketCount is the number of the namespace's sockets on this node; see Count for those of all nodes.
+func (ns *Namespace) SocketCount() int { return ns.sockets.len() }
 
 // RoomCount is the number of sockets in a room on this node, those whose join is under way included.
 func (ns *Namespace) RoomCount(name string) int {

@@ -61,7 +61,7 @@ var waitings = map[string]struct {
 		ended := make(chan error, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			_, err := r.srv.root.To().FetchSockets(ctx)
+			_, err := r.srv.root.FetchSockets(ctx)
 			ended <- err
 		}()
 		t.Cleanup(func() {

@@ -194,7 +194,7 @@ func TestNodeRefuses(t *testing.T) {
 		t.Error(f)
 	}
 	done := make(chan error, 1)
-	if err := ns.To().EmitAck(t.Context(), "q", func(_ []Reply, err error) { done <- err }); err != nil {
+	if err := ns.EmitAck(t.Context(), "q", func(_ []Reply, err error) { done <- err }); err != nil {
 		t.Fatal(err)
 	}
 	r.loop.run()
@@ -252,7 +252,7 @@ func TestNodesFreeAbandonedAcks(t *testing.T) {
 		over, next := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(over)
-			for range ns.To().Requests(ctx, "q") {
+			for range ns.Requests(ctx, "q") {
 				close(next)
 				return
 			}

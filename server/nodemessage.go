@@ -56,13 +56,11 @@ func (m *NodeMessage) Ack(args ...any) error {
 // Do implements session.Job.
 func (m *NodeMessage) Do() {
 	ss, srv := m.ns.serverSide.Load(), m.ns.srv
-	fn := ss.handler(m.event)
-	if fn == nil { // it was removed meanwhile
-		return
+	for _, h := range ss.of(m.event) {
+		ss.turns.take(srv.ctx, &srv.jobs, m.ns.hooks.Load().settings.inbox.Jobs, func(ctx context.Context) {
+			m.ns.guarded(m.event, func() { h.call(ctx, m) })
+		})
 	}
-	ss.turns.take(srv.ctx, &srv.jobs, m.ns.hooks.Load().settings.inbox.Jobs, func(ctx context.Context) {
-		m.ns.guarded(m.event, func() { fn(ctx, m) })
-	})
 }
 
 // errNoHandler is for a question of another node that nobody answers here.
@@ -75,7 +73,7 @@ func (ns *Namespace) receiveServerSide(from *cluster.Message) error {
 		return err
 	}
 	ss := ns.serverSide.Load()
-	if ss == nil || ss.handler(event) == nil {
+	if ss == nil || len(ss.of(event)) == 0 {
 		if from.Request != "" {
 			return errNoHandler
 		}

@@ -22,7 +22,7 @@ func blocking(ctx context.Context, s *server.Socket) map[string]error {
 	all := map[string]error{
 		"Request": request, "Call": call, "FetchSockets": fetch, "Count": count, "ServerSideRequest": side,
 	}
-	for _, err := range server.CallAll[int](ctx, ns.To(), "q") {
+	for _, err := range server.CallAll[int](ctx, ns, "q") {
 		all["CallAll"] = err
 	}
 	return all
@@ -52,7 +52,7 @@ func TestBlockingOnLoops(t *testing.T) {
 			results <- blocking(ctx, m.Socket())
 		}, server.Inline())
 	})
-	server.Handle0(srv.Of("/"), "off", func(ctx context.Context, s *server.Socket) error {
+	server.On0(srv.Of("/"), "off", func(ctx context.Context, s *server.Socket) error {
 		_, err := server.Call[int](ctx, s, "q")
 		return err
 	})

@@ -48,8 +48,8 @@ func (p *ParentNamespace) Emit(event string, args ...any) (int, error) {
 	return p.all().Emit(event, args...)
 }
 
-// Send broadcasts a prepared event to all sockets of all children.
-func (p *ParentNamespace) Send(e *Prepared) (int, error) { return p.all().Send(e) }
+// EmitPrepared broadcasts a prepared event to all sockets of all children.
+func (p *ParentNamespace) EmitPrepared(e *Prepared) (int, error) { return p.all().EmitPrepared(e) }
 
 func (p *ParentNamespace) all() ParentOperator { return ParentOperator{parent: p} }
 
@@ -104,16 +104,16 @@ func (o ParentOperator) Emit(event string, args ...any) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return o.Send(e)
+	return o.EmitPrepared(e)
 }
 
-// Send broadcasts a prepared event, as Emit does.
-func (o ParentOperator) Send(e *Prepared) (n int, err error) {
+// EmitPrepared broadcasts a prepared event, as Emit does.
+func (o ParentOperator) EmitPrepared(e *Prepared) (n int, err error) {
 	var errs []error
 	for _, ns := range o.parent.Children() {
 		op := o.op
 		op.ns = ns
-		sent, err := op.Send(e)
+		sent, err := op.EmitPrepared(e)
 		n += sent
 		if err != nil {
 			errs = append(errs, err)

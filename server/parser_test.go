@@ -208,10 +208,10 @@ func TestParserPrepared(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := s.SendPrepared(p); err != nil {
+		if err := s.EmitPrepared(p); err != nil {
 			t.Error(err)
 		}
-		if _, err := plain.srv.root.Send(p); err != nil {
+		if _, err := plain.srv.root.EmitPrepared(p); err != nil {
 			t.Error(err)
 		}
 		r.loop.run()
@@ -229,10 +229,10 @@ func TestParserPrepared(t *testing.T) {
 	if p, err = Prepare("unspeakable"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.srv.root.Send(p); !errors.Is(err, errWords) || !errors.Is(err, ErrEncode) {
+	if _, err := r.srv.root.EmitPrepared(p); !errors.Is(err, errWords) || !errors.Is(err, ErrEncode) {
 		t.Error(err)
 	}
-	if err := s.SendPrepared(p); !errors.Is(err, errWords) {
+	if err := s.EmitPrepared(p); !errors.Is(err, errWords) {
 		t.Error(err)
 	}
 }
@@ -266,7 +266,7 @@ func TestParserFails(t *testing.T) {
 	for s.Connected() {
 		r.loop.run()
 	}
-	if entered || ns.Count() != 0 {
+	if entered || ns.SocketCount() != 0 {
 		t.Error("a refused socket is connected")
 	}
 }
@@ -319,7 +319,7 @@ func TestParserDecoded(t *testing.T) {
 // BenchmarkMsgpack is one event and its acknowledgement with the msgpack parser.
 func BenchmarkMsgpack(b *testing.B) {
 	r := newRig(b, Config{Parser: Msgpack(), Queue: Queue{MaxBytes: 1 << 30}, Logger: slog.New(slog.DiscardHandler)})
-	Handle(r.srv.root, "e", func(_ context.Context, _ *Socket, n int) (int, error) { return n + 1, nil }, Inline())
+	Reply1(r.srv.root, "e", func(_ context.Context, _ *Socket, n int) (int, error) { return n + 1, nil }, Inline())
 	c := r.dialSink()
 	c.feed(attachment("\x82\xa4type\x00\xa3nsp\xa1/"))
 	cl := r.socket(b).client

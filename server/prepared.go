@@ -83,8 +83,8 @@ func (p *Prepared) frame(e *encoding, namespace string, plain bool) (*eio.Frame,
 	return f, nil
 }
 
-// Send broadcasts a prepared event, as Emit does.
-func (o Operator) Send(p *Prepared) (int, error) {
+// EmitPrepared broadcasts a prepared event, as Emit does.
+func (o Operator) EmitPrepared(p *Prepared) (int, error) {
 	if o.ns.history != nil {
 		return o.emitKept(p.fill)
 	}
@@ -95,8 +95,8 @@ func (o Operator) Send(p *Prepared) (int, error) {
 	return o.send(f, Raw{JSON: p.json, Attachments: p.attachments})
 }
 
-// Send broadcasts a prepared event to all sockets of the namespace.
-func (ns *Namespace) Send(p *Prepared) (int, error) { return ns.all().Send(p) }
+// EmitPrepared broadcasts a prepared event to all sockets of the namespace.
+func (ns *Namespace) EmitPrepared(p *Prepared) (int, error) { return ns.all().EmitPrepared(p) }
 
-// SendPrepared sends a prepared event to the client, as Emit does.
-func (s *Socket) SendPrepared(p *Prepared) error { return Emission{s: s}.SendPrepared(p) }
+// EmitPrepared sends a prepared event to the client, as Emit does.
+func (s *Socket) EmitPrepared(p *Prepared) error { return Emission{s: s}.EmitPrepared(p) }

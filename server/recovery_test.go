@@ -68,7 +68,7 @@ func startRecoverable(t *testing.T, cfg server.Config, setup func(ns *server.Nam
 	return start(t, cfg, func(srv *server.Server) {
 		ns := srv.Of("/")
 		ns.OnConnect(func(_ context.Context, s *server.Socket) error { return s.Emit("hello", s.Recovered()) })
-		server.Handle1(ns, "join", func(_ context.Context, s *server.Socket, room string) error { return s.Join(room) })
+		server.On1(ns, "join", func(_ context.Context, s *server.Socket, room string) error { return s.Join(room) })
 		if setup != nil {
 			setup(ns)
 		}
@@ -122,12 +122,12 @@ func TestRecovery(t *testing.T) {
 	if err := s.Emit("away", 2); err != nil {
 		t.Error(err)
 	}
-	if err := s.EmitVolatile("volatile"); !errors.Is(err, server.ErrClosed) {
+	if err := s.Volatile().Emit("volatile"); !errors.Is(err, server.ErrClosed) {
 		t.Error(err)
 	}
 	p, _ := server.Prepare("prepared", 3)
-	_, _ = ns.Send(p)
-	if err := s.SendPrepared(p); err != nil {
+	_, _ = ns.EmitPrepared(p)
+	if err := s.EmitPrepared(p); err != nil {
 		t.Error(err)
 	}
 
@@ -224,7 +224,7 @@ func TestRecoveryWithMiddleware(t *testing.T) {
 	c = dial(t, srv)
 	c.send(l.again())
 	c.expect(`4{"message":"no more"}`)
-	if srv.Of("/").Count() != 0 {
+	if srv.Of("/").SocketCount() != 0 {
 		t.Error("it is there")
 	}
 }

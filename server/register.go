@@ -27,7 +27,7 @@ type Disconnecter interface {
 	Disconnect(s *Socket, r Reason)
 }
 
-// Register serves a namespace with consumers: make is called once for each connection, and the value it returns
+// Register serves a namespace, or all children of a parent, with consumers: make is called once for each connection, and the value it returns
 // handles that connection's events. A method
 //
 //	func (c *Chat) EventChatMessage(ctx context.Context, s *server.Socket, m Msg) (Status, error)
@@ -35,27 +35,17 @@ type Disconnecter interface {
 // handles the event "chat_message": after the context and the socket come any number of arguments; it returns an
 // error, or a result for the acknowledgement and an error, or nothing. Connect and Disconnect are those of Connector
 // and Disconnecter. The signatures are checked here; a wrong one is an error. Methods are called by reflection, which
-// costs some allocations per event: Handle is the form for hot paths.
-func Register[T any](srv *Server, namespace string, make func() *T) error {
+// costs some allocations per event: On0 and its like are the form for hot paths.
+func Register[T any](on Space, make func() *T) error {
 	events, err := consumerMethods(make)
 	if err != nil {
 		return err
 	}
-	ns := srv.Of(namespace)
-	if ns.unreachable {
-		return fmt.Errorf("server: Register: no packet can carry the namespace %q", namespace)
+	if ns, ok := on.(*Namespace); ok && ns.unreachable {
+		return fmt.Errorf("server: Register: no packet can carry the namespace %q", ns.name)
 	}
-	serveConsumers(ns, make, events)
+	serveConsumers(on, make, events)
 	return nil
-}
-
-// RegisterOn is Register for a namespace, or for all children of a parent.
-func RegisterOn[T any](on Space, make func() *T) error {
-	events, err := consumerMethods(make)
-	if err == nil {
-		serveConsumers(on, make, events)
-	}
-	return err
 }
 
 // consumerMethods are the checked methods of a consumer by event.

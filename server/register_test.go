@@ -48,7 +48,7 @@ func (c *chat) Other(int) int                                        { return 0 
 func TestRegisterMethods(t *testing.T) {
 	gone := make(chan string, 8)
 	srv := start(t, server.Config{}, func(srv *server.Server) {
-		if err := server.Register(srv, "/chat", func() *chat { return &chat{gone: gone} }); err != nil {
+		if err := server.Register(srv.Of("/chat"), func() *chat { return &chat{gone: gone} }); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -108,23 +108,23 @@ func TestRegisterErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, err := range map[string]error{
-		"noContext.EventX: its first":         server.Register(srv, "/", func() *noContext { return nil }),
-		"noSocket.EventX: its first":          server.Register(srv, "/", func() *noSocket { return nil }),
-		"variadic":                            server.Register(srv, "/", func() *variadic { return nil }),
-		"twoResults.EventX: it must return":   server.Register(srv, "/", func() *twoResults { return nil }),
-		"threeResults.EventX: it must return": server.Register(srv, "/", func() *threeResults { return nil }),
-		"badConnect.Connect":                  server.Register(srv, "/", func() *badConnect { return nil }),
-		"badGone.Disconnect":                  server.Register(srv, "/", func() *badGone { return nil }),
-		"reserved event name":                 server.Register(srv, "/", func() *reserved { return nil }),
-		"has no exported method":              server.Register(srv, "/", func() *nothing { return nil }),
-		"no packet can carry":                 server.Register(srv, "/a,b", func() *chat { return nil }),
-		"needs a function":                    server.Register[chat](srv, "/", nil),
+		"noContext.EventX: its first":         server.Register(srv.Of("/"), func() *noContext { return nil }),
+		"noSocket.EventX: its first":          server.Register(srv.Of("/"), func() *noSocket { return nil }),
+		"variadic":                            server.Register(srv.Of("/"), func() *variadic { return nil }),
+		"twoResults.EventX: it must return":   server.Register(srv.Of("/"), func() *twoResults { return nil }),
+		"threeResults.EventX: it must return": server.Register(srv.Of("/"), func() *threeResults { return nil }),
+		"badConnect.Connect":                  server.Register(srv.Of("/"), func() *badConnect { return nil }),
+		"badGone.Disconnect":                  server.Register(srv.Of("/"), func() *badGone { return nil }),
+		"reserved event name":                 server.Register(srv.Of("/"), func() *reserved { return nil }),
+		"has no exported method":              server.Register(srv.Of("/"), func() *nothing { return nil }),
+		"no packet can carry":                 server.Register(srv.Of("/a,b"), func() *chat { return nil }),
+		"needs a function":                    server.Register[chat](srv.Of("/"), nil),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	if err := server.Register(srv, "/", func() *reserved { return nil }); !errors.Is(err, server.ErrReserved) {
+	if err := server.Register(srv.Of("/"), func() *reserved { return nil }); !errors.Is(err, server.ErrReserved) {
 		t.Error(err)
 	}
 }

@@ -74,7 +74,7 @@ func TestRemove(t *testing.T) {
 			ns.OnDisconnect(func(*server.Socket, server.Reason) { say(tag + "left") }),
 		}
 	}
-	server.Handle0(ns, "act", func(_ context.Context, s *server.Socket) error {
+	server.On0(ns, "act", func(_ context.Context, s *server.Socket) error {
 		_ = s.Emit("acted")
 		return errors.New("no")
 	})
@@ -142,7 +142,7 @@ func TestSocketHandlers(t *testing.T) {
 			n := 0 // the socket's own state: its events come one at a time
 			reg := s.On("e", func(_ context.Context, m *server.Message) { n++; _ = m.Ack("own", n) })
 			s.Once("e", func(_ context.Context, m *server.Message) { _ = m.Ack("own once") })
-			server.Handle(s, "typed", func(_ context.Context, _ *server.Socket, x int) (int, error) { return x + n, nil }, server.Inline())
+			server.Reply1(s, "typed", func(_ context.Context, _ *server.Socket, x int) (int, error) { return x + n, nil }, server.Inline())
 			s.On("remove", func(_ context.Context, m *server.Message) { reg.Remove(); _ = m.Ack() })
 			s.On("off", func(_ context.Context, m *server.Message) { s.Off("typed"); s.Off("off"); _ = m.Ack() })
 			s.On("e2", func(context.Context, *server.Message) { t.Error("replaced") })
@@ -270,10 +270,10 @@ func TestConcurrentFull(t *testing.T) {
 func TestRegisterOnParent(t *testing.T) {
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		parent := srv.OfFunc(func(_ context.Context, name string, _ server.Raw) bool { return strings.HasPrefix(name, "/c") })
-		if err := server.RegisterOn(parent, func() *tally { return new(tally) }); err != nil {
+		if err := server.Register(parent, func() *tally { return new(tally) }); err != nil {
 			t.Error(err)
 		}
-		if err := server.RegisterOn[tally](parent, nil); err == nil {
+		if err := server.Register[tally](parent, nil); err == nil {
 			t.Error("without a function")
 		}
 	})

@@ -18,7 +18,7 @@ func sockets(t *testing.T, namespaces ...string) (*server.Server, func(namespace
 	srv := start(t, server.Config{MaxRooms: 20}, func(srv *server.Server) {
 		withSync(srv, namespaces...)
 		for _, n := range namespaces {
-			server.Handle0(srv.Of(n), "sync", func(context.Context, *server.Socket) error { return nil })
+			server.On0(srv.Of(n), "sync", func(context.Context, *server.Socket) error { return nil })
 		}
 	})
 	return srv, func(namespace string) (*client, *server.Socket) {
@@ -201,11 +201,11 @@ func TestPrepare(t *testing.T) {
 		}
 		c, s := socket(n)
 		for range 2 {
-			if got, err := srv.Of(n).Send(text); got != 1 || err != nil {
+			if got, err := srv.Of(n).EmitPrepared(text); got != 1 || err != nil {
 				t.Error(got, err)
 			}
-			_, _ = srv.Of(n).To(s.ID()).Send(binary)
-			if err := s.SendPrepared(text); err != nil {
+			_, _ = srv.Of(n).To(s.ID()).EmitPrepared(binary)
+			if err := s.EmitPrepared(text); err != nil {
 				t.Error(err)
 			}
 			c.expect("2"+prefix+`["tick",1,"x["]`,
@@ -214,7 +214,7 @@ func TestPrepare(t *testing.T) {
 		}
 		c.close()
 		eventually(t, "it is gone", func() bool { return !s.Connected() })
-		if err := s.SendPrepared(text); !errors.Is(err, server.ErrClosed) {
+		if err := s.EmitPrepared(text); !errors.Is(err, server.ErrClosed) {
 			t.Error(err)
 		}
 	}
@@ -226,7 +226,7 @@ func TestPrepare(t *testing.T) {
 	}
 	many, _ := server.Prepare("many")
 	for i := range 100 {
-		if _, err := srv.Of(fmt.Sprintf("/many%d", i)).Send(many); err != nil {
+		if _, err := srv.Of(fmt.Sprintf("/many%d", i)).EmitPrepared(many); err != nil {
 			t.Error(err)
 		}
 	}
@@ -270,8 +270,8 @@ func TestOrderOfBroadcasts(t *testing.T) {
 	const stayers, movers, senders, messages = 150, 60, 4, 120
 	srv := start(t, server.Config{Queue: server.Queue{MaxBytes: 16 << 20}}, func(srv *server.Server) {
 		withSync(srv)
-		server.Handle1(srv.Of("/"), "join", func(_ context.Context, s *server.Socket, r string) error { return s.Join(r) })
-		server.Handle1(srv.Of("/"), "leave", func(_ context.Context, s *server.Socket, r string) error { s.Leave(r); return nil })
+		server.On1(srv.Of("/"), "join", func(_ context.Context, s *server.Socket, r string) error { return s.Join(r) })
+		server.On1(srv.Of("/"), "leave", func(_ context.Context, s *server.Socket, r string) error { s.Leave(r); return nil })
 	})
 	stay, move := make([]*client, stayers), make([]*client, movers)
 	for i := range stay {
@@ -354,6 +354,6 @@ func TestOrderOfOneGoroutine(t *testing.T) {
 		}
 		c.expect(`37["done"]`, `2["last"]`)
 		c.close()
-		eventually(t, "it is gone", func() bool { return srv.Of("/").Count() == 1 })
+		eventually(t, "it is gone", func() bool { return srv.Of("/").SocketCount() == 1 })
 	}
 }

@@ -59,7 +59,7 @@ type RoomEvent struct {
 // Listeners run on a goroutine of the namespace, after the fact: they may block and use any method. Events wait for them
 // in a queue, none is left out. When Config.MaxRoomEvents events are waiting, or on their way to the queue, Join and
 // SocketsJoin fail with ErrQueueFull. Events of sockets that leave are always queued. A panic is counted and logged.
-func (ns *Namespace) OnRoom(fn func(e RoomEvent)) {
+func (ns *Namespace) OnRoom(fn func(e RoomEvent)) Registration {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	w := ns.watch.Load()
@@ -68,9 +68,20 @@ func (ns *Namespace) OnRoom(fn func(e RoomEvent)) {
 		ns.watch.Store(w)
 		ns.rooms.Watch(w.room)
 	}
+	return w.add(fn)
+}
+
+// add registers a listener. Its address is its identity.
+func (w *roomWatch) add(fn func(e RoomEvent)) Registration {
+	l := &fn
 	w.mu.Lock()
-	w.listeners = with(w.listeners, fn)
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	w.listeners = with(w.listeners, l)
+	return Registration{func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.listeners = slices.DeleteFunc(slices.Clone(w.listeners), func(x *func(e RoomEvent)) bool { return x == l })
+	}}
 }
 
 // roomWatch are the listeners of room events and what waits for them. Safe for concurrent use; nil, as long as nobody
@@ -82,7 +93,7 @@ type roomWatch struct {
 	expected atomic.Int64
 	mu       sync.Mutex
 	// listeners are guarded by mu; the slice is replaced, not changed.
-	listeners []func(e RoomEvent)
+	listeners []*func(e RoomEvent)
 }
 
 // full reports whether the listeners are too far behind for more to come.
@@ -136,7 +147,7 @@ func (r *roomReport) Do() {
 	listeners := r.w.listeners
 	r.w.mu.Unlock()
 	for _, fn := range listeners {
-		r.w.ns.guarded(r.e.Kind.String(), func() { fn(r.e) })
+		r.w.ns.guarded(r.e.Kind.String(), func() { (*fn)(r.e) })
 	}
 }
 

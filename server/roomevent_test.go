@@ -69,6 +69,7 @@ func TestRoomEvents(t *testing.T) {
 	srv, socket := sockets(t)
 	log := &roomLog{}
 	srv.Of("/").OnRoom(log.note)
+	srv.Of("/").OnRoom(func(server.RoomEvent) { t.Error("a listener that was removed") }).Remove()
 	srv.Of("/").OnRoom(func(server.RoomEvent) { panic("x") })
 	a, s := socket("/")
 	_ = s.Join("r", "r")
@@ -76,7 +77,7 @@ func TestRoomEvents(t *testing.T) {
 	gone := func(events int) { eventually(t, "the room is gone", func() bool { return len(log.take()) == events }) }
 	gone(4) // or it would stay
 	_ = s.Join("r")
-	_ = srv.Of("/").To().SocketsLeave("r")
+	_ = srv.Of("/").SocketsLeave("r")
 	gone(8)
 	_ = s.Join("r")
 	a.sync() // the end of a connection may overtake what was posted
@@ -113,7 +114,7 @@ func TestRoomEventsBehind(t *testing.T) {
 		}
 		c.sync()
 	}
-	if err := srv.Of("/").To().SocketsJoin("too"); refused < 30 || !errors.Is(err, server.ErrQueueFull) {
+	if err := srv.Of("/").SocketsJoin("too"); refused < 30 || !errors.Is(err, server.ErrQueueFull) {
 		t.Error(refused, err)
 	}
 	c.sync()
@@ -153,7 +154,7 @@ func TestRoomsAgreeUnderMoves(t *testing.T) {
 				case 1:
 					s.Leave(room)
 				case 2:
-					_ = ns.To().SocketsJoin(room)
+					_ = ns.SocketsJoin(room)
 				case 3:
 					_ = ns.To(s.ID(), "0").SocketsLeave(room)
 				case 4:
@@ -165,7 +166,7 @@ func TestRoomsAgreeUnderMoves(t *testing.T) {
 		})
 	}
 	movers.Wait()
-	if _, err := ns.To().Count(t.Context()); err != nil { // behind all that was posted
+	if _, err := ns.Count(t.Context()); err != nil { // behind all that was posted
 		t.Fatal(err)
 	}
 	for room := range 3 {
@@ -193,7 +194,7 @@ func TestRoomsAgreeUnderMoves(t *testing.T) {
 	eventually(t, "no room is left", func() bool {
 		log.mu.Lock()
 		defer log.mu.Unlock()
-		return ns.Count() == 0 && len(ns.RoomNames()) == 0 && len(log.members) == 0
+		return ns.SocketCount() == 0 && len(ns.RoomNames()) == 0 && len(log.members) == 0
 	})
 	log.check(t)
 }
@@ -232,8 +233,8 @@ func TestOutgoingBroadcasts(t *testing.T) {
 	values["n"] = 2
 	_ = ns.Socket(ida).Emit("self", 5)
 	p, _ := server.Prepare("prepared", 3)
-	_, _ = ns.Socket(ida).Broadcast().Send(p)
-	_ = ns.To().EmitAck(t.Context(), "ask", func([]server.Reply, error) {})
+	_, _ = ns.Socket(ida).Broadcast().EmitPrepared(p)
+	_ = ns.EmitAck(t.Context(), "ask", func([]server.Reply, error) {})
 	a.expect(`2["one",{"n":1},"t"]`, `2["self",5]`, fmt.Sprintf(`2%d["ask"]`, firstBroadcast))
 	b.expect(`2["prepared",3]`, fmt.Sprintf(`2%d["ask"]`, firstBroadcast))
 	a.send(`21["log"]`)

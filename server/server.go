@@ -321,7 +321,7 @@ func (a app) Open(s *session.Session) session.Client {
 		c = newClient(a.srv, s)
 	} else if c = a.srv.cfg.Engine(s); c == nil {
 		// Nobody wants it. It cannot be closed before it has opened.
-		s.Shard().Loop().PostFunc(func() { s.Close(ForcedServerClose) })
+		s.Shard().Loop().PostFunc(func() { s.Close(ReasonForcedServerClose) })
 		c = nobody{}
 	}
 	return c

@@ -208,7 +208,7 @@ func TestCloseInHandler(t *testing.T) {
 	t.Parallel()
 	done := make(chan error, 1)
 	srv := start(t, server.Config{}, func(srv *server.Server) {
-		server.Handle0(srv.Of("/"), "stop", func(_ context.Context, s *server.Socket) error {
+		server.On0(srv.Of("/"), "stop", func(_ context.Context, s *server.Socket) error {
 			done <- s.Server().Close()
 			return nil
 		})
@@ -251,11 +251,11 @@ func TestLogs(t *testing.T) {
 			withSync(srv)
 			srv.Of("a,b")
 			srv.Of("/").On("disconnect", func(context.Context, *server.Message) {})
-			server.Handle1(srv.Of("/"), "join", func(_ context.Context, s *server.Socket, room string) error { return s.Join(room) })
-			server.Handle0(srv.Of("/"), "ask", func(ctx context.Context, s *server.Socket) error {
+			server.On1(srv.Of("/"), "join", func(_ context.Context, s *server.Socket, room string) error { return s.Join(room) })
+			server.On0(srv.Of("/"), "ask", func(ctx context.Context, s *server.Socket) error {
 				return s.EmitAck(ctx, "q", func(server.Reply, error) {})
 			})
-			server.Handle0(srv.Of("/"), "panic", func(context.Context, *server.Socket) error { panic("oh no") })
+			server.On0(srv.Of("/"), "panic", func(context.Context, *server.Socket) error { panic("oh no") })
 		})
 	c, _ := joined(t, srv, "/")
 	c.send(`21["join","lobby"]`)

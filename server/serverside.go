@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/seed58c87869/siren/codec/sio"
@@ -73,27 +74,21 @@ func (ns *Namespace) serverSideMessage(event string, args []any) (*cluster.Messa
 	return &cluster.Message{Kind: cluster.ServerSideEmit, Data: data}, err
 }
 
-// OnServerSide sets the handler of an event that other nodes send with ServerSideEmit, in place of the one before; nil
-// removes it. The handlers of a namespace run one at a time, in the order in which the events came, off the event
-// loops: they may block, and use any method. A handler that waits in ServerSideRequest with its ctx, or with a context
-// made of it, lets others run meanwhile, because the nodes that are asked may ask this one before they answer; it goes
-// on when no other handler runs. What waits for them is bounded as a socket's events are (Config.Inbox); what comes
+// OnServerSide adds a handler of an event that other nodes send with ServerSideEmit. The handlers of a namespace run one
+// at a time, in the order in which the events came, and those of one event in the order in which they were added, off the
+// event loops: they may block, and use any method. A handler that waits in ServerSideRequest with its ctx, or with a
+// context made of it, lets others run meanwhile, because the nodes that are asked may ask this one before they answer; it
+// goes on when no other handler runs. What waits for them is bounded as a socket's events are (Config.Inbox); what comes
 // above that is dropped and counted. ctx ends with the server.
-func (ns *Namespace) OnServerSide(event string, fn func(ctx context.Context, m *NodeMessage)) {
+func (ns *Namespace) OnServerSide(event string, fn func(ctx context.Context, m *NodeMessage)) Registration {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	ss := ns.serverSide.Load()
 	if ss == nil {
-		ss = &serverSide{handlers: map[string]func(context.Context, *NodeMessage){}}
+		ss = &serverSide{handlers: map[string][]*serverSideHandler{}}
 		ns.serverSide.Store(ss)
 	}
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	if fn == nil {
-		delete(ss.handlers, event)
-		return
-	}
-	ss.handlers[event] = fn
+	return ss.add(event, fn)
 }
 
 // serverSide are a namespace's handlers of events from other nodes. Safe for concurrent use.
@@ -101,11 +96,37 @@ type serverSide struct {
 	inbox session.Inbox
 	turns turns
 	mu    sync.Mutex
-	// handlers are guarded by mu.
-	handlers map[string]func(ctx context.Context, m *NodeMessage)
+	// handlers are guarded by mu; the slices are replaced, not changed.
+	handlers map[string][]*serverSideHandler
 }
 
-func (ss *serverSide) handler(event string) func(ctx context.Context, m *NodeMessage) {
+// serverSideHandler is a handler of OnServerSide. Immutable; its address is its identity.
+type serverSideHandler struct {
+	call func(ctx context.Context, m *NodeMessage)
+}
+
+// add registers a handler of an event.
+func (ss *serverSide) add(event string, fn func(ctx context.Context, m *NodeMessage)) Registration {
+	h := &serverSideHandler{fn}
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.handlers[event] = with(ss.handlers[event], h)
+	return Registration{func() { ss.remove(event, h) }}
+}
+
+func (ss *serverSide) remove(event string, h *serverSideHandler) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	left := slices.DeleteFunc(slices.Clone(ss.handlers[event]), func(x *serverSideHandler) bool { return x == h })
+	if len(left) == 0 {
+		delete(ss.handlers, event)
+		return
+	}
+	ss.handlers[event] = left
+}
+
+// of returns the handlers of an event.
+func (ss *serverSide) of(event string) []*serverSideHandler {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	return ss.handlers[event]

@@ -166,7 +166,7 @@ func timeEvent(t *testing.T, s *site, size int) time.Duration {
 	defer func() {
 		c.Close()
 		if s.srv != nil {
-			eventually(t, "the socket has left", func() bool { return s.srv.Of("/").Count() == 0 })
+			eventually(t, "the socket has left", func() bool { return s.srv.Of("/").SocketCount() == 0 })
 		}
 	}()
 	text, event := blob(size)
@@ -177,12 +177,12 @@ func timeEvent(t *testing.T, s *site, size int) time.Duration {
 			t.Fatal(err)
 		}
 		emit = func() {
-			if n, err := s.srv.Of("/").Send(prepared); n != 1 || err != nil {
+			if n, err := s.srv.Of("/").EmitPrepared(prepared); n != 1 || err != nil {
 				t.Fatal(n, err)
 			}
 		}
 		// The frame is made when it is first sent, here to nobody.
-		if n, err := s.srv.Of("/").To("nobody").Send(prepared); n != 0 || err != nil {
+		if n, err := s.srv.Of("/").To("nobody").EmitPrepared(prepared); n != 0 || err != nil {
 			t.Fatal(n, err)
 		}
 	}

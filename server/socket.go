@@ -94,11 +94,6 @@ func (s *Socket) Connected() bool { return !s.closed.Load() }
 // Errors: ErrClosed, ErrReserved, ErrEncode, ErrQueueFull.
 func (s *Socket) Emit(event string, args ...any) error { return s.emit(event, args, emitFlags{}) }
 
-// EmitVolatile is Emit, but drops the event when the client cannot take it at once; the drop is counted.
-func (s *Socket) EmitVolatile(event string, args ...any) error {
-	return s.Volatile().Emit(event, args...)
-}
-
 // Send emits the event "message".
 func (s *Socket) Send(args ...any) error { return s.Emit("message", args...) }
 

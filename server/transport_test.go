@@ -16,7 +16,7 @@ func TestPollingClient(t *testing.T) {
 	gone := make(chan server.Reason, 8)
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		ns := srv.Of("/")
-		server.Handle1(ns, "join", func(_ context.Context, s *server.Socket, room string) error {
+		server.On1(ns, "join", func(_ context.Context, s *server.Socket, room string) error {
 			if s.Transport() != server.Polling {
 				t.Error(s.Transport())
 			}
@@ -49,7 +49,7 @@ func TestPollingClient(t *testing.T) {
 		t.Error(got)
 	}
 	p.post("1")
-	if r := receive(t, gone); r != server.TransportClose {
+	if r := receive(t, gone); r != server.ReasonTransportClose {
 		t.Error(r)
 	}
 }
@@ -90,7 +90,7 @@ func TestAllowRequest(t *testing.T) {
 // A slow client loses what the policy says, each drop is counted, and nobody else loses anything.
 func TestSlowConsumer(t *testing.T) {
 	for _, transport := range []server.Transport{server.Polling, server.WebSocket} {
-		for _, policy := range []server.Overflow{server.Disconnect, server.DropNewest} {
+		for _, policy := range []server.Overflow{server.OverflowDisconnect, server.OverflowDropNewest} {
 			t.Run(fmt.Sprint(transport, policy), func(t *testing.T) { slowConsumer(t, transport, policy) })
 		}
 	}
@@ -109,8 +109,8 @@ func slowConsumer(t *testing.T, transport server.Transport, policy server.Overfl
 	}
 	slow.Resume()
 	got, st := slow.Events(), ts.Stats().Sessions
-	if policy == server.Disconnect {
-		if len(gone) != 1 || gone[0] != server.TransportError || st.SlowClosed != 1 || slow.Connected() {
+	if policy == server.OverflowDisconnect {
+		if len(gone) != 1 || gone[0] != server.ReasonTransportError || st.SlowClosed != 1 || slow.Connected() {
 			t.Error(gone, st.SlowClosed, slow.DisconnectReason())
 		}
 		return

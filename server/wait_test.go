@@ -96,7 +96,7 @@ func TestEngineSocket(t *testing.T) {
 	e.Close()
 	c.expect("last")
 	c.expectClosed()
-	if r := receive(t, closed); r != server.ForcedClose || e.Open() {
+	if r := receive(t, closed); r != server.ReasonForcedClose || e.Open() {
 		t.Errorf("%v, open %v", r, e.Open())
 	}
 	if err := e.SendText("late"); !errors.Is(err, server.ErrClosed) {
@@ -148,8 +148,8 @@ func TestLogsOff(t *testing.T) {
 	log := logqueue.New(quietHandler{&calls}, logqueue.Limits{})
 	srv := start(t, server.Config{Logger: slog.New(log)}, func(srv *server.Server) {
 		withSync(srv)
-		server.Handle1(srv.Of("/"), "join", func(_ context.Context, s *server.Socket, room string) error { return s.Join(room) })
-		server.Handle0(srv.Of("/"), "ask", func(ctx context.Context, s *server.Socket) error {
+		server.On1(srv.Of("/"), "join", func(_ context.Context, s *server.Socket, room string) error { return s.Join(room) })
+		server.On0(srv.Of("/"), "ask", func(ctx context.Context, s *server.Socket) error {
 			return s.EmitAck(ctx, "q", func(server.Reply, error) {})
 		})
 	})

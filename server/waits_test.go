@@ -121,7 +121,7 @@ func (a *asker) socket() *Socket {
 // ask waits for something, or begins to.
 func (a *asker) ask(i int) {
 	ctx, cancel := a.context()
-	o := a.ns.To().Timeout(a.timeout())
+	o := a.ns.Timeout(a.timeout())
 	kind := a.rng.IntN(7)
 	name := fmt.Sprintf("%s, question %d of kind %d", a.name, i, kind)
 	ended := a.begun(name)

@@ -26,19 +26,19 @@ func TestDropBeforeEntry(t *testing.T) {
 		c := r.dial()
 		c.Feed(packet("0"))
 		<-began
-		if n := r.srv.root.Count(); n != 1 {
+		if n := r.srv.root.SocketCount(); n != 1 {
 			t.Errorf("%d sockets are announced", n)
 		}
 		c.PeerClose(nil)
 		if !refuses {
-			if reason := <-gone; reason != TransportClose {
+			if reason := <-gone; reason != ReasonTransportClose {
 				t.Error(reason)
 			}
 		}
 		waitUntil(10*time.Second, func() bool { return r.srv.jobs.Load() == 0 })
 		r.loop.run()
-		if r.srv.root.Count() != 0 || r.srv.root.rooms.Everyone().Count() != 0 || len(gone) != 0 {
-			t.Error("something is left", r.srv.root.Count(), r.srv.root.rooms.Everyone().Count(), len(gone))
+		if r.srv.root.SocketCount() != 0 || r.srv.root.rooms.Everyone().Count() != 0 || len(gone) != 0 {
+			t.Error("something is left", r.srv.root.SocketCount(), r.srv.root.rooms.Everyone().Count(), len(gone))
 		}
 	}
 }
@@ -98,8 +98,8 @@ func TestContextIsLazy(t *testing.T) {
 	s.Disconnect(false)
 	r.loop.run()
 	<-done
-	s.ctx.cancel(PingTimeout) // the first reason counts
-	if context.Cause(s.Context()) != ServerLeft || s.Context().Err() != context.Canceled {
+	s.ctx.cancel(ReasonPingTimeout) // the first reason counts
+	if context.Cause(s.Context()) != ReasonServerLeft || s.Context().Err() != context.Canceled {
 		t.Error(context.Cause(s.Context()))
 	}
 }

@@ -62,7 +62,7 @@ func (r *run) churnWith(ctx context.Context, w *world, phase string) error {
 		watch.look()
 	}
 	took := time.Since(begin)
-	if err := check("sockets after "+phase, int64(w.srv.Of("/").Count()), int64(w.size)); err != nil {
+	if err := check("sockets after "+phase, int64(w.srv.Of("/").SocketCount()), int64(w.size)); err != nil {
 		return err
 	}
 	b, p := r.book, readPauses().since(watch.pauses)

@@ -80,7 +80,7 @@ func (r *run) open(ctx context.Context, w *world, n int) error {
 		}
 	}
 	w.size = n
-	if err := check("sockets in the namespace", int64(w.srv.Of("/").Count()), int64(n)); err != nil {
+	if err := check("sockets in the namespace", int64(w.srv.Of("/").SocketCount()), int64(n)); err != nil {
 		return err
 	}
 	return check("sockets in the room", int64(w.srv.Of("/").RoomCount(everyone)), int64(n))

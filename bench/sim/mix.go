@@ -54,7 +54,7 @@ func (r *run) end(ctx context.Context, w *world) error {
 	}
 	w.size = 0
 	r.book.metric("disconnect: heap kept per connection that was", unitBytes, bench.BetterLower, (liveHeap().bytes-r.base.bytes)/float64(n))
-	if err := check("sockets at the end", int64(w.srv.Of("/").Count()), 0); err != nil {
+	if err := check("sockets at the end", int64(w.srv.Of("/").SocketCount()), 0); err != nil {
 		return err
 	}
 	return check("sessions at the end", int64(w.srv.Stats().Sessions.Open), 0)

@@ -55,9 +55,9 @@ func serveBroadcast(ns *server.Namespace) {
 		return nil
 	})
 	ns.OnDisconnect(func(*server.Socket, server.Reason) { live.add(-1) })
-	server.Handle(ns, "join", join, server.Inline())
-	server.Handle(ns, "leave", leave, server.Inline())
-	server.Handle(ns, "publish", publish, server.Inline())
+	server.Reply1(ns, "join", join, server.Inline())
+	server.Reply1(ns, "leave", leave, server.Inline())
+	server.Reply1(ns, "publish", publish, server.Inline())
 }
 
 func join(_ context.Context, s *server.Socket, in server.Raw) (status, error) {

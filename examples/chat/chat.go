@@ -70,9 +70,9 @@ func newChat(srv *server.Server, t *tokens) *chat {
 		userName.Set(s, name)
 		return nil
 	})
-	server.Handle(c.ns, "enter", c.enter)
-	server.Handle(c.ns, "say", c.say)
-	server.Handle1(c.ns, "typing", c.typing, server.Inline()) // it is quick and waits for nothing
+	server.Reply1(c.ns, "enter", c.enter)
+	server.Reply1(c.ns, "say", c.say)
+	server.On1(c.ns, "typing", c.typing, server.Inline()) // it is quick and waits for nothing
 	c.ns.OnDisconnect(func(s *server.Socket, _ server.Reason) { _ = c.leave(s) })
 	return c
 }

@@ -42,7 +42,7 @@ type list struct {
 // serveList registers the list with the namespace "/".
 func serveList(srv *server.Server) error {
 	l := &list{ns: srv.Of("/"), items: []item{}}
-	return server.Register(srv, "/", func() *viewer { return &viewer{l} })
+	return server.Register(srv.Of("/"), func() *viewer { return &viewer{l} })
 }
 
 // viewer is one client: its methods are its events, each of which answers with an acknowledgement.

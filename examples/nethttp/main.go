@@ -155,10 +155,10 @@ func newServer(o options, mux http.Handler) (*server.Server, error) {
 		return nil, err
 	}
 	all := srv.Of("/")
-	server.Handle(all, "chat", func(_ context.Context, s *server.Socket, text string) (int, error) {
+	server.Reply1(all, "chat", func(_ context.Context, s *server.Socket, text string) (int, error) {
 		return all.Emit("chat", text) // the acknowledgement: how many got it
 	})
-	server.Handle(all, "echo", func(_ context.Context, s *server.Socket, v any) (any, error) { return v, nil })
+	server.Reply1(all, "echo", func(_ context.Context, s *server.Socket, v any) (any, error) { return v, nil })
 	all.On("whoami", func(_ context.Context, m *server.Message) {
 		h := m.Socket().Handshake()
 		who := Who{Address: h.Address(), Secure: h.Secure(), Transport: m.Socket().Transport().String()}

@@ -28,7 +28,7 @@ func ExampleNew() {
 
 	ts := servertest.New(t, server.Config{})
 	chat := ts.Of("/chat")
-	server.Handle(chat, "say", func(_ context.Context, s *server.Socket, text string) (string, error) {
+	server.Reply1(chat, "say", func(_ context.Context, s *server.Socket, text string) (string, error) {
 		_, err := s.Broadcast().Emit("said", text)
 		return "ok", err
 	})
@@ -68,7 +68,7 @@ func ExampleClient_On() {
 	defer func() { t.cleanup() }()
 
 	ts := servertest.New(t, server.Config{})
-	server.Handle0(ts.Of("/"), "begin", func(ctx context.Context, s *server.Socket) error {
+	server.On0(ts.Of("/"), "begin", func(ctx context.Context, s *server.Socket) error {
 		name, err := server.Call[string](ctx, s, "name?")
 		fmt.Println(name, err)
 		return err

@@ -117,7 +117,7 @@ func blockHere(release <-chan struct{}) func(context.Context, *server.Socket) er
 // A handler that blocks fails the test that waits for it, which names it.
 func TestBlockedHandler(t *testing.T) {
 	fails(t, server.Config{}, func(ts *servertest.Server) {
-		server.Handle0(ts.Of("/"), "block", blockHere(nil))
+		server.On0(ts.Of("/"), "block", blockHere(nil))
 		ts.SetPatience(50 * time.Millisecond)
 		ts.Client().Emit("block")
 	}, "still at work after 50ms", "blockHere", "testing/synctest")
@@ -127,7 +127,7 @@ func TestBlockedHandler(t *testing.T) {
 func TestManual(t *testing.T) {
 	ts := servertest.New(t, server.Config{})
 	release := make(chan struct{})
-	server.Handle0(ts.Of("/"), "block", blockHere(release))
+	server.On0(ts.Of("/"), "block", blockHere(release))
 	echo(ts.Of("/"))
 	ts.Manual()
 	blocked, free := ts.Client(), ts.Client()
@@ -152,14 +152,14 @@ func TestBubble(t *testing.T) {
 		ts := servertest.New(t, server.Config{Loops: 2})
 		ns := ts.Of("/")
 		release := make(chan struct{})
-		server.Handle0(ns, "block", blockHere(release))
-		server.Handle0(ns, "nap", func(_ context.Context, s *server.Socket) error {
+		server.On0(ns, "block", blockHere(release))
+		server.On0(ns, "nap", func(_ context.Context, s *server.Socket) error {
 			time.Sleep(1500 * time.Microsecond)
 			_ = s.Emit("awake", time.Since(zero(t)).String())
 			time.Sleep(time.Second)
 			return nil
 		})
-		server.Handle0(ns, "deadline", func(ctx context.Context, s *server.Socket) error {
+		server.On0(ns, "deadline", func(ctx context.Context, s *server.Socket) error {
 			ctx, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
 			_, err := s.Request(ctx, "never")
@@ -202,7 +202,7 @@ func zero(t *testing.T) time.Time {
 func TestHandlerOutlives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fails(t, server.Config{}, func(ts *servertest.Server) {
-			server.Handle0(ts.Of("/"), "forever", func(context.Context, *server.Socket) error {
+			server.On0(ts.Of("/"), "forever", func(context.Context, *server.Socket) error {
 				time.Sleep(time.Hour)
 				return nil
 			})

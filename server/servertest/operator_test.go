@@ -17,7 +17,7 @@ func TestOperators(t *testing.T) {
 	each(t, func(t *testing.T, loops int, how servertest.Option) {
 		ts := servertest.New(t, server.Config{Loops: loops, AckTimeout: 3 * time.Second})
 		ns := ts.Of("/")
-		server.Handle0(ns, "ask", func(ctx context.Context, s *server.Socket) error {
+		server.On0(ns, "ask", func(ctx context.Context, s *server.Socket) error {
 			_ = ns.SocketsJoin("room")
 			sum, late := 0, false
 			for v, err := range server.CallAll[int](ctx, ns.To("room"), "value") {

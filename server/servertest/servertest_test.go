@@ -94,7 +94,7 @@ func TestHeartbeat(t *testing.T) {
 		if took := ts.Now() - before; took < 20*time.Second || took > 45*time.Second {
 			t.Error(took)
 		}
-		if len(gone) != 1 || gone[0] != server.PingTimeout || c.DisconnectReason() == "" {
+		if len(gone) != 1 || gone[0] != server.ReasonPingTimeout || c.DisconnectReason() == "" {
 			t.Error(gone, c.DisconnectReason())
 		}
 	})
@@ -127,7 +127,7 @@ func TestNamespaces(t *testing.T) {
 		a.Expect("echoed", "a")
 		root.ExpectNothing()
 		a.Disconnect()
-		if a.DisconnectReason() != "io client disconnect" || !root.Connected() || ts.Of("/a").Count() != 0 {
+		if a.DisconnectReason() != "io client disconnect" || !root.Connected() || ts.Of("/a").SocketCount() != 0 {
 			t.Error(a.DisconnectReason())
 		}
 		root.Socket().Disconnect(false)
@@ -171,7 +171,7 @@ func TestEnds(t *testing.T) {
 func TestRequest(t *testing.T) {
 	each(t, func(t *testing.T, loops int, how servertest.Option) {
 		ts := servertest.New(t, server.Config{Loops: loops, AckTimeout: 3 * time.Second})
-		server.Handle(ts.Of("/"), "twice", func(ctx context.Context, s *server.Socket, n int) (string, error) {
+		server.Reply1(ts.Of("/"), "twice", func(ctx context.Context, s *server.Socket, n int) (string, error) {
 			v, err := server.Call[int](ctx, s, "value", n)
 			return fmt.Sprint(2*v, errors.Is(err, server.ErrTimeout)), nil
 		})
@@ -285,7 +285,7 @@ func TestSlowReader(t *testing.T) {
 		}
 		slow.StopReading()
 		emit(20)
-		if n := ts.Of("/").Count(); n != 1 || ts.Stats().Sessions.SlowClosed != 1 {
+		if n := ts.Of("/").SocketCount(); n != 1 || ts.Stats().Sessions.SlowClosed != 1 {
 			t.Error(n, ts.Stats().Sessions.SlowClosed)
 		}
 		slow.Resume()
