@@ -235,3 +235,34 @@ func TestLastIsNeverRefused(t *testing.T) {
 		t.Error("counted as abandoned")
 	}
 }
+
+// A connection that has closed does not wait for its peer any more, although the dirty list still has it.
+func TestClosedConnectionsDoNotWait(t *testing.T) {
+	for name, queue := range map[string]func(l *testLoop, c *Conn, s *testSocket){
+		"not flushed": func(_ *testLoop, c *Conn, _ *testSocket) { c.Queue(make([]byte, 100)) },
+		"blocked": func(l *testLoop, c *Conn, s *testSocket) {
+			s.room = 10
+			c.Queue(make([]byte, 100))
+			l.turn()
+		},
+		"writable again": func(l *testLoop, c *Conn, s *testSocket) {
+			s.room = 10
+			c.Queue(make([]byte, 100))
+			l.turn()
+			l.Writable(s.ticket)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, _ := newTestLoop()
+			c, s, _ := l.open()
+			queue(l, c, s)
+			if n := l.Waiting(); n != 1 {
+				t.Errorf("%d connections wait before the end", n)
+			}
+			c.Ended(io.EOF)
+			if n := l.Waiting(); n != 0 || l.Unfinished() {
+				t.Errorf("%d connections wait after the end", n)
+			}
+		})
+	}
+}

@@ -102,8 +102,9 @@ func (l *Loop) Dirty() int { return l.dirty.len() }
 // Unfinished reports whether connections still have something to send, or to wait for at their end.
 func (l *Loop) Unfinished() bool { return l.Waiting() > 0 || l.ending > 0 }
 
-// Waiting returns the number of connections with bytes to send that their sockets have not taken.
-func (l *Loop) Waiting() int { return l.dirty.len() + len(l.awaiting) }
+// Waiting returns the number of connections with bytes to send that their sockets have not taken. It walks the dirty
+// list, where connections that have closed stay until the flush.
+func (l *Loop) Waiting() int { return l.dirty.queued() + len(l.awaiting) }
 
 // settleWork is the estimated work for one connection in Settle: most of them close.
 const settleWork = int(5 * time.Microsecond)

@@ -160,6 +160,16 @@ type dirties struct {
 
 func (d *dirties) len() int { return len(d.list) - d.head }
 
+// queued returns the number of connections in d that have bytes to send.
+func (d *dirties) queued() (n int) {
+	for _, c := range d.list[d.head:] {
+		if c.QueuedBytes() > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 func (d *dirties) push(c *Conn) {
 	if len(d.list) == cap(d.list) && d.head*2 >= len(d.list) {
 		n := copy(d.list, d.list[d.head:])
