@@ -1,0 +1,317 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/seed58c87869/siren/cmd/siren/node/pattern"
+)
+
+// Claims is what a verified token says. Immutable. It is small, because each connection with a token keeps one: nearly
+// all of it is the text of the claims, which its strings share.
+type Claims struct {
+	text    string
+	subject string
+	lists   *lists // nil when the token has none of them
+	// issued and expires are Unix times in milliseconds; 0 when the token has none.
+	issued, expires int64
+}
+
+// lists are those of the claim "siren". A nil one was left out.
+type lists struct {
+	namespaces, join, publish pattern.List
+	rooms                     []string
+}
+
+// maxTime is the end of the year 9999. A later time is a mistake, such as milliseconds in the place of seconds.
+const maxTime = 253402300799
+
+// Subject returns the claim "sub", which is the user; "" when there is none.
+func (c *Claims) Subject() string { return c.subject }
+
+// Text returns all claims as JSON, as they are in the token.
+func (c *Claims) Text() string { return c.text }
+
+// Issued returns when the token was issued; the zero Time when it does not say so.
+func (c *Claims) Issued() time.Time { return fromMillis(c.issued) }
+
+// Expires returns the claim "exp", without leeway; the zero Time when the token has none, and never expires.
+func (c *Claims) Expires() time.Time { return fromMillis(c.expires) }
+
+// AllowsNamespace reports whether the token may be used in the namespace.
+func (c *Claims) AllowsNamespace(name string) bool {
+	return c.lists == nil || c.lists.namespaces == nil || c.lists.namespaces.Match(name)
+}
+
+// AllowsJoin reports whether the token lets its client join the room, as far as the namespace's rule does.
+func (c *Claims) AllowsJoin(room string) bool {
+	return c.lists == nil || c.lists.join == nil || c.lists.join.Match(room)
+}
+
+// AllowsPublish reports whether the token lets its client publish to the room, as far as the namespace's rule does.
+func (c *Claims) AllowsPublish(room string) bool {
+	return c.lists == nil || c.lists.publish == nil || c.lists.publish.Match(room)
+}
+
+// AllowsPublishToAll reports whether the token lets its client publish to everybody. A list for publishing must have *
+// for that.
+func (c *Claims) AllowsPublishToAll() bool {
+	return c.lists == nil || c.lists.publish == nil || c.lists.publish.All()
+}
+
+// Rooms returns the rooms that the client joins when it connects. The caller must not change the slice.
+func (c *Claims) Rooms() []string {
+	if c.lists == nil {
+		return nil
+	}
+	return c.lists.rooms
+}
+
+// Data returns the claim siren.data as JSON; nil when there is none. The slice is the caller's.
+func (c *Claims) Data() jsontext.Value {
+	var data jsontext.Value
+	_ = object(c.text, func(name, value string, _ jsontext.Kind) error {
+		if name != "siren" {
+			return nil
+		}
+		return object(value, func(name, value string, _ jsontext.Kind) error {
+			if name == "data" {
+				data = jsontext.Value(value)
+			}
+			return nil
+		})
+	})
+	return data
+}
+
+// UnmarshalJSON reads the claims of a token. Errors: JSON with invalid UTF-8 or a name twice, a value of a wrong kind,
+// a time out of range, a bad pattern or name of a room.
+func (c *Claims) UnmarshalJSON(text []byte) error {
+	parsed := Claims{text: string(text)}
+	if err := object(parsed.text, parsed.claim); err != nil {
+		return err
+	}
+	*c = parsed
+	return nil
+}
+
+func (c *Claims) claim(name, value string, kind jsontext.Kind) (err error) {
+	switch name {
+	case "sub":
+		c.subject, err = stringOf(value, kind)
+	case "exp":
+		c.expires, err = timeOf(value, kind)
+	case "iat":
+		c.issued, err = timeOf(value, kind)
+	case "nbf":
+		_, err = timeOf(value, kind)
+	case "siren":
+		c.lists, err = listsOf(value)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func listsOf(text string) (*lists, error) {
+	var l lists
+	found := false
+	err := object(text, func(name, value string, kind jsontext.Kind) (err error) {
+		var list *pattern.List
+		switch name {
+		case "namespaces":
+			list = &l.namespaces
+		case "join":
+			list = &l.join
+		case "publish":
+			list = &l.publish
+		case "rooms":
+			list = (*pattern.List)(&l.rooms)
+		default:
+			return nil
+		}
+		found = true
+		if *list, err = listOf(value, kind); err == nil {
+			err = list.Check()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	})
+	if err != nil || !found {
+		return nil, err
+	}
+	return &l, nil
+}
+
+// errKind is for a claim whose value is of a wrong kind.
+var errKind = errors.New("value of a wrong kind")
+
+// object calls member for each member of an object, with views of the text. Errors: text is no object, or not the JSON
+// of RFC 8259 with unique names; those of member.
+func object(text string, member func(name, value string, kind jsontext.Kind) error) error {
+	d := jsontext.NewDecoder(strings.NewReader(text))
+	if d.PeekKind() != '{' {
+		return errKind
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() != '}' {
+		name, _, err := next(d, text)
+		if err != nil {
+			return err
+		}
+		if name, err = unquote(name); err != nil {
+			return err
+		}
+		value, kind, err := next(d, text)
+		if err != nil {
+			return err
+		}
+		if err := member(name, value, kind); err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+// next is the next value, as a view of the text.
+func next(d *jsontext.Decoder, text string) (value string, kind jsontext.Kind, err error) {
+	kind = d.PeekKind()
+	v, err := d.ReadValue()
+	if err != nil {
+		return "", 0, err
+	}
+	end := int(d.InputOffset())
+	return text[end-len(v) : end], kind, nil
+}
+
+// unquote is the string that JSON says, a view of it when nothing is escaped.
+func unquote(text string) (string, error) {
+	if !strings.Contains(text, `\`) {
+		return text[1 : len(text)-1], nil
+	}
+	b, err := jsontext.AppendUnquote(nil, text)
+	return string(b), err
+}
+
+func stringOf(value string, kind jsontext.Kind) (string, error) {
+	if kind != '"' {
+		return "", errKind
+	}
+	return unquote(value)
+}
+
+// listOf is a list of strings; it is not nil.
+func listOf(value string, kind jsontext.Kind) ([]string, error) {
+	if kind != '[' {
+		return nil, errKind
+	}
+	d := jsontext.NewDecoder(strings.NewReader(value))
+	if _, err := d.ReadToken(); err != nil {
+		return nil, err
+	}
+	list := []string{}
+	for d.PeekKind() != ']' {
+		v, kind, err := next(d, value)
+		if err != nil {
+			return nil, err
+		}
+		s, err := stringOf(v, kind)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// timeOf is a NumericDate (RFC 7519 section 2) in milliseconds, at least 1: 0 stands for no time.
+func timeOf(value string, kind jsontext.Kind) (int64, error) {
+	if kind != '0' {
+		return 0, errKind
+	}
+	seconds, err := strconv.ParseFloat(value, 64)
+	if err != nil || seconds > maxTime {
+		return 0, fmt.Errorf("%s is no time in seconds before the year 10000", value)
+	}
+	return max(1, int64(math.Ceil(max(seconds, 0)*1000))), nil
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
+
+// What follows implements jwt.Claims for the claims that the library checks.
+
+// GetExpirationTime implements jwt.Claims.
+func (c *Claims) GetExpirationTime() (*jwt.NumericDate, error) { return numericDate(c.expires), nil }
+
+// GetIssuedAt implements jwt.Claims.
+func (c *Claims) GetIssuedAt() (*jwt.NumericDate, error) { return numericDate(c.issued), nil }
+
+// GetNotBefore implements jwt.Claims.
+func (c *Claims) GetNotBefore() (date *jwt.NumericDate, err error) {
+	err = object(c.text, func(name, value string, kind jsontext.Kind) error {
+		if name != "nbf" {
+			return nil
+		}
+		ms, err := timeOf(value, kind)
+		date = numericDate(ms)
+		return err
+	})
+	return date, err
+}
+
+// GetSubject implements jwt.Claims.
+func (c *Claims) GetSubject() (string, error) { return c.subject, nil }
+
+// GetIssuer implements jwt.Claims.
+func (c *Claims) GetIssuer() (issuer string, err error) {
+	err = object(c.text, func(name, value string, kind jsontext.Kind) (err error) {
+		if name == "iss" {
+			issuer, err = stringOf(value, kind)
+		}
+		return err
+	})
+	return issuer, err
+}
+
+// GetAudience implements jwt.Claims. The claim may be a string or a list of them.
+func (c *Claims) GetAudience() (audience jwt.ClaimStrings, err error) {
+	err = object(c.text, func(name, value string, kind jsontext.Kind) error {
+		if name != "aud" {
+			return nil
+		}
+		if kind == '[' {
+			list, err := listOf(value, kind)
+			audience = list
+			return err
+		}
+		one, err := stringOf(value, kind)
+		audience = jwt.ClaimStrings{one}
+		return err
+	})
+	return audience, err
+}
+
+func numericDate(ms int64) *jwt.NumericDate {
+	if ms == 0 {
+		return nil
+	}
+	return &jwt.NumericDate{Time: time.UnixMilli(ms)}
+}
