@@ -81,8 +81,8 @@ func TestKeySetIsFetchedAndRefreshed(t *testing.T) {
 			_, _ = w.Write([]byte(`{`))
 		},
 		"clear text": func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/" { // the name is not known to be one of loopback, though it leads there
-				http.Redirect(w, r, strings.Replace(s.URL, "127.0.0.1", "localhost.", 1)+"/none", http.StatusFound)
+			if r.URL.Path == "/" { // no loopback address, though it leads there
+				http.Redirect(w, r, strings.Replace(s.URL, "127.0.0.1", "0.0.0.0", 1)+"/none", http.StatusFound)
 				return
 			}
 			_, _ = w.Write([]byte(`{"keys":[]}`))
