@@ -274,7 +274,11 @@ type Config struct {
 	// Logger gets the life of the server at Info and of each connection at Debug, in the groups "node" (the server and
 	// its event loops), "eio" (Engine.IO: handshakes, packets in and out with type and size, the heartbeat's among them)
 	// and "sio" (Socket.IO: sockets, joins, events and acknowledgements). New asks once whether it takes Debug records:
-	// without, no line costs a call. Default: discards everything.
+	// without, no line costs a call. Default: slog.Default() as it is when New is called. To log nothing, set
+	// slog.New(slog.DiscardHandler).
+	//
+	// A panic of a handler is logged at Error, with its stack, and an error that a handler returns at Warn, or at Debug if
+	// Refuse made it: such an error is an answer to the client.
 	//
 	// Nobody waits for it: records go to its handler from a goroutine of their own, in order, and Close waits for the last
 	// ones, a second at most. A handler that is a *logqueue.Handler has its queue already, with its own limits.
@@ -351,7 +355,7 @@ func (c Config) settle() (Config, error) {
 		return c, err
 	}
 	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
+		c.Logger = slog.Default()
 	}
 	if c.Backlog > backlogMax {
 		return c, fmt.Errorf("server: Config.Backlog = %d: %d are possible", c.Backlog, backlogMax)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 )
 
@@ -31,6 +32,7 @@ func (s *Socket) guard(event string, fn func() error) (err error) {
 	returned = true
 	if err != nil {
 		s.ns.srv.stats.failures.Add(1)
+		s.logFailure(event, err)
 		s.failed(event, err)
 	}
 	return err
@@ -50,6 +52,15 @@ func (s *Socket) panicked(event string, p any) error {
 func (s *Socket) logPanic(event, message string, p any) {
 	s.ns.srv.stats.panics.Add(1)
 	s.ns.srv.sio.Error(message, append(s.about(event), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))...)
+}
+
+// logFailure logs the error of a handler. A refusal is an answer to the client, and nobody's mistake.
+func (s *Socket) logFailure(event string, err error) {
+	if _, refused := asRefusal(err); !refused {
+		s.ns.srv.sio.Warn("handler failed", append(s.about(event), "err", err)...)
+	} else if debugs(s.ns.srv.sio) {
+		s.debugSocket("handler refused", slog.String("event", event), slog.Any("err", err))
+	}
 }
 
 // failed tells the error hooks; one that panics itself is only counted and logged.

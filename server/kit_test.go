@@ -110,10 +110,15 @@ func dialPath(t testing.TB, srv *server.Server, path string, header http.Header)
 
 func dialTarget(t testing.TB, srv *server.Server, target string, header http.Header) *client {
 	t.Helper()
+	return dialURL(t, "ws://"+srv.Addr().String()+target, header)
+}
+
+func dialURL(t testing.TB, url string, header http.Header) *client {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	d := ws.Dialer{Header: ws.HandshakeHeaderHTTP(header)}
-	conn, br, _, err := d.Dial(ctx, "ws://"+srv.Addr().String()+target)
+	conn, br, _, err := d.Dial(ctx, url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type world struct {
 func newWorld(conns, loops int) (*world, error) {
 	srv, err := server.New(server.Config{
 		Loops: loops, MaxSessions: conns, PingInterval: pingInterval, PingTimeout: pingTimeout,
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package servertest
 
 import (
-	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -25,8 +24,11 @@ type Server struct {
 	// dialled counts the connections, which come to the loops in turn.
 	dialled int
 
-	// logs is the queue of Config.Logger; nil when there is none.
+	// logs is the queue of Config.Logger.
 	logs *logqueue.Handler
+	// panics are what handlers panicked with, and forgiven is how many of them the test has taken.
+	panics   *panicLog
+	forgiven uint64
 
 	clock    clock
 	patience time.Duration
@@ -68,19 +70,21 @@ type postedFunc func()
 // Run implements the mailbox's task.
 func (f postedFunc) Run(int) { f() }
 
-// New makes a server, which the end of the test closes; handlers that run on then make it fail. It has one event loop unless cfg.Loops says otherwise. A
+// New makes a server, which the end of the test closes. The test fails if handlers still run then, or if one panicked; see
+// Panics. The server has one event loop unless cfg.Loops says otherwise, and logs nothing unless cfg.Logger is set. A
 // configuration that server.New refuses ends the test, and so does everything else that goes wrong in this package.
 func New(t testing.TB, cfg server.Config, opts ...server.Option) *Server {
 	t.Helper()
 	if cfg.Loops == 0 {
 		cfg.Loops = 1
 	}
-	logs := queueLog(&cfg)
+	panics := new(panicLog)
+	logs := queueLog(&cfg, panics)
 	srv, err := server.New(cfg, opts...)
 	if err != nil {
 		t.Fatalf("servertest: %v", err)
 	}
-	ts := &Server{Server: srv, t: t, cfg: cfg, logs: logs, patience: defaultPatience}
+	ts := &Server{Server: srv, t: t, cfg: cfg, logs: logs, panics: panics, patience: defaultPatience}
 	wake := make(chan struct{}, 1)
 	var attached []server.EventLoop
 	for i := range cfg.Loops {
@@ -103,21 +107,9 @@ func New(t testing.TB, cfg server.Config, opts ...server.Option) *Server {
 		if n := srv.Stats().Handlers; n > 0 {
 			t.Errorf("servertest: %d handlers run on after Close:\n%s", n, handlers())
 		}
+		ts.failOfPanics()
 	})
 	return ts
-}
-
-// queueLog gives the Logger its queue here, so that the kit can wait for it.
-func queueLog(cfg *server.Config) *logqueue.Handler {
-	if cfg.Logger == nil {
-		return nil
-	}
-	h, ok := cfg.Logger.Handler().(*logqueue.Handler)
-	if !ok {
-		h = logqueue.New(cfg.Logger.Handler(), logqueue.Limits{Records: cfg.LogQueue, Burst: cfg.LogBurst})
-		cfg.Logger = slog.New(h)
-	}
-	return h
 }
 
 // SetPatience sets how long handlers may be at work, in real time, before the test fails. Default 10 s; only a test

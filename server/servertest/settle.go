@@ -133,7 +133,7 @@ func (ts *Server) awaitHandlers() bool {
 }
 
 // awaitLog waits until the Logger has had all records. It is false when that takes longer than the test's patience.
-func (ts *Server) awaitLog() bool { return ts.logs == nil || ts.logs.Flush(ts.patience) }
+func (ts *Server) awaitLog() bool { return ts.logs.Flush(ts.patience) }
 
 func (ts *Server) quiet() bool {
 	if ts.posted() {
