@@ -141,12 +141,8 @@ func (v *View) Find(m *Member, d *Directory, name string) (r *Room, in bool) {
 		r = d.Lookup(name)
 		return r, r != nil && v.Has(m, r)
 	}
-	if p != nil {
-		for i := range p.few {
-			if op := &p.few[i]; op.room.name == name {
-				return op.room, op.join
-			}
-		}
+	if op := p.latest(name); op != nil {
+		return op.room, op.join
 	}
 	for i := range m.memberships {
 		if r := m.memberships[i].room; r.name == name && !r.isEveryone() {
@@ -184,6 +180,21 @@ func (v *View) Names(m *Member) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// latest returns the latest operation in few on a room of that name; nil if there is none. There can be several: when a
+// room ends and another one of its name begins, an operation on the first may still be on its way, which leaves it
+// without having been in it.
+func (p *pending) latest(name string) (latest *operation) {
+	if p == nil {
+		return nil
+	}
+	for i := range p.few {
+		if op := &p.few[i]; op.room.name == name && (latest == nil || latest.number < op.number) {
+			latest = op
+		}
+	}
+	return latest
 }
 
 func (p *pending) get(r *Room) (op operation, ok bool) {

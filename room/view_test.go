@@ -200,3 +200,31 @@ func TestViewMemory(t *testing.T) {
 	r.view.Done(rooms[0], 1)
 	r.view.Done(nil, 1)
 }
+
+// A room ends while an operation that leaves it is on its way, and the socket joins its successor.
+func TestViewFindsTheSuccessorOfARoom(t *testing.T) {
+	for _, joins := range []bool{true, false} {
+		r := newViewRig(t)
+		first := r.room("a")
+		r.post(first, false) // another socket is in it
+		if !r.dir.Release(first, 0) {
+			t.Fatal("the room has not ended")
+		}
+		second := r.room("a")
+		if second == first {
+			t.Fatal("there is one room")
+		}
+		if r.post(second, true); !joins {
+			r.post(second, false)
+		}
+		for {
+			if found, in := r.view.Find(&r.m, r.dir, "a"); in != joins || in && found != second {
+				t.Errorf("joins %v: with %d operations on their way the socket is in it: %v", joins, len(r.posted), in)
+			}
+			if len(r.posted) == 0 {
+				break
+			}
+			r.step()
+		}
+	}
+}
