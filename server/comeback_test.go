@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -301,10 +302,13 @@ func TestAllRoomsOrNone(t *testing.T) {
 		})
 	}
 	t.Run("listeners of rooms are behind", func(t *testing.T) {
+		var reached atomic.Bool // a listener runs, and may have to wait for held
 		srv := startRecoverable(t, server.Config{MaxRoomEvents: 40}, func(ns *server.Namespace) {
 			ns.OnRoom(func(e server.RoomEvent) {
+				reached.Store(true)
 				held.RLock()
 				defer held.RUnlock()
+				reached.Store(false)
 				log.note(e)
 			})
 		})
@@ -321,6 +325,8 @@ func TestAllRoomsOrNone(t *testing.T) {
 		held.Lock()
 		_ = c.conn.Close()
 		waitGone(t, ns, l.id)
+		// Its event is no longer in the queue, which would have room for one more otherwise.
+		eventually(t, "a listener is held up", reached.Load)
 		for i := 0; other.Join(fmt.Sprint(i)) == nil; i++ {
 		}
 		c = dial(t, srv)
