@@ -58,6 +58,7 @@ func (a *ask) ask(ctx context.Context, o Operator, event string, args []any) (er
 	d := &askDelivery{broadcast: o.broadcast(f, data), ask: a}
 	if o.resolve(&d.target) {
 		ns.srv.deflate(d.broadcast)
+		d.lead = d.firstLoop()
 		if err := ns.srv.dispatch(&d.target, d, a.expectLoop); err != nil {
 			return err
 		}
@@ -82,6 +83,16 @@ func remaining(ctx context.Context, patience time.Duration) time.Duration {
 	return max(time.Until(at), time.Millisecond)
 }
 
+// firstLoop is the first of the loops that the broadcast is for; -1 when there is none.
+func (b *broadcast) firstLoop() int {
+	for i := range b.ns.srv.nloops {
+		if b.target.OnShard(i) {
+			return i
+		}
+	}
+	return -1
+}
+
 // expectLoop notes that the broadcast is about to be posted to a loop.
 func (a *ask) expectLoop(loop int) {
 	a.mu.Lock()
@@ -99,6 +110,7 @@ type askDelivery struct {
 // Run implements task.
 func (d *askDelivery) Run(loop int) {
 	n := 0
+	d.count(loop)
 	d.ns.shards[loop].Select(&d.target, func(selected []*room.Member) {
 		n = d.ask.expect(loop, selected)
 		d.deliver(selected)
@@ -132,6 +144,7 @@ func (a *ask) delivered(n, loop int) {
 	a.loops--
 	a.expected += int32(n)
 	if a.loops == 0 {
+		a.signal() // who waits for a number of replies wants to know how many were asked
 		a.count()
 	}
 	a.settle(loop)
@@ -255,7 +268,7 @@ func (a *ask) response(m *cluster.Message) error {
 			return err
 		}
 		a.mu.Lock()
-		if a.keep(Reply{args, a.ns.srv.enc.json}) {
+		if a.keep(Reply{args: args, lib: a.ns.srv.enc.json}) {
 			a.others.acknowledged(m.From)
 		}
 		a.settle(offLoop)

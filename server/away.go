@@ -16,6 +16,7 @@ type awaySocket struct {
 	id     string
 	rooms  []string // without its own id
 	values *values
+	user   string
 	// since is when it ended.
 	since time.Duration
 	// base is the offset of the latest event before the socket entered the namespace: a client that has no offset of the
@@ -195,7 +196,7 @@ func (h *history) missed(a *awaySocket, from uint64) (frames []*eio.Frame, ok bo
 	}
 	bytes := 0
 	for i := h.head + int(from-h.first); i < len(h.events); i++ {
-		if e := &h.events[i]; e.to.includes(rooms) {
+		if e := &h.events[i]; e.to.includes(rooms, a.user) {
 			if bytes += e.frame.Size() + keptOverhead; bytes > h.replayMax {
 				return nil, false
 			}

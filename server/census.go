@@ -32,19 +32,36 @@ func (c *census) look(o Operator) error {
 		c.revoke()
 		return err
 	}
-	t := &selection{ns: o.ns, visit: func(_ int, selected []*room.Member) { c.add(selected) }, after: c.pass}
+	t := &look{ns: o.ns, c: c}
 	if o.resolve(&t.target) {
-		err := o.ns.srv.dispatch(&t.target, t, func(int) {
-			c.mu.Lock()
-			c.loops++
-			c.mu.Unlock()
-		})
+		err := o.ns.srv.dispatch(&t.target, t, c.expect)
 		if err != nil && c.revoke() {
 			return err
 		}
 	}
 	c.pass(offLoop)
 	return nil
+}
+
+// look is a census on its way to the loops. Immutable; one value serves them all.
+type look struct {
+	ns     *Namespace
+	target room.Target
+	c      *census
+}
+
+// Run implements task.
+func (l *look) Run(loop int) {
+	shard := l.ns.shards[loop]
+	if l.c.list {
+		shard.Select(&l.target, l.c.add)
+	} else {
+		n := shard.Count(&l.target)
+		l.c.mu.Lock()
+		l.c.count += n
+		l.c.mu.Unlock()
+	}
+	l.c.pass(loop)
 }
 
 // add notes what a loop has selected. Loop-only.

@@ -15,30 +15,16 @@ func (o Operator) Sockets() []*Socket {
 	if !o.resolve(&t) {
 		return nil
 	}
+	f := newSocketFilter(o, &t)
 	var out []*Socket
 	if len(t.Rooms) > 0 {
 		out = o.ns.sockets.all()
 	} else {
-		for _, m := range t.Members {
-			if s := m.Owner().(*Socket); !slices.Contains(out, s) {
-				out = append(out, s)
-			}
+		for m := range f.members {
+			out = append(out, m.Owner().(*Socket))
 		}
 	}
-	return slices.DeleteFunc(out, func(s *Socket) bool {
-		return !s.isIn(t.Rooms, t.Members) || s == o.from || s.isIn(t.Except, t.ExceptMembers)
-	})
-}
-
-// isIn reports whether the socket is one of the members, or in one of the rooms.
-func (s *Socket) isIn(rooms []*room.Room, members []*room.Member) bool {
-	if slices.Contains(members, &s.member) {
-		return true
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	everyone := s.ns.rooms.Everyone()
-	return slices.ContainsFunc(rooms, func(r *room.Room) bool { return r == everyone || s.rooms.Has(&s.member, r) })
+	return slices.DeleteFunc(out, func(s *Socket) bool { return !f.selects(s) })
 }
 
 // SocketsJoin puts the sockets that the operator selects into rooms, those of other nodes too. It is done on the event
@@ -54,17 +40,25 @@ func (o Operator) SocketsLeave(rooms ...string) error { return o.move(rooms, fal
 // DisconnectSockets disconnects the sockets that the operator selects, after what was sent to them before; with
 // closeConns, their clients' connections. Errors are those of SocketsJoin.
 func (o Operator) DisconnectSockets(closeConns bool) error {
-	err := o.each(func(_ int, selected []*room.Member) {
+	if err := o.disconnect(closeConns, nil); err != nil {
+		return err
+	}
+	return o.tellOthers(&cluster.Message{Kind: cluster.DisconnectSockets, Close: closeConns})
+}
+
+// disconnect is DisconnectSockets on this node, counted by c if there is one.
+func (o Operator) disconnect(closeConns bool, c *census) error {
+	t := &selection{ns: o.ns, after: c.passing(nil), visit: c.counting(func(_ int, selected []*room.Member) {
 		for _, m := range selected {
 			if !m.Detached() {
 				(&departure{m.Owner().(*Socket), closeConns}).Run(m.Shard())
 			}
 		}
-	})
-	if err != nil {
-		return err
+	})}
+	if !o.resolve(&t.target) {
+		return nil
 	}
-	return o.tellOthers(&cluster.Message{Kind: cluster.DisconnectSockets, Close: closeConns})
+	return o.ns.srv.dispatch(&t.target, t, c.expecting)
 }
 
 // FetchSockets are all sockets of the namespace; see Operator.FetchSockets.
@@ -95,15 +89,6 @@ func (o Operator) tellOthers(m *cluster.Message) error {
 	return o.ns.srv.node.publish(m)
 }
 
-// each runs fn on the loops with the sockets that are selected there, behind what was posted before.
-func (o Operator) each(fn func(loop int, selected []*room.Member)) error {
-	t := &selection{ns: o.ns, visit: fn}
-	if !o.resolve(&t.target) {
-		return nil
-	}
-	return o.ns.srv.dispatch(&t.target, t, func(int) {})
-}
-
 // selection is work for the selected sockets on its way to the loops. Immutable; one value serves them all.
 type selection struct {
 	ns     *Namespace
@@ -124,30 +109,36 @@ func (t *selection) Run(loop int) {
 // move is SocketsJoin and SocketsLeave. The rooms are held from here on, on each loop, so that the next broadcast finds
 // them; the loops give them back.
 func (o Operator) move(names []string, join bool) error {
-	ns := o.ns
-	mv := &move{ns: ns, join: join}
-	t := &selection{ns: ns, visit: mv.visit, after: mv.done}
-	if len(names) > 0 && o.resolve(&t.target) {
-		if w := ns.watch.Load(); join && w.full() {
-			ns.srv.stats.queueFull.Add(1)
-			return ErrQueueFull
-		}
-		var held []int
-		for loop := range ns.srv.nloops {
-			if t.target.OnShard(loop) {
-				held = append(held, loop)
-			}
-		}
-		mv.hold(names, held)
-		if err := mv.post(t, held); err != nil {
-			return err
-		}
+	if err := o.moveHere(names, join, nil); err != nil {
+		return err
 	}
 	kind := cluster.SocketsLeave
 	if join {
 		kind = cluster.SocketsJoin
 	}
 	return o.tellOthers(&cluster.Message{Kind: kind, Rooms: slices.Clone(names)})
+}
+
+// moveHere is move on this node, counted by c if there is one.
+func (o Operator) moveHere(names []string, join bool, c *census) error {
+	ns := o.ns
+	mv := &move{ns: ns, join: join}
+	t := &selection{ns: ns, visit: c.counting(mv.visit), after: c.passing(mv.done)}
+	if len(names) == 0 || !o.resolve(&t.target) {
+		return nil
+	}
+	if w := ns.watch.Load(); join && w.full() {
+		ns.srv.stats.queueFull.Add(1)
+		return ErrQueueFull
+	}
+	var held []int
+	for loop := range ns.srv.nloops {
+		if t.target.OnShard(loop) {
+			held = append(held, loop)
+		}
+	}
+	mv.hold(names, held)
+	return mv.post(t, held, c)
 }
 
 // move is a SocketsJoin or SocketsLeave on its way to the loops. Immutable once it is posted.
@@ -189,8 +180,8 @@ func (mv *move) done(loop int) {
 	mv.ns.moves.Add(-1)
 }
 
-// post posts to all of the loops, or to none.
-func (mv *move) post(t *selection, loops []int) error {
+// post posts to all of the loops, or to none; c, if there is one, expects them.
+func (mv *move) post(t *selection, loops []int, c *census) error {
 	srv := mv.ns.srv
 	mv.ns.moves.Add(int64(len(loops)))
 	for _, loop := range loops {
@@ -202,6 +193,7 @@ func (mv *move) post(t *selection, loops []int) error {
 		}
 	}
 	for _, loop := range loops {
+		c.expecting(loop)
 		srv.loops[loop].Post(t)
 	}
 	return nil

@@ -60,7 +60,7 @@ func (o Operator) Count(ctx context.Context) (int, error) {
 func (s *Socket) details() *cluster.Socket {
 	h := s.Handshake()
 	return &cluster.Socket{
-		ID: s.id, Rooms: s.Rooms(), Data: s.Data(),
+		ID: s.id, Rooms: s.Rooms(), User: s.User(), Data: s.Data(),
 		Handshake: cluster.Handshake{
 			Headers: h.Headers(), Query: h.Query(), Auth: h.RawAuth(), Address: h.Address(), URL: h.URL(), Issued: h.Time,
 			Secure: h.Secure(), CrossDomain: h.CrossDomain(),
@@ -91,6 +91,9 @@ func (r RemoteSocket) Rooms() []string { return r.details.Rooms }
 
 // InRoom reports whether the room is one of Rooms.
 func (r RemoteSocket) InRoom(name string) bool { return slices.Contains(r.details.Rooms, name) }
+
+// User is the socket's user, see Socket.SetUser; empty when it has none, and where it is not known.
+func (r RemoteSocket) User() string { return r.details.User }
 
 // Handshake is what its client said when it connected. It must not be changed.
 func (r RemoteSocket) Handshake() cluster.Handshake { return r.details.Handshake }

@@ -107,19 +107,20 @@ type keptEvent struct {
 	size  int
 }
 
-// audience says whom an event was for, by name: rooms come and go. Immutable. No rooms are the whole namespace.
-type audience struct{ rooms, except []string }
+// audience says whom an event was for, by name: rooms come and go. Immutable. No rooms and users are the whole namespace.
+type audience struct{ rooms, users, except []string }
 
-// includes reports whether a socket that was in those rooms, its own id among them, was meant.
-func (a *audience) includes(rooms map[string]struct{}) bool {
+// includes reports whether a socket of that user that was in those rooms, its own id among them, was meant.
+func (a *audience) includes(rooms map[string]struct{}, user string) bool {
 	in := func(name string) bool { _, ok := rooms[name]; return ok }
-	return (len(a.rooms) == 0 || slices.ContainsFunc(a.rooms, in)) && !slices.ContainsFunc(a.except, in)
+	meant := len(a.rooms)+len(a.users) == 0 || slices.ContainsFunc(a.rooms, in) || user != "" && slices.Contains(a.users, user)
+	return meant && !slices.ContainsFunc(a.except, in)
 }
 
 // size is what the names count for: an event may be for very many rooms.
 func (a *audience) size() (n int) {
 	const nameBytes = 16
-	for _, list := range [...][]string{a.rooms, a.except} {
+	for _, list := range [...][]string{a.rooms, a.users, a.except} {
 		for _, name := range list {
 			n += nameBytes + len(name)
 		}

@@ -82,6 +82,9 @@ type extra struct {
 	// values are what keys keep; nil while there are none. Stored with the socket's mutex held.
 	values atomic.Pointer[values]
 	own    ownHandlers
+	// user is whose socket it is, "" for nobody's. Guarded by the socket's mutex. links are the other sockets of the user.
+	user  string
+	links userLinks
 	// recovery is nil unless the socket may come back.
 	recovery *recovery
 }

@@ -125,6 +125,7 @@ func (s *Socket) introduce() bool {
 	// Whoever finds the socket posts behind its entry.
 	s.client.loop().Post((*entry)(s))
 	s.ns.sockets.add(s)
+	s.ns.users.add(s, s.extra.Load())
 	return true
 }
 
@@ -175,6 +176,7 @@ func (s *Socket) accept() {
 	}
 	s.phase = phaseConnected
 	s.connected.Store(true)
+	s.ns.srv.counted[s.shard()].connects++
 	c := s.client
 	c.stopConnectTimer()
 	s.replay()
@@ -250,6 +252,9 @@ func (s *Socket) end(r Reason) bool {
 		return false
 	}
 	mayComeBack := s.mayComeBack(r)
+	if s.phase == phaseConnected {
+		s.ns.srv.counted[s.shard()].disconnects++
+	}
 	s.phase = phaseClosed
 	(*introduced)(s).count(false)
 	s.ns.srv.stats.late.Add(uint64(len(s.release())))
@@ -290,6 +295,7 @@ func (s *Socket) detach() (owed []*debt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed.Store(true)
+	s.ns.users.remove(s, s.extra.Load())
 	s.ns.shards[loop].Detach(&s.member, func(r *room.Room) { s.ns.unlinked(s, r, loop) })
 	return s.debts.take()
 }

@@ -15,6 +15,7 @@ type Namespace struct {
 	rooms   *room.Directory
 	shards  []*room.Shard
 	sockets *socketMap
+	users   *userMap
 	// unreachable: no packet can carry the name, so no client can join.
 	unreachable bool
 	// history is nil without Config.Recovery. Immutable.
@@ -33,7 +34,8 @@ type Namespace struct {
 
 func newNamespace(srv *Server, name string) *Namespace {
 	ns := &Namespace{
-		rooms: room.NewDirectory(srv.nloops), sockets: newSocketMap(socketStripes), unreachable: !sio.ValidNamespace(name),
+		rooms: room.NewDirectory(srv.nloops), sockets: newSocketMap(socketStripes), users: newUserMap(socketStripes),
+		unreachable: !sio.ValidNamespace(name),
 	}
 	ns.start(srv, name)
 	return ns
@@ -41,7 +43,7 @@ func newNamespace(srv *Server, name string) *Namespace {
 
 // newChild makes a namespace that a client named: one of very many, perhaps.
 func newChild(p *ParentNamespace, name string) *Namespace {
-	ns := &Namespace{rooms: room.NewSmallDirectory(p.srv.nloops), sockets: newSocketMap(childStripes)}
+	ns := &Namespace{rooms: room.NewSmallDirectory(p.srv.nloops), sockets: newSocketMap(childStripes), users: newUserMap(childStripes)}
 	ns.child = &child{parent: p, ns: ns}
 	ns.start(p.srv, name)
 	return ns

@@ -187,7 +187,7 @@ func (n *node) receive(ns *Namespace, m *cluster.Message) {
 // targetOperator is a message's target, on this node.
 func targetOperator(ns *Namespace, m *cluster.Message) Operator {
 	return Operator{
-		ns: ns, rooms: m.Target.Rooms, except: m.Target.Except, local: true,
+		ns: ns, rooms: m.Target.Rooms, users: m.Target.Users, except: m.Target.Except, local: true,
 		flags: emitFlags{volatile: m.Target.Volatile, plain: m.Target.NoCompress, timeout: max(m.Target.Timeout, 0)},
 	}
 }

@@ -15,6 +15,7 @@ type Operator struct {
 	ns     *Namespace
 	from   *Socket
 	rooms  []string
+	users  []string
 	except []string
 	local  bool
 	flags  emitFlags
@@ -128,7 +129,7 @@ func (o Operator) elsewhere() bool { return o.ns.srv.node != nil && !o.local }
 
 // clusterTarget is the operator for other nodes.
 func (o Operator) clusterTarget(timeout time.Duration) cluster.Target {
-	t := cluster.Target{Rooms: o.rooms, Except: o.except, Volatile: o.flags.volatile, NoCompress: o.flags.plain, Timeout: timeout}
+	t := cluster.Target{Rooms: o.rooms, Users: o.users, Except: o.except, Volatile: o.flags.volatile, NoCompress: o.flags.plain, Timeout: timeout}
 	if o.from != nil {
 		t.Except = append(t.Except[:len(t.Except):len(t.Except)], o.from.id)
 	}
@@ -140,7 +141,7 @@ func (o Operator) resolve(t *room.Target) bool {
 	if o.from != nil {
 		t.ExceptMember = &o.from.member
 	}
-	if len(o.rooms) == 0 {
+	if len(o.rooms)+len(o.users) == 0 {
 		t.Rooms = []*room.Room{o.ns.rooms.Everyone()}
 	}
 	for _, name := range o.rooms {
@@ -150,6 +151,9 @@ func (o Operator) resolve(t *room.Target) bool {
 		if s := o.ns.sockets.get(name); s != nil {
 			t.Members = append(t.Members, &s.member)
 		}
+	}
+	for _, user := range o.users {
+		t.Members = o.ns.users.appendTo(t.Members, user)
 	}
 	for _, name := range o.except {
 		if r := o.ns.rooms.Lookup(name); r != nil {
@@ -168,11 +172,22 @@ type broadcast struct {
 	frame    *eio.Frame
 	target   room.Target
 	volatile bool
+	lead     int       // the loop that counts it
 	outgoing *outgoing // nil unless there are listeners for outgoing events
 }
 
 // Run implements task.
-func (b *broadcast) Run(loop int) { b.ns.shards[loop].Select(&b.target, b.deliver) }
+func (b *broadcast) Run(loop int) {
+	b.count(loop)
+	b.ns.shards[loop].Select(&b.target, b.deliver)
+}
+
+// count counts the broadcast on one of its loops. Loop-only.
+func (b *broadcast) count(loop int) {
+	if loop == b.lead {
+		b.ns.srv.counted[loop].broadcasts++
+	}
+}
 
 // readAhead is how many sockets are looked at before the first of them gets the frame. Sockets lie anywhere in memory:
 // one after the other their cache misses add up, side by side they overlap. With a million sockets it makes a broadcast
@@ -211,9 +226,13 @@ func (b *broadcast) deliver(selected []*room.Member) {
 func (srv *Server) post(b *broadcast) (n int, err error) {
 	// A server whose loops are not there yet has no members.
 	for i := range srv.nloops {
-		if b.target.OnShard(i) && srv.loops[i].Full() {
+		if !b.target.OnShard(i) {
+			continue
+		}
+		if srv.loops[i].Full() {
 			return 0, srv.refused()
 		}
+		b.lead = i
 	}
 	for i := range srv.nloops {
 		if b.target.OnShard(i) {

@@ -52,6 +52,16 @@ func (e *encoding) prepare(event string, args []any) (*Prepared, error) {
 	return &Prepared{event: event, args: args, json: slices.Clone(p.json()), attachments: p.attachments}, nil
 }
 
+// Size is the number of bytes that the event takes, for a client that is sent it without compression: its JSON and its
+// attachments, without what frames and namespaces add. See Queue.MaxBytes for how much may wait for one client.
+func (p *Prepared) Size() int {
+	n := len(p.json)
+	for _, a := range p.attachments {
+		n += len(a)
+	}
+	return n
+}
+
 // fill makes it the payload of a packet.
 func (p *Prepared) fill(to *payload) error {
 	to.text, to.attachments = append(to.text, p.json...), p.attachments

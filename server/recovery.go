@@ -94,6 +94,7 @@ func (s *Socket) comeBack(a *awaySocket, missed []*eio.Frame) bool {
 	e := s.extra.Load()
 	*e.recovery = recovery{pid: a.pid, recovered: true, base: a.base, arrived: a.arrived, back: &comeback{missed, a.farewell}}
 	e.values.Store(a.values)
+	e.user = a.user
 	s.id = a.id
 	s.member.Init(s.shard(), s)
 	s.introduce()
@@ -156,7 +157,7 @@ func (s *Socket) goAway(bye *goodbye) (owed []*debt) {
 func (s *Socket) awayWith(bye *goodbye, now time.Duration) *awaySocket {
 	r, e := s.recovery(), s.extra.Load()
 	s.mu.Lock()
-	a := &awaySocket{pid: r.pid, id: s.id, rooms: s.rooms.Names(&s.member), base: r.base, arrived: r.arrived}
+	a := &awaySocket{pid: r.pid, id: s.id, rooms: s.rooms.Names(&s.member), base: r.base, arrived: r.arrived, user: e.user}
 	if bye != nil {
 		s.ownValues() // its handlers may set some
 	}
@@ -222,7 +223,7 @@ func (o Operator) emitKept(fill func(p *payload) error) (n int, err error) {
 
 // audience is the operator by names.
 func (o Operator) audience() *audience {
-	a := &audience{rooms: o.rooms, except: o.except}
+	a := &audience{rooms: o.rooms, users: o.users, except: o.except}
 	if o.from != nil {
 		a.except = append(slices.Clip(o.except), o.from.id)
 	}

@@ -4,7 +4,12 @@ package server
 type Reply struct {
 	args arguments
 	lib  JSON // nil for the built-in library
+	// socket is the id of the socket whose client answered; "" for clients and handlers of other nodes.
+	socket string
 }
+
+// SocketID is the id of the socket whose client answered; empty where it is not known, as for clients of other nodes.
+func (r Reply) SocketID() string { return r.socket }
 
 // Len is the number of arguments.
 func (r Reply) Len() int { return r.args.n }

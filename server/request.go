@@ -119,7 +119,7 @@ func (r *request) answered(reply Reply, loop int) {
 }
 
 // reply is the answer, when the wait is over.
-func (r *request) reply() Reply { return Reply{r.args, r.ns.srv.enc.json} }
+func (r *request) reply() Reply { return Reply{args: r.args, lib: r.ns.srv.enc.json, socket: r.s.id} }
 
 // left implements inquiry.
 func (r *request) left(loop int) {
@@ -189,5 +189,5 @@ func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
 	if !owned {
 		args.json = append([]byte(nil), p.Args...)
 	}
-	d.c.inquiry.answered(Reply{args, s.ns.srv.enc.json}, s.shard())
+	d.c.inquiry.answered(Reply{args: args, lib: s.ns.srv.enc.json, socket: s.id}, s.shard())
 }

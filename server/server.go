@@ -48,7 +48,9 @@ type Server struct {
 	logs *logqueue.Handler
 
 	stats counters
-	jobs  atomic.Int64
+	// counted has the counters of each loop. Immutable, each element as it says.
+	counted []loopCounters
+	jobs    atomic.Int64
 
 	mu     sync.RWMutex // guards spaces
 	spaces map[string]*Namespace
@@ -102,7 +104,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	srv := &Server{
 		cfg: cfg, logs: logs, limits: cfg.packets(), enc: encodingOf(&cfg), nloops: cfg.Loops, spaces: map[string]*Namespace{},
 		log: newLogger(logs, "node"), eio: newLogger(logs, "eio"), sio: newLogger(logs, "sio"),
-		done: make(chan struct{}), waits: newWaits(cfg.Loops),
+		done: make(chan struct{}), waits: newWaits(cfg.Loops), counted: make([]loopCounters, cfg.Loops),
 	}
 	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Engine != nil || cfg.Parser != nil)
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}

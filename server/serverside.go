@@ -41,7 +41,7 @@ func (ns *Namespace) ServerSideRequest(ctx context.Context, event string, args .
 		if bad != nil {
 			ns.srv.node.drop(ns, m, bad)
 		}
-		replies = append(replies, Reply{args, ns.srv.enc.json})
+		replies = append(replies, Reply{args: args, lib: ns.srv.enc.json})
 	}
 	return replies, err
 }

@@ -54,6 +54,27 @@ func (m *socketMap) stripe(id string) *socketStripe {
 	return nil
 }
 
+// stripeIndex is the index of the stripe where a socket of that id is. It never changes.
+func (m *socketMap) stripeIndex(id string) int { return int(maphash.String(m.seed, id) % m.size) }
+
+// inStripe is a snapshot of the sockets of one stripe.
+func (m *socketMap) inStripe(i int) []*Socket {
+	stripes := m.list()
+	if i >= len(stripes) {
+		return nil
+	}
+	st := &stripes[i]
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	out := make([]*Socket, 0, len(st.byID)-st.away)
+	for _, s := range st.byID {
+		if s != nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // add adds a socket. It may have been away, as another Socket.
 func (m *socketMap) add(s *Socket) {
 	st := m.stripe(s.id)

@@ -30,6 +30,7 @@ func (s *Session) push(f *eio.Frame) {
 		s.debugSent(f)
 	}
 	s.poll.push(f)
+	s.shard.traffic.Sent += packetsOf(f)
 	s.countPacket(f)
 }
 

@@ -59,6 +59,7 @@ func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 			wire = s.wire(f)
 		}
 		if s.ws.out().Queue(wire) {
+			s.shard.traffic.Sent++
 			continue
 		}
 		if size > s.tuning().QueueBytes {

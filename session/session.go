@@ -57,8 +57,11 @@ const (
 	kindDeflate = 1 << 10
 )
 
-// setTransport sets the current transport.
+// setTransport sets the current transport. It is never called for a session that is on a WebSocket already.
 func (s *Session) setTransport(t Transport) {
+	if t == WebSocket {
+		s.shard.traffic.WebSockets++
+	}
 	kind := uint32(t) | s.kind.Load()&kindOver
 	if s.dialect.is(revision3) {
 		kind |= kind3
@@ -88,6 +91,7 @@ func (s *Session) receive(p eio.Packet) {
 	if !s.hears() {
 		return
 	}
+	s.shard.traffic.Received++
 	if s.shard.engine.debug {
 		s.debugReceived(&p)
 	}

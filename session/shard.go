@@ -50,8 +50,9 @@ type Shard struct {
 	// spares are the connections above the limit.
 	spares spares
 
-	count atomic.Int64
-	stats counters
+	traffic Traffic
+	count   atomic.Int64
+	stats   counters
 }
 
 // scratchKeep is the largest payload scratch, in bytes, that a shard keeps.
@@ -105,6 +106,9 @@ func (sh *Shard) forget(s *Session) {
 	if _, ok := sh.sessions[s.sid]; ok {
 		delete(sh.sessions, s.sid)
 		(*newcomer)(s).count(false)
+		if s.Transport() == WebSocket {
+			sh.traffic.WebSockets--
+		}
 		if sh.engine.sids != nil {
 			sh.engine.sids.release(s.sid)
 		}

@@ -191,6 +191,7 @@ func (s *Session) completeUpgrade() {
 	s.noteDeflate()
 	s.shard.stats.upgraded.Add(1)
 	for _, f := range p.queue {
+		s.shard.traffic.Sent -= packetsOf(f) // it was counted when it was queued for polling
 		if s.queueWebSocket(f, f.Size()) != Queued {
 			return
 		}

@@ -94,10 +94,13 @@ type Message struct {
 	Offset string
 }
 
-// Target selects sockets of a namespace: those in any of Rooms, or all if Rooms is empty, except those in any of
-// Except. A socket's id is a room with that socket. Immutable.
+// Target selects sockets of a namespace: those in any of Rooms and those of any of Users, or all if both are empty, except
+// those in any of Except. A socket's id is a room with that socket. Immutable.
 type Target struct {
 	Rooms, Except []string
+	// Users are the users whose sockets are meant, beside those in Rooms. The reference's formats have no place for them:
+	// an adapter that speaks one returns an error for a message with Users, because without them it would be for others.
+	Users []string
 	// Volatile drops the event for sockets that cannot take it at once.
 	Volatile bool
 	// NoCompress disables compression of the event.
@@ -110,6 +113,7 @@ type Target struct {
 type Socket struct {
 	ID        string
 	Rooms     []string // its own id included
+	User      string   // what the application has set; empty if it has not, or if its node cannot tell
 	Handshake Handshake
 	// Data is the part of the socket's data that the application shows to other nodes: a JSON object, or nothing.
 	Data sio.Raw

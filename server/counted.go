@@ -1,0 +1,142 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/room/cluster"
+)
+
+// SocketsJoinCounted is SocketsJoin that waits until the event loops of this node have done it, and returns the number of
+// sockets that were selected here. It waits as Count does. After ErrTimeout or an error of ctx the loops are behind and
+// will do it later; the number is then of those that have been. Other errors are those of SocketsJoin, and ErrOnLoop.
+func (o Operator) SocketsJoinCounted(ctx context.Context, rooms ...string) (int, error) {
+	return o.moveCounted(ctx, rooms, true)
+}
+
+// SocketsLeaveCounted is SocketsLeave that waits and counts, as SocketsJoinCounted does.
+func (o Operator) SocketsLeaveCounted(ctx context.Context, rooms ...string) (int, error) {
+	return o.moveCounted(ctx, rooms, false)
+}
+
+// DisconnectSocketsCounted is DisconnectSockets that waits and counts, as SocketsJoinCounted does.
+func (o Operator) DisconnectSocketsCounted(ctx context.Context, closeConns bool) (int, error) {
+	n, err := o.counted(ctx, func(c *census) error {
+		return o.Local().disconnect(closeConns, c)
+	})
+	if err != nil && !late(err) {
+		return n, err
+	}
+	return n, errors.Join(err, o.tellOthers(&cluster.Message{Kind: cluster.DisconnectSockets, Close: closeConns}))
+}
+
+func (o Operator) moveCounted(ctx context.Context, rooms []string, join bool) (int, error) {
+	kind := cluster.SocketsLeave
+	if join {
+		kind = cluster.SocketsJoin
+	}
+	n, err := o.counted(ctx, func(c *census) error { return o.Local().moveHere(rooms, join, c) })
+	if err != nil && !late(err) {
+		return n, err
+	}
+	return n, errors.Join(err, o.tellOthers(&cluster.Message{Kind: kind, Rooms: slices.Clone(rooms)}))
+}
+
+// late reports whether something was begun that the event loops have not finished in time.
+func late(err error) bool {
+	return errors.Is(err, ErrTimeout) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// EmitCounted is Emit that also tells whether the count is exact: the number of sockets of this node that the event was
+// queued for. It is for a single room, or a single socket id, with nobody left out; else it is an upper bound, as Emit's.
+// It waits for the event loops only when SocketsJoin or SocketsLeave are under way, as long as Count does, and fails with
+// ErrOnLoop on a loop. Errors are those of Emit.
+func (o Operator) EmitCounted(ctx context.Context, event string, args ...any) (n int, exact bool, err error) {
+	return o.sendCounted(ctx, func() (int, error) { return o.Emit(event, args...) })
+}
+
+// EmitPreparedCounted is EmitCounted for a prepared event.
+func (o Operator) EmitPreparedCounted(ctx context.Context, p *Prepared) (n int, exact bool, err error) {
+	return o.sendCounted(ctx, func() (int, error) { return o.Send(p) })
+}
+
+func (o Operator) sendCounted(ctx context.Context, send func() (int, error)) (n int, exact bool, err error) {
+	if o.ns.srv.onLoop() {
+		return 0, false, ErrOnLoop
+	}
+	exact = len(o.rooms) == 1 && len(o.users)+len(o.except) == 0 && o.from == nil
+	moving := !o.ns.still()
+	n, err = send()
+	if err != nil || !exact || !moving || n == 0 {
+		return n, exact && err == nil, err
+	}
+	// Moves on their way hold references of the room. The loops count behind them, and behind the event.
+	here, censusErr := o.Local().census(ctx, o.requestLimit(ctx), false)
+	if censusErr != nil {
+		return n, false, nil
+	}
+	return here.count, true, nil
+}
+
+// counted begins work on the event loops, which notes what it selects in a census, and waits for it.
+func (o Operator) counted(ctx context.Context, begin func(c *census) error) (int, error) {
+	if o.ns.srv.onLoop() {
+		return 0, ErrOnLoop
+	}
+	c := newCensus(o.ns, false)
+	c.ready = make(chan struct{}, 1)
+	err := c.begin()
+	if err == nil {
+		err = begin(c)
+	}
+	if err != nil {
+		c.revoke()
+		return 0, err
+	}
+	c.pass(offLoop)
+	c.limit(o.requestLimit(ctx))
+	err = c.await(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.count, err
+}
+
+// expect notes that a loop is about to be posted to.
+func (c *census) expect(int) {
+	c.mu.Lock()
+	c.loops++
+	c.mu.Unlock()
+}
+
+// expecting is expect, if there is a census.
+func (c *census) expecting(loop int) {
+	if c != nil {
+		c.expect(loop)
+	}
+}
+
+// counting makes a visit that counts whom it visits in the census; nil counts nobody.
+func (c *census) counting(visit func(loop int, selected []*room.Member)) func(loop int, selected []*room.Member) {
+	if c == nil {
+		return visit
+	}
+	return func(loop int, selected []*room.Member) {
+		c.add(selected)
+		visit(loop, selected)
+	}
+}
+
+// passing is what a loop does at the end of its part; after may be nil.
+func (c *census) passing(after func(loop int)) func(loop int) {
+	if c == nil {
+		return after
+	}
+	return func(loop int) {
+		if after != nil {
+			after(loop)
+		}
+		c.pass(loop)
+	}
+}

@@ -1,0 +1,75 @@
+package server
+
+import "context"
+
+// Answers are what came of asking many sockets. Immutable.
+type Answers struct {
+	// Replies are those that came, in the order in which they did; Reply.SocketID says whose each is.
+	Replies []Reply
+	// Missing is how many more clients were asked: they have left, were too late, or were not waited for because of a
+	// limit.
+	Missing int
+}
+
+// AskLimits bound what AskAll waits for and keeps. The zero value has no limits. Immutable.
+type AskLimits struct {
+	// Replies ends the wait when so many have come; 0 waits for all.
+	Replies int
+	// Bytes bounds the replies together, by their encoded size. A reply that does not fit ends the wait, and is missing.
+	Bytes int
+}
+
+// AskAll broadcasts an event with an acknowledgement and returns the replies that came until all clients have answered or
+// left, a limit was reached, or the time was over: the Operator's time-out, or else ctx's, or else Config.AckTimeout. It
+// is no error that some are missing. Errors are those of Operator.Emit (nobody got the event), ErrTooManyAcks, ErrOnLoop
+// and ErrClosed. Sockets whose connect handlers still run get the event, and are not waited for.
+func (o Operator) AskAll(ctx context.Context, limits AskLimits, event string, args ...any) (Answers, error) {
+	var got Answers
+	if o.ns.srv.onLoop() {
+		return got, ErrOnLoop
+	}
+	a := newAsk(o.ns)
+	a.ready = make(chan struct{}, 1)
+	if err := a.ask(ctx, o, event, args); err != nil {
+		return got, err
+	}
+	defer a.finish(errAbandoned, offLoop)
+	enough, bytes := false, 0
+	for {
+		replies, over, _ := a.take()
+		for _, r := range replies {
+			bytes += r.size()
+			enough = enough || limits.Bytes > 0 && bytes > limits.Bytes || limits.Replies > 0 && len(got.Replies) >= limits.Replies
+			if !enough {
+				got.Replies = append(got.Replies, r)
+			}
+		}
+		enough = enough || limits.Replies > 0 && len(got.Replies) >= limits.Replies
+		asked, known := a.asked()
+		if over || enough && known {
+			got.Missing = max(asked-len(got.Replies), 0)
+			return got, nil
+		}
+		a.wait(ctx)
+	}
+}
+
+// asked is how many clients were asked, and whether that is known: all loops have delivered.
+func (a *ask) asked() (n int, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n = int(a.expected)
+	if a.others != nil {
+		n += max(a.others.expected, 0)
+	}
+	return n, a.loops == 0
+}
+
+// size is what a reply counts for.
+func (r Reply) size() int {
+	n := len(r.args.json)
+	for _, b := range r.args.attachments {
+		n += len(b)
+	}
+	return n
+}
