@@ -59,7 +59,7 @@ func (o Operator) EmitCounted(ctx context.Context, event string, args ...any) (n
 
 // EmitPreparedCounted is EmitCounted for a prepared event.
 func (o Operator) EmitPreparedCounted(ctx context.Context, p *Prepared) (n int, exact bool, err error) {
-	return o.sendCounted(ctx, func() (int, error) { return o.Send(p) })
+	return o.sendCounted(ctx, func() (int, error) { return o.EmitPrepared(p) })
 }
 
 func (o Operator) sendCounted(ctx context.Context, send func() (int, error)) (n int, exact bool, err error) {

@@ -353,7 +353,7 @@ func TestCounted(t *testing.T) {
 	}
 	n, err = ns.Users("ann").DisconnectSocketsCounted(ctx, false)
 	count("disconnect", n, err, 10)
-	if n := ns.Count(); n != 1 {
+	if n := ns.SocketCount(); n != 1 {
 		t.Errorf("%d are left", n)
 	}
 	n, err = ns.To("nowhere").DisconnectSocketsCounted(ctx, true)
