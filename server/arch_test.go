@@ -16,7 +16,7 @@ func TestImports(t *testing.T) {
 	gnet := "github.com/panjf2000/gnet/v2"
 	// What a package may import, its own imports bring along.
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory"}
-	server := append([]string{"/room/cluster", "/session", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue"}, session...)
+	server := append([]string{"/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -39,6 +39,7 @@ func TestImports(t *testing.T) {
 		{"/session/sessiontest", nil, []string{gnet}},
 		{"/room", nil, []string{gnet}},
 		{"/session", session, []string{gnet}},
+		{"/session/mount", append([]string{"/session", "/poller", "/poller/stream"}, session...), []string{module + "/room"}},
 		{"/room/cluster", []string{"/codec/sio", "/codec/quote"}, []string{gnet}},
 		{"/server/logqueue", nil, []string{gnet}},
 		{"/server", server, nil},
@@ -79,7 +80,7 @@ func TestImports(t *testing.T) {
 func TestDeadlinesSaturate(t *testing.T) {
 	sum := regexp.MustCompile(`(?i)(?:now|clock)(?:\(\))? ?\+ ?int64\(([^()]*)`)
 	constants := regexp.MustCompile(`^(time\.\w+|warnEvery)$`)
-	for _, dir := range []string{".", "../session", "../poller", "../poller/stream", "../poller/pollertest"} {
+	for _, dir := range []string{".", "../session", "../session/mount", "../poller", "../poller/stream", "../poller/pollertest"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatal(dir, err)

@@ -7,6 +7,7 @@ import (
 	"github.com/seed58c87869/siren/poller/memory"
 	"github.com/seed58c87869/siren/poller/stream"
 	"github.com/seed58c87869/siren/session"
+	"github.com/seed58c87869/siren/session/mount"
 )
 
 // EventLoop is an event loop as this package sees it. The server brings its own unless it is attached to others, see
@@ -58,20 +59,20 @@ func (srv *Server) Attach(loops []EventLoop, borrow session.Borrow) (accept func
 		return nil, fmt.Errorf("server: cannot attach: %w", err)
 	}
 	srv.waits.counting.Store(true)
-	srv.state.Store(serverOpen)
+	srv.opened()
 	return srv.engine.Accept, nil
 }
 
 // attach makes the engine on the loops. Called with life held.
 func (srv *Server) attach(loops []EventLoop, borrow session.Borrow) error {
-	shards := make([]session.Loop, 0, len(loops))
+	shards, mounted := make([]session.Loop, 0, len(loops)), make([]mount.Loop, 0, len(loops))
 	for _, l := range loops {
 		if l == nil {
 			return errors.New("a loop is nil")
 		}
-		shards = append(shards, l)
+		shards, mounted = append(shards, l), append(mounted, l)
 	}
-	engine, err := session.New(srv.sessionConfig(), app{srv}, shards, lend(loops, borrow))
+	engine, err := session.New(srv.sessionConfig(), app{srv}, shards, mount.Lend(mounted, borrow))
 	if err != nil {
 		return err
 	}
@@ -81,6 +82,12 @@ func (srv *Server) attach(loops []EventLoop, borrow session.Borrow) error {
 			srv.budget.Join(l.Memory(), l.PostFunc)
 		}
 	}
-	srv.loops, srv.engine = append([]EventLoop(nil), loops...), engine
+	srv.loops, srv.mounted, srv.engine = append([]EventLoop(nil), loops...), mounted, engine
 	return nil
+}
+
+// opened begins to serve. Called with life held.
+func (srv *Server) opened() {
+	srv.mount.Serve(srv.engine, srv.mounted)
+	srv.state.Store(serverOpen)
 }

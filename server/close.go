@@ -80,7 +80,7 @@ func (srv *Server) close() error {
 	srv.stop(ErrClosed)
 	engine.Close(ReasonServerShutdown)
 	left.Sessions = srv.awaitSessions(ctx, engine)
-	left.Connections = srv.mount.close(ctx)
+	left.Connections = srv.mount.Close(ctx)
 	var err error
 	if p != nil {
 		err = srv.stopLoops(ctx, p, left)
@@ -155,7 +155,7 @@ func (srv *Server) awaitSessions(ctx context.Context, engine *session.Engine) (u
 
 // answering reports whether answers are being written.
 func (srv *Server) answering(ctx context.Context) bool {
-	return srv.mount.visiting() > 0 || srv.poller != nil && srv.poller.Waiting(ctx) > 0
+	return srv.mount.Visiting() > 0 || srv.poller != nil && srv.poller.Waiting(ctx) > 0
 }
 
 // stopLoops waits for the connections, and stops the event loops.

@@ -15,6 +15,7 @@ import (
 	"github.com/seed58c87869/siren/poller/stream"
 	"github.com/seed58c87869/siren/server/logqueue"
 	"github.com/seed58c87869/siren/session"
+	"github.com/seed58c87869/siren/session/mount"
 )
 
 // task is what a loop's mailbox takes: Run gets the loop's index. It is an alias, so that the real loop and the one
@@ -64,6 +65,8 @@ type Server struct {
 	life   sync.RWMutex
 	loops  []EventLoop
 	engine *session.Engine
+	// mounted are the loops as package mount takes them.
+	mounted []mount.Loop
 	// budget is nil without Config.MemoryBudget.
 	budget *memory.Budget
 	poller *poller.Engine
@@ -76,7 +79,7 @@ type Server struct {
 	turns atomic.Uint32
 	// guestsOnLoops tells that code of the application's may run on event loops.
 	guestsOnLoops atomic.Bool
-	mount         mount
+	mount         *mount.Handler // immutable
 	// node is nil unless the server is one of a cluster. Immutable after New.
 	node *node
 	// ctx ends when the server closes.
@@ -110,6 +113,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}
 	srv.settings = cfg.settings(srv.inbox)
 	srv.dynamic.srv = srv
+	srv.mount = srv.newMount()
 	srv.ctx, srv.stop = context.WithCancelCause(context.Background())
 	for _, o := range opts {
 		o(srv)
@@ -201,7 +205,7 @@ func (srv *Server) Listen(addrs ...string) error {
 		srv.loops, srv.engine, srv.poller = nil, nil, nil
 		return srv.startError(err)
 	}
-	srv.state.Store(serverOpen)
+	srv.opened()
 	srv.logStart()
 	go srv.watch(srv.poller)
 	return nil

@@ -71,7 +71,7 @@ func (srv *Server) Stats() Stats {
 	r := &srv.stats.recovery
 	s.Recovered, s.NotRecovered, s.RecoveryDropped = r.recovered.Load(), r.refused.Load(), r.dropped.Load()
 	s.DynamicNamespaces, s.NamespacesRefused = srv.dynamic.len(), srv.stats.namespacesFull.Load()
-	s.Bridged = int(srv.mount.wires.Load())
+	s.Bridged = srv.mount.Bridged()
 	logs := srv.logs.Stats()
 	s.LogsDropped, s.LogsThrottled = logs.Dropped, logs.Throttled
 	p, engine := srv.running()

@@ -1,4 +1,4 @@
-package server
+package mount
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 // answer. It belongs to the request's goroutine.
 type visit struct {
 	*bridge
-	srv    *Server
-	engine *session.Engine
+	h      *Handler
+	engine *engine
 	r      *http.Request
 	rc     *http.ResponseController
 	kicks  chan struct{}
@@ -26,16 +26,16 @@ type visit struct {
 }
 
 // visit serves a request that asks for no WebSocket.
-func (srv *Server) visit(engine *session.Engine, w http.ResponseWriter, r *http.Request, target string) {
+func (h *Handler) visit(e *engine, w http.ResponseWriter, r *http.Request, target string) {
 	v := &visit{
-		srv: srv, engine: engine, r: r, rc: http.NewResponseController(w), kicks: make(chan struct{}, 1), quit: srv.mount.done(),
+		h: h, engine: e, r: r, rc: http.NewResponseController(w), kicks: make(chan struct{}, 1), quit: h.done(),
 		answer: answerReader{head: r.Method == http.MethodHead},
 	}
 	peer := peerOf(r)
-	v.bridge = newBridge(srv.loopFor(engine, r), peer.Addr, v.kicked)
+	v.bridge = newBridge(h.loopFor(e, r), peer.Addr, v.kicked)
 	// The time-outs of the program's server are for handlers that answer at once.
 	_ = v.rc.SetWriteDeadline(time.Time{})
-	v.begin(func(c session.StreamConn, loop int) session.Receiver { return engine.AcceptFrom(c, loop, peer) },
+	v.begin(func(c session.StreamConn, loop int) session.Receiver { return e.AcceptFrom(c, loop, peer) },
 		appendHead(nil, r, target, r.ContentLength))
 	whole, err := v.bring(newVisitBody(r))
 	if err == nil {
@@ -51,7 +51,7 @@ func (srv *Server) visit(engine *session.Engine, w http.ResponseWriter, r *http.
 		return
 	}
 	if !whole {
-		_ = v.rc.SetReadDeadline(time.Now().Add(mountLinger))
+		_ = v.rc.SetReadDeadline(time.Now().Add(linger))
 	}
 	v.reply(w)
 }
@@ -73,9 +73,9 @@ func (v *visit) bring(body *visitBody) (whole bool, err error) {
 		case <-v.r.Context().Done():
 			return false, context.Cause(v.r.Context())
 		case <-v.quit:
-			return false, errWireCut
-		case <-v.srv.done: // the event loops have failed
-			return false, errWireCut
+			return false, errCut
+		case <-v.h.cfg.Failed: // the event loops have failed
+			return false, errCut
 		}
 		if answered, _ := v.collect(); answered || body.whole() {
 			return body.whole(), nil
@@ -110,9 +110,9 @@ func (v *visit) await() error {
 		case <-v.r.Context().Done():
 			return context.Cause(v.r.Context())
 		case <-v.quit:
-			return errWireCut
-		case <-v.srv.done:
-			return errWireCut
+			return errCut
+		case <-v.h.cfg.Failed:
+			return errCut
 		}
 	}
 }
@@ -131,7 +131,7 @@ func (v *visit) collect() (whole bool, ending bridgeEnding) {
 func (v *visit) refuse(w http.ResponseWriter, err error) {
 	closes(w, v.r)
 	switch {
-	case errors.Is(err, errWireCut):
+	case errors.Is(err, errCut):
 		unavailable(w, v.r)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		http.Error(w, "Request timeout", http.StatusRequestTimeout)
@@ -142,7 +142,7 @@ func (v *visit) refuse(w http.ResponseWriter, err error) {
 
 // reply writes the answer. Fields that middleware has set give way to the session layer's.
 func (v *visit) reply(w http.ResponseWriter) {
-	_ = v.rc.SetWriteDeadline(time.Now().Add(v.srv.cfg.writeTimeout()))
+	_ = v.rc.SetWriteDeadline(time.Now().Add(v.h.cfg.WriteTimeout))
 	h := w.Header()
 	for name, values := range v.answer.header {
 		switch {

@@ -1,4 +1,4 @@
-package server
+package mount
 
 import (
 	"net"
@@ -27,15 +27,15 @@ func hasToken(values []string, token string) bool {
 	return false
 }
 
-// mountLinger is how long net/http reads on behind an answer that ends its connection, so that the client gets the answer
+// linger is how long net/http reads on behind an answer that ends its connection, so that the client gets the answer
 // and no reset. A client that has nothing more to send is closed when it is over.
-const mountLinger = time.Second
+const linger = time.Second
 
 // closes ends the connection of a request with its answer, and does not wait for its body.
 func closes(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(mountLinger))
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(linger))
 	}
 }
 
@@ -48,7 +48,7 @@ func turnAway(w http.ResponseWriter, r *http.Request, text string, status int) {
 // takeOver takes a connection that is to become a WebSocket from net/http. The request is read again from its bytes, so
 // that the handshake is the session layer's in all its parts; what it refuses is answered on the same connection,
 // which ends then.
-func (srv *Server) takeOver(engine *session.Engine, w http.ResponseWriter, r *http.Request, target string) {
+func (h *Handler) takeOver(e *engine, w http.ResponseWriter, r *http.Request, target string) {
 	switch {
 	case r.ProtoMajor != 1:
 		turnAway(w, r, "WebSockets need HTTP/1.1 here", http.StatusNotImplemented)
@@ -59,13 +59,12 @@ func (srv *Server) takeOver(engine *session.Engine, w http.ResponseWriter, r *ht
 	case r.ContentLength != 0:
 		turnAway(w, r, "A WebSocket request has no body", http.StatusBadRequest)
 		return
-	case srv.tooManyWires():
-		srv.warnFull()
+	case h.cfg.Full(h.Bridged()):
 		w.Header().Set("Retry-After", "5")
 		turnAway(w, r, "Too many connections", http.StatusServiceUnavailable)
 		return
 	}
-	loop, peer := srv.loopFor(engine, r), peerOf(r)
+	loop, peer := h.loopFor(e, r), peerOf(r)
 	peer.Single = true // the next request on this connection would be the program's
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -79,14 +78,14 @@ func (srv *Server) takeOver(engine *session.Engine, w http.ResponseWriter, r *ht
 	}
 	if native, ok := loop.(*poller.Loop); ok && adoptable(conn) {
 		err := native.Adopt(conn, first, func(c *poller.Conn) poller.Receiver {
-			return engine.AcceptFrom(c, c.Loop().Index(), peer)
+			return e.AcceptFrom(c, c.Loop().Index(), peer)
 		})
-		if err != nil && debugs(srv.eio) {
-			srv.eio.Debug("not adopted", "addr", peer.Addr, "err", err)
+		if err != nil {
+			h.cfg.Logger.Debug("not adopted", "addr", peer.Addr, "err", err)
 		}
 		return
 	}
-	srv.startWire(engine, loop, conn, peer, first)
+	h.startWire(e, loop, conn, peer, first)
 }
 
 // adoptable reports whether an event loop can watch the connection itself.
@@ -98,26 +97,15 @@ func adoptable(c net.Conn) bool {
 	return false
 }
 
-// tooManyWires holds Config.MaxConns for connections that no event loop watches.
-func (srv *Server) tooManyWires() bool {
-	limit := int64(srv.cfg.MaxConns)
-	p, _ := srv.running()
-	var conns int64
-	if p != nil {
-		limit, conns = int64(srv.maxConns), int64(p.Conns())
-	}
-	return limit > 0 && srv.mount.wires.Load()+conns >= limit
-}
-
 // startWire bridges a connection to the loop.
-func (srv *Server) startWire(engine *session.Engine, loop EventLoop, conn net.Conn, peer session.Peer, first []byte) {
-	wr := &wire{srv: srv, conn: conn, writeTimeout: srv.cfg.writeTimeout()}
+func (h *Handler) startWire(e *engine, loop Loop, conn net.Conn, peer session.Peer, first []byte) {
+	wr := &wire{h: h, conn: conn}
 	wr.bridge = newBridge(loop, peer.Addr, wr.kicked)
-	if !srv.mount.add(wr) {
+	if !h.add(wr) {
 		_ = conn.Close()
 		return
 	}
-	srv.mount.wires.Add(1)
-	wr.begin(func(c session.StreamConn, loop int) session.Receiver { return engine.AcceptFrom(c, loop, peer) }, first)
+	h.wires.Add(1)
+	wr.begin(func(c session.StreamConn, loop int) session.Receiver { return e.AcceptFrom(c, loop, peer) }, first)
 	go wr.read()
 }

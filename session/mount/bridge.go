@@ -1,4 +1,4 @@
-package server
+package mount
 
 import (
 	"net/netip"
@@ -13,7 +13,7 @@ import (
 // Conn is the loop's; the other methods are safe for concurrent use.
 type bridge struct {
 	stream.Conn
-	loop EventLoop
+	loop Loop
 	// kick is called, on whatever goroutine, when there is something to take out. It must not block. Immutable.
 	kick func()
 	// fed gets a token when the loop has handled what feed has posted. It holds one.
@@ -43,7 +43,7 @@ const (
 // The rest waits in the connection's queue, by reference.
 const bridgeWindow = 64 << 10
 
-func newBridge(loop EventLoop, addr netip.AddrPort, kick func()) *bridge {
+func newBridge(loop Loop, addr netip.AddrPort, kick func()) *bridge {
 	b := &bridge{loop: loop, kick: kick, fed: make(chan struct{}, 1)}
 	b.Init(loop.Stream(), (*bridgeSocket)(b), addr)
 	return b

@@ -1,4 +1,4 @@
-package server
+package mount
 
 import (
 	"errors"
@@ -22,9 +22,8 @@ const (
 // writes while there is something to write. Safe for concurrent use.
 type wire struct {
 	*bridge
-	srv          *Server
-	conn         net.Conn
-	writeTimeout time.Duration
+	h    *Handler
+	conn net.Conn
 
 	state   sync.Mutex
 	writing bool // guarded by state: the writer runs
@@ -39,21 +38,20 @@ func (w *wire) kicked() {
 	defer w.state.Unlock()
 	if !w.writing && !w.done {
 		w.writing = true
-		w.srv.mount.more() // the reader is a user still, or done is set
+		w.h.more() // the reader is a user still, or done is set
 		go w.write()
 	}
 }
 
 // read takes bytes from the connection to the loop until either ends. It is the goroutine of the wire.
 func (w *wire) read() {
-	m := &w.srv.mount
-	defer m.leave()
+	defer w.h.leave()
 	err := w.pump()
 	w.finish(err)
 	_ = w.conn.Close()
 	w.retire()
-	m.remove(w)
-	m.wires.Add(-1)
+	w.h.remove(w)
+	w.h.wires.Add(-1)
 }
 
 // retire keeps writers from starting.
@@ -65,15 +63,15 @@ func (w *wire) retire() {
 
 // pump reads, and waits each time until the loop has handled what was read: what a client sends ahead waits in the kernel.
 func (w *wire) pump() error {
-	quit := w.srv.mount.done()
+	quit := w.h.done()
 	buf := make([]byte, wireReadBytes)
 	for {
 		select {
 		case <-w.fed:
 		case <-quit:
-			return errWireCut
-		case <-w.srv.done: // the event loops have failed
-			return errWireCut
+			return errCut
+		case <-w.h.cfg.Failed: // the event loops have failed
+			return errCut
 		}
 		n, err := w.conn.Read(buf)
 		if err != nil {
@@ -83,12 +81,12 @@ func (w *wire) pump() error {
 	}
 }
 
-// errWireCut is for connections that Close ends.
-var errWireCut = errors.New("server: closed")
+// errCut is for connections that Close ends.
+var errCut = errors.New("siren: closed")
 
 // write sends what is queued, and what comes meanwhile, and ends the connection when that is asked for.
 func (w *wire) write() {
-	defer w.srv.mount.leave()
+	defer w.h.leave()
 	var frames [][]byte
 	for {
 		var ending bridgeEnding
@@ -156,7 +154,7 @@ func (w *wire) put(buf []byte) error {
 	if len(buf) == 0 {
 		return nil
 	}
-	if err := w.conn.SetWriteDeadline(time.Now().Add(w.writeTimeout)); err != nil {
+	if err := w.conn.SetWriteDeadline(time.Now().Add(w.h.cfg.WriteTimeout)); err != nil {
 		return err
 	}
 	_, err := w.conn.Write(buf)

@@ -1,4 +1,4 @@
-package server
+package mount
 
 import (
 	"bufio"
@@ -33,19 +33,18 @@ func (s *script) Receive(data []byte) (int, int) {
 func (s *script) Closed(err error) { s.closed = append(s.closed, err) }
 
 // bridged is a bridge on a loop that the test drives.
-func bridged(t *testing.T, recv session.Receiver) (*rig, *bridge, *int) {
-	r := newRig(t, Config{})
-	kicks := new(int)
-	b := newBridge(r.loop, netip.MustParseAddrPort("192.0.2.1:1"), func() { *kicks++ })
+func bridged(recv session.Receiver) (*pollertest.Loop, *bridge, *int) {
+	loop, kicks := pollertest.NewLoop(0), new(int)
+	b := newBridge(loop, netip.MustParseAddrPort("192.0.2.1:1"), func() { *kicks++ })
 	b.begin(func(session.StreamConn, int) session.Receiver { return recv }, nil)
-	r.loop.run()
+	loop.RunUntilIdle()
 	<-b.fed
-	return r, b, kicks
+	return loop, b, kicks
 }
 
-func (r *rig) give(b *bridge, data string) {
+func give(loop *pollertest.Loop, b *bridge, data string) {
 	b.feed([]byte(data))
-	r.loop.run()
+	loop.RunUntilIdle()
 	<-b.fed
 }
 
@@ -59,17 +58,17 @@ func (b *bridge) taken() (string, bridgeEnding) {
 func TestBridgeReceives(t *testing.T) {
 	first, second := &script{}, &script{}
 	first.receive = func(data []byte) int { return len(data) / 2 }
-	r, b, _ := bridged(t, first)
-	r.give(b, "abcd")
-	r.give(b, "ef")
+	loop, b, _ := bridged(first)
+	give(loop, b, "abcd")
+	give(loop, b, "ef")
 	if got := fmt.Sprint(first.got); got != "[abcd cdef]" {
 		t.Fatal(got)
 	}
 	first.receive = func([]byte) int { b.SetReceiver(second); return 1 }
-	r.give(b, "gh")
+	give(loop, b, "gh")
 	b.finish(nil)
-	b.finish(errWireCut)
-	r.give(b, "too late")
+	b.finish(errCut)
+	give(loop, b, "too late")
 	if got := fmt.Sprint(second.got, second.closed, first.closed); got != "[fgh] [<nil>] []" {
 		t.Fatal(got)
 	}
@@ -86,7 +85,7 @@ func TestBridgeHolds(t *testing.T) {
 		}
 	}
 	recv := &script{}
-	r, b, _ := bridged(t, recv)
+	loop, b, _ := bridged(recv)
 	turns := 3
 	recv.receive = func(data []byte) int {
 		if !waits(b) {
@@ -101,31 +100,31 @@ func TestBridgeHolds(t *testing.T) {
 		return len(data)
 	}
 	b.feed([]byte("abcd"))
-	r.loop.run()
+	loop.RunUntilIdle()
 	if got := fmt.Sprint(recv.got); got != "[abcd bcd cd]" || waits(b) {
 		t.Fatal(got)
 	}
 	for name, end := range map[string]func(){"flush": func() { b.CloseAfterFlush() }, "now": func() { b.Close() }} {
 		recv.receive = func(data []byte) int { b.Hold(); return len(data) }
 		b.feed([]byte("e"))
-		r.loop.run()
+		loop.RunUntilIdle()
 		if !waits(b) {
 			t.Fatal("fed while it is held")
 		}
 		end()
-		r.loop.run()
+		loop.RunUntilIdle()
 		if waits(b) {
 			t.Fatalf("%s: the feeder waits for ever", name)
 		}
-		r, b, _ = bridged(t, recv)
+		loop, b, _ = bridged(recv)
 	}
 }
 
 // A bridge holds a window of what is queued; the rest waits in the connection, and follows when that has left.
 func TestBridgeHasAWindow(t *testing.T) {
-	r, b, kicks := bridged(t, &script{})
+	loop, b, kicks := bridged(&script{})
 	var want strings.Builder
-	r.loop.Do(func() {
+	loop.Do(func() {
 		for i := range 30 {
 			frame := strings.Repeat(string(rune('a'+i%26)), 10_000)
 			want.WriteString(frame)
@@ -144,7 +143,7 @@ func TestBridgeHasAWindow(t *testing.T) {
 			t.Fatal("more than the window")
 		}
 		b.sent(len(out))
-		r.loop.run()
+		loop.RunUntilIdle()
 	}
 	if got.String() != want.String() || b.QueuedBytes() != 0 || b.Blocked() {
 		t.Fatalf("%d bytes of %d, %d wait", got.Len(), want.Len(), b.QueuedBytes())
@@ -153,8 +152,8 @@ func TestBridgeHasAWindow(t *testing.T) {
 
 // The end comes behind what is queued, however much that is, or at once.
 func TestBridgeEnds(t *testing.T) {
-	r, b, _ := bridged(t, &script{})
-	r.loop.Do(func() {
+	loop, b, _ := bridged(&script{})
+	loop.Do(func() {
 		b.Queue(make([]byte, bridgeWindow))
 		b.Last([]byte("bye"))
 	})
@@ -163,11 +162,11 @@ func TestBridgeEnds(t *testing.T) {
 		t.Fatalf("%d bytes, ending %d", len(out), ending)
 	}
 	b.sent(len(out))
-	r.loop.run()
+	loop.RunUntilIdle()
 	if out, ending = b.taken(); out != "bye" || ending != bridgeFlush {
 		t.Fatalf("%q, ending %d", out, ending)
 	}
-	r.loop.Do(b.Close)
+	loop.Do(b.Close)
 	if _, ending = b.taken(); ending != bridgeNow {
 		t.Fatalf("ending %d", ending)
 	}
@@ -179,12 +178,11 @@ func TestBridgeEnds(t *testing.T) {
 
 // The handle of another loop writes to a bridge as to any connection.
 func TestBridgeIsLent(t *testing.T) {
-	r, b, _ := bridged(t, &script{})
+	loop, b, _ := bridged(&script{})
 	home := pollertest.NewLoop(1)
-	out := lend([]EventLoop{r.loop, home}, func(session.StreamConn, int) session.Conn { return nil })(b, 1)
+	out := Lend([]Loop{loop, home}, func(session.StreamConn, int) session.Conn { return nil })(b, 1)
 	home.Do(func() { out.Queue([]byte("from afar")) })
-	r.loop.Loop.RunUntilIdle()
-	r.loop.run()
+	loop.RunUntilIdle()
 	if got, _ := b.taken(); got != "from afar" {
 		t.Fatalf("%q", got)
 	}
@@ -236,7 +234,7 @@ func TestAnswerReader(t *testing.T) {
 }
 
 func TestTargetAndPeer(t *testing.T) {
-	r := newRig(t, Config{})
+	e := newEngine(t, pollertest.NewLoop(0))
 	for _, c := range []struct{ uri, path, query, want string }{
 		{"/socket.io/?a=b", "/socket.io/", "a=b", "/socket.io/?a=b"},
 		{"/socket.io", "/socket.io", "", "/socket.io"},
@@ -251,7 +249,7 @@ func TestTargetAndPeer(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.RequestURI, req.URL.Path, req.URL.RawQuery = c.uri, c.path, c.query
-		if got, own := targetOf(r.srv.engine, req); got != c.want || own != (c.want != "") {
+		if got, own := targetOf(e, req); got != c.want || own != (c.want != "") {
 			t.Errorf("%+v: %q %v", c, got, own)
 		}
 	}
@@ -265,4 +263,24 @@ func TestTargetAndPeer(t *testing.T) {
 			t.Errorf("%q: %s, want %s", remote, got, want)
 		}
 	}
+}
+
+// silent is the application of sessions that nobody listens to.
+type silent struct{}
+
+func (silent) Open(*session.Session) session.Client { return silent{} }
+func (silent) Serves() bool                         { return false }
+func (silent) Request(x *session.Exchange, _ *httpwire.Request) {
+	x.Respond(&httpwire.Response{Status: http.StatusNotFound})
+}
+func (silent) Message([]byte, bool)  {}
+func (silent) Closed(session.Reason) {}
+
+func newEngine(t *testing.T, loop session.Loop) *session.Engine {
+	t.Helper()
+	e, err := session.New(session.Config{Path: "/socket.io"}, silent{}, []session.Loop{loop}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }

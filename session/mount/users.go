@@ -1,0 +1,136 @@
+package mount
+
+import "context"
+
+// enter counts a request. It returns false when the Handler is closed.
+func (h *Handler) enter() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.users++
+	h.visits++
+	return true
+}
+
+// exit is the end of a request.
+func (h *Handler) exit() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.visits--
+	h.leaveLocked()
+}
+
+// more counts another goroutine of a user, also when the Handler is closed.
+func (h *Handler) more() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.users++
+}
+
+// leave is the end of a goroutine of a wire.
+func (h *Handler) leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.leaveLocked()
+}
+
+// leaveLocked counts a user out. When the Handler is closed, none comes after the last one. Called with the lock held.
+func (h *Handler) leaveLocked() {
+	if h.users--; h.users == 0 && h.idle != nil {
+		close(h.idle)
+	}
+}
+
+func (h *Handler) isClosed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.closed
+}
+
+// Visiting returns the number of requests that are being served.
+func (h *Handler) Visiting() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.visits
+}
+
+// Bridged returns the number of open WebSockets that no event loop watches.
+func (h *Handler) Bridged() int { return int(h.wires.Load()) }
+
+// done returns a channel that Close closes.
+func (h *Handler) done() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.doneLocked()
+}
+
+// doneLocked is done with the lock held.
+func (h *Handler) doneLocked() chan struct{} {
+	if h.quit == nil {
+		h.quit = make(chan struct{})
+	}
+	return h.quit
+}
+
+// add registers a wire. It returns false when the Handler is closed.
+func (h *Handler) add(w *wire) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	if h.open == nil {
+		h.open = make(map[*wire]struct{})
+	}
+	h.open[w] = struct{}{}
+	h.users++
+	return true
+}
+
+func (h *Handler) remove(w *wire) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.open, w)
+}
+
+// Close refuses new requests, waits until those that are left, and the bridged WebSockets, have ended by themselves or ctx
+// has ended, and cuts the rest. It returns the number of requests that it has cut, and of WebSockets with something
+// unsent. It is called once.
+func (h *Handler) Close(ctx context.Context) (cut int) {
+	h.mu.Lock()
+	h.closed = true
+	idle := make(chan struct{})
+	if h.idle = idle; h.users == 0 {
+		close(idle)
+	}
+	h.mu.Unlock()
+	await(ctx, idle)
+
+	h.mu.Lock()
+	cut = h.visits
+	close(h.doneLocked())
+	left := make([]*wire, 0, len(h.open))
+	for w := range h.open {
+		left = append(left, w)
+	}
+	h.mu.Unlock()
+	for _, w := range left {
+		if w.unsent() > 0 {
+			cut++
+		}
+		w.cut()
+	}
+	ending, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	await(ending, idle)
+	return cut
+}
+
+func await(ctx context.Context, done <-chan struct{}) {
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
