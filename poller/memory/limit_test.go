@@ -34,6 +34,27 @@ func TestGroupLimit(t *testing.T) {
 			files: map[string]string{"sys/fs/cgroup/a/memory.max": "max\n"}},
 		{name: "version 2, the parent's alone", groups: "0::/a/b\n", mounts: mountV2, files: map[string]string{
 			"sys/fs/cgroup/a/b/memory.max": "max\n", "sys/fs/cgroup/a/memory.max": "500\n"}, want: 500},
+		{name: "version 2, the least of nested slices", groups: "0::/a.slice/b.slice/c.service\n", mounts: mountV2, files: map[string]string{
+			"sys/fs/cgroup/a.slice/memory.max": "900\n", "sys/fs/cgroup/a.slice/b.slice/memory.max": "300\n",
+			"sys/fs/cgroup/a.slice/b.slice/c.service/memory.max": "600\n"}, want: 300},
+		{name: "version 2, a slice without the controller between", groups: "0::/a/b/c\n", mounts: mountV2, files: map[string]string{
+			"sys/fs/cgroup/a/memory.max": "900\n", "sys/fs/cgroup/a/b/c/memory.max": "max\n"}, want: 900},
+		{name: "version 2, slowed down above a bound", groups: "0::/a\n", mounts: mountV2, files: map[string]string{
+			"sys/fs/cgroup/a/memory.max": "900\n", "sys/fs/cgroup/a/memory.high": "700\n"}, want: 700},
+		{name: "version 2, the parent is slowed down", groups: "0::/a/b\n", mounts: mountV2, files: map[string]string{
+			"sys/fs/cgroup/a/memory.high": "400\n", "sys/fs/cgroup/a/memory.max": "max\n",
+			"sys/fs/cgroup/a/b/memory.high": "max\n", "sys/fs/cgroup/a/b/memory.max": "500\n"}, want: 400},
+		{name: "version 2, not slowed down", groups: "0::/a\n", mounts: mountV2, files: map[string]string{
+			"sys/fs/cgroup/a/memory.high": "max\n", "sys/fs/cgroup/a/memory.max": "max\n"}},
+		{name: "version 1, a parent that does not limit its children", groups: "4:memory:/a/b\n", mounts: mountV1, files: map[string]string{
+			"sys/fs/cgroup/memory/a/memory.limit_in_bytes": "200", "sys/fs/cgroup/memory/a/b/memory.limit_in_bytes": "300",
+			"sys/fs/cgroup/memory/a/b/memory.stat": "cache 1\nhierarchical_memory_limit 300\ntotal_cache 1\n"}, want: 300},
+		{name: "version 1, the limit is above what is mounted", groups: "4:memory:/pod/x\n",
+			mounts: "35 31 0:32 /pod/x /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n", files: map[string]string{
+				"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
+				"sys/fs/cgroup/memory/memory.stat":           "hierarchical_memory_limit 250\n"}, want: 250},
+		{name: "version 1, no limit in the hierarchy", groups: "4:memory:/a\n", mounts: mountV1, files: map[string]string{
+			"sys/fs/cgroup/memory/a/memory.stat": "hierarchical_memory_limit 9223372036854771712\n"}},
 		{name: "in a container that sees its own group as the root", groups: "0::/\n", mounts: mountV2,
 			files: map[string]string{"sys/fs/cgroup/memory.max": "700\n"}, want: 700},
 		{name: "in a container that has a part mounted", groups: "4:memory:/docker/abc/x\n",
