@@ -8,13 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// acceptError takes the place of gnet's ErrAcceptSocket, the one error of accept(2) that ends a whole gnet engine with
-// all its connections, also when nothing but a file descriptor is missing for a moment. gnet recognises it with
-// errors.Is, which never matches a value of a type that cannot be compared. So gnet carries on: the connection stays in
-// the listen queue, and the next one that arrives makes the acceptor try again. What really is fatal ends the engine
-// through acceptFailed.
+// acceptError replaces gnet's ErrAcceptSocket. gnet ends the whole engine, with all its connections, on this error of
+// accept(2), even if only a file descriptor is missing for a moment. gnet compares with errors.Is, which never matches
+// a value of a type that cannot be compared, so gnet carries on: the connection stays in the listen queue, and the next
+// one that arrives makes the acceptor try again. Errors that are fatal end the engine through acceptFailed.
 //
-// The cap on connections and the gate make this rare; this makes it harmless.
+// The limit on connections and the gate make failures of accept rare; acceptError makes them harmless.
 type acceptError struct {
 	_ []struct{} // not comparable
 }
@@ -23,17 +22,17 @@ func (acceptError) Error() string { return "poller: accept failed" }
 
 func init() { gneterrors.ErrAcceptSocket = acceptError{} }
 
-// acceptPause is how long a loop with a table of its own waits when accept has failed. There is no other brake: the
-// loop is told of the waiting connection again and again.
+// acceptPause is how long a loop with PrivateFiles waits after a failed accept. Without it the loop would spin, because
+// epoll reports the waiting connection again and again.
 const acceptPause = 10 * time.Millisecond
 
-// acceptFailed is called on gnet's acceptor when accept(2) has failed.
+// acceptFailed handles a failed accept(2). gnet's acceptor calls it.
 func (e *Engine) acceptFailed(err error) {
 	if !fatalAccept(err) {
 		if e.config.PrivateFiles {
 			time.Sleep(acceptPause)
 		} else {
-			e.gate.starve()
+			e.gate.outOfFiles()
 		}
 		return
 	}
@@ -46,8 +45,8 @@ func (e *Engine) acceptFailed(err error) {
 	}()
 }
 
-// fatalAccept reports whether a listening socket can never be accepted from again. All else passes: missing
-// descriptors or memory, and what Linux reports of the network for a connection that is gone already.
+// fatalAccept reports whether the listening socket is broken for good. Other errors pass: a lack of descriptors or
+// memory, and network errors that Linux reports for a connection that is already gone.
 func fatalAccept(err error) bool {
 	for _, fatal := range []error{unix.EBADF, unix.EINVAL, unix.ENOTSOCK, unix.EFAULT, unix.EOPNOTSUPP} {
 		if errors.Is(err, fatal) {

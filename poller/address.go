@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// address is one entry of Config.Addrs. It is immutable.
+// address is one entry of Config.Addrs. Immutable.
 type address struct {
-	network string // tcp, tcp4, tcp6 or unix, as package net has them
+	network string // tcp, tcp4, tcp6 or unix: a network of package net
 	target  string // host:port or path
 }
 
-// String returns the address as Config.Addrs has it, with its scheme.
+// String returns the address with its scheme.
 func (a address) String() string { return a.network + "://" + a.target }
 
-// fixed reports whether nobody else can have the same address: port 0 is another port each time.
+// fixed reports whether the address names the same socket each time. Port 0 is another port each time.
 func (a address) fixed() bool {
 	if a.network == "unix" {
 		return true
@@ -27,8 +27,8 @@ func (a address) fixed() bool {
 	return err != nil || port != "0"
 }
 
-// family is the network of the address for package net, which takes 0.0.0.0 for all addresses, those of IPv6 too.
-// Whoever writes 0.0.0.0 means IPv4.
+// family returns the network to pass to package net. Package net takes 0.0.0.0 on tcp for all addresses, including
+// IPv6; in Config.Addrs it means IPv4.
 func (a address) family() string {
 	if host, _, err := net.SplitHostPort(a.target); err == nil && a.network == "tcp" {
 		if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
@@ -38,7 +38,7 @@ func (a address) family() string {
 	return a.network
 }
 
-// parseAddress splits an entry of Config.Addrs. An address without a scheme is host:port, as in package net.
+// parseAddress parses an entry of Config.Addrs. Without a scheme it is host:port on tcp.
 func parseAddress(raw string) (address, error) {
 	network, target, ok := strings.Cut(raw, "://")
 	if !ok {

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// adoptEndMax bounds how long the end of gnet waits for connections that are being handed over. Each takes a turn
-	// of its loop, so only loops that have ended already, by an error, make it wait in vain.
+	// adoptEndMax bounds how long the end of gnet waits for adoptions that have begun. Each needs a turn of its loop, so
+	// the wait is only in vain if a loop has ended by an error.
 	adoptEndMax = 5 * time.Second
-	// showTries bounds the connections to ourselves, for each loop, that make a listening engine show its loops.
-	showTries = 8
-	// showWait is how long one of them may take to arrive.
-	showWait = 100 * time.Millisecond
-	showPoll = time.Millisecond
+	// revealTries bounds, for each loop, the connections to ourselves that make a listening engine reveal its loops.
+	revealTries = 8
+	// revealWait is how long one of these connections may take to arrive.
+	revealWait = 100 * time.Millisecond
+	revealPoll = time.Millisecond
 )
 
 // Adopt takes over a connection that other code has accepted or dialed, such as a hijacked connection of a net/http
@@ -57,7 +57,7 @@ func (l *Loop) Adopt(c net.Conn, rest []byte, accept func(c *Conn) Receiver) err
 	return e.enroll(el, c, &adoption{rest: rest, accept: accept})
 }
 
-// enroll gives c to a loop of gnet and waits for OnOpen. Called within an adoption.
+// enroll gives c to a loop of gnet and waits for OnOpen. The caller has begun an adoption.
 func (e *Engine) enroll(el gnet.EventLoop, c net.Conn, a *adoption) error {
 	if tcp, ok := c.(*net.TCPConn); ok && e.config.SendBufferBytes > 0 {
 		_ = tcp.SetWriteBuffer(e.config.SendBufferBytes)
@@ -68,7 +68,7 @@ func (e *Engine) enroll(el gnet.EventLoop, c net.Conn, a *adoption) error {
 		return fmt.Errorf("poller: adopt: %w", err)
 	}
 	r := <-opened
-	<-opened // is closed when c is
+	<-opened // closed when c is closed
 	if r.Err != nil {
 		return fmt.Errorf("poller: adopt: %w", r.Err)
 	}
@@ -78,11 +78,11 @@ func (e *Engine) enroll(el gnet.EventLoop, c net.Conn, a *adoption) error {
 	return a.err
 }
 
-// errAdopt: the system would not watch the descriptor; gnet has logged why.
+// errAdopt means that the system refused to watch the descriptor; gnet has logged the reason.
 var errAdopt = errors.New("poller: adopt: the connection could not be watched")
 
-// adoption is the context of a connection that is being handed over. accept and rest are read, and opened and err are
-// written, by the loop before Adopt goes on.
+// adoption is gnet's context of a connection that is being adopted. The loop reads accept and rest, and writes opened
+// and err, before Adopt continues.
 type adoption struct {
 	rest   []byte
 	accept func(c *Conn) Receiver
@@ -90,13 +90,13 @@ type adoption struct {
 	err    error
 }
 
-// adoptions counts the connections that are being handed over. gnet must not end meanwhile: it would leave their
-// descriptors open, and their goroutines waiting. It is safe for concurrent use.
+// adoptions counts the adoptions under way. gnet must not end before them: it would leave their descriptors open and
+// their goroutines waiting. Safe for concurrent use.
 type adoptions struct {
 	mu    sync.Mutex
-	open  bool          // guarded by mu: the loops run
+	open  bool          // guarded by mu: adoptions may begin
 	count int           // guarded by mu
-	idle  chan struct{} // guarded by mu: set by close, which waits for it
+	idle  chan struct{} // guarded by mu: set by close, closed by the last adoption
 }
 
 func (a *adoptions) start() {
@@ -105,7 +105,7 @@ func (a *adoptions) start() {
 	a.open = true
 }
 
-// begin is false when the loops do not run.
+// begin counts an adoption that begins. It returns false if the loops do not run.
 func (a *adoptions) begin() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -125,7 +125,7 @@ func (a *adoptions) end() {
 	}
 }
 
-// close lets no more begin and waits for those that have, while the loops still run.
+// close refuses further adoptions and waits for those that have begun. Call it while the loops still run.
 func (a *adoptions) close() {
 	a.mu.Lock()
 	a.open = false
@@ -144,12 +144,12 @@ func (a *adoptions) close() {
 	}
 }
 
-// reach returns gnet's loop of l, or another one that gnet has shown when it does not show that one.
+// reach returns gnet's loop for l. If gnet does not reveal that one, it returns another loop that gnet has revealed.
 func (e *Engine) reach(l *Loop) (gnet.EventLoop, error) {
 	if el := l.gnetLoop(); el != nil {
 		return el, nil
 	}
-	e.showLoops()
+	e.revealLoops()
 	if el := l.gnetLoop(); el != nil {
 		return el, nil
 	}
@@ -163,39 +163,39 @@ func (e *Engine) reach(l *Loop) (gnet.EventLoop, error) {
 
 var errUnreached = errors.New("poller: adopt: no event loop can be reached")
 
-// gnetLoop is nil as long as gnet has not shown the loop.
+// gnetLoop returns gnet's loop, or nil if gnet has not revealed it.
 func (l *Loop) gnetLoop() gnet.EventLoop {
 	l.wakeMu.Lock()
 	defer l.wakeMu.Unlock()
 	return l.bound
 }
 
-func (e *Engine) shownLoops() int {
+func (e *Engine) revealedLoops() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.shownNow
+	return e.revealed
 }
 
-// showLoops makes a listening engine show all its loops. gnet shows one with a connection only, and what hands
-// connections to loops in turn is its acceptor's alone; so they come in by the listener, from ourselves, and leave at
-// once.
-func (e *Engine) showLoops() {
-	e.showing.Lock()
-	defer e.showing.Unlock()
-	for try := 0; try < showTries*len(e.loops); try++ {
-		shown := e.shownLoops()
+// revealLoops makes a listening engine reveal all its loops. gnet reveals a loop with its first connection, and only
+// gnet's acceptor distributes connections over the loops. So revealLoops connects to a listener of the engine and
+// closes at once, until every loop has had a connection.
+func (e *Engine) revealLoops() {
+	e.revealing.Lock()
+	defer e.revealing.Unlock()
+	for try := 0; try < revealTries*len(e.loops); try++ {
+		shown := e.revealedLoops()
 		if shown == len(e.loops) {
 			return
 		}
 		e.nudge()
-		for wait := time.Now().Add(showWait); e.shownLoops() == shown && time.Now().Before(wait); {
-			time.Sleep(showPoll)
+		for wait := time.Now().Add(revealWait); e.revealedLoops() == shown && time.Now().Before(wait); {
+			time.Sleep(revealPoll)
 		}
 	}
 }
 
-// runUnheard is gnet from start to end for an engine without listeners.
-func (e *Engine) runUnheard() error {
+// runClient runs gnet's Client, from start to end, for an engine without listeners.
+func (e *Engine) runClient() error {
 	client, err := gnet.NewClient((*handler)(e), e.options()...)
 	if err != nil {
 		return err
@@ -203,7 +203,7 @@ func (e *Engine) runUnheard() error {
 	if err := client.Start(); err != nil {
 		return err
 	}
-	err = e.showUnheard(client)
+	err = e.revealClientLoops(client)
 	e.mu.Lock()
 	e.bootErr = err
 	e.mu.Unlock()
@@ -215,16 +215,16 @@ func (e *Engine) runUnheard() error {
 	return errors.Join(err, client.Stop())
 }
 
-// showUnheard sends a connection to each loop. gnet gives what is enrolled to the loop with the fewest, so all stay
-// until the last has arrived.
-func (e *Engine) showUnheard(client *gnet.Client) error {
+// revealClientLoops sends a connection to each loop. gnet enrolls a connection on the loop with the fewest, so all of
+// them stay open until the last has arrived.
+func (e *Engine) revealClientLoops(client *gnet.Client) error {
 	for range e.loops {
 		near, far, err := connPair()
 		if err != nil {
 			return err
 		}
 		defer closeFile(far)
-		if _, err := client.EnrollContext(near, envoy{stays: true}); err != nil {
+		if _, err := client.EnrollContext(near, visitor{stays: true}); err != nil {
 			return err
 		}
 	}

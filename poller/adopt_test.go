@@ -75,7 +75,7 @@ func TestAdopt(t *testing.T) {
 					if !listens && p.conn.Loop() != l {
 						t.Errorf("on loop %d, want %d", p.conn.Loop().Index(), i)
 					}
-					if listens && e.shownLoops() != 3 {
+					if listens && e.revealedLoops() != 3 {
 						t.Error("not all loops are shown")
 					}
 					if _, err := server.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {

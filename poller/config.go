@@ -258,7 +258,7 @@ func (c *Config) limits() stream.Limits {
 	}
 }
 
-// tableConns returns the number of connections that fit into one table of descriptors.
+// tableConns returns the number of connections that one table of descriptors has room for.
 func (c *Config) tableConns(filesMax int) int { return filesMax - c.FDReserve }
 
 // openFilesMax returns the process's soft limit of open files, which Go raises to the hard limit at start.

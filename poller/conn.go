@@ -15,17 +15,17 @@ type Receiver = stream.Receiver
 // Remote is a handle to a connection for a session whose home is another loop.
 type Remote = stream.Remote
 
-// Marks of a Conn: how it counts.
+// Marks of a Conn say which limit it counts against.
 const (
-	markAdmitted uint8 = 1 + iota // against MaxConns
-	markRejected                  // against what may linger of rejected ones
+	markAdmitted uint8 = 1 + iota // MaxConns
+	markRejected                  // the number of rejected connections that may linger
 )
 
-// Conn is a connection of the kernel: a stream.Conn with a descriptor that gnet watches for input. It is loop-owned:
+// Conn is a connection of the kernel: a stream.Conn over a descriptor that gnet watches for input. It is loop-owned:
 // call all methods on its loop, in an entry, unless they say otherwise.
 type Conn struct {
 	stream.Conn
-	gc gnet.Conn // nil once closed: the descriptor may be somebody else's by then
+	gc gnet.Conn // nil once closed: the descriptor may belong to another connection by then
 }
 
 func newConn(l *Loop, gc gnet.Conn, remote netip.AddrPort) *Conn {

@@ -8,10 +8,10 @@ import (
 const (
 	// drainPoll is how often Drain looks whether connections are still busy.
 	drainPoll = 2 * time.Millisecond
-	// drainQuiet is how many looks in a row must find nothing: what one loop has queued for a connection of another one
-	// is posted at the end of its turn, and may arrive behind the first look.
+	// drainQuiet is how many looks in a row must find nothing to send. One look is not enough: a loop posts what it has
+	// queued for connections of another loop at the end of its turn.
 	drainQuiet = 3
-	// drainCount is how long a loop may take to count what is left.
+	// drainCount bounds the wait for the loops' counts when ctx has ended.
 	drainCount = time.Second
 )
 
@@ -47,7 +47,7 @@ func (e *Engine) Waiting(ctx context.Context) int {
 	return e.sum(ctx, func(l *Loop) int { return l.Waiting() })
 }
 
-// sum adds up what the loops count. A loop that does not answer before ctx ends counts for nothing.
+// sum runs count on each loop and returns the sum. A loop that does not answer before ctx ends counts as 0.
 func (e *Engine) sum(ctx context.Context, count func(l *Loop) int) int {
 	counts := make(chan int, len(e.loops))
 	for _, l := range e.loops {

@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// lastRoundsMax bounds how often tasks that post tasks are run after gnet has ended.
+	// lastRoundsMax bounds the rounds of tasks that post tasks after gnet has ended.
 	lastRoundsMax = 10_000
-	// lingerShare is the part of FDReserve's base that rejected connections may take while they linger.
+	// lingerShare: rejected connections that linger may take one lingerShare-th of FDReserve's base.
 	lingerShare = 8
-	// nudgeTimeout bounds a connection to ourselves.
+	// nudgeTimeout bounds a connection of the engine to itself.
 	nudgeTimeout = 200 * time.Millisecond
 )
 
@@ -29,7 +29,7 @@ type Engine struct {
 	config Config
 	limits stream.Limits
 	addrs  []address
-	// listeners are open from Start on. The goroutine of Start has them, then that of gnet.
+	// listeners are open from Start on. The goroutine of Start uses them, then gnet's.
 	listeners []*listener
 
 	loops     []*Loop
@@ -39,21 +39,21 @@ type Engine struct {
 	logger    *gnetLogger
 
 	admitted   atomic.Int64 // connections counted against MaxConns
-	full, low  Throttle     // of the warning that MaxConns is reached, and that the gate is shut
-	rejecting  atomic.Int64 // rejected ones that still have a descriptor
-	rejectsMax int64        // how many of these may linger
-	loopConns  int64        // how many connections one loop may have
+	full, low  Throttle     // for the warnings that MaxConns is reached and that the gate is shut
+	rejecting  atomic.Int64 // rejected connections that still have a descriptor
+	rejectsMax int64        // how many rejected connections may linger
+	loopConns  int64        // how many connections a loop may have
 	refusing   atomic.Bool
 
 	adoptions adoptions
-	showing   sync.Mutex    // held while loops are made to show
+	revealing sync.Mutex    // held by revealLoops
 	halt      chan struct{} // closed to end an engine without listeners
 	halting   sync.Once     // closes halt
 
 	started  atomic.Bool
 	stopping atomic.Bool
 	failed   atomic.Bool // accept failed for good
-	claimed  bool        // it has claimed privateRunning
+	claimed  bool        // the engine has set privateRunning
 	booted   chan struct{}
 	looping  chan struct{} // with PrivateFiles: closed when gnet has made its loops
 	ticked   sync.Once     // closes looping
@@ -64,7 +64,7 @@ type Engine struct {
 	bound    []net.Addr  // guarded by mu until booted
 	bootErr  error       // guarded by mu until booted
 	err      error       // guarded by mu
-	shownNow int         // guarded by mu: loops that gnet has shown
+	revealed int         // guarded by mu: the number of loops that gnet has revealed
 	shown    atomic.Pointer[map[gnet.EventLoop]*Loop]
 }
 
@@ -103,7 +103,7 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// setUpGate divides the descriptors that FDReserve keeps: some are for the shortest listen queues, the others for the
+// setUpGate divides the descriptors of FDReserve: some are for the shortest listen queues, the others for the
 // rest of the process and for rejected connections that linger.
 func (e *Engine) setUpGate(filesMax int) {
 	cfg := &e.config
@@ -116,11 +116,11 @@ func (e *Engine) setUpGate(filesMax int) {
 	}
 	own := cfg.FDReserve - queued
 	e.rejectsMax = int64(own / lingerShare)
-	e.gate.danger, e.gate.room = filesMax-queued-own/2, filesMax-own
+	e.gate.shutAt, e.gate.room = filesMax-queued-own/2, filesMax-own
 	e.loopConns = math.MaxInt64
 	if cfg.PrivateFiles {
-		// A loop refuses right after it has accepted, so the cap is enough, and the gate is of the wrong table.
-		e.gate.danger, e.gate.room = math.MaxInt, math.MaxInt
+		// A loop refuses right after it has accepted, so MaxConns is enough. The gate looks at the shared table.
+		e.gate.shutAt, e.gate.room = math.MaxInt, math.MaxInt
 		e.loopConns = int64(cfg.tableConns(filesMax))
 	}
 }
@@ -143,7 +143,7 @@ func (e *Engine) warnLow() {
 // Conns returns the number of connections served now. Safe for concurrent use.
 func (e *Engine) Conns() int { return int(e.admitted.Load()) }
 
-// connections is how many connections have a descriptor, as far as the loops have seen them.
+// connections returns the number of connections with a descriptor that the loops have seen.
 func (e *Engine) connections() int { return int(e.admitted.Load() + e.rejecting.Load()) }
 
 // Start listens on all addresses and returns when they accept connections. If one of them cannot be listened on, for
@@ -186,7 +186,7 @@ func (e *Engine) Start() error {
 	}
 }
 
-// ready returns what went wrong at boot, and gives the loops their own descriptors, if they are to have them.
+// ready returns the error of boot, if any. With PrivateFiles it gives the loops their own descriptors.
 func (e *Engine) ready() error {
 	e.mu.Lock()
 	err := e.bootErr
@@ -197,14 +197,14 @@ func (e *Engine) ready() error {
 	return e.isolate()
 }
 
-// boot runs when gnet has its loops and before it accepts.
+// boot runs when gnet has its loops, before gnet accepts.
 func (e *Engine) boot(g gnet.Engine) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	defer close(e.booted)
 	defer e.adoptions.start()
 	e.gnet = g
-	if e.bootErr = e.seat(g); e.bootErr != nil {
+	if e.bootErr = e.install(g); e.bootErr != nil {
 		return e.bootErr
 	}
 	for _, ln := range e.listeners {
@@ -213,7 +213,7 @@ func (e *Engine) boot(g gnet.Engine) error {
 	return nil
 }
 
-// nudge makes gnet's acceptor look into the listen queues again, by a connection from ourselves.
+// nudge makes gnet's acceptor look at the listen queues again, by a connection of the engine to itself.
 func (e *Engine) nudge() {
 	for _, addr := range e.Addrs() {
 		if c, err := net.DialTimeout(addr.Network(), addr.String(), nudgeTimeout); err == nil {
@@ -222,15 +222,15 @@ func (e *Engine) nudge() {
 	}
 }
 
-// loopOf finds the Loop of a gnet loop, and gives it one at first sight.
+// loopOf returns the Loop of a gnet loop. It assigns one to a gnet loop that is new.
 func (e *Engine) loopOf(el gnet.EventLoop) *Loop {
 	if l := (*e.shown.Load())[el]; l != nil {
 		return l
 	}
 	e.mu.Lock()
-	l := e.loops[e.shownNow]
-	e.shownNow++
-	next := make(map[gnet.EventLoop]*Loop, e.shownNow)
+	l := e.loops[e.revealed]
+	e.revealed++
+	next := make(map[gnet.EventLoop]*Loop, e.revealed)
 	for k, v := range *e.shown.Load() {
 		next[k] = v
 	}
@@ -241,7 +241,7 @@ func (e *Engine) loopOf(el gnet.EventLoop) *Loop {
 	return l
 }
 
-// finish runs when gnet has ended: nothing but this goroutine and the kicker touches the loops any more.
+// finish cleans up when gnet has ended: only this goroutine and the kicker use the loops from then on.
 func (e *Engine) finish(err error) {
 	e.adoptions.close()
 	for _, l := range e.loops {
@@ -261,7 +261,7 @@ func (e *Engine) finish(err error) {
 	close(e.done)
 }
 
-// endCause says why gnet has ended: nil for a Stop. The caller holds mu.
+// endCause returns the cause of gnet's end: nil for a Stop. The caller holds mu.
 func (e *Engine) endCause(err error) error {
 	switch {
 	case e.bootErr != nil:
@@ -271,7 +271,7 @@ func (e *Engine) endCause(err error) error {
 	case e.stopping.Load():
 		return nil
 	}
-	// gnet returns nil even when accept has failed; what it logged last is the cause.
+	// gnet returns nil even when accept has failed. What it has logged last is the cause.
 	if cause := e.logger.cause(); err == nil && cause != "" {
 		err = errors.New(cause)
 	}
@@ -280,7 +280,7 @@ func (e *Engine) endCause(err error) error {
 	return err
 }
 
-// runLast runs the tasks that are left, in rounds, because they may post to each other's loops.
+// runLast runs the remaining tasks in rounds, because tasks may post to other loops.
 func (e *Engine) runLast() {
 	for round := 0; ; round++ {
 		idle := true
@@ -329,7 +329,8 @@ func (e *Engine) Stop(ctx context.Context) error {
 	}
 }
 
-// stopGnet asks gnet to stop. gnet looks only every 500 ms whether it has; we know earlier, and call that off.
+// stopGnet stops gnet. gnet's Stop checks only every 500 ms whether it has ended; stopGnet cancels it as soon as the
+// engine has ended.
 func (e *Engine) stopGnet() {
 	if len(e.addrs) == 0 {
 		e.halting.Do(func() { close(e.halt) })
@@ -340,7 +341,7 @@ func (e *Engine) stopGnet() {
 		<-e.done
 		cancel()
 	}()
-	_ = e.gnet.Stop(ctx) // its errors say that it has ended already
+	_ = e.gnet.Stop(ctx) // its errors mean that it has ended already
 }
 
 // Done returns a channel that is closed when the engine has ended, by Stop or by itself.

@@ -10,47 +10,46 @@ import (
 )
 
 const (
-	// gateRetry is how often a shut gate looks whether descriptors are free again.
+	// gateRetry is how often a shut gate checks for free descriptors.
 	gateRetry = 20 * time.Millisecond
-	// gateRelax is how often an open gate looks whether its queues may be longer again.
+	// gateRelax is how often an open gate checks whether its queues may be longer again.
 	gateRelax = time.Second
 )
 
-// gate keeps accept from running out of file descriptors, which the whole process would suffer from. gnet's acceptor
-// cannot be paused, and it runs ahead of the loops, where connections over the cap are refused: all that is in the
-// listen queues takes descriptors. The gate has two means.
+// gate keeps accept(2) from taking the last file descriptors, which the whole process needs. gnet's acceptor cannot be
+// paused, and it runs ahead of the loops, which refuse connections above the limit: everything in the listen queues
+// takes a descriptor. The gate has two means.
 //
-// It makes the listen queues shorter, the fewer descriptors are left: twice what they hold must be free. Bursts need
-// long queues most when few are connected.
+// The fewer descriptors are free, the shorter it makes the listen queues: twice what they hold must be free. Queues are
+// longest when few clients are connected, because that is when bursts of connects come.
 //
 // When a loop sees a descriptor number that shows how few are left, the gate shuts: it makes the listening sockets drop
-// packets; peers try again, and the queue in front of the loops runs empty meanwhile. This works for TCP on Linux;
-// elsewhere FDReserve alone has to suffice. It is safe for concurrent use.
+// packets. Peers try again, and the queue in front of the loops empties meanwhile. This works for TCP on Linux;
+// elsewhere FDReserve alone has to be enough. Safe for concurrent use.
 type gate struct {
-	danger int          // descriptor number from which on the gate shuts
-	room   int          // descriptors for connections and what the listen queues hold
+	shutAt int          // the gate shuts at descriptors from this number on
+	room   int          // descriptors for connections and for the listen queues
 	queues queueLengths // of each listening socket
-	conns  func() int   // how many connections there are
+	conns  func() int   // returns the number of connections
 	shuts  atomic.Int64
 	isShut atomic.Bool
 	nudge  func() // makes the acceptor try again
-	warn   func() // says that the gate has shut; called with mu held
-	// tight is the number of connections from which on the queues are too long.
-	tight atomic.Int64
+	warn   func() // logs that the gate has shut; called with mu held
+	// shortenAt is the number of connections from which on the queues are too long.
+	shortenAt atomic.Int64
 
 	mu     sync.Mutex
 	fds    []int       // guarded by mu: duplicates of the listening sockets; nil after close
 	queue  int         // guarded by mu: the length of the queues
 	timer  *time.Timer // guarded by mu: set while shut, or while the queues are shorter than they may be
-	tried  bool        // guarded by mu: accept has failed since the gate was open
+	missed bool        // guarded by mu: accept has failed since the gate was open
 	closed bool        // guarded by mu
 }
 
-// queueLengths are the bounds of a listen queue. Immutable.
+// queueLengths holds the bounds of a listen queue. Immutable.
 type queueLengths struct{ longest, shortest int }
 
-// open gives the gate descriptors of the listening sockets, which are the gate's from now on. It is called once, before
-// anything is accepted.
+// open gives the gate its own descriptors of the listening sockets. It is called once, before anything is accepted.
 func (g *gate) open(fds []int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -76,32 +75,32 @@ func (g *gate) listen(length int) (err error) {
 		}
 	}
 	g.queue = length
-	tight := int64(math.MaxInt64)
+	shortenAt := int64(math.MaxInt64)
 	if length > g.queues.shortest {
-		tight = int64(g.room - 2*len(g.fds)*length + 1)
+		shortenAt = int64(g.room - 2*len(g.fds)*length + 1)
 	}
-	g.tight.Store(tight)
+	g.shortenAt.Store(shortenAt)
 	return err
 }
 
-// see looks at the descriptor of a new connection, which is one of conns. All lower numbers were taken when it was
-// accepted, and those behind it are not more than those before it unless peers connect faster than twice the rate of
-// the loops; the margin in danger is for these.
-func (g *gate) see(fd, conns int) {
+// note takes the descriptor of a new connection, one of conns. All lower numbers were taken when it was accepted. The
+// connections accepted after it are no more than those before it, unless peers connect at more than twice the rate of
+// the loops; the margin in shutAt is for these.
+func (g *gate) note(fd, conns int) {
 	switch {
-	case fd >= g.danger && !g.isShut.Load():
+	case fd >= g.shutAt && !g.isShut.Load():
 		g.shut()
-	case int64(conns) >= g.tight.Load():
+	case int64(conns) >= g.shortenAt.Load():
 		g.shorten(conns)
 	}
 }
 
-// starve notes that accept found no descriptor: the gate shuts, and when it opens the acceptor has to be told, because
-// it waits for a new connection even if there are some in its queue.
-func (g *gate) starve() {
+// outOfFiles notes that accept found no free descriptor, and shuts the gate. When it opens again, the acceptor must be
+// woken: it waits for a new connection even if there are some in its queue.
+func (g *gate) outOfFiles() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.tried = true
+	g.missed = true
 	g.shutLocked()
 }
 
@@ -121,46 +120,46 @@ func (g *gate) shutLocked() {
 	g.isShut.Store(true)
 	g.shuts.Add(1)
 	g.warn()
-	g.lookIn(gateRetry)
+	g.checkIn(gateRetry)
 }
 
-// shorten shortens the queues to fit that many connections.
+// shorten shortens the queues as that many connections require.
 func (g *gate) shorten(conns int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if length := g.fit(conns); length < g.queue && !g.closed {
 		_ = g.listen(length)
 		if !g.isShut.Load() {
-			g.lookIn(gateRelax)
+			g.checkIn(gateRelax)
 		}
 	}
 }
 
-// lookIn schedules look. The caller holds mu.
-func (g *gate) lookIn(d time.Duration) {
+// checkIn schedules a check. The caller holds mu.
+func (g *gate) checkIn(d time.Duration) {
 	if g.timer == nil {
-		g.timer = time.AfterFunc(d, g.look)
+		g.timer = time.AfterFunc(d, g.check)
 		return
 	}
 	g.timer.Reset(d)
 }
 
-// look opens the gate when descriptors are free again, and makes the queues longer.
-func (g *gate) look() {
+// check opens the gate if descriptors are free again, and makes the queues longer.
+func (g *gate) check() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed || len(g.fds) == 0 {
 		return
 	}
 	if g.isShut.Load() && !g.tryOpen() {
-		g.lookIn(gateRetry)
+		g.checkIn(gateRetry)
 		return
 	}
 	if length := g.fit(g.conns()); length > g.queue {
 		_ = g.listen(length)
 	}
 	if g.queue < g.fit(0) {
-		g.lookIn(gateRelax)
+		g.checkIn(gateRelax)
 	}
 }
 
@@ -170,21 +169,21 @@ func (g *gate) tryOpen() bool {
 	if err == nil {
 		_ = unix.Close(lowest)
 	}
-	if err != nil || lowest >= g.danger {
+	if err != nil || lowest >= g.shutAt {
 		return false
 	}
 	for _, fd := range g.fds {
 		_ = allowIncoming(fd)
 	}
 	g.isShut.Store(false)
-	if g.tried {
-		g.tried = false
+	if g.missed {
+		g.missed = false
 		go g.nudge()
 	}
 	return true
 }
 
-// close gives the duplicates back; the port is free when gnet has closed its own.
+// close closes the gate's descriptors. The port is free when gnet has closed its own.
 func (g *gate) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

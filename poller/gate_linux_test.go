@@ -21,7 +21,7 @@ func listenQueue(t *testing.T, fd int) int {
 // The fewer descriptors are left, the shorter are the listen queues: what they hold must fit twice.
 func TestListenQueueFitsTheDescriptors(t *testing.T) {
 	conns := 0
-	g := &gate{danger: 1 << 30, room: 10_000, queues: queueLengths{longest: 2048, shortest: 100}, conns: func() int { return conns }, warn: func() {}}
+	g := &gate{shutAt: 1 << 30, room: 10_000, queues: queueLengths{longest: 2048, shortest: 100}, conns: func() int { return conns }, warn: func() {}}
 	var fds []int
 	for range 2 {
 		ln, err := openListener(address{"tcp", "127.0.0.1:0"}, &Config{})
@@ -47,14 +47,14 @@ func TestListenQueueFitsTheDescriptors(t *testing.T) {
 		{1808, 2048}, {1809, 1024}, {5904, 1024}, {5905, 512}, {8900, 256}, {9600, 100}, {10_000, 100},
 	} {
 		conns = step.conns
-		g.see(3, conns)
+		g.note(3, conns)
 		check(step.want)
 	}
-	g.look() // as the timer does
+	g.check() // as the timer does
 	check(100)
 	for _, step := range []struct{ conns, want int }{{8900, 256}, {0, 2048}} {
 		conns = step.conns
-		g.look()
+		g.check()
 		check(step.want)
 	}
 }

@@ -2,8 +2,8 @@ package poller
 
 import "runtime"
 
-// goroutineID reads the number of the calling goroutine from the head of its stack trace, "goroutine 12 [running]:".
-// There is no other way to it; nothing but OnLoop and the assertions use it.
+// goroutineID parses the number of the calling goroutine from its stack trace, "goroutine 12 [running]:", because there
+// is no other way to get it. Only OnLoop and assertions use it.
 func goroutineID() int64 {
 	var buf [64]byte
 	head := buf[:runtime.Stack(buf[:], false)]

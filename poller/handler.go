@@ -21,8 +21,8 @@ func (h *handler) OnBoot(g gnet.Engine) gnet.Action {
 	return gnet.None
 }
 
-// OnShutdown runs before gnet stops its loops. From here on nobody may wake them: gnet closes their event files as soon
-// as they have stopped, and a wake would write into whatever file has got that number by then.
+// OnShutdown runs before gnet stops its loops. Nobody may wake the loops any more: gnet closes their event files as
+// soon as they have stopped, and a wake would write to the file that has this number by then.
 func (h *handler) OnShutdown(gnet.Engine) {
 	e := h.engine()
 	e.adoptions.close()
@@ -33,7 +33,7 @@ func (h *handler) OnShutdown(gnet.Engine) {
 	e.gate.close()
 }
 
-// OnTick tells that gnet has made all its loops; it ticks only with PrivateFiles. Timers are the loops' own.
+// OnTick reports that gnet has made all its loops. It ticks only with PrivateFiles; loops have timers of their own.
 func (h *handler) OnTick() (time.Duration, gnet.Action) {
 	h.engine().ticked.Do(func() { close(h.looping) })
 	return time.Hour, gnet.None
@@ -44,9 +44,9 @@ func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	e := h.engine()
 	l := e.loopOf(gc.EventLoop())
 	if e.config.PrivateFiles && l.thread == 0 {
-		e.isolated(l.isolate(gc.Fd()))
+		e.noteIsolation(l.isolate(gc.Fd()))
 	}
-	if v, ok := gc.Context().(envoy); ok {
+	if v, ok := gc.Context().(visitor); ok {
 		if v.stays {
 			return nil, gnet.None
 		}
@@ -56,7 +56,7 @@ func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	l.enter()
 	defer l.leave()
 	l.chain.sawRead = true
-	e.gate.see(gc.Fd(), e.connections()+1)
+	e.gate.note(gc.Fd(), e.connections()+1)
 
 	c := newConn(l, gc, addrPortFrom(gc.RemoteAddr()))
 	if adopted != nil {
@@ -76,7 +76,8 @@ func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	return nil, gnet.None
 }
 
-// admit counts one connection against MaxConns, and what the loop's table has room for; forget takes it off again.
+// admit counts a connection against MaxConns and the limit of its loop. It returns false if there is no room.
+// socket.Close takes it off again.
 func (e *Engine) admit(l *Loop) bool {
 	if e.refusing.Load() || l.counters.conns.Load() >= e.loopConns {
 		return false
@@ -110,15 +111,16 @@ func (h *handler) OnTraffic(gc gnet.Conn) gnet.Action {
 // catchUpTurns bounds the turns that a loop takes between two sockets when its mailbox is long.
 const catchUpTurns = 4
 
-// catchUp works a long mailbox off before the next socket is read. gnet reads all that are ready in one pass, up to 64
-// KiB each, and gives posts one turn: clients that flood it with events would post answers faster than they leave.
+// catchUp empties a long mailbox before the next socket is read. gnet reads all ready sockets in one pass, up to 64 KiB
+// each, and gives posts one turn: without catchUp, clients that flood the loop with events would post answers faster
+// than they leave.
 func (l *Loop) catchUp() {
 	for n := 0; n < catchUpTurns && l.mailbox.waiting() >= l.engine.config.DrainItems; n++ {
 		l.turn(false)
 	}
 }
 
-// OnClose runs when gnet has given up a connection: because its peer has, because the engine stops, or inside of
+// OnClose runs when gnet closes a connection: because the peer has, because the engine stops, or inside of
 // socket.Close.
 func (h *handler) OnClose(gc gnet.Conn, err error) gnet.Action {
 	e := h.engine()
@@ -140,8 +142,8 @@ func (h *handler) OnClose(gc gnet.Conn, err error) gnet.Action {
 	return gnet.None
 }
 
-// accept asks the application who receives. A connection that nobody wants, or whose Accept panicked, is closed.
-// adopted is nil for one that came in by a listener.
+// accept asks the application for a Receiver and closes the connection if there is none, or if Accept panics. adopted
+// is nil for a connection that came in by a listener.
 func (l *Loop) accept(c *Conn, adopted *adoption) {
 	take := l.engine.config.Accept
 	if adopted != nil && adopted.accept != nil {
@@ -163,8 +165,8 @@ func (l *Loop) accept(c *Conn, adopted *adoption) {
 	}
 }
 
-// reject answers a connection over the cap. It lingers for a moment, so that the answer is not lost to the reset that
-// the kernel sends when a socket is closed with unread input, unless too many do already.
+// reject answers a connection above the limit. The connection lingers for a moment, unless too many do already: the
+// kernel sends a reset when a socket is closed with unread input, and the peer would lose the answer.
 func (l *Loop) reject(c *Conn) {
 	e := l.engine
 	gc := c.gc
@@ -177,6 +179,6 @@ func (l *Loop) reject(c *Conn) {
 	if c.Closed() || lingers {
 		return
 	}
-	_, _ = unix.Read(gc.Fd(), l.scratch[:cap(l.scratch)]) // less is unread, less likely is the reset
+	_, _ = unix.Read(gc.Fd(), l.scratch[:cap(l.scratch)]) // less unread input makes the reset less likely
 	c.Cut(nil)
 }

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inputSet is the epoll set by which gnet watches the connections of a loop for input. gnet cannot stop to read a
-// connection, so that the peer of a loop that is behind would fill memory instead of its own send buffer: the loop
-// changes the set itself. Loop-owned; the zero value changes nothing.
+// inputSet is the epoll set in which gnet watches the connections of a loop for input. gnet cannot stop reading from a
+// connection, so the peer of a busy loop would fill the server's memory instead of its own send buffer. The loop
+// therefore changes the set itself. Loop-owned; the zero value changes nothing.
 type inputSet struct{ epoll int }
 
-// inputSetOf finds the set of a gnet loop, which gnet keeps to itself. It is the zero value in a gnet that keeps it
-// elsewhere: then input is bounded by Config.RestBytesMax alone. A test tells.
+// inputSetOf finds the set of a gnet loop by reflection, because gnet does not export it. It returns the zero value if
+// this version of gnet has other fields; Config.RestBytesMax alone then bounds the input. A test checks it.
 func inputSetOf(el gnet.EventLoop) (s inputSet) {
 	v := reflect.ValueOf(el)
 	for _, name := range []string{"poller", "fd"} {
@@ -29,7 +29,7 @@ func inputSetOf(el gnet.EventLoop) (s inputSet) {
 	return s
 }
 
-// stop makes gnet stop to read a connection, or go on. The events are those that gnet asks for.
+// stop makes gnet stop reading from a connection, or continue with the events that gnet itself asks for.
 func (s inputSet) stop(fd int, stop bool) {
 	if s.epoll == 0 {
 		return

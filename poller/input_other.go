@@ -4,7 +4,8 @@ package poller
 
 import "github.com/panjf2000/gnet/v2"
 
-// inputSet cannot be changed here: input of a connection that is held is read on, within Config.RestBytesMax.
+// inputSet changes nothing on this system: gnet goes on reading from connections that are held, and Config.RestBytesMax
+// bounds the input.
 type inputSet struct{}
 
 func inputSetOf(gnet.EventLoop) inputSet { return inputSet{} }

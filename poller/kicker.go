@@ -1,7 +1,7 @@
 package poller
 
-// kicker is the engine's helper goroutine. It wakes loops that have used up their budget, from outside of gnet's pass,
-// and it drives the loops that gnet has not shown yet. It is safe for concurrent use.
+// kicker is a goroutine of the engine. It wakes loops that have used up their budget, so that gnet looks at its sockets
+// first, and it runs the turns of loops that gnet has not revealed yet. Safe for concurrent use.
 type kicker struct {
 	loops chan *Loop
 	quit  chan struct{}
@@ -39,8 +39,8 @@ func (k *kicker) stop() {
 	<-k.done
 }
 
-// standIn takes a turn for a loop that gnet has not shown, on the calling goroutine. It returns false when the loop
-// has its own.
+// standIn runs a turn of a loop that gnet has not revealed, on the calling goroutine. It returns false if gnet has
+// revealed the loop.
 func (l *Loop) standIn() bool {
 	l.own.Lock()
 	defer l.own.Unlock()

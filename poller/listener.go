@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dialProbeTimeout bounds the look whether somebody serves a unix socket path.
+// dialProbeTimeout bounds the check whether somebody serves a unix socket path.
 const dialProbeTimeout = time.Second
 
 // ListenError reports an address that cannot be listened on, and the reason. It is immutable.
@@ -31,13 +31,13 @@ func (e *ListenError) Error() string { return "cannot listen on " + e.Addr + ": 
 func (e *ListenError) Unwrap() error { return e.Err }
 
 // listener is one listening socket of an Engine. The Engine opens it, because gnet can set neither IPV6_V6ONLY nor the
-// length of the listen queue, and leaves earlier addresses open when a later one fails. seat.go describes how gnet gets
-// the socket. The fields are immutable, except file.
+// length of the listen queue, and leaves earlier addresses open when a later one fails. install.go describes how gnet
+// gets the socket. The fields are immutable, except fd and file.
 type listener struct {
 	address address
-	fd      int      // the engine's own descriptor, until the gate has it
+	fd      int      // the engine's own descriptor; -1 when the gate has it
 	bound   net.Addr // with the real port
-	// file is the inode of a unix socket, which remove looks for. nil for TCP, and once removed.
+	// file is the inode of a unix socket, for remove. It is nil for TCP, and once removed.
 	file fs.FileInfo
 }
 
@@ -136,8 +136,8 @@ func (ln *listener) close() {
 	}
 }
 
-// remove removes the file of a unix socket, unless another process has put its own in the place. A peer that connects
-// finds no file then rather than one that nobody serves, so it is called while the socket is open.
+// remove removes the file of a unix socket, unless another process has replaced it. Call it while the socket is open: a
+// peer that connects then finds either a served socket or no file.
 func (ln *listener) remove() {
 	if ln.file == nil {
 		return
@@ -148,7 +148,7 @@ func (ln *listener) remove() {
 	ln.file = nil
 }
 
-// clearPath removes a socket that nobody serves any more from the path. Anything else there is an error.
+// clearPath removes a socket that nobody serves any more. It returns an error if anything else has the path.
 func (a address) clearPath() error {
 	info, err := os.Lstat(a.target)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -168,10 +168,10 @@ func (a address) clearPath() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil // removed right now
 	case !errors.Is(err, unix.ECONNREFUSED):
-		// Somebody may serve it: it has other permissions, a full queue, or another kind of socket.
+		// Somebody may serve it: with other permissions, a full queue, or another kind of socket.
 		return fmt.Errorf("%w: %w", unix.EADDRINUSE, err)
 	}
-	// It is left over by a process that is gone.
+	// A process that is gone has left it.
 	if err := os.Remove(a.target); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

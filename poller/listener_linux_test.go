@@ -47,8 +47,8 @@ func listenChild(prepare func() error) int {
 			continue
 		}
 		host, port, _ := net.SplitHostPort(e.Addr().String())
-		e.showLoops()
-		shown := e.shownLoops() == len(e.Loops())
+		e.revealLoops()
+		shown := e.revealedLoops() == len(e.Loops())
 		fmt.Println(addr, host, reaches("127.0.0.1", port)+reaches("::1", port), shown)
 		if err := stopNow(e); err != nil {
 			fmt.Println(addr, "stop", err)

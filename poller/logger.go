@@ -9,11 +9,12 @@ import (
 	"sync/atomic"
 )
 
-// acceptLogEvery thins out the failures of accept in the log: there may be one for each connection that arrives.
+// acceptLogEvery is how many failures of accept give one line in the log: there may be one for each connection that
+// arrives.
 const acceptLogEvery = 1000
 
-// gnetLogger gives what gnet logs to slog. gnet's Info is our Debug: its life cycle is ours to report. It remembers the
-// latest error, because gnet keeps the cause of its end only there. It is safe for concurrent use.
+// gnetLogger passes gnet's log to slog, with gnet's Info as Debug because the engine reports its own life cycle. It
+// keeps the latest error, which is the only place where gnet tells why it has ended. Safe for concurrent use.
 type gnetLogger struct {
 	log          *slog.Logger
 	onAccept     func(error)
@@ -30,7 +31,7 @@ func (g *gnetLogger) Warnf(format string, args ...any)  { g.emit(slog.LevelWarn,
 func (g *gnetLogger) Fatalf(format string, args ...any) { g.Errorf(format, args...) }
 
 func (g *gnetLogger) Errorf(format string, args ...any) {
-	// The only place where gnet says why accept failed.
+	// gnet reports the cause of a failed accept only here.
 	if strings.HasPrefix(format, "Accept()") && len(args) > 0 {
 		if err, ok := args[0].(error); ok {
 			g.onAccept(err)
@@ -54,7 +55,7 @@ func (g *gnetLogger) emit(level slog.Level, format string, args []any) {
 	}
 }
 
-// cause returns what explains best why gnet has ended.
+// cause returns the message that explains best why gnet has ended.
 func (g *gnetLogger) cause() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -21,20 +21,21 @@ type Loop struct {
 	index  int
 	runner loopRunner
 
-	// Who drives the loop. gnet's goroutine does from the moment at which it opens its first connection here (bound),
-	// the engine's kicker before, and the engine's last goroutine after the end. own keeps the first two apart.
+	// The goroutine that runs the loop changes. It is the engine's kicker until gnet opens its first connection here,
+	// gnet's goroutine from then on (bound), and the engine's last goroutine after gnet has ended. own keeps the first two
+	// apart.
 	own    sync.Mutex
 	wakeMu sync.Mutex
 	bound  gnet.EventLoop // guarded by wakeMu; nil until bound
-	dead   bool           // guarded by wakeMu: gnet closes its event file, nobody may touch it any more
+	dead   bool           // guarded by wakeMu: gnet closes its event file, so the loop must not be woken any more
 	kicked atomic.Bool    // waits in the kicker's channel
 	driver atomic.Int64   // goroutine id, for OnLoop
-	thread int            // with PrivateFiles: the thread that is the loop's own; 0: not yet. Written on the loop
+	thread int            // with PrivateFiles: the loop's own thread, 0 before it has one. Written on the loop
 
 	mailbox  mailbox
 	counters counters
 
-	// All below is loop-owned, and so is what Loop has of connections.
+	// The following fields are loop-owned, as stream.Loop is.
 	depth   int         // entries on the stack: gnet calls OnClose from inside its Close
 	alarm   *time.Timer // posts a turn at alarmAt; nil until first armed
 	alarmAt int64       // 0: not armed
@@ -45,7 +46,7 @@ type Loop struct {
 	writable writableTask
 	input    inputSet
 
-	_ [64]byte // the next loop's counters live on other cache lines
+	_ [64]byte // keeps the next loop's counters on other cache lines
 }
 
 func newLoop(e *Engine, index int) *Loop {
@@ -69,14 +70,14 @@ func (l *Loop) Clock() int64 { return monotonic() }
 // MustOwn implements stream.Host.
 func (l *Loop) MustOwn(method string) { l.mustOwn(method) }
 
-// Entered implements stream.Host: the end of the entry sees to everything.
+// Entered implements stream.Host. It does nothing, because leave handles everything at the end of the entry.
 func (l *Loop) Entered() {}
 
 // OnLoop reports whether the calling goroutine drives this loop. It parses a stack trace and takes about a microsecond:
 // use it in assertions and tests only. Safe for concurrent use.
 func (l *Loop) OnLoop() bool { return l.driver.Load() == goroutineID() }
 
-// enter starts an entry. Entries nest only in that gnet may call OnClose inside of ours.
+// enter starts an entry. Entries nest only when gnet calls OnClose inside of one.
 func (l *Loop) enter() {
 	if l.depth == 0 {
 		l.SetNow(monotonic())
@@ -85,7 +86,8 @@ func (l *Loop) enter() {
 	l.depth++
 }
 
-// leave ends an entry that came from the network: what it caused for other connections and loops is set going.
+// leave ends an entry from the network: it settles closings, posts batches for other loops, and requests a turn if
+// necessary.
 func (l *Loop) leave() {
 	if l.depth == 1 {
 		l.Settle()
@@ -98,7 +100,7 @@ func (l *Loop) leave() {
 	l.depth--
 }
 
-// arm sets the alarm to the wheel's next deadline if that is earlier than what it is set to.
+// arm sets the alarm to the wheel's next deadline if that is earlier than the alarm's.
 func (l *Loop) arm() {
 	when, ok := l.Wheel().Next()
 	if !ok || l.alarmAt != 0 && l.alarmAt <= when {
@@ -113,8 +115,8 @@ func (l *Loop) arm() {
 	}
 }
 
-// wake makes the loop take a turn: through gnet, or through the kicker while gnet has not shown the loop.
-// Safe for concurrent use.
+// wake requests a turn: through gnet, or through the kicker while gnet has not revealed the loop. Safe for concurrent
+// use.
 func (l *Loop) wake() {
 	l.wakeMu.Lock()
 	defer l.wakeMu.Unlock()
@@ -130,7 +132,7 @@ func (l *Loop) wake() {
 	}
 }
 
-// bind gives the loop to gnet's goroutine, which is the caller, as soon as the kicker has finished its turn for it.
+// bind gives the loop to gnet's goroutine, which is the caller, as soon as the kicker has finished its turn.
 func (l *Loop) bind(el gnet.EventLoop) {
 	l.own.Lock()
 	defer l.own.Unlock()
@@ -141,7 +143,7 @@ func (l *Loop) bind(el gnet.EventLoop) {
 	l.driver.Store(goroutineID())
 }
 
-// kill stops all wakes: after it returned, nobody writes to gnet's event file.
+// kill stops all wakes. After it has returned, nobody writes to gnet's event file.
 func (l *Loop) kill() {
 	l.wakeMu.Lock()
 	defer l.wakeMu.Unlock()
@@ -154,14 +156,14 @@ func (l *Loop) isBound() bool {
 	return l.bound != nil
 }
 
-// loopRunner is the one Runnable by which gnet runs turns of a loop.
+// loopRunner is the gnet.Runnable that runs turns of a loop. Each loop has one.
 type loopRunner struct{ loop *Loop }
 
-// Run takes a turn. It always returns nil: gnet takes some errors as an order to shut down.
+// Run runs a turn. It always returns nil, because gnet shuts down on some errors.
 func (r *loopRunner) Run(context.Context) error {
 	l := r.loop
 	defer func() {
-		// User code has recovers of its own; this one is for ours, because gnet has none.
+		// Panics of user code are recovered elsewhere; this one is for the engine's own code, because gnet has none.
 		if v := recover(); v != nil {
 			l.Panicked("turn", v)
 			l.depth = 0

@@ -12,37 +12,37 @@ const mailboxKeep = 1 << 13
 // of an interface literal, so that other packages can declare the identical type without importing this package.
 type Task = interface{ Run(loop int) }
 
-// plainFunc is the Task behind PostFunc.
+// plainFunc is the Task of PostFunc.
 type plainFunc func()
 
 func (f plainFunc) Run(int) { f() }
 
-// mailbox is the queue of a loop. Putting is safe for concurrent use, taking belongs to the loop.
+// mailbox is the queue of tasks of a loop. put, schedule and waiting are safe for concurrent use; the other methods are
+// the loop's.
 type mailbox struct {
 	mu        sync.Mutex
 	in        []Task // guarded by mu
-	scheduled bool   // guarded by mu: a turn is on its way or running, nobody needs to wake the loop
+	scheduled bool   // guarded by mu: a turn is requested or running, so put need not wake the loop
 	closed    bool   // guarded by mu: the engine has ended
-	taken     int    // guarded by mu: tasks in run that are not run yet, as of the end of the latest turn
+	taken     int    // guarded by mu: tasks left in run, as of the end of the latest turn
 
-	// rung is set when a deadline has come that no turn has looked at yet. What comes in the middle of a turn, after
-	// that has looked, makes settle report true.
+	// rung is set when a deadline has passed since the latest turn looked at its timers. settle then reports true.
 	rung atomic.Bool
 
-	run  []Task // loop-owned: the batch taken out last
-	head int    // loop-owned: the next of run
+	run  []Task // loop-owned: the batch that was taken out last
+	head int    // loop-owned: the index of the next task in run
 }
 
 type putResult uint8
 
 const (
-	putQuiet  putResult = iota // queued, the loop knows
-	putWake                    // queued, and the caller has to wake the loop
+	putQuiet  putResult = iota // queued, and a turn is requested already
+	putWake                    // queued, and the caller must wake the loop
 	putFull                    // not queued
 	putClosed                  // not queued
 )
 
-// put queues t unless the mailbox is closed or holds limit tasks; limit 0 is no limit.
+// put queues t unless the mailbox is closed or holds limit tasks. A limit of 0 means none.
 func (m *mailbox) put(t Task, limit int) putResult {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -56,7 +56,7 @@ func (m *mailbox) put(t Task, limit int) putResult {
 	return m.scheduleLocked()
 }
 
-// schedule asks for a turn without a task.
+// schedule requests a turn without a task.
 func (m *mailbox) schedule() putResult {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -74,7 +74,7 @@ func (m *mailbox) scheduleLocked() putResult {
 	return putWake
 }
 
-// next returns the task to run, or nil when none waits. The loop must call it until it gets nil or call settle.
+// next returns the next task, or nil when none waits. The loop must call it until it returns nil, or call settle.
 func (m *mailbox) next() Task {
 	if m.head == len(m.run) && !m.swap() {
 		return nil
@@ -85,7 +85,7 @@ func (m *mailbox) next() Task {
 	return t
 }
 
-// swap takes out all that was put; the emptied batch becomes the next place to put into.
+// swap takes out all queued tasks; the emptied batch becomes the queue. It returns false if there are none.
 func (m *mailbox) swap() bool {
 	empty := m.run[:0]
 	if cap(empty) > mailboxKeep {
@@ -104,8 +104,8 @@ func (m *mailbox) swap() bool {
 	return true
 }
 
-// settle ends a turn. It reports true when tasks are left, and else allows the next put to wake the loop, unless
-// the loop has other work (busy) and stays scheduled for that.
+// settle ends a turn. It returns true when tasks are left, or a deadline has passed, or the loop has other work (busy);
+// the caller must then request a turn. Otherwise the next put wakes the loop.
 func (m *mailbox) settle(busy bool) (more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -117,7 +117,7 @@ func (m *mailbox) settle(busy bool) (more bool) {
 	return false
 }
 
-// close makes further puts fail. It returns false when tasks are left, which must be run first.
+// close makes further puts fail. Without force, it does nothing and returns false when tasks are left.
 func (m *mailbox) close(force bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

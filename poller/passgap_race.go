@@ -4,5 +4,5 @@ package poller
 
 import "time"
 
-// passGap is longer where the race detector makes the way from one task to the next many times as long: see there.
+// passGap is longer with the race detector, which makes the time from one task to the next many times as long.
 const passGap = int64(500 * time.Microsecond)

@@ -13,25 +13,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How loops come to descriptors of their own (Config.PrivateFiles).
+// This file and private_linux.go give each loop a table of file descriptors of its own (Config.PrivateFiles).
 //
-// gnet makes everything that its loops need in one table: a listener, an epoll set and an event file for each. It has
-// no callback on a loop before the first connection, so Start sends one to each loop, which takes the opportunity to
-// leave for a thread and a table of its own. A client that is faster than Start does the same for its loop. The table
-// is a copy of the old one at that moment:
+// gnet opens everything that its loops need in one table: a listener, an epoll set and an event file for each loop. It
+// calls nothing on a loop before the loop's first connection. So Start sends a connection to each loop, which then
+// moves to a thread with a table of its own. If a client is faster than Start, its connection has the same effect. The
+// new table begins as a copy of the old one:
 //
-//   - The sockets of everybody else are closed in the copy, since a socket is open until its last descriptor is closed, and the
-//     connection that brought the loop here is closed in the old table, for the same reason.
-//   - Event files and epoll sets stay, of all loops and of Go's runtime: a loop wakes the others, and the runtime its
-//     poller, from the thread that it runs on, by the number that they have in every table.
-//   - Files that are no sockets stay, so that a log file goes on.
+//   - Sockets of the rest of the process are closed in the copy, because a socket stays open until its last descriptor
+//     is closed. For the same reason the connection that came to the loop is closed in the old table.
+//   - Event files and epoll sets stay open, those of all loops and of Go's runtime: a loop wakes other loops, and the
+//     runtime its poller, from the loop's thread, by numbers that must be the same in every table.
+//   - Other files stay open, so that a log file continues to work.
 //
-// The thread ends with gnet's loop, and its table with it, because the goroutine stays locked to it.
+// The goroutine stays locked to the thread. So the thread ends with gnet's loop, and its table with it.
 
 const (
-	// filesPerLoop is what every table holds of every loop: its epoll set and its event file.
+	// filesPerLoop is the number of descriptors of each loop in every table: its epoll set and its event file.
 	filesPerLoop = 2
-	// threadEndMax bounds the wait for the threads of loops that have ended.
+	// threadEndMax bounds the wait for the threads of ended loops.
 	threadEndMax = 5 * time.Second
 	threadPoll   = 100 * time.Microsecond
 )
@@ -39,12 +39,12 @@ const (
 // privateRunning is set while an engine with PrivateFiles runs.
 var privateRunning atomic.Bool
 
-// envoy is the context of the connections that Start sends to the loops.
-type envoy struct {
-	stays bool // until its other end closes
+// visitor is gnet's context of a connection that the engine sends to its own loops.
+type visitor struct {
+	stays bool // open until its other end closes
 }
 
-// validatePrivate checks what PrivateFiles needs.
+// validatePrivate checks the requirements of PrivateFiles.
 func (c *Config) validatePrivate(addrs []address) error {
 	if !c.PrivateFiles {
 		return nil
@@ -63,7 +63,7 @@ func (c *Config) validatePrivate(addrs []address) error {
 	return nil
 }
 
-// claimFiles refuses to start beside an engine with PrivateFiles.
+// claimFiles returns ErrPrivateFiles if an engine with PrivateFiles runs in this process.
 func (e *Engine) claimFiles() error {
 	if !e.config.PrivateFiles {
 		if privateRunning.Load() {
@@ -85,9 +85,9 @@ func (e *Engine) releaseFiles() {
 	}
 }
 
-// isolate gives each loop a thread and a table of its own. When that fails the engine is stopped.
+// isolate gives each loop a thread and a table of its own. If that fails it stops the engine.
 func (e *Engine) isolate() error {
-	err := e.reachLoops()
+	err := e.visitLoops()
 	e.mu.Lock()
 	if err = errors.Join(e.bootErr, err); err != nil {
 		err = fmt.Errorf("poller: private files: %w", err)
@@ -100,36 +100,36 @@ func (e *Engine) isolate() error {
 	return err
 }
 
-// isolated notes what went wrong on a loop. It is called on the loop.
-func (e *Engine) isolated(err error) {
+// noteIsolation keeps the error of isolating a loop, if any. It is called on the loop.
+func (e *Engine) noteIsolation(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.bootErr = errors.Join(e.bootErr, err)
 }
 
-// reachLoops sends a connection to each loop and returns when all have seen theirs. gnet hands what is registered to
-// its loops in turn, and with a listener per loop nobody else takes turns.
-func (e *Engine) reachLoops() error {
+// visitLoops sends a connection to each loop and returns when all have arrived. gnet gives registered connections to
+// its loops in turn, and with a listener for each loop nothing else takes a turn.
+func (e *Engine) visitLoops() error {
 	select {
 	case <-e.looping:
 	case <-e.done:
 		return e.endedEarly()
 	}
 	for range e.loops {
-		if err := e.reachNext(); err != nil {
+		if err := e.visitNext(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Engine) reachNext() error {
+func (e *Engine) visitNext() error {
 	near, far, err := connPair()
 	if err != nil {
 		return err
 	}
 	defer closeFile(far)
-	ctx := gnet.NewNetConnContext(gnet.NewContext(context.Background(), envoy{}), near)
+	ctx := gnet.NewNetConnContext(gnet.NewContext(context.Background(), visitor{}), near)
 	opened, err := e.gnet.Register(ctx)
 	if err != nil {
 		_ = near.Close()
@@ -150,7 +150,7 @@ func (e *Engine) endedEarly() error {
 	return ErrStopped
 }
 
-// connPair makes a connected pair of sockets, one as gnet takes it.
+// connPair returns a pair of connected sockets: one for gnet, and the descriptor of the other.
 func connPair() (near net.Conn, far int, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
@@ -159,7 +159,7 @@ func connPair() (near net.Conn, far int, err error) {
 	for _, fd := range fds {
 		unix.CloseOnExec(fd)
 	}
-	file := os.NewFile(uintptr(fds[0]), "envoy")
+	file := os.NewFile(uintptr(fds[0]), "visitor")
 	near, err = net.FileConn(file)
 	_ = file.Close()
 	if err != nil {
@@ -171,7 +171,7 @@ func connPair() (near net.Conn, far int, err error) {
 
 func closeFile(fd int) { _ = unix.Close(fd) }
 
-// awaitThreads returns when the threads of the loops are gone, and with them the last copies of the listeners.
+// awaitThreads waits until the threads of the loops have ended, and with them the last copies of the listeners.
 func (e *Engine) awaitThreads() {
 	deadline := time.Now().Add(threadEndMax)
 	for _, l := range e.loops {

@@ -15,14 +15,14 @@ import (
 const privatePossible = true
 
 const (
-	firstFile   = 3 // below are the standard files
+	firstFile   = 3 // after standard input, output and error
 	filesDir    = "/proc/thread-self/fd/"
 	fileInfoDir = "/proc/thread-self/fdinfo/"
 	epollLink   = "anon_inode:[eventpoll]"
 )
 
-// isolate moves the loop to a thread with a table of descriptors of its own. It is called on the loop, in OnOpen of its
-// first connection, which is fd.
+// isolate moves the loop to a thread with its own table of descriptors. It is called on the loop, in OnOpen of the
+// loop's first connection, whose descriptor is fd.
 func (l *Loop) isolate(fd int) error {
 	if err := lockThread(); err != nil {
 		return err
@@ -31,7 +31,7 @@ func (l *Loop) isolate(fd int) error {
 	if err := unix.Unshare(unix.CLONE_FILES); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
-	// From here on the thread must not be used for anything else, even if the rest fails: it stays locked.
+	// The thread stays locked from here on, even after an error: other goroutines must not run on it.
 	err := closeShared(fd)
 	files, listErr := openFiles()
 	polled, pollErr := polledWith(fd, files)
@@ -46,7 +46,7 @@ func (l *Loop) isolate(fd int) error {
 	return l.tuneListeners(polled)
 }
 
-// tuneListeners sets on the loop's listeners what gnet does not.
+// tuneListeners sets the options of the loop's listeners that gnet does not set.
 func (l *Loop) tuneListeners(polled map[int]bool) (err error) {
 	cfg := &l.engine.config
 	listeners := 0
@@ -66,8 +66,8 @@ func (l *Loop) tuneListeners(polled map[int]bool) (err error) {
 	return err
 }
 
-// lockThread locks the calling goroutine to its thread, for good: the thread ends with the goroutine. It may not be the
-// process's first thread, which the runtime keeps for ever, and with it all that its table holds.
+// lockThread locks the calling goroutine to its thread for good; the thread ends with the goroutine. It avoids the
+// process's first thread, which the runtime never ends, and whose table would stay open.
 func lockThread() error {
 	const tries = 1000
 	for range tries {
@@ -85,7 +85,7 @@ func lockThread() error {
 func onFirstThread() bool { return unix.Gettid() == unix.Getpid() }
 
 // occupyFirstThread is called on the process's first thread. It starts a goroutine that most probably gets this thread
-// while the caller waits, and then keeps it until release is called. The caller goes on on another one.
+// while the caller waits, and keeps it until release is called. The caller continues on another thread.
 func occupyFirstThread() (release func()) {
 	tried, quit := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -101,15 +101,15 @@ func occupyFirstThread() (release func()) {
 	return func() { close(quit) }
 }
 
-// closeShared closes fd in the process's own table: the calling goroutine is locked to its thread, any other one
-// runs on another.
+// closeShared closes fd in the process's shared table, on another goroutine, because the caller is locked to a thread
+// with its own table.
 func closeShared(fd int) error {
 	done := make(chan error)
 	go func() { done <- unix.Close(fd) }()
 	return os.NewSyscallError("close", <-done)
 }
 
-// openFiles lists the calling thread's table.
+// openFiles returns the descriptors in the calling thread's table.
 func openFiles() ([]int, error) {
 	entries, err := os.ReadDir(filesDir)
 	if err != nil {
@@ -124,7 +124,8 @@ func openFiles() ([]int, error) {
 	return files, nil
 }
 
-// polledWith returns what is in one epoll set with fd, fd included: gnet does not tell which set is the loop's.
+// polledWith returns the descriptors in the epoll set that contains fd. That set is the loop's, which gnet does not
+// export.
 func polledWith(fd int, files []int) (map[int]bool, error) {
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
@@ -145,8 +146,8 @@ func polledWith(fd int, files []int) (map[int]bool, error) {
 	return nil, fmt.Errorf("no epoll set has descriptor %d", fd)
 }
 
-// parsePolled reads the lines "tfd: 5 events: 19 data: 5 pos:0 ino:2a sdev:8" of an epoll set. ok tells whether the set
-// has fd with that inode; the number alone may mean another file in the table of another loop.
+// parsePolled parses the lines "tfd: 5 events: 19 data: 5 pos:0 ino:2a sdev:8" of an epoll set. ok reports whether the
+// set contains fd with that inode; the number alone may mean another file in the table of another loop.
 func parsePolled(info []byte, fd int, inode uint64) (polled map[int]bool, ok bool) {
 	polled = map[int]bool{}
 	for lines := bufio.NewScanner(bytes.NewReader(info)); lines.Scan(); {

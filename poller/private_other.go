@@ -4,7 +4,8 @@ package poller
 
 import "errors"
 
-// Only Linux has tables of descriptors that threads of a process do not share; New refuses PrivateFiles elsewhere.
+// privatePossible is false: only Linux has tables of descriptors that threads of a process do not share. New refuses
+// PrivateFiles.
 const privatePossible = false
 
 func (l *Loop) isolate(int) error { return errors.ErrUnsupported }

@@ -2,10 +2,10 @@ package poller
 
 import "github.com/panjf2000/gnet/v2"
 
-// run is gnet from start to end, and what is left to do afterwards.
+// run runs gnet from start to end and then cleans up.
 func (e *Engine) run() error {
 	if len(e.addrs) == 0 {
-		e.finish(e.runUnheard())
+		e.finish(e.runClient())
 		return e.Err()
 	}
 	e.finish(gnet.Rotate((*handler)(e), e.gnetAddrs(), e.options()...))

@@ -4,12 +4,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copyBytesMax is up to how much is copied together and written with one write(2). Above, writev(2) without a copy is
-// cheaper.
+// copyBytesMax is the largest total that is copied into one buffer and written with write(2). Above it, writev(2)
+// without a copy is cheaper.
 const copyBytesMax = 16 << 10
 
-// socket is a Conn as the stream.Socket under itself. gnet reads and closes; writing is ours, because gnet copies what
-// the kernel does not take and tells nobody when it is gone. Loop-owned.
+// socket implements stream.Socket for a Conn. gnet reads and closes; socket writes itself, because gnet copies the
+// bytes that the kernel does not take and does not report when they have been sent. Loop-owned.
 type socket Conn
 
 func (s *socket) loop() *Loop { return (*Conn)(s).Loop() }

@@ -31,8 +31,8 @@ type Stats struct {
 	MailboxWaiting int64 // tasks waiting now
 }
 
-// counters belong to one loop. Only the loop writes those in the first block, so that the atomics are never contended;
-// anybody reads them.
+// counters belong to one loop. Only the loop writes those in the first block, so that its writes are never contended;
+// everybody may read them.
 type counters struct {
 	conns, accepted, rejected, panics atomic.Int64
 	reads, bytesIn                    atomic.Int64

@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// epoch is where the monotonic clock of all loops starts.
+// epoch is the start of the monotonic clock of all loops.
 var epoch = time.Now()
 
-// monotonic returns nanoseconds since the process started; it never goes back and is above 0.
+// monotonic returns the nanoseconds since epoch, plus 1: it is always above 0 and never goes back.
 func monotonic() int64 { return int64(time.Since(epoch)) + 1 }
 
-// addrPortOf converts a socket address; the zero AddrPort for what has none, such as a unix socket.
+// addrPortOf converts a socket address. A unix socket has the zero AddrPort.
 func addrPortOf(sa unix.Sockaddr) netip.AddrPort {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
@@ -31,7 +31,7 @@ func addrPortOf(sa unix.Sockaddr) netip.AddrPort {
 	}
 }
 
-// addrPortFrom copies what gnet knows about a peer; gnet recycles the memory of zone names when the connection closes.
+// addrPortFrom copies a peer's address: gnet recycles the memory of zone names when the connection closes.
 func addrPortFrom(addr net.Addr) netip.AddrPort {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {

@@ -11,16 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// replaceFile makes the descriptor at refer to what fd refers to, and closes what it referred to, in one go.
+// replaceFile makes the descriptor at a duplicate of fd and closes its old file, atomically.
 func replaceFile(fd, at int) error {
 	return os.NewSyscallError("dup3", unix.Dup3(fd, at, unix.O_CLOEXEC))
 }
 
-// unixPlaceholder is an address of gnet's for a unix socket without a file. gnet cleans the path, and only so can the
-// result begin with an at sign, which is Linux's abstract namespace.
+// unixPlaceholder returns an address that gnet opens as a unix socket without a file: after gnet has cleaned the path,
+// it begins with an at sign, which is Linux's abstract namespace.
 func unixPlaceholder() string { return fmt.Sprintf("unix://_/../@siren-%016x", rand.Uint64()) }
 
-// listenQueueMax is the longest listen queue that the kernel makes, in the network namespace of the process.
+// listenQueueMax returns the longest listen queue that the kernel allows in the network namespace of the process.
 func listenQueueMax() int {
 	text, err := os.ReadFile("/proc/sys/net/core/somaxconn")
 	if n, e := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && e == nil && n > 0 {
@@ -29,7 +29,7 @@ func listenQueueMax() int {
 	return listenQueueUsual
 }
 
-// writev writes the parts, none of them empty, with one system call. The vector is the loop's, so nothing is allocated.
+// writev writes the parts, none of them empty, with one system call. It uses the loop's vector and allocates nothing.
 func (l *Loop) writev(fd int, parts [][]byte) (int, error) {
 	vector := l.vector[:0]
 	for _, p := range parts {
@@ -38,7 +38,7 @@ func (l *Loop) writev(fd int, parts [][]byte) (int, error) {
 		vector = append(vector, v)
 	}
 	n, _, errno := unix.Syscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&vector[0])), uintptr(len(vector)))
-	clear(vector) // it would keep frames alive
+	clear(vector) // so that it does not keep frames alive
 	l.vector = vector
 	if errno != 0 {
 		return 0, errno
@@ -46,7 +46,7 @@ func (l *Loop) writev(fd int, parts [][]byte) (int, error) {
 	return int(n), nil
 }
 
-// unsentBytes returns how much the kernel still holds that the peer has not acknowledged; -1 when it does not say.
+// unsentBytes returns the number of bytes that the peer has not acknowledged, or -1 if the kernel does not tell.
 func unsentBytes(fd int) int {
 	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
 	if err != nil {
@@ -55,8 +55,8 @@ func unsentBytes(fd int) int {
 	return n
 }
 
-// dropIncoming makes a listening TCP socket drop all packets, so that nothing gets into its queue of connections;
-// peers try again by themselves.
+// dropIncoming makes a listening TCP socket drop all packets, so that no connection gets into its queue. Peers try
+// again by themselves.
 func dropIncoming(fd int) error {
 	filter := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}
 	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &filter})

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// replaceFile makes the descriptor at refer to what fd refers to, and closes what it referred to, in one go.
+// replaceFile makes the descriptor at a duplicate of fd and closes its old file, atomically.
 func replaceFile(fd, at int) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
@@ -18,15 +18,16 @@ func replaceFile(fd, at int) error {
 	return os.NewSyscallError("dup2", err)
 }
 
-// unixPlaceholder is an address that gnet can open beside a unix socket.
+// unixPlaceholder returns an address that gnet can open beside a unix socket.
 func unixPlaceholder() string { return "tcp4://127.0.0.1:0" }
 
 func listenQueueMax() int { return listenQueueUsual }
 
-// Without Linux there is no way to close the gate for packets or to look into the kernel's send queue; the engine
-// then relies on FDReserve, and takes a peer that reads slower than its buffers for dead after WriteTimeout.
+// Other systems than Linux can neither drop packets for the gate nor tell how much of the kernel's send queue is
+// unacknowledged. The engine then relies on FDReserve, and takes a peer that reads slower than its buffers for dead
+// after WriteTimeout.
 
-// writev writes the first part: other systems than Linux are for development, and one part is mostly all.
+// writev writes the first part only. Other systems are for development, and most writes have one part.
 func (l *Loop) writev(fd int, parts [][]byte) (int, error) { return unix.Write(fd, parts[0]) }
 
 func unsentBytes(int) int { return -1 }

@@ -12,7 +12,7 @@ const warnEvery = 10 * time.Second
 // use.
 type Throttle struct{ next atomic.Int64 }
 
-// Pass reports whether a warning is due: the first one, and one each ten seconds.
+// Pass reports whether a warning is due: the first one, and then one every ten seconds.
 func (t *Throttle) Pass() bool {
 	now, next := monotonic(), t.next.Load()
 	return now >= next && t.next.CompareAndSwap(next, now+int64(warnEvery))

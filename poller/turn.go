@@ -9,19 +9,19 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// clockEvery is after how many tasks a turn looks at the clock: a look costs about half of a small task.
+// clockEvery is the number of tasks between two looks at the clock. A look costs about half of a small task.
 const clockEvery = 4
 
-// chain adds up the turns that may have run in one pass of gnet's loop, so that the budget holds for all of them
-// together. It is loop-owned.
+// chain adds up turns that may belong to one pass of gnet's loop, so that the budget holds for all of them together.
+// Loop-owned.
 type chain struct {
 	items   int
 	time    int64
 	ended   int64 // when the latest turn that worked has ended
-	sawRead bool  // a socket had its turn since
+	sawRead bool  // gnet has handled a socket since
 }
 
-// begin reports whether the budget allows work now.
+// begin reports whether the budget allows a turn now.
 func (ch *chain) begin(now int64, itemsMax int, timeMax int64) bool {
 	if ch.sawRead || now-ch.ended >= passGap {
 		*ch = chain{}
@@ -30,9 +30,9 @@ func (ch *chain) begin(now int64, itemsMax int, timeMax int64) bool {
 	return ch.items < itemsMax && ch.time < timeMax
 }
 
-// turn runs waiting tasks, then timers, then flushes, each within its budget. When something is left, the kicker asks
-// for another turn, from another goroutine, so that gnet reads its sockets first. inPass is false when no sockets
-// depend on it.
+// turn runs waiting tasks, then timers, then flushes, each within its budget. If something is left, the kicker requests
+// another turn from its goroutine, so that gnet handles its sockets first. inPass is false if gnet does not call it;
+// there is then nothing that the turn holds up.
 func (l *Loop) turn(inPass bool) {
 	cfg := &l.engine.config
 	start := monotonic()
@@ -85,7 +85,7 @@ func (l *Loop) drain(deadline int64) (items int) {
 	}
 }
 
-// drainSome is one run of tasks under one recover; more is true when a panic has interrupted it.
+// drainSome runs tasks and recovers a panic. more is true when a panic has interrupted it.
 func (l *Loop) drainSome(itemsMax int, deadline int64) (ran int, more bool) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -112,7 +112,7 @@ func (l *Loop) drainSome(itemsMax int, deadline int64) (ran int, more bool) {
 	return ran, false
 }
 
-// clock renews Now in the middle of a turn.
+// clock updates Now in the middle of a turn and returns it.
 func (l *Loop) clock() int64 {
 	now := monotonic()
 	l.SetNow(now)
@@ -129,17 +129,17 @@ func (l *Loop) flushDirty() {
 
 // expire fires the timers that are due, with a budget of their own.
 func (l *Loop) expire() {
-	l.mailbox.rung.Store(false) // what rings from here on may be too late for this look
+	l.mailbox.rung.Store(false) // a deadline that passes from here on may be too late for this turn
 	l.clock()
 	l.Renew()
 	if l.alarmAt != 0 && l.alarmAt <= l.Now() {
-		l.alarmAt = 0 // it has fired, or fires for nothing
+		l.alarmAt = 0 // it has fired, or will fire without effect
 	}
 	for l.expireSome() {
 	}
 }
 
-// expireSome is one Expire under one recover; more is true when a panic has interrupted it.
+// expireSome fires due timers and recovers a panic. more is true when a panic has interrupted it.
 func (l *Loop) expireSome() (more bool) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -6,22 +6,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writables tells loops which of their connections take more data. gnet does not: so the engine has a set of
-// descriptors of its own, for those alone whose kernel buffer is full. One goroutine waits on it.
+// writables tells loops which of their blocked connections take more data, because gnet does not. The engine has an
+// epoll set of its own for descriptors whose kernel buffer is full, and one goroutine waits on it.
 //
-// An event carries the number of the loop and a ticket that only that loop understands, never a descriptor: numbers of
-// descriptors are used again, and with private files they repeat. The set is made before Start, so it has the same
-// number in every table; a loop changes it on its own thread. All methods are safe for concurrent use.
+// An event carries the number of the loop and a ticket that only this loop understands, never a descriptor: descriptor
+// numbers are reused, and with PrivateFiles they repeat. The set is made before Start, so it has the same number in
+// every table; a loop changes it on its own thread. All methods are safe for concurrent use.
 type writables struct {
 	set     *readySet // nil until start
 	loops   []*Loop
 	stopped chan struct{}
 }
 
-// ticketBits is how many bits of an event's data the ticket has; the loop's number is above.
+// ticketBits is the number of low bits of an event's data that hold the ticket; the loop's number is above them.
 const ticketBits = 56
 
-// start makes the set and waits on it from now on.
+// start makes the set and the goroutine that waits on it.
 func (w *writables) start(loops []*Loop) error {
 	set, err := newReadySet()
 	if err != nil {
@@ -69,8 +69,8 @@ func (w *writables) stop() {
 	<-w.stopped
 }
 
-// writableTask is the message that connections of a loop take more data. There is one for each loop, which is posted
-// when it is not on its way already.
+// writableTask tells a loop that connections of it take more data. Each loop has one, which is posted unless it is
+// queued already.
 type writableTask struct {
 	loop *Loop
 

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readySet is a kqueue for writable descriptors, each reported once for each arm. Safe for concurrent use.
+// readySet is a kqueue for writable descriptors. Each is reported once for each arm. Safe for concurrent use.
 //
-// An event of a kqueue names its descriptor; the data that the caller gave stands in a map beside it.
+// An event of a kqueue names its descriptor; a map holds the data for it.
 type readySet struct {
 	queue int
 	pipe  [2]int // a byte in it ends wait
@@ -51,7 +51,7 @@ func (s *readySet) change(fd, filter, flags int) error {
 	return os.NewSyscallError("kevent", err)
 }
 
-// arm asks for one report of data when fd is writable. again does not matter here.
+// arm requests one report of data when fd is writable. A kqueue needs no hint.
 func (s *readySet) arm(fd int, data uint64, _ bool) error {
 	s.mu.Lock()
 	s.data[fd] = data
@@ -61,13 +61,13 @@ func (s *readySet) arm(fd int, data uint64, _ bool) error {
 
 // disarm takes fd out of the set.
 func (s *readySet) disarm(fd int) {
-	_ = s.change(fd, unix.EVFILT_WRITE, unix.EV_DELETE) // it may have been reported, and is out then
+	_ = s.change(fd, unix.EVFILT_WRITE, unix.EV_DELETE) // fails if it has been reported
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.data, fd)
 }
 
-// wait reports what is ready, at least one, and returns false after close.
+// wait waits for ready descriptors, reports the data of each, and returns false after close.
 func (s *readySet) wait(report func(data uint64)) bool {
 	var events [256]unix.Kevent_t
 	n, err := unix.Kevent(s.queue, nil, events[:], nil)
@@ -94,10 +94,10 @@ func (s *readySet) wait(report func(data uint64)) bool {
 	return true
 }
 
-// close ends wait and gives the set back. Nobody may arm or disarm any more.
+// close ends wait and releases the set. arm and disarm must not be called afterwards.
 func (s *readySet) close() { _, _ = unix.Write(s.pipe[1], []byte{0}) }
 
-// free gives the descriptors back.
+// free closes the descriptors.
 func (s *readySet) free() {
 	_ = unix.Close(s.queue)
 	_ = unix.Close(s.pipe[0])

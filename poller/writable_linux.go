@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readySet is an epoll set for writable descriptors, each reported once for each arm. Safe for concurrent use.
+// readySet is an epoll set for writable descriptors. Each is reported once for each arm. Safe for concurrent use.
 //
-// Go's own poller watches the set: a goroutine that waits in it goes on at once, as one does that waits for a socket. A
-// thread that waits in epoll_wait(2) has to find a processor first, while all are busy.
+// Go's own poller watches the set, so that the waiting goroutine continues at once, as one that waits for a socket
+// does. A thread that returns from epoll_wait(2) must find a processor first, which takes time while all are busy.
 type readySet struct {
 	epoll int
 	file  *os.File // epoll, as Go watches it
@@ -23,7 +23,7 @@ func newReadySet() (*readySet, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(epoll, true); err != nil { // or Go does not watch it
+	if err := unix.SetNonblock(epoll, true); err != nil { // Go watches only nonblocking files
 		_ = unix.Close(epoll)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
@@ -37,7 +37,7 @@ func newReadySet() (*readySet, error) {
 }
 
 func (s *readySet) control(op, fd int, events uint32, data uint64) error {
-	// Fd and Pad are the 64 bits that the kernel gives back as they are.
+	// Fd and Pad are the 64 bits of user data, which the kernel returns unchanged.
 	ev := unix.EpollEvent{Events: events, Fd: int32(data), Pad: int32(data >> 32)}
 	err := retry(func() error { return unix.EpollCtl(s.epoll, op, fd, &ev) })
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *readySet) control(op, fd int, events uint32, data uint64) error {
 	return nil
 }
 
-// arm asks for one report of data when fd is writable. again is a hint that fd is in the set.
+// arm requests one report of data when fd is writable. again is a hint that fd is in the set.
 func (s *readySet) arm(fd int, data uint64, again bool) error {
 	op, other := unix.EPOLL_CTL_ADD, unix.EPOLL_CTL_MOD
 	if again {
@@ -62,7 +62,7 @@ func (s *readySet) arm(fd int, data uint64, again bool) error {
 // disarm takes fd out of the set.
 func (s *readySet) disarm(fd int) { _ = s.control(unix.EPOLL_CTL_DEL, fd, 0, 0) }
 
-// wait reports what is ready, at least one, and returns false after close.
+// wait waits for ready descriptors, reports the data of each, and returns false after close.
 func (s *readySet) wait(report func(data uint64)) bool {
 	var events [64]unix.EpollEvent
 	err := s.conn.Read(func(fd uintptr) bool {
@@ -75,5 +75,5 @@ func (s *readySet) wait(report func(data uint64)) bool {
 	return err == nil
 }
 
-// close ends wait and gives the set back. Nobody may arm or disarm any more.
+// close ends wait and releases the set. arm and disarm must not be called afterwards.
 func (s *readySet) close() { _ = s.file.Close() }

@@ -11,19 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How gnet comes to the Engine's own listening sockets.
+// This file gives gnet the Engine's own listening sockets.
 //
-// gnet accepts only from sockets that it has opened itself. So it opens a placeholder for each of ours, and in OnBoot,
-// before gnet watches any, each of ours takes the descriptor number of a placeholder. gnet shows only duplicates of its
-// descriptors; the numbers are read from its engine by reflection, and errGnet tells when a version of gnet has other
-// fields. gnet closes the numbers when it ends, and so our sockets.
+// gnet accepts only from sockets that it has opened itself. So gnet opens a placeholder for each of the Engine's
+// sockets, and in OnBoot, before gnet watches any, each socket takes the descriptor number of a placeholder. gnet
+// exports only duplicates of its descriptors; the Engine reads the numbers by reflection, and returns errGnet if this
+// version of gnet has other fields. gnet closes the numbers when it ends, and so the sockets.
 //
-// With Config.ReusePort gnet opens a socket for each loop later, so it gets the real addresses.
+// With Config.ReusePort, gnet opens a socket for each loop itself, later, at the real addresses.
 
-// errGnet: the version of gnet in use is not the one that this package was written for.
+// errGnet means that the version of gnet has other fields than this package expects.
 var errGnet = errors.New("poller: gnet does not show its listeners")
 
-// openListeners opens all addresses, or none.
+// openListeners opens all addresses. If one fails, it closes the others.
 func (e *Engine) openListeners() error {
 	for _, a := range e.addrs {
 		ln, err := openListener(a, &e.config)
@@ -33,7 +33,7 @@ func (e *Engine) openListeners() error {
 		}
 		e.listeners = append(e.listeners, ln)
 		if e.config.ReusePort && ln.dual() && onlyIPv6() {
-			e.closeListeners() // gnet leaves IPV6_V6ONLY as it is by default
+			e.closeListeners() // gnet does not set IPV6_V6ONLY
 			return &ListenError{a.String(), errBindV6Only}
 		}
 	}
@@ -43,8 +43,9 @@ func (e *Engine) openListeners() error {
 	return nil
 }
 
-// yieldPorts closes sockets that gnet opens again for ReusePort: those of a fixed port before gnet starts, because what
-// arrives on ours would be lost, and the others when gnet has the port that the kernel has chosen.
+// yieldPorts closes the sockets that gnet opens again for ReusePort. Those with a fixed port are closed before gnet
+// starts, because connections that arrive there would be lost; the others are closed when gnet has opened the port that
+// the kernel has chosen.
 func (e *Engine) yieldPorts(fixed bool) {
 	for _, ln := range e.listeners {
 		if ln.address.fixed() == fixed {
@@ -60,14 +61,14 @@ func (e *Engine) removeFiles() {
 	}
 }
 
-// closeListeners closes the sockets that gnet has not got, and removes the files of all.
+// closeListeners closes the sockets that gnet does not have, and removes all files of unix sockets.
 func (e *Engine) closeListeners() {
 	for _, ln := range e.listeners {
 		ln.close()
 	}
 }
 
-// gnetAddrs are the addresses that gnet is told, one for each listener.
+// gnetAddrs returns the addresses for gnet, one for each listener.
 func (e *Engine) gnetAddrs() []string {
 	addrs := make([]string, len(e.listeners))
 	for i, ln := range e.listeners {
@@ -80,7 +81,7 @@ func (e *Engine) gnetAddrs() []string {
 	return addrs
 }
 
-// real is the address of a TCP listener as gnet understands it.
+// real returns the address of a TCP listener in gnet's syntax.
 func (ln *listener) real() string {
 	addr := ln.bound.(*net.TCPAddr)
 	switch {
@@ -93,14 +94,14 @@ func (ln *listener) real() string {
 	}
 }
 
-// dual reports whether the listener is one of IPv4 and IPv6.
+// dual reports whether the listener accepts both IPv4 and IPv6.
 func (ln *listener) dual() bool {
 	addr, ok := ln.bound.(*net.TCPAddr)
 	return ok && ln.address.network == "tcp" && addr.IP.IsUnspecified() && addr.IP.To4() == nil
 }
 
-// placeholder is an address that gnet can open when ours is open: it is of the same family, and needs no other rights.
-// One of TCP has a port that nobody knows, for less than a millisecond.
+// placeholder returns an address that gnet can open beside the listener's: of the same family, and without further
+// permissions. A TCP placeholder has a port that nobody knows, for less than a millisecond.
 func (ln *listener) placeholder() string {
 	addr, ok := ln.bound.(*net.TCPAddr)
 	if !ok {
@@ -110,37 +111,37 @@ func (ln *listener) placeholder() string {
 	return other.real()
 }
 
-// seat gives gnet our sockets, and the gate its descriptors of them. gnet does not watch any yet. Which placeholder
-// goes to which socket does not matter.
-func (e *Engine) seat(g gnet.Engine) error {
-	seats, err := gnetListeners(g)
+// install gives gnet the engine's sockets, and the gate its descriptors of them. gnet must not watch the sockets yet.
+// It does not matter which socket replaces which placeholder.
+func (e *Engine) install(g gnet.Engine) error {
+	placeholders, err := gnetListeners(g)
 	if err != nil {
 		return err
 	}
-	if len(seats) != len(e.listeners) {
-		return fmt.Errorf("%w: %d of %d", errGnet, len(seats), len(e.listeners))
+	if len(placeholders) != len(e.listeners) {
+		return fmt.Errorf("%w: %d of %d", errGnet, len(placeholders), len(e.listeners))
 	}
 	if e.config.ReusePort {
-		return e.seatShared(seats)
+		return e.installShared(placeholders)
 	}
 	var fds []int
 	for i, ln := range e.listeners {
-		if err := replaceFile(ln.fd, seats[i]); err != nil {
-			return fmt.Errorf("poller: seat %s: %w", ln.address, err)
+		if err := replaceFile(ln.fd, placeholders[i]); err != nil {
+			return fmt.Errorf("poller: install %s: %w", ln.address, err)
 		}
 		fds = append(fds, ln.fd)
 	}
 	for _, ln := range e.listeners {
-		ln.fd = -1 // is the gate's
+		ln.fd = -1 // the gate owns it
 	}
 	return os.NewSyscallError("listen", e.gate.open(fds))
 }
 
-// seatShared is seat for ReusePort: gnet keeps its sockets.
-func (e *Engine) seatShared(seats []int) error {
+// installShared is install for ReusePort, where gnet keeps its own sockets.
+func (e *Engine) installShared(placeholders []int) error {
 	e.yieldPorts(false)
 	var fds []int
-	for _, fd := range seats {
+	for _, fd := range placeholders {
 		if e.config.KeepAlive > 0 {
 			if err := setKeepAlive(fd, e.config.KeepAlive); err != nil {
 				return os.NewSyscallError("setsockopt", err)
@@ -155,10 +156,10 @@ func (e *Engine) seatShared(seats []int) error {
 	return os.NewSyscallError("listen", e.gate.open(fds))
 }
 
-// errBindV6Only: with ReusePort an address of IPv4 and IPv6 needs net.ipv6.bindv6only=0.
+// errBindV6Only means that an address of IPv4 and IPv6 needs net.ipv6.bindv6only=0 with ReusePort.
 var errBindV6Only = errors.New("net.ipv6.bindv6only is 1: with ReusePort, give addresses with tcp4:// and tcp6://")
 
-// onlyIPv6 reports whether new sockets are for IPv6 alone by default.
+// onlyIPv6 reports whether new sockets accept only IPv6 by default.
 func onlyIPv6() bool {
 	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM, 0)
 	if err != nil {
@@ -169,7 +170,7 @@ func onlyIPv6() bool {
 	return err == nil && only == 1
 }
 
-// gnetListeners finds the descriptors of the sockets that gnet has opened.
+// gnetListeners returns the descriptors of gnet's listening sockets.
 func gnetListeners(g gnet.Engine) ([]int, error) {
 	engine := reflect.ValueOf(g).FieldByName("eng")
 	if engine.Kind() != reflect.Pointer || engine.IsNil() || engine.Elem().Kind() != reflect.Struct {
