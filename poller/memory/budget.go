@@ -9,41 +9,42 @@ import (
 	"sync/atomic"
 )
 
-// ErrOverBudget is why a connection was closed that held too much when all clients together had passed the limit.
+// ErrOverBudget closes a connection that held much when all clients together had passed the limit.
 var ErrOverBudget = errors.New("memory: the clients hold more than the budget")
 
 const (
-	// steps is how often the sum is compared with the limit on its way from zero to there.
+	// steps is the number of comparisons with the limit while the sum grows from zero to there.
 	steps   = 64
 	stepMin = 4 << 10
-	// surveyMax bounds the holders that a survey looks at, and a cut; of more it takes as many at random.
+	// surveyMax bounds the holders that a survey or a cut looks at. If there are more, it takes as many at random.
 	surveyMax = 4096
-	// cutsMax bounds the clients that are ended in one task of a loop: each has rooms to leave and handlers to call.
+	// cutsMax bounds the clients that one task of a loop ends, because each leaves rooms and calls handlers.
 	cutsMax = 32
 )
 
-// Budget is a limit for what the clients of some event loops hold together. Safe for concurrent use, except that Join
-// comes before the loops serve clients.
+// Budget limits what the clients of some event loops hold together. Safe for concurrent use, except that Join must come
+// before the loops serve clients.
 type Budget struct {
 	limit, step int64
 	ledgers     []*Ledger
 	report      func(Report)
 	evicted     atomic.Int64
-	// over: the last comparison has found too much.
+	// over is set while the latest comparison found too much.
 	over   atomic.Bool
 	active atomic.Bool
 	round  round
 }
 
-// Report tells what a round has done. A plain value.
+// Report describes a finished round. A plain value.
 type Report struct {
-	// Held is the sum in bytes when the round began, Limit the budget's limit.
+	// Held is the sum in bytes when the round began; Limit is the budget's limit.
 	Held, Limit int64
-	// Evicted is the number of clients that were ended, which held Largest bytes at most.
+	// Evicted is the number of clients that the round has ended, and Largest the number of bytes that the largest of them
+	// held.
 	Evicted, Largest int64
 }
 
-// round is the work on one passing of the limit.
+// round is the state of the round that runs, if one does.
 type round struct {
 	mu      sync.Mutex
 	waiting int                      // guarded by mu: loops that have not finished the step
@@ -77,10 +78,10 @@ func (b *Budget) Held() int64 {
 	return sum
 }
 
-// Evicted returns how many clients, or parts of them, were ended.
+// Evicted returns the number of holders that were ended.
 func (b *Budget) Evicted() int64 { return b.evicted.Load() }
 
-// target is what is held at most after a round: so rounds are apart.
+// target is what a round leaves at most. It is below the limit, so that rounds do not follow each other at once.
 func (b *Budget) target() int64 { return b.limit - b.limit/8 }
 
 // check begins a round if too much is held.
@@ -127,7 +128,7 @@ func (l *Ledger) survey() {
 	}
 }
 
-// class is the number of bits of n: a class holds numbers that differ by less than a factor of two.
+// class returns the number of bits of n. The numbers of a class differ by less than a factor of two.
 func class(n int) int { return bits.Len(uint(max(n, 0))) }
 
 // add adds the sums of one loop and reports whether they were the last ones.
@@ -141,7 +142,7 @@ func (r *round) add(classes *[bits.UintSize + 1]int64) bool {
 	return r.waiting == 0
 }
 
-// decide ends the survey: it begins the cut, or ends the round.
+// decide ends the survey and begins the cut, or ends the round if nothing needs to be cut.
 func (b *Budget) decide() {
 	held := b.Held()
 	r := &b.round
@@ -158,8 +159,8 @@ func (b *Budget) decide() {
 	}
 }
 
-// threshold returns from how many bytes on holders are ended so that excess bytes are free; 0: none. Called with mu
-// held.
+// threshold returns the least number of bytes of the holders to end, so that excess bytes become free. It returns 0 if
+// none must end. Called with mu held.
 func (r *round) threshold(held, excess int64) int {
 	var stuck int64
 	for _, n := range r.classes {
@@ -182,7 +183,7 @@ type victim struct {
 	held   int
 }
 
-// cut ends holders of the loop from the threshold on, the largest first.
+// cut ends the holders of the loop that reach the threshold, the largest first.
 func (l *Ledger) cut(threshold int) {
 	var victims []victim
 	seen := 0
@@ -198,7 +199,7 @@ func (l *Ledger) cut(threshold int) {
 	l.cutSome(victims, threshold)
 }
 
-// cutSome ends some of the victims, from the last one on, and leaves the others to the next task.
+// cutSome ends some of the victims, from the last one on, and posts itself for the others.
 func (l *Ledger) cutSome(victims []victim, threshold int) {
 	b := l.budget
 	start, freed := b.Held(), int64(0)
@@ -209,7 +210,7 @@ func (l *Ledger) cutSome(victims []victim, threshold int) {
 		}
 		h := victims[len(victims)-1].holder
 		victims = victims[:len(victims)-1]
-		n := h.Held() // what it has got rid of meanwhile counts
+		n := h.Held() // it may have become less meanwhile
 		if n < threshold {
 			continue
 		}
@@ -229,7 +230,7 @@ func (r *round) evicted(n int64) {
 	r.report.Largest = max(r.report.Largest, n)
 }
 
-// cutDone tells that a loop has finished its cut.
+// cutDone notes that a loop has finished its cut.
 func (b *Budget) cutDone() {
 	b.round.mu.Lock()
 	b.round.waiting--
@@ -240,7 +241,7 @@ func (b *Budget) cutDone() {
 	}
 }
 
-// finish ends the round, and begins the next one when this one was not enough.
+// finish ends the round and begins another one if this one was not enough.
 func (b *Budget) finish(cut bool) {
 	b.round.mu.Lock()
 	report := b.round.report

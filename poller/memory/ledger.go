@@ -3,12 +3,11 @@ package memory
 import "sync/atomic"
 
 const (
-	// ListMin is the least number of bytes for which a Holder is listed. Less is in the order of what a connection
-	// takes anyway.
+	// ListMin is the least number of bytes for which a Holder is listed. A connection takes about as much anyway.
 	ListMin = 4 << 10
-	// slotBytes is what a reference to a frame counts for: its place in a list.
+	// slotBytes is the size of a reference to a frame: its place in a list.
 	slotBytes = 32
-	// frameBytes is what a frame counts for besides its bytes: the object around them and its entry in the ledger.
+	// frameBytes is the size of a frame besides its bytes: the object around them and its entry in the ledger.
 	frameBytes = 64
 	// framesKeep is the largest number of entries for which an empty map is kept.
 	framesKeep = 1 << 12
@@ -17,14 +16,14 @@ const (
 // Holder is a client, or a part of one, that holds memory and can be ended. Its methods are called on the loop of the
 // ledger that lists it, outside of walks over collections of clients.
 type Holder interface {
-	// Held returns how many bytes would be free if the holder ended. A holder may unlist itself in the call.
+	// Held returns the number of bytes that the end of the holder would free. A holder may unlist itself in the call.
 	Held() int
 	// Evict ends the client and frees what it holds, at once or in the current entry of the loop.
 	Evict()
 }
 
-// Ledger has what the clients of one event loop hold. It is loop-owned except for Add, Held, Depart and Arrive. The
-// zero value is ready; it keeps no account until a Budget has it.
+// Ledger counts what the clients of one event loop hold. It is loop-owned except for Add, Held, Depart and Arrive. The
+// zero value is ready; it counts nothing until it joins a Budget.
 type Ledger struct {
 	budget *Budget
 	post   func(fn func())
@@ -34,14 +33,14 @@ type Ledger struct {
 	pruned int
 	// peak is the largest number of frames since the map was made.
 	peak int
-	// next is the sum at which the budget is compared next.
+	// next is the sum at which Add compares all ledgers with the budget again.
 	next int64
 
 	_    [64]byte
 	held atomic.Int64
 	// coming is the part of held that Depart has added.
 	coming atomic.Int64
-	_      [48]byte // goroutines that run handlers write them
+	_      [48]byte // a cache line for the counters, which other goroutines write
 }
 
 // entry is a frame that waits.
@@ -50,13 +49,13 @@ type entry struct {
 	size int32
 }
 
-// On reports whether an account is kept. Without one, Hold, Drop and List must not be called.
+// On reports whether the ledger has joined a Budget. Otherwise Hold, Drop and List must not be called.
 func (l *Ledger) On() bool { return l.budget != nil }
 
 // Held returns the sum. Safe for concurrent use.
 func (l *Ledger) Held() int64 { return l.held.Load() }
 
-// Add adds n bytes, or takes them off when n is negative. Positive numbers are added on the loop only; taking off is
+// Add adds n bytes, or takes them off if n is negative. Positive numbers may be added on the loop only; taking off is
 // safe for concurrent use.
 func (l *Ledger) Add(n int) {
 	if l.budget == nil {
@@ -75,12 +74,12 @@ func (l *Ledger) Add(n int) {
 	}
 }
 
-// departMin is the least size of packets that Depart counts: a mailbox is bounded by the number of its tasks, too.
+// departMin is the least size of packets that Depart counts. The number of tasks bounds smaller ones in a mailbox.
 const departMin = 1 << 10
 
-// Depart adds a packet of n bytes that is posted to the loop, where Arrive takes it off. It is false, and nothing is
-// added, when all that is held is twice the budget and packets that are posted are a good part of that: whoever sends
-// them is too fast. Safe for concurrent use.
+// Depart adds a packet of n bytes that is posted to the loop, until Arrive takes it off. Depart returns false and adds
+// nothing when all clients hold more than twice the budget and posted packets are a good part of it: the senders are
+// too fast then. Safe for concurrent use.
 func (l *Ledger) Depart(n int) bool {
 	b := l.budget
 	if b == nil || n < departMin {
@@ -102,8 +101,8 @@ func (l *Ledger) Arrive(n int) {
 	}
 }
 
-// Hold adds a frame that waits for one more client of the loop. A part of the frame that includes its end stands for
-// all of it: connections cut off what was sent.
+// Hold adds a frame that waits for one more client of the loop. Frames are identified by their end, because connections
+// cut off at the front what is sent.
 func (l *Ledger) Hold(frame []byte) {
 	key := &frame[len(frame)-1]
 	e := l.frames[key]
@@ -121,7 +120,7 @@ func (l *Ledger) Hold(frame []byte) {
 	l.Add(n)
 }
 
-// Drop takes a frame off that Hold has added, for one client.
+// Drop takes off, for one client, a frame that Hold has added.
 func (l *Ledger) Drop(frame []byte) {
 	key := &frame[len(frame)-1]
 	e, ok := l.frames[key]
@@ -146,7 +145,7 @@ func (l *Ledger) forget(key *byte) {
 	}
 }
 
-// Share returns what one client's part of a frame is: what it takes, divided by the clients that it waits for.
+// Share returns one client's part of a frame: the frame's size divided by the number of clients that it waits for.
 func (l *Ledger) Share(frame []byte) int {
 	e := l.frames[&frame[len(frame)-1]]
 	if e.refs == 0 {
@@ -155,7 +154,7 @@ func (l *Ledger) Share(frame []byte) int {
 	return slotBytes + (frameBytes+int(e.size))/int(e.refs)
 }
 
-// List makes h one of those that may be ended. It does nothing when h is listed.
+// List lists h as a holder that may be ended. It does nothing if h is listed.
 func (l *Ledger) List(h Holder) {
 	if len(l.listed) >= 2*max(l.pruned, ListMin/64) {
 		for old := range l.listed {
@@ -169,7 +168,7 @@ func (l *Ledger) List(h Holder) {
 	}
 }
 
-// Unlist takes h off the list. It does nothing when h is not listed, or no account is kept.
+// Unlist takes h off the list. It does nothing if h is not listed.
 func (l *Ledger) Unlist(h Holder) {
 	delete(l.listed, h)
 }
@@ -177,8 +176,8 @@ func (l *Ledger) Unlist(h Holder) {
 // Listed returns the number of holders that are listed.
 func (l *Ledger) Listed() int { return len(l.listed) }
 
-// Move adds the difference between two amounts of a holder and lists it, or takes it off the list, where it passes
-// ListMin.
+// Move notes that the amount of a holder has changed. It adds the difference, and lists or unlists the holder where the
+// amount passes ListMin.
 func (l *Ledger) Move(h Holder, from, to int) {
 	if l.budget == nil || from == to {
 		return

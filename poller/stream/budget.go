@@ -3,27 +3,24 @@ package stream
 import "time"
 
 const (
-	// DefaultTurnTime is the usual Limits.TurnTime: an answer waits for two or three turns. Shorter ones cost
-	// throughput, because between two of them the loop looks at its sockets.
+	// DefaultTurnTime is the usual Limits.TurnTime. An answer waits for two or three turns. Shorter turns cost throughput,
+	// because the loop looks at its sockets between two of them.
 	DefaultTurnTime = 250 * time.Microsecond
-	// EntryWork is the work that every entry may do, even when the turn's budget is used up: the few small messages of
-	// an honest client are handled at once, whatever others send.
+	// EntryWork is the work that every entry may do even when the turn's budget is used up. So the few small messages of
+	// an honest client are handled at once, whatever other clients send.
 	EntryWork = int(20 * time.Microsecond)
-	// clockWork is after how much work Spend looks at the clock, which takes about 50 ns.
+	// clockWork is the work between two looks at the clock in Spend. A look takes about 50 ns.
 	clockWork = int(20 * time.Microsecond)
 )
 
-// budget bounds the work of one turn of a loop: everything between two Renews, which is the input of one pass over the
-// sockets, or what one run of the mailbox or the timers does. It is loop-owned.
-//
-// Work is an estimate in nanoseconds. The clock corrects it upwards: the budget is used up when the work or the
-// measured time reaches Limits.TurnTime.
+// budget bounds the work of one turn of a loop. A turn is everything between two Renews: the input of one pass over the
+// sockets, or one run of the mailbox or the timers. Loop-owned.
 type budget struct {
 	work  int   // spent since Renew
 	entry int   // spent by the running entry
-	look  int   // the work at which the clock is looked at next
+	look  int   // Spend looks at the clock when work reaches it
 	time  int64 // measured since Renew
-	mark  int64 // measured until then
+	mark  int64 // the clock when time was measured last
 	over  bool
 }
 
@@ -57,15 +54,14 @@ func (l *Loop) Spent() int { return l.budget.work }
 // Renew begins a turn with a whole budget. SetNow must have been called with the present time.
 func (l *Loop) Renew() { l.budget = budget{look: clockWork, mark: l.now} }
 
-// Enter begins an entry: time that has passed outside of entries is nobody's. SetNow must have been called with the
-// present time.
+// Enter begins an entry. Time between entries is not charged. SetNow must have been called with the present time.
 func (l *Loop) Enter() { l.budget.entry, l.budget.mark = 0, l.now }
 
 // timerWork is the estimated minimum work of a timer: most of them send something.
 const timerWork = int(2 * time.Microsecond)
 
-// Expire fires timers that are due by Now, as far as the turn's budget goes, and returns how many it fired. Due tells
-// whether some are left for a later turn; they fire in the order in which they would have fired now.
+// Expire fires timers that are due by Now until the turn's budget is used up, and returns how many it fired. Due
+// reports whether some are left for a later turn; the order in which they fire stays the same.
 func (l *Loop) Expire() (fired int) { return l.wheel.AdvanceWhile(l.now, l.timersGoOn) }
 
 // Due reports whether Expire has work to do.

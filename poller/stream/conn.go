@@ -7,10 +7,10 @@ type state uint8
 
 const (
 	stateOpen      state = iota
-	stateLeaving         // CloseAfterFlush was called, and data waits
-	stateLingering       // all is sent and our side is shut; the peer's end is awaited
-	stateCut             // Close was called; Settle does it
-	stateClosed          // over: the socket is given back
+	stateLeaving         // CloseAfterFlush was called, and data is queued
+	stateLingering       // everything is sent and our side is shut; the connection waits for the peer's end
+	stateCut             // Close was called; Settle closes the connection
+	stateClosed          // the socket is released
 )
 
 // flags of a Conn.
@@ -23,7 +23,7 @@ const (
 	flagBlocked                      // the socket is full; in Loop.awaiting
 	flagArmed                        // AwaitWritable was called before
 	flagLeft                         // CloseAfterFlush was called
-	flagCounted                      // the queue is in the loop's ledger; it is not empty then
+	flagCounted                      // the queue is in the loop's ledger, and not empty
 	flagListed                       // the ledger lists the connection
 	flagHeld                         // Hold was called
 	flagStopped                      // the socket is not read
@@ -31,15 +31,15 @@ const (
 )
 
 // Conn is one connection. It is loop-owned: call all methods on its loop, in an entry, unless they say otherwise. It is
-// small, because there are many: state that only a busy connection needs is behind pointers, which are nil while it is
-// idle.
+// small, because there are many: state that only busy connections need is behind pointers, which are nil in an idle
+// one.
 type Conn struct {
 	loop  *Loop
 	sock  Socket
 	recv  Receiver
-	first []byte // what is left of the oldest queued frame; empty when the queue is
+	first []byte // the unsent rest of the oldest queued frame; empty when the queue is
 	rare  *rare
-	// addr and port are the peer's, an IPv4 address mapped into an IPv6 one; both are zero when it has none. Immutable.
+	// addr and port are the peer's, with IPv4 mapped into IPv6; both are zero if the peer has no address. Immutable.
 	addr  [16]byte
 	port  uint16
 	flags uint16
@@ -48,7 +48,7 @@ type Conn struct {
 	Mark uint8
 }
 
-// rare is state that few connections need. It is loop-owned, and nil in a Conn that needs none of it.
+// rare is state that few connections need. Loop-owned; a Conn that needs none of it has a nil pointer.
 type rare struct {
 	rest    *restBuffer // input that was not consumed; nil: none
 	more    *frameList  // frames behind the first; nil: none
@@ -104,10 +104,10 @@ func (c *Conn) SetReceiver(r Receiver) {
 	}
 }
 
-// Queue appends a frame to what is to be sent. The frame is shared and must never change afterwards. It returns false,
-// and has queued nothing, when the connection is closed or closing or when QueueBytesMax would be exceeded. It never
-// writes, so it may be called during walks over collections of connections; it does not allocate, except that the lists
-// of queues with several frames grow now and then.
+// Queue appends a frame to the connection's queue. The frame is shared and must never change afterwards. Queue returns
+// false and does nothing when the connection is closed or closing, or when QueueBytesMax would be exceeded. It never
+// writes, so it may be called during walks over collections of connections. It does not allocate, except when the list
+// of a queue with several frames grows.
 func (c *Conn) Queue(frame []byte) bool {
 	c.own("Conn.Queue")
 	if c.state != stateOpen {
@@ -123,7 +123,7 @@ func (c *Conn) Queue(frame []byte) bool {
 	return true
 }
 
-// Last queues a last frame, without a limit because it is short, and closes the connection after it.
+// Last queues a last frame, which is short and so not limited, and closes the connection after it.
 func (c *Conn) Last(frame []byte) {
 	c.own("Conn.Last")
 	if c.state == stateOpen {
@@ -159,7 +159,7 @@ func (c *Conn) QueuedFrames() int {
 	return 1 + c.rare.more.len()
 }
 
-// footprint returns the size of the queue as QueueBytesMax counts it.
+// footprint returns the size of the queue in the measure of QueueBytesMax.
 func (c *Conn) footprint() int {
 	if c.rare == nil || c.rare.more == nil {
 		return len(c.first)
@@ -167,10 +167,10 @@ func (c *Conn) footprint() int {
 	return len(c.first) + c.rare.more.bytes + c.rare.more.len()*FrameOverhead
 }
 
-// Resume makes Receive be called again with the kept rest, if there is one, when the current entry has returned. It is
-// for a receiver that has held input back, for example a pipelined request. Inside of its own Receive it is only good
-// for a Receive that consumes something. It ends a Hold: then Receive is called in a later turn, behind the input of
-// other connections.
+// Resume calls Receive again with the kept rest, if there is one, when the current entry has returned. It is for a
+// receiver that has held input back, for example a pipelined request. Inside of Receive it has an effect only if that
+// Receive consumes something. Resume ends a Hold: Receive is then called in a later turn, after the input of other
+// connections.
 func (c *Conn) Resume() {
 	c.own("Conn.Resume")
 	if c.state != stateOpen {
@@ -186,9 +186,8 @@ func (c *Conn) Resume() {
 	}
 }
 
-// Start calls accept, which may use c, and makes the Receiver that it returns receive. It reports whether the
-// connection is to go on: false when accept returned nil without ending the connection, or panicked (err is ErrPanic
-// then).
+// Start calls accept, which may use c, and makes the result the Receiver. wanted is false when accept returned nil
+// without ending the connection, or panicked; err is ErrPanic in the latter case.
 func (c *Conn) Start(accept func() Receiver) (err error, wanted bool) {
 	l := c.loop
 	l.current = c
@@ -221,7 +220,7 @@ func (c *Conn) guard(entry string, fn func()) (err error) {
 	return nil
 }
 
-// rarely returns the rare part, which it makes if necessary.
+// rarely returns the rare part and makes it if necessary.
 func (c *Conn) rarely() *rare {
 	if c.rare == nil {
 		c.rare = c.loop.rares.get()
@@ -229,7 +228,7 @@ func (c *Conn) rarely() *rare {
 	return c.rare
 }
 
-// dropRare gives the rare part back when nothing is in it.
+// dropRare releases the rare part if it is empty.
 func (c *Conn) dropRare() {
 	if c.rare != nil && *c.rare == (rare{}) {
 		c.loop.rares.put(c.rare)

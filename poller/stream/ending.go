@@ -6,23 +6,23 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// This file and flush.go have all changes of a connection's state. The table is in the package comment.
+// All changes of a connection's state are in this file and in flush.go. The package comment has the table of states.
 
 // stall is the state of a connection that waits for its peer to read or to close. It is loop-owned.
 type stall struct {
 	wheel.Timer
 	conn      *Conn
 	moved     int64  // when the peer last took something
-	unsent    int    // what the socket held then, -1: unknown
+	unsent    int    // the socket's unsent bytes at that time; -1 means unknown
 	ticket    uint64 // in Loop.awaiting, while blocked
 	discarded int    // input that was read and discarded
 }
 
-// CloseAfterFlush sends what is queued and then closes. Queue returns false from now on, and inbound bytes are
-// discarded. When all is sent, our side of the connection is shut down, so that the peer reads EOF behind the last
-// byte; the connection closes when the peer closes its side, or when nothing has moved for a second. It closes with
-// ErrFlushTimeout when the peer takes nothing for FlushTimeout while data waits, and with ErrDiscarded when it sends
-// too much meanwhile.
+// CloseAfterFlush sends what is queued and then closes. Queue returns false from now on, and input is discarded. When
+// everything is sent, it shuts down our side of the connection, so that the peer reads EOF after the last byte. The
+// connection closes when the peer closes its side, or when nothing has moved for a second. It closes with
+// ErrFlushTimeout when the peer takes nothing for FlushTimeout while data waits, and with ErrDiscarded when the peer
+// sends too much meanwhile.
 func (c *Conn) CloseAfterFlush() {
 	c.own("Conn.CloseAfterFlush")
 	if c.state != stateOpen {
@@ -41,7 +41,7 @@ func (c *Conn) CloseAfterFlush() {
 	c.loop.afterwards(c)
 }
 
-// Close closes the connection without flushing. Receiver.Closed is not called from inside of Close but when the current
+// Close closes the connection without flushing. Receiver.Closed is not called inside of Close, but when the current
 // entry (Receive, Run, Accept, Closed) has returned; for timers, when all that are due have run.
 func (c *Conn) Close() {
 	c.own("Conn.Close")
@@ -52,10 +52,10 @@ func (c *Conn) Close() {
 	}
 }
 
-// Ended is called when the backend has lost the connection: the peer has closed it, or the socket failed.
+// Ended reports that the backend has lost the connection: the peer has closed it, or the socket has failed.
 func (c *Conn) Ended(err error) {
 	if c.state == stateLingering || c.state == stateCut {
-		err = nil // the peer's end is what we waited for
+		err = nil // the connection waited for the peer's end
 	} else if c.QueuedBytes() > 0 {
 		c.loop.Counters.Abandoned.Add(1)
 	}
@@ -65,7 +65,7 @@ func (c *Conn) Ended(err error) {
 // Cut closes the connection at once, with err as the reason. No user code may be on the stack.
 func (c *Conn) Cut(err error) { c.over(err) }
 
-// settle performs what was requested in the entry that has returned.
+// settle does what was requested in the entry that has returned.
 func (c *Conn) settle() {
 	switch {
 	case c.state == stateClosed:
@@ -120,7 +120,7 @@ func (c *Conn) over(err error) {
 	c.sock.Close(err)
 }
 
-// leaveEnding removes the connection from the count of those that are leaving or lingering.
+// leaveEnding takes the connection off the count of those that are leaving or lingering.
 func (c *Conn) leaveEnding() {
 	if c.state == stateLeaving || c.state == stateLingering {
 		c.loop.ending--
@@ -139,7 +139,7 @@ func (c *Conn) discard(n int) {
 	}
 }
 
-// stalled returns the stall of c, which it makes if necessary.
+// stalled returns the stall of c and makes it if necessary.
 func (c *Conn) stalled() *stall {
 	r := c.rarely()
 	if r.stall == nil {
@@ -154,7 +154,7 @@ func (c *Conn) watch() {
 	s := c.rare.stall
 	due := wheel.Deadline(s.moved, c.patience())
 	if c.state == stateLingering {
-		due = min(due, wheel.Deadline(c.loop.now, lingerLook)) // nobody tells when the socket has run empty
+		due = min(due, wheel.Deadline(c.loop.now, lingerLook)) // the socket does not report when it is empty
 	}
 	if !s.Scheduled() || due < s.When() {
 		c.loop.wheel.Schedule(&s.Timer, due)
@@ -170,8 +170,8 @@ func (c *Conn) calm() {
 	}
 }
 
-// patience is how long the connection waits in its state without progress. One that lingers waits a moment for the
-// peer's end, and longer as long as the socket holds bytes.
+// patience returns how long the connection waits without progress. One that lingers waits a moment for the peer's end,
+// and longer while the socket holds bytes.
 func (c *Conn) patience() time.Duration {
 	switch c.state {
 	case stateLeaving:
@@ -191,7 +191,7 @@ func (s *stall) Expire(now int64) {
 	if c.state >= stateCut || c.state == stateOpen && c.flags&flagBlocked == 0 {
 		return
 	}
-	// A socket reports that it takes more only when a good part of it is free; a slow reader is not a dead one.
+	// A socket reports that it takes more only when a good part of it is free. A slow reader must not count as dead.
 	if unsent := c.sock.Unsent(); unsent >= 0 && (unsent < s.unsent || s.unsent < 0) {
 		s.unsent, s.moved = unsent, now
 	}

@@ -1,6 +1,6 @@
 package stream
 
-// Flush writes what waits, as long as the socket takes it and the connection's turn lasts.
+// Flush writes the queue until the socket is full or the connection has written TurnBytesMax bytes.
 func (c *Conn) Flush() {
 	if c.state == stateLingering || c.state >= stateCut || c.flags&flagBlocked != 0 {
 		return
@@ -33,7 +33,7 @@ func (c *Conn) Flush() {
 	}
 }
 
-// emptied is called when all that was queued has been taken.
+// emptied is called when the socket has taken the whole queue.
 func (c *Conn) emptied() {
 	if c.flags&(flagCounted|flagListed) != 0 {
 		c.flags &^= flagCounted
@@ -46,13 +46,13 @@ func (c *Conn) emptied() {
 	c.calm()
 }
 
-// writeSome gives the socket one write of at most bytesMax bytes; full tells that it took less.
+// writeSome writes at most bytesMax bytes, once. full reports that the socket took less.
 func (c *Conn) writeSome(bytesMax int) (n int, full bool, err error) {
 	l := c.loop
 	parts, total := c.parts(l.parts[:0], bytesMax)
 	l.Counters.Writes.Add(1)
 	n, err = c.sock.Write(parts, total)
-	clear(parts) // they would keep frames alive
+	clear(parts) // so that they do not keep frames alive
 	if l.parts = parts[:0]; err != nil {
 		return 0, false, err
 	}
@@ -63,8 +63,8 @@ func (c *Conn) writeSome(bytesMax int) (n int, full bool, err error) {
 	return n, n < total, nil
 }
 
-// block notes that the socket is full, and asks to be told when it is not. moved tells that it took something since it
-// was last full.
+// block notes that the socket is full, and requests a report when it is not. moved means that the socket has taken
+// something since it was last full.
 func (l *Loop) block(c *Conn, moved bool) {
 	s := c.stalled()
 	l.tickets++

@@ -3,15 +3,15 @@ package stream
 import "github.com/seed58c87869/siren/poller/memory"
 
 const (
-	// countedMin is how many bytes wait behind the first frame before a queue is counted that is not blocked: what
-	// leaves at the end of the turn anyway.
+	// countedMin is the number of bytes behind the first frame from which on a queue is counted although it is not
+	// blocked. Shorter queues leave at the end of the turn anyway.
 	countedMin = 64 << 10
-	// sampleMax bounds the frames of a queue that Held looks at.
+	// sampleMax bounds the frames of a queue that Held adds up.
 	sampleMax = 64
 )
 
-// countQueue enters the frames that wait in the loop's ledger, where they stay until the queue is empty: those that
-// come are entered, and those that leave are taken off. A queue that never is long, nor blocked, costs nothing.
+// countQueue enters the queued frames in the loop's ledger. The queue stays counted until it is empty: new frames are
+// entered, and sent ones are taken off. A queue that is never long nor blocked costs nothing.
 func (c *Conn) countQueue() {
 	m := &c.loop.memory
 	if c.flags&flagCounted != 0 || !m.On() {
@@ -28,7 +28,7 @@ func (c *Conn) countQueue() {
 	}
 }
 
-// uncountQueue takes what waits off the ledger.
+// uncountQueue takes the queued frames off the ledger.
 func (c *Conn) uncountQueue() {
 	if c.flags&flagCounted == 0 {
 		return
@@ -53,8 +53,8 @@ func (c *Conn) countRest(n int) {
 	}
 }
 
-// list lets the ledger list the connection, or not any more. It is listed while it is blocked or has left much input
-// unconsumed.
+// list makes the ledger list the connection, or stop listing it. A connection is listed while it is blocked or has left
+// much input unconsumed.
 func (c *Conn) list() {
 	m := &c.loop.memory
 	want := c.flags&flagBlocked != 0 || c.restSize() >= memory.ListMin
@@ -69,7 +69,7 @@ func (c *Conn) list() {
 	}
 }
 
-// restSize is what the buffer of unconsumed input takes.
+// restSize returns the size of the buffer of unconsumed input.
 func (c *Conn) restSize() int {
 	if rest := c.rest(); rest != nil {
 		return cap(rest.b)
@@ -77,8 +77,8 @@ func (c *Conn) restSize() int {
 	return 0
 }
 
-// Held implements memory.Holder: what is queued and does not leave because the peer does not read, and input that was
-// not consumed. Of long queues it is an estimate.
+// Held implements memory.Holder. It counts unconsumed input, and the queue of a blocked connection; for long queues it
+// estimates.
 func (c *Conn) Held() int {
 	held := c.restSize()
 	if c.flags&(flagBlocked|flagCounted) != flagBlocked|flagCounted {

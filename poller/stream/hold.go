@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Hold stops the connection's input: Receive is not called again before Resume, and the socket is not read meanwhile
-// where it can be stopped; what it reads nevertheless is kept behind the rest, within RestBytesMax. It is for a
-// receiver whose work has to wait for something, such as a later turn of the loop.
+// Hold stops the connection's input: Receive is not called again before Resume, and the socket is not read meanwhile.
+// Input that a socket reads nevertheless is kept behind the rest, within RestBytesMax. Hold is for a receiver that must
+// wait before it continues, for example for a later turn of the loop.
 func (c *Conn) Hold() {
 	c.own("Conn.Hold")
 	if c.state != stateOpen || c.flags&flagHeld != 0 {
@@ -44,19 +44,19 @@ func (c *Conn) append(data []byte) {
 	}
 }
 
-// heldInput is the list of held connections whose input goes on in a later turn, and the task that takes them up in
-// their order. The task is posted, so their input is behind everything that came to the loop before. It is loop-owned.
+// heldInput is the list of held connections that are to continue in a later turn, and the task that does it, in their
+// order. The task is posted, so their input comes after everything that was posted before. Loop-owned.
 type heldInput struct {
 	loop   *Loop
 	conns  []*Conn
-	next   int // of conns
+	next   int // the index of the next connection in conns
 	posted bool
 
 	stopped map[*Conn]struct{} // connections that are held
 	waiters []*heldWaiter
 }
 
-// heldWaiter waits until connections that were held are not held any more.
+// heldWaiter waits for the connections that were held when it was made.
 type heldWaiter struct {
 	left map[*Conn]struct{}
 	fn   func()
@@ -65,8 +65,8 @@ type heldWaiter struct {
 // Run implements Task.
 func (w *heldWaiter) Run(int) { w.fn() }
 
-// AfterHeld has fn called on the loop, behind what is posted, when the Receivers have taken what was read for them
-// before: when no connection that is held now is held any more. What a connection sends later is not waited for.
+// AfterHeld calls fn on the loop, after what is posted, when Receivers have taken all input that was read before: when
+// every connection that is held now has been resumed or has ended. It does not wait for what they send later.
 func (l *Loop) AfterHeld(fn func()) {
 	w := &heldWaiter{left: maps.Clone(l.held.stopped), fn: fn}
 	if len(w.left) == 0 {
@@ -93,7 +93,7 @@ func (h *heldInput) forget(c *Conn) {
 	})
 }
 
-// put makes c's input go on in a later turn.
+// put resumes c's input in a later turn.
 func (h *heldInput) put(c *Conn) {
 	if c.flags&flagQueued != 0 {
 		return
@@ -106,7 +106,8 @@ func (h *heldInput) put(c *Conn) {
 	}
 }
 
-// Run implements Task. Each connection that waits has one entry, the others go on in the next run.
+// Run implements Task. Each connection that waits now gets one entry; if the budget is used up, the rest waits for
+// another run.
 func (h *heldInput) Run(int) {
 	l := h.loop
 	h.posted = false
@@ -133,8 +134,8 @@ func (h *heldInput) Run(int) {
 	}
 }
 
-// goOn gives the rest of a held connection to its Receiver, as an entry. The socket is read again unless the Receiver
-// holds the input once more.
+// goOn passes the rest of a held connection to its Receiver, as an entry. The socket is read again unless the Receiver
+// calls Hold again.
 func (c *Conn) goOn() {
 	if c.state != stateOpen || c.flags&flagHeld == 0 {
 		return

@@ -1,10 +1,10 @@
 package stream
 
-// idleSwitchesMax bounds how often receivers may hand over to each other without consuming anything.
+// idleSwitchesMax bounds how often Receive is called again although it consumes nothing (SetReceiver).
 const idleSwitchesMax = 8
 
-// Read gives bytes from the peer to the Receiver, behind the rest that it has left, and keeps what it leaves this time;
-// then it settles and flushes what the Receiver has answered. data is valid only in the call.
+// Read passes bytes from the peer to the Receiver, after the rest that it has left before, and keeps what it leaves
+// this time. Then Read settles, and flushes the Receiver's answers. data is valid only in the call.
 func (c *Conn) Read(data []byte) {
 	if c.state != stateOpen {
 		c.discard(len(data))
@@ -22,7 +22,7 @@ func (c *Conn) Read(data []byte) {
 	c.Flush()
 }
 
-// deliver gives new input to the receiver, behind the rest it has left, and keeps what it leaves this time.
+// deliver passes new input to the receiver, after the rest it has left, and keeps what it leaves this time.
 func (c *Conn) deliver(data []byte) {
 	if rest := c.rest(); rest != nil {
 		data = c.extend(rest, data)
@@ -30,7 +30,7 @@ func (c *Conn) deliver(data []byte) {
 	c.feed(data)
 }
 
-// extend puts data behind the rest, and returns both.
+// extend appends data to the rest and returns both.
 func (c *Conn) extend(rest *restBuffer, data []byte) []byte {
 	size := cap(rest.b)
 	rest = c.loop.rests.grow(rest, len(data))
@@ -40,7 +40,7 @@ func (c *Conn) extend(rest *restBuffer, data []byte) []byte {
 	return rest.b
 }
 
-// rest is the input that the receiver has left; nil: none.
+// rest returns the input that the receiver has left, or nil.
 func (c *Conn) rest() *restBuffer {
 	if c.rare == nil {
 		return nil
@@ -48,7 +48,7 @@ func (c *Conn) rest() *restBuffer {
 	return c.rare.rest
 }
 
-// resumeRest gives the kept rest once more.
+// resumeRest passes the kept rest to the receiver again.
 func (c *Conn) resumeRest() {
 	c.flags &^= flagResume
 	if rest := c.rest(); rest != nil && c.state == stateOpen && c.flags&flagHeld == 0 {
@@ -56,8 +56,8 @@ func (c *Conn) resumeRest() {
 	}
 }
 
-// feed calls the receiver, again as long as it has been exchanged or wants to resume, and keeps the rest.
-// data is new input or all of the rest.
+// feed calls the receiver, and again while SetReceiver or Resume was called, and keeps the rest. data is new input or
+// all of the rest.
 func (c *Conn) feed(data []byte) {
 	need, idle := 0, 0
 	for len(data) > 0 {
@@ -93,7 +93,7 @@ func (c *Conn) feed(data []byte) {
 	c.keep(data, need)
 }
 
-// keep stores the tail of what feed was given.
+// keep stores the unconsumed tail of feed's data.
 func (c *Conn) keep(tail []byte, need int) {
 	l := c.loop
 	rest := c.rest()
@@ -126,7 +126,7 @@ func (c *Conn) dropRest() {
 	}
 }
 
-// Rest returns the input that the Receiver has left, and the need that it named. For tests.
+// Rest returns the input that the Receiver has left and its latest need. For tests.
 func (c *Conn) Rest() (data []byte, need int) {
 	if rest := c.rest(); rest != nil {
 		return rest.b, rest.need
@@ -134,7 +134,7 @@ func (c *Conn) Rest() (data []byte, need int) {
 	return nil, 0
 }
 
-// receive is one Receive under a recover.
+// receive calls Receive and recovers a panic. ok is false after a panic.
 func (c *Conn) receive(data []byte) (n, need int, ok bool) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -20,13 +20,13 @@ type Loop struct {
 
 	current  *Conn   // its Receive is running; it is flushed at once and needs no place in dirty
 	dirty    dirties // connections with something to flush
-	after    []*Conn // to be closed, flushed or resumed when the current entry has returned
-	settled  int     // of after: settled already; the others exceed a turn's budget
+	after    []*Conn // Settle closes, flushes or resumes them when the current entry has returned
+	settled  int     // the number of connections at the front of after that are settled already
 	settling bool
 	held     heldInput // connections whose input goes on in a later turn
 	budget   budget
 
-	timersGoOn func() bool // spends a timer's work; made once
+	timersGoOn func() bool // spends the work of a timer; made once
 	remotes    []*Remote   // handles whose batches are posted at the end of the entry
 
 	awaiting map[uint64]*Conn // by ticket: connections whose socket is full
@@ -109,8 +109,8 @@ func (l *Loop) Waiting() int { return l.dirty.queued() + len(l.awaiting) }
 // settleWork is the estimated work for one connection in Settle: most of them close.
 const settleWork = int(5 * time.Microsecond)
 
-// Settle closes, flushes and resumes what the entry that has just returned asked for, as far as the turn's budget goes.
-// Unsettled tells whether something is left for a later call.
+// Settle closes, flushes and resumes connections as the entry that has just returned requested, until the turn's budget
+// is used up. Unsettled reports whether something is left for a later call.
 func (l *Loop) Settle() {
 	if l.settling || len(l.after) == 0 {
 		return
@@ -142,8 +142,8 @@ func (l *Loop) afterwards(c *Conn) {
 	l.host.Entered()
 }
 
-// FlushSome flushes dirty connections: at most count, and until the clock passes until. Endings that this causes are
-// settled in between.
+// FlushSome flushes at most count dirty connections, and stops when the clock passes until. It settles endings in
+// between.
 func (l *Loop) FlushSome(count int, until int64) {
 	for n := 0; n < count && l.dirty.len() > 0; n++ {
 		c := l.dirty.pop()
@@ -158,8 +158,8 @@ func (l *Loop) FlushSome(count int, until int64) {
 	}
 }
 
-// Writable tells that the socket of the connection with that ticket takes more: the connection is flushed in its turn,
-// with the others. Tickets of connections that have ended mean nothing.
+// Writable reports that the socket of the connection with that ticket takes more. The connection is flushed in its
+// turn, with the others. Tickets of connections that have ended are ignored.
 func (l *Loop) Writable(ticket uint64) {
 	if c := l.awaiting[ticket]; c != nil {
 		l.unblock(c)
@@ -167,7 +167,7 @@ func (l *Loop) Writable(ticket uint64) {
 	}
 }
 
-// markDirty links c into the dirty list, unless it is flushed in any case.
+// markDirty adds c to the dirty list, unless it is flushed anyway.
 func (l *Loop) markDirty(c *Conn) {
 	if c.flags&(flagDirty|flagBlocked) == 0 && c != l.current {
 		c.flags |= flagDirty

@@ -9,8 +9,8 @@ const (
 	listMin = 8
 )
 
-// The outbound queue of a connection: the first frame has its place in the Conn itself, so a broadcast that finds empty
-// queues takes no memory; a list is borrowed from the loop for more.
+// The first frame of a connection's queue is in the Conn itself, so a broadcast that finds empty queues takes no
+// memory. For more frames the connection borrows a list from the loop.
 
 // frameList holds the frames behind the first one, in order. It is loop-owned.
 type frameList struct {
@@ -88,7 +88,8 @@ func (c *Conn) advance() bool {
 	return true
 }
 
-// parts appends to buf what comes next, at most partsMax parts with bytesMax bytes in all, without taking it off.
+// parts appends the next bytes to send to buf: at most partsMax parts with bytesMax bytes in all. They stay in the
+// queue.
 func (c *Conn) parts(buf [][]byte, bytesMax int) (parts [][]byte, total int) {
 	first := c.first[:min(len(c.first), bytesMax)]
 	buf, total = append(buf, first), len(first)

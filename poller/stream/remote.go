@@ -14,15 +14,15 @@ type Remote struct {
 	conn *Conn // for the connection's loop only
 	next *Remote
 
-	batch  *remoteBatch // what this entry has queued; nil: nothing
-	posted amount       // queued so far
+	batch  *remoteBatch // queued in the current entry; nil if nothing is
+	posted amount       // all that was ever queued
 	ended  ending       // CloseAfterFlush or Close was called
 	addr   netip.AddrPort
 
 	closed     atomic.Bool  // set by the connection's loop
-	goneBytes  atomic.Int64 // of posted: what the socket has taken; set by the connection's loop
+	goneBytes  atomic.Int64 // the part of posted that the socket has taken; set by the connection's loop
 	goneFrames atomic.Int64
-	taken      amount // of posted: what has reached the connection; owned by its loop
+	taken      amount // the part of posted that has reached the connection; owned by its loop
 }
 
 // amount is a number of frames and bytes. A plain value.
@@ -71,8 +71,8 @@ func (c *Conn) Borrow(home *Loop) *Remote {
 func (r *Remote) RemoteAddr() netip.AddrPort { return r.addr }
 
 // Queue is Conn.Queue. It returns false if the connection is known to be closed or closing, or if the bytes queued
-// through this handle and not sent yet would exceed QueueBytesMax. Stats.FramesDropped counts frames that are on their
-// way when the connection closes.
+// through this handle and not sent yet would exceed QueueBytesMax. Frames on their way to a connection that closes
+// meanwhile count in Counters.FramesDropped.
 func (r *Remote) Queue(frame []byte) bool {
 	l := r.home
 	r.own("Remote.Queue")
@@ -199,7 +199,7 @@ func (c *Conn) tellRemotes() {
 	}
 }
 
-// remotes are the handles of other loops.
+// remotes returns the handles of other loops, as a list.
 func (c *Conn) remotes() *Remote {
 	if c.rare == nil {
 		return nil

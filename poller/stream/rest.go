@@ -11,11 +11,11 @@ const (
 // restBuffer holds the input that a receiver has not consumed. It is loop-owned.
 type restBuffer struct {
 	b    []byte
-	need int // what the receiver said last
+	need int // the latest need of the receiver
 }
 
-// restSize returns the capacity for received bytes of an item of need bytes: twice of what is there, but not more
-// than the item needs.
+// restSize returns the capacity for an item of need bytes of which received are there: twice as much as was received,
+// but not more than the item needs.
 func restSize(received, need int) int {
 	size := 2 * received
 	if need > 0 && need < size {

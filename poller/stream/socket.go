@@ -17,8 +17,8 @@ type Socket interface {
 	StopReading(stop bool)
 	// CloseWrite tells the peer that no more bytes follow those written.
 	CloseWrite() error
-	// Close gives the socket back. It is called exactly once, at the end of the connection, whoever ended it, behind
-	// Receiver.Closed and with its error. So what the Receiver counts is over before the connection is counted out.
+	// Close releases the socket. It is called exactly once, at the end of the connection, whoever ended it, after
+	// Receiver.Closed and with its error. So everything that the Receiver counts is counted off before the connection is.
 	Close(reason error)
 }
 
