@@ -125,7 +125,7 @@ func TestAllowIsBounded(t *testing.T) {
 	for first.conn.FrameCount() == 0 {
 		r.waitPosted(0)
 	}
-	for r.engine.asking.Load() != 0 {
+	for r.engine.hooksRunning.Load() != 0 {
 		time.Sleep(100 * time.Microsecond)
 	}
 	if a := first.answer(); a == nil || a.StatusCode != 200 {

@@ -9,23 +9,23 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// Content types of our answers.
+// Content types of answers.
 const (
 	typeText = "text/plain; charset=UTF-8"
-	// typeHTML is for the answer to a POST: some browsers offer other types to be saved.
+	// typeHTML is the type of the answer to a POST. Some browsers offer to save other types.
 	typeHTML = "text/html"
 	typeJSON = "application/json"
 )
 
 const (
 	statusTooLarge = 413
-	// responseHeadRoom is what an answer's head usually takes, so that it is made in one allocation.
+	// responseHeadRoom is the usual size of an answer's head, so that it takes one allocation.
 	responseHeadRoom = 264
 )
 
 var okBody = []byte("ok")
 
-// reply is what an answer says; name and value are one more header field. Immutable.
+// reply is the content of an answer; name and value are one more header field. Immutable.
 type reply struct {
 	contentType string
 	name, value string
@@ -33,21 +33,21 @@ type reply struct {
 	status      int
 	// fault is set when the answer is one of the protocol's errors.
 	fault *fault
-	// data: the answer is made for this request alone and must not be stored by a cache.
+	// data means that caches must not store the answer, because it is made for this request alone.
 	data bool
-	// old: the browser is an Internet Explorer, which takes data for an attack (see oldBrowser).
+	// old means that the browser is an Internet Explorer, which must be told that the body is no attack (see oldBrowser).
 	old bool
-	// plain: the body is not to be compressed, however long.
+	// plain means that the body is not compressed, however long it is.
 	plain bool
-	// early: the request's head decided the answer. If the request has a body, which need not have arrived, the
-	// connection ends with it.
+	// early means that the request's head decided the answer. If the request has a body, which need not have arrived, the
+	// connection ends with the answer.
 	early bool
-	// last: the connection ends with it in any case.
+	// last means that the connection ends with the answer in any case.
 	last bool
 }
 
-// answer sends the answer to the request, from the shard that the caller runs on. The body is copied.
-func (a asker) answer(from *Shard, r reply) {
+// answer answers the request. from is the caller's shard. The body is copied.
+func (a requestRef) answer(from *Shard, r reply) {
 	if from == a.x.conn.shard {
 		a.give(r)
 		return
@@ -56,27 +56,27 @@ func (a asker) answer(from *Shard, r reply) {
 	a.x.conn.post(func() { a.give(r) })
 }
 
-// give is answer on the connection's loop.
-func (a asker) give(r reply) {
+// give answers the request unless it was answered. It is called on the connection's loop.
+func (a requestRef) give(r reply) {
 	if a.waits() {
 		a.x.answer(r)
 	}
 }
 
-// refuse answers with one of the protocol's errors; without a message, with the code's own.
-func (a asker) refuse(from *Shard, code eio.ErrorCode, message string) {
+// refuse answers with one of the protocol's errors. An empty message means the code's own.
+func (a requestRef) refuse(from *Shard, code eio.ErrorCode, message string) {
 	a.answer(from, refusalFor(code, message, nil))
 }
 
-// refuseEarly is refuse for a request that its head decides.
-func (a asker) refuseEarly(from *Shard, code eio.ErrorCode, message string) {
+// refuseEarly is refuse for an answer that the request's head decides (reply.early).
+func (a requestRef) refuseEarly(from *Shard, code eio.ErrorCode, message string) {
 	r := refusalFor(code, message, nil)
 	r.early = true
 	a.answer(from, r)
 }
 
-// refusalFor is the answer with one of the protocol's errors; without a message, with the code's own. cause is what led to
-// it, and may be nil.
+// refusalFor returns the answer with one of the protocol's errors. An empty message means the code's own. cause is the
+// error that led to it, or nil.
 func refusalFor(code eio.ErrorCode, message string, cause error) reply {
 	return reply{
 		status: code.Status(), contentType: typeJSON, body: eio.AppendError(nil, code, message),
@@ -116,15 +116,15 @@ func (x *Exchange) answer(r reply) {
 	}), nil)
 }
 
-// send ends the exchange with the bytes of its answer, and behind them a body that was not copied.
+// send ends the exchange with its encoded answer, followed by a body that is not copied.
 func (x *Exchange) send(out, body []byte) {
 	x.end()
 	x.conn.write(x, out, body)
 }
 
-// fail answers a request that cannot be handled, with its body read or not, and ends the connection. A session that
-// waited for the body ends too, unless the body was merely too long: then the client knows that nothing of it was
-// handled, and may go on, as with the reference server.
+// fail answers a request that cannot be handled and ends the connection; its body need not have been read. It also ends
+// a session that waits for the body, except if the body was too long: then the client knows that nothing of it was
+// handled, and may continue, as with the reference server.
 func (x *Exchange) fail(status int, reason string) {
 	if x.home != nil {
 		x.leave(status != statusTooLarge)
@@ -136,8 +136,8 @@ func (x *Exchange) fail(status int, reason string) {
 	x.answer(r)
 }
 
-// failTooLarge answers a request whose body is too long: for the engine's own path without a text, as the reference
-// does.
+// failTooLarge answers a request whose body is too long. On the engine's own path the answer has no text, as in the
+// reference.
 func (x *Exchange) failTooLarge(r *httpwire.Request) {
 	reason := ""
 	if !x.conn.shard.engine.ownPath(r.Path) {
@@ -149,8 +149,9 @@ func (x *Exchange) failTooLarge(r *httpwire.Request) {
 // respondCopyMax is the longest body that Respond copies behind the head, so that both leave in one frame.
 const respondCopyMax = 16 << 10
 
-// Respond answers a request that App.Request was given. It must be called on the connection's loop, once. A long body is
-// not copied: r.Body must not change any more. CORS headers are the caller's. Date is added unless the response has one.
+// Respond answers a request that App.Request was given. It must be called on the connection's loop, once. A long body
+// is not copied: r.Body must not change afterwards. CORS headers are the caller's. Date is added unless the response
+// has one.
 func (x *Exchange) Respond(r *httpwire.Response) {
 	if x.conn.gone || !x.traits.is(whole) {
 		return
@@ -178,7 +179,7 @@ func hasDate(pairs []string) bool {
 	return false
 }
 
-// date is the value of Date (RFC 9110, section 6.6.1). It is made once a second, when the wall clock's second begins.
+// date returns the value of Date (RFC 9110, section 6.6.1). It is formatted once a second, at the wall clock's second.
 func (sh *Shard) date() string {
 	if now := sh.loop.Now(); now >= sh.dateUntil {
 		t := time.Now().UTC()

@@ -6,7 +6,7 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// codingFor is how the answer to a polling request may be compressed.
+// codingFor returns the compression of the answer to a polling request.
 func (e *Engine) codingFor(r *httpwire.Request) deflate.Coding {
 	if e.compression.bodies == nil || string(r.Method) == "HEAD" {
 		return deflate.Identity
@@ -14,14 +14,14 @@ func (e *Engine) codingFor(r *httpwire.Request) deflate.Coding {
 	return deflate.AcceptEncoding(r.Get("Accept-Encoding"))
 }
 
-// pack compresses the body of an answer if that is wanted, and adds the header fields for it. The result is good until
+// pack compresses the body of an answer if it should be, and adds the header fields for it. The result is valid until
 // the shard's next answer.
 func (sh *Shard) pack(r *reply, coding deflate.Coding) []byte {
 	e := sh.engine
 	if !r.data || r.plain || e.compression.bodies == nil || len(r.body) < e.cfg.HTTPCompression.Threshold {
 		return r.body
 	}
-	// What is below the threshold is the same for all clients.
+	// Bodies below the threshold are the same for all clients and need no Vary.
 	sh.fields = append(sh.fields, "Vary", "Accept-Encoding")
 	if coding == deflate.Identity {
 		return r.body
@@ -37,7 +37,7 @@ func (sh *Shard) pack(r *reply, coding deflate.Coding) []byte {
 	return out
 }
 
-// allPlain reports whether no packet is to be compressed.
+// allPlain reports whether none of the packets may be compressed.
 func allPlain(queue []*eio.Frame) bool {
 	for _, f := range queue {
 		if !f.IsPlain() {

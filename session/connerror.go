@@ -39,15 +39,15 @@ type refused struct {
 	first firstRequest
 }
 
-// note keeps a request, so that the hook for connection errors can be told of it.
+// note keeps a request for Config.OnConnectionError, if that is set.
 func (sh *Shard) note(x *Exchange, r *httpwire.Request) {
 	if sh.noted != nil {
 		sh.noted[x] = x.firstRequest(r)
 	}
 }
 
-// report tells the hook for connection errors that a request was refused, off the loop. When too many of them wait for
-// the hook, it is not told, and that is counted.
+// report calls Config.OnConnectionError for a refused request, off the loop. When too many refusals wait for the hook,
+// it only counts.
 func (sh *Shard) report(x *Exchange, f *fault) {
 	first, ok := sh.noted[x]
 	if !ok {

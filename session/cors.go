@@ -103,7 +103,7 @@ type corsTable struct {
 	byOrigin                   map[string][]string
 	others                     []string
 	methods, headers, maxAge   string
-	// common are the fields of all answers that tell of an origin; match is CORS.Match.
+	// common has the fields of all answers for an allowed origin; match is CORS.Match.
 	common []string
 	match  func(origin string) bool
 	status int

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// checkOrigin returns an error, which tells the right spelling, unless o is an origin as browsers write it (RFC 6454,
-// section 6.2): scheme, host in small letters, port unless it is the scheme's own, and nothing else; or "null". Origins
-// are compared as texts, so that with any other spelling no page would be allowed.
+// checkOrigin returns an error, which names the right spelling, unless o is an origin as browsers write it (RFC 6454,
+// section 6.2) or "null". An origin is a scheme, a host in lower case, and the port unless it is the scheme's default.
+// Origins are compared as texts, so another spelling would allow no page.
 func checkOrigin(o string) error {
 	if o == "null" {
 		return nil
@@ -31,8 +31,8 @@ func checkOrigin(o string) error {
 	return fmt.Errorf("session: Config.CORS.Origins has %q, which no browser sends: %s; write %q", o, fault, right)
 }
 
-// spellOrigin returns the right spelling of an origin and what is wrong with o, or "". right is empty when it cannot be
-// told.
+// spellOrigin returns the right spelling of an origin and what is wrong with o; fault is empty for a right one. right
+// is empty if it is unknown.
 func spellOrigin(o string) (right, fault string) {
 	scheme, rest, found := strings.Cut(o, "://")
 	if !found {
@@ -111,7 +111,7 @@ func spellHost(scheme, h string) (right, fault string) {
 	return host + port, fault
 }
 
-// or is the first of two texts that is not empty.
+// or returns the first of two texts that is not empty.
 func or(a, b string) string {
 	if a != "" {
 		return a

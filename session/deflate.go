@@ -37,7 +37,7 @@ func (c *compression) accept(r *httpwire.Request) (p deflate.Params, ok bool) {
 	return p, true
 }
 
-// beginDeflate gives a new WebSocket what its opening handshake has negotiated.
+// beginDeflate sets the compression that an opening handshake has negotiated.
 func (w *wsConn) beginDeflate(p deflate.Params) {
 	sh := w.shard()
 	w.windowBits = p.ServerWindowBits
@@ -73,8 +73,8 @@ func (w *wsConn) limits(e *Engine) *wsframe.Limits {
 	return &t.ws
 }
 
-// What is inflated at once, in bytes: messages that fit, compressed and inflated, take less than a millisecond even
-// when they are made to take long. Others are inflated in steps.
+// Messages within these sizes, in bytes, are inflated at once: that takes less than a millisecond even if they are made
+// to take long. Others are inflated in steps.
 const (
 	packedAtOnce   = 4 << 10
 	inflatedAtOnce = 64 << 10

@@ -14,33 +14,32 @@ import (
 type dialect uint8
 
 const (
-	// revision3: Engine.IO protocol 3.
+	// revision3 is Engine.IO protocol 3.
 	revision3 dialect = 1 << iota
-	// base64Only: the current transport accepts no binary data. It is set in protocol 3 only; in protocol 4 polling
-	// never accepts binary data.
+	// base64Only means that the current transport accepts no binary data. It is set in protocol 3 only; in protocol 4
+	// polling never accepts binary data.
 	base64Only
-	// oldBrowser: an Internet Explorer, which has to be told that what looks like a script is no attack. Noted for
-	// protocol 3 and JSONP alone, whose clients still are for it.
+	// oldBrowser means an Internet Explorer, which blocks bodies that look like scripts unless a header forbids it. It is
+	// set only for protocol 3 and JSONP, which such browsers use.
 	oldBrowser
 )
 
-// jsonp is the number of a JSONP client's callback, plus one; zero is no JSONP. Immutable.
+// jsonp is the number of a JSONP client's callback plus one; zero means no JSONP. Immutable.
 type jsonp uint32
 
-// jsonpDigits bounds the digits of that number: clients count their transports.
+// jsonpDigits bounds the digits of the callback's number. Clients count their transports.
 const jsonpDigits = 9
 
-// Content types that plain protocol 4 has no use for.
+// Content types that plain protocol 4 does not use.
 const (
 	typeBinary = "application/octet-stream"
 	typeScript = "text/javascript; charset=UTF-8"
 )
 
-// is reports whether all of bits hold.
+// is reports whether all of bits are set.
 func (d dialect) is(bits dialect) bool { return d&bits == bits }
 
-// Protocol is the session's Engine.IO protocol revision: 4, or 3 with Config.AllowEIO3. Immutable, safe for concurrent
-// use.
+// Protocol returns the session's Engine.IO protocol revision: 4, or 3 with Config.AllowEIO3. Safe for concurrent use.
 func (s *Session) Protocol() int {
 	if s.kind.Load()&kind3 != 0 {
 		return eio.Protocol3
@@ -121,7 +120,7 @@ func (d dialect) parse(data []byte, binary bool) (eio.Packet, error) {
 	return eio.ParseText3(data)
 }
 
-// carriedBy is the dialect on the WebSocket of an upgrade, which may take binary data where polling did not.
+// carriedBy returns the dialect on the WebSocket of an upgrade, which may accept binary data although polling did not.
 func (d dialect) carriedBy(u *upgrade) dialect {
 	d &^= base64Only
 	if u.base64 && d.is(revision3) {
@@ -130,11 +129,11 @@ func (d dialect) carriedBy(u *upgrade) dialect {
 	return d
 }
 
-// nextPayload puts what the next GET fetches into the shard's scratch. It returns how many packets of the queue are
-// done with, and their bytes in the queue's measure.
+// nextPayload encodes the payload for the next GET into the shard's scratch. It returns the number of packets that are
+// sent completely, and the bytes to take off the queue's size.
 func (s *Session) nextPayload() (packets, bytes int) {
 	sh, p := s.shard, s.poll
-	// A packet of which only a part fits is replaced by its rest: what is done with shows in the difference.
+	// The rest of a packet that fits only in part replaces it in the queue. The difference in size is what was sent.
 	sh.before = append(sh.before[:0], p.queue...)
 	if s.dialect.is(revision3) {
 		sh.scratch, packets = eio.AppendPayload3(sh.scratch[:0], p.queue, s.tuning().MaxPayload, !s.dialect.is(base64Only))
@@ -190,7 +189,7 @@ func (s *Session) payloadReply(payload []byte) reply {
 }
 
 // accept answers a POST.
-func (s *Session) accept(a asker) {
+func (s *Session) accept(a requestRef) {
 	a.answer(s.shard, reply{status: 200, contentType: typeHTML, body: okBody, data: true, old: s.dialect.is(oldBrowser)})
 }
 
@@ -209,14 +208,13 @@ func (s *Session) openPayload(body []byte, binary bool) (p eio.Payload, err erro
 	return eio.NewPayload(body, limit), nil
 }
 
-// openGrace is how long the open packet of protocol 3 waits behind the answer to the opening handshake of a WebSocket.
-// The reference sends them in two writes, so old clients have hardly ever seen both in one segment, and some (one case
-// of the protocol's own suite is such a client) lose what comes with the answer. It is the runtime's time: the wheel
-// may be several times as coarse.
+// openGrace is how long the open packet of protocol 3 waits after the answer to the opening handshake of a WebSocket.
+// The reference sends them in two writes, so old clients hardly ever get both in one segment, and some of them (one
+// case of the protocol's own test suite is such a client) lose data that comes with the answer. The runtime's timers
+// measure it, because the wheel may be too coarse.
 const openGrace = 20 * time.Millisecond
 
-// beginLater begins a session of protocol 3 when openGrace is over. What the client sends meanwhile stays with the
-// connection.
+// beginLater begins a session of protocol 3 after openGrace. Input of the client stays with the connection meanwhile.
 func beginLater(h *HTTPConn, s *Session, open []byte) {
 	h.conn.SetReceiver(h)
 	begin := func() { beginNow(h, s, open) }

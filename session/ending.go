@@ -85,7 +85,7 @@ func (s *Session) doom(reason Reason) {
 }
 
 // leave handles a close packet that came by the POST a. The session ends for the application at once.
-func (s *Session) leave(a asker) {
+func (s *Session) leave(a requestRef) {
 	c := s.finish(ReasonTransportClose, stateLeaving)
 	p := s.poll
 	s.dropQueue()
@@ -103,7 +103,7 @@ func (s *Session) leave(a asker) {
 // needs no close packet.
 func (s *Session) left() {
 	post := s.poll.post
-	s.poll.post = asker{}
+	s.poll.post = requestRef{}
 	if post.x != nil {
 		s.accept(post)
 	}

@@ -29,9 +29,9 @@ type Engine struct {
 	// tuning has the settings of sessions without their own. debug reports whether debug records are enabled.
 	tuning tuning
 	debug  bool
-	// asks: there are hooks that take part in handshakes.
-	asks bool
-	// serves: the application answers requests for other paths.
+	// hasHooks reports whether hooks take part in handshakes.
+	hasHooks bool
+	// serves reports whether the application answers requests for other paths.
 	serves bool
 	// sids has the ids of a generator; nil without one, because generated ids name their shard.
 	sids *sidTable
@@ -42,10 +42,10 @@ type Engine struct {
 	unproxied, crowded throttle
 	// spares is the number of connections accepted by AcceptSpare.
 	spares atomic.Int64
-	// closing: handshakes are refused; ended: Close was called.
+	// closing is set while handshakes are refused, ended when Close was called.
 	closing, ended atomic.Bool
-	// asking is the number of handshakes whose hooks run.
-	asking atomic.Int64
+	// hooksRunning is the number of handshakes whose hooks run.
+	hooksRunning atomic.Int64
 	// after calls fn on another goroutine after d. Tests replace it.
 	after func(d time.Duration, fn func())
 	// compression is the compression of messages and responses.
@@ -102,7 +102,7 @@ func (e *Engine) setHooks() {
 		ws: e.ws, packed: e.ws, announced: interval, heartbeat: HeartbeatMax(interval, cfg.PingTimeout),
 	}
 	e.tuning.packed.AllowRSV1 = true
-	e.asks = cfg.Allow != nil || cfg.Tune != nil || cfg.GenerateID != nil || cfg.OnInitialHeaders != nil || cfg.OnHeaders != nil
+	e.hasHooks = cfg.Allow != nil || cfg.Tune != nil || cfg.GenerateID != nil || cfg.OnInitialHeaders != nil || cfg.OnHeaders != nil
 	e.debug = cfg.Logger != nil && cfg.Logger.Enabled(context.Background(), slog.LevelDebug)
 	if cfg.GenerateID != nil {
 		e.sids = newSIDTable()

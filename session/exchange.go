@@ -7,47 +7,47 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// Exchange is one HTTP request and its answer. Its connection uses it again for the next request, so a reference that
-// outlives the answer is an asker. Loop-owned by the connection's loop.
+// Exchange is one HTTP request and its answer. Its connection reuses it for the next request, so references that may
+// outlive the answer are requestRefs. Loop-owned by the connection's loop.
 type Exchange struct {
-	// conn is the connection that the request came by. Immutable.
+	// conn is the request's connection. Immutable.
 	conn *HTTPConn
-	// fields are header fields that the answer gets, as name/value pairs: those of CORS, and what hooks made of them.
+	// fields are the answer's header fields, as name/value pairs: those of CORS, with the changes of hooks.
 	fields []string
-	// home is the shard whose session the request waits for, nil when it waits for none. sid is that session's id. It
-	// stays for the next request, which is most likely for the same session.
+	// home is the home shard of the session that the request waits for, or nil; sid is that session's id. sid stays for
+	// the next request, which is most likely for the same session.
 	home *Shard
 	sid  string
 	// cancel, when set, is called when the connection closes before the answer.
 	cancel func()
-	// turn counts the answers, so that an answer to an earlier request is known as such.
+	// turn counts the answers, so that an answer to an earlier request can be recognised.
 	turn   uint32
 	traits traits
-	// coding is how the answer may be compressed.
+	// coding is the compression that the client accepts for the answer.
 	coding deflate.Coding
-	// last: the connection closes behind the answer.
+	// last means that the connection closes after the answer.
 	last bool
-	// polls: the request is a GET that waits in a session.
+	// polls means that the request is a GET that waits in a session.
 	polls bool
 }
 
-// traits are what the answer to a request depends on, besides its target. A plain value.
+// traits are the properties of a request, besides its target, that its answer depends on. A plain value.
 type traits uint8
 
 const (
-	// isHead: the answer has no body.
+	// isHead means that the method is HEAD, so the answer has no body.
 	isHead traits = 1 << iota
-	// hasBody: the request has one.
+	// hasBody means that the request has a body.
 	hasBody
-	// whole: all of the request has arrived.
+	// whole means that all of the request has arrived.
 	whole
-	// amended: the hook for headers has seen the answer's.
+	// amended means that Config.OnHeaders was called for the answer.
 	amended
 )
 
 func (t traits) is(bit traits) bool { return t&bit != 0 }
 
-// of returns t for a request. Whether it is whole, or amended, may be known before.
+// of returns the traits of a request. It keeps whole and amended, which may be set before.
 func (t traits) of(r *httpwire.Request) traits {
 	t &= whole | amended
 	if string(r.Method) == "HEAD" {
@@ -59,23 +59,24 @@ func (t traits) of(r *httpwire.Request) traits {
 	return t
 }
 
-// asker is a reference to a request that waits for its answer: an exchange, and which of its turns. An answer may be given
-// on any shard, late, and more than once: the first one counts. Immutable; the zero value refers to nothing.
-type asker struct {
+// requestRef refers to a request that waits for its answer: an exchange, and which of its turns. The request may be
+// answered from any shard, late, and more than once; the first answer counts. Immutable; the zero value refers to
+// nothing.
+type requestRef struct {
 	x    *Exchange
 	turn uint32
 }
 
-// asker refers to the request in progress.
-func (x *Exchange) asker() asker { return asker{x, x.turn} }
+// ref returns a reference to the request in progress.
+func (x *Exchange) ref() requestRef { return requestRef{x, x.turn} }
 
 // waits reports whether the request has no answer yet. It is called on the connection's loop.
-func (a asker) waits() bool { return a.turn == a.x.turn }
+func (a requestRef) waits() bool { return a.turn == a.x.turn }
 
-// Loop is the connection's event loop. Immutable.
+// Loop returns the connection's event loop. Safe for concurrent use.
 func (x *Exchange) Loop() Loop { return x.conn.shard.loop }
 
-// RemoteAddr is the address of the connection's peer, or the one that a PROXY header has told. Immutable.
+// RemoteAddr returns the address of the connection's peer, or the one in its PROXY header. Safe for concurrent use.
 func (x *Exchange) RemoteAddr() netip.AddrPort {
 	if p := x.conn.peer; p != nil {
 		return p.Addr
@@ -83,7 +84,7 @@ func (x *Exchange) RemoteAddr() netip.AddrPort {
 	return x.conn.conn.RemoteAddr()
 }
 
-// OnGone sets a function that is called when the connection closes before the request is answered.
+// OnGone sets a function to call if the connection closes before the request is answered.
 func (x *Exchange) OnGone(fn func()) { x.cancel = fn }
 
 // firstRequest packs the request.
@@ -100,8 +101,8 @@ func (x *Exchange) waitFor(home *Shard, sid []byte) {
 	}
 }
 
-// atHome runs fn, which is about the request, on the home loop of its session: now, when the caller is there already. If fn
-// panics, the connection ends behind what it has been answered.
+// atHome runs fn on the home loop of the request's session, at once if the caller is there already. If fn panics, the
+// connection closes after the answers that it has sent.
 func (x *Exchange) atHome(home *Shard, fn func()) {
 	h := x.conn
 	h.shard.on(home, func() {
@@ -115,8 +116,8 @@ func (x *Exchange) atHome(home *Shard, fn func()) {
 	})
 }
 
-// end forgets the request, which is answered. Its session is told that the answer is lost if it cannot be written, so that
-// one stays.
+// end forgets the answered request. It keeps home and sid: if the answer cannot be written, the session is told that it
+// is lost.
 func (x *Exchange) end() {
 	x.turn++
 	delete(x.conn.shard.noted, x)

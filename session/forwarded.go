@@ -8,8 +8,9 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// What proxies tell of a client in header fields. RFC 7239's Forwarded is not read: a proxy that only knows
-// X-Forwarded-For passes a client's own Forwarded on, so to believe either of them would be to believe the client.
+// This file reads the client's address and scheme from X-Forwarded-For and X-Forwarded-Proto. It ignores Forwarded (RFC
+// 7239): a proxy that knows only X-Forwarded-For passes on a Forwarded field of the client, so trusting it would mean
+// trusting the client.
 
 // settlePrefixes copies prefixes in the form in which addresses are compared: IPv4 as IPv4, no zones.
 func settlePrefixes(list []netip.Prefix) ([]netip.Prefix, error) {
@@ -46,9 +47,9 @@ var (
 	forwardedProtoName = []byte("x-forwarded-proto")
 )
 
-// forwardedFor walks X-Forwarded-For from its end, where the nearest proxy has added what it saw, to the first address
-// that is not a trusted proxy's: that is the client's. It stops at what is no address, which a client may have put
-// there. hops is the number of addresses up to the client's.
+// forwardedFor returns the client's address: the last one in X-Forwarded-For that is not a trusted proxy's. Each proxy
+// adds the address that it saw at the end. The search stops at an element that is no address, which the client may have
+// put there. hops is the number of addresses from the client's to the end.
 func forwardedFor(r *httpwire.Request, peer netip.AddrPort, trusted []netip.Prefix) (client netip.AddrPort, hops int) {
 	client = peer
 	for i := len(r.Fields) - 1; i >= 0; i-- {
@@ -97,12 +98,12 @@ func parseForwarded(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port()), true
 }
 
-// forwardedSecure is the scheme that the client has used, as the last X-Forwarded-Proto field tells it, which is the
-// nearest proxy's own. Without a word in it, the connection's scheme counts.
+// forwardedSecure reports whether the client used TLS, by the last X-Forwarded-Proto field, which is the nearest
+// proxy's. Without that field, secure, which describes the connection, counts.
 //
-// Proxies set the field, or each adds the scheme of its own connection at the end. So of several schemes the first is
-// the client's. Only where the proxies add to X-Forwarded-For as well, a client's own claims may stand in front in
-// both: then the scheme is taken that belongs to the client's address, hops elements before the end.
+// A proxy either sets the field, or adds the scheme of its own connection at the end. So the first of several schemes
+// is the client's. Only if the proxies add to X-Forwarded-For as well, a client may have put its own claims in front in
+// both fields. Then the scheme at the place of the client's address counts: hops elements before the end.
 func forwardedSecure(r *httpwire.Request, hops int, secure bool) bool {
 	var schemes [][]byte
 	addresses := 0

@@ -40,7 +40,7 @@ func reservedField(name string) bool {
 	return strings.HasPrefix(name, "Sec-Websocket-")
 }
 
-// amend returns the header fields of an answer to a request of a session, as the hook for headers wants them.
+// amend returns the header fields of an answer to a session's request after Config.OnHeaders has changed them.
 func (e *Engine) amend(fields []string, first firstRequest) (out []string) {
 	out = fields // if the hook panics
 	defer e.containHook("OnHeaders")

@@ -5,20 +5,20 @@ import (
 	"github.com/seed58c87869/siren/poller/memory"
 )
 
-// This file keeps account of what a session holds besides its connection's queue and unconsumed input, which the
-// connection itself counts.
+// This file counts the memory that a session holds, except its connection's queue and unconsumed input, which the
+// connection counts itself.
 
-// CountPacket enters a packet and its attachments, which wait for one client, in the ledger of its loop. Loop-only.
+// CountPacket enters a packet, with its attachments, that waits for one client in the ledger of its loop. Loop-only.
 func CountPacket(m *memory.Ledger, f *eio.Frame) {
 	for ; f != nil; f = f.Next() {
 		m.Hold(f.WebSocket())
 	}
 }
 
-// UncountPacket takes off what CountPacket has entered. Loop-only.
+// UncountPacket takes a packet off that CountPacket has entered. Loop-only.
 func UncountPacket(m *memory.Ledger, f *eio.Frame) { uncountUntil(m, f, nil) }
 
-// uncountUntil is UncountPacket for the frames in front of end.
+// uncountUntil is UncountPacket for the frames before end.
 func uncountUntil(m *memory.Ledger, f, end *eio.Frame) {
 	for ; f != end; f = f.Next() {
 		m.Drop(f.WebSocket())
@@ -28,7 +28,7 @@ func uncountUntil(m *memory.Ledger, f, end *eio.Frame) {
 // packetsSample bounds the packets that PacketsHeld looks at.
 const packetsSample = 64
 
-// PacketsHeld returns the share of one client in packets that CountPacket has entered. Of many it is an estimate.
+// PacketsHeld returns one client's share of packets that CountPacket has entered. If there are many, it is an estimate.
 // Loop-only.
 func PacketsHeld(m *memory.Ledger, packets []*eio.Frame) int {
 	sample := min(len(packets), packetsSample)
@@ -44,8 +44,8 @@ func PacketsHeld(m *memory.Ledger, packets []*eio.Frame) int {
 	return sum * len(packets) / sample
 }
 
-// countPacket counts a packet that was pushed. A queue counts from memory.ListMin bytes on, until it is empty: shorter
-// ones cost less than the account.
+// countPacket counts a packet that was pushed. A queue is counted from memory.ListMin bytes on, until it is empty,
+// because counting a shorter one costs more than it holds.
 func (s *Session) countPacket(f *eio.Frame) {
 	p, m := s.poll, s.shard.memory
 	switch {
@@ -60,8 +60,8 @@ func (s *Session) countPacket(f *eio.Frame) {
 	}
 }
 
-// uncountFetched takes off what a payload has taken from the front of the queue, which was before: whole packets, and
-// of the next one perhaps its first frames.
+// uncountFetched takes off the packets that a payload has taken from the front of the queue: whole ones, and perhaps
+// the first frames of the next one. before is the queue as it was.
 func (s *Session) uncountFetched(before []*eio.Frame, packets int) {
 	p := s.poll
 	if !p.counted {
@@ -75,7 +75,7 @@ func (s *Session) uncountFetched(before []*eio.Frame, packets int) {
 	}
 }
 
-// uncountQueue takes off what is left in the queue of a polling session.
+// uncountQueue takes off the packets that are left in the queue of a polling session.
 func (s *Session) uncountQueue() {
 	p, m := s.poll, s.shard.memory
 	if !p.counted {
@@ -91,7 +91,8 @@ func (s *Session) uncountQueue() {
 // unfetched is a Session as the memory.Holder of its polling queue. Loop-owned.
 type unfetched Session
 
-// Held implements memory.Holder: the packets that no GET has fetched. With a GET that waits they are on their way.
+// Held implements memory.Holder. It counts the packets that no GET has fetched; while a GET waits they are about to
+// leave.
 func (s *unfetched) Held() int {
 	if p := s.poll; p != nil && p.counted && p.get.x == nil {
 		return PacketsHeld(s.shard.memory, p.queue)
@@ -112,7 +113,7 @@ func (s *Session) Evict() {
 	s.abort(ReasonTransportError)
 }
 
-// countFragments notes how much the reader holds of a message that is not whole.
+// countFragments updates the ledger with the size of an incomplete message.
 func (w *wsConn) countFragments() {
 	n := w.reader.Buffered()
 	if w.held&holdInflating != 0 {
@@ -146,8 +147,8 @@ func (s *newcomer) Held() int { return len(s.first) }
 // Evict implements memory.Holder.
 func (s *newcomer) Evict() { (*Session)(s).Evict() }
 
-// Held implements memory.Holder, on the connection's loop: the fragments of a message that is not whole, or is
-// being inflated.
+// Held implements memory.Holder, on the connection's loop. It counts an incomplete message, or one that is being
+// inflated.
 func (w *wsConn) Held() int { return int(w.fragments) }
 
 // Evict implements memory.Holder, on the connection's loop.

@@ -9,48 +9,48 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// HTTPConn is a connection while it speaks HTTP/1.1. It reads requests, gives each of them to an exchange, and writes the
-// answers in the order of the requests. One request is in progress at a time, and what the client pipelines behind it is
-// held, but for a POST behind a GET that waits (see overtaker). Loop-owned by the connection's loop.
+// HTTPConn is a connection while it speaks HTTP/1.1. It reads requests, gives each of them to an exchange, and writes
+// the answers in the order of the requests. One request is in progress at a time. Pipelined requests wait for it,
+// except a POST behind a waiting GET (see pipelinedPost). Loop-owned by the connection's loop.
 type HTTPConn struct {
 	shard *Shard
 	conn  StreamConn
-	// peer is nil when the connection itself tells its address.
+	// peer is nil if the connection's own address counts.
 	peer   *Peer
 	parser httpwire.Parser
 	timer  wheel.Timer
-	// first is the exchange of the request in progress, or else of the next request. It is used again for each.
+	// first is the exchange of the request in progress, or of the next one. It is reused for each request.
 	first Exchange
-	// second is the exchange behind the first one; nil when there is none.
-	second *overtaker
+	// second is the exchange of a POST behind the GET in first, or nil.
+	second *pipelinedPost
 	phase  httpPhase
-	// started: some of the next request has arrived.
+	// started reports whether a part of the next request has arrived.
 	started bool
 	gone    bool
 }
 
-// overtaker is the exchange of a POST that was pipelined behind a GET that waits in its session. It is handled at once,
-// because what the GET waits for may be its outcome. Its answer waits for the GET's. Loop-owned.
-type overtaker struct {
+// pipelinedPost is the exchange of a POST that was pipelined behind a waiting GET. It is handled at once, because the
+// GET may wait for its effect. Its answer is sent after the GET's. Loop-owned.
+type pipelinedPost struct {
 	Exchange
-	// kept is the answer while it waits.
+	// kept is the answer while it waits for the GET's.
 	kept []byte
-	// due: the GET is answered.
-	due bool
+	// getAnswered is set when the GET is answered.
+	getAnswered bool
 }
 
 type httpPhase uint8
 
 const (
-	// phaseHead: nothing, or part of a head, has arrived.
+	// phaseHead: nothing, or a part of a head, has arrived.
 	phaseHead httpPhase = iota
-	// phaseBody: the head has arrived, and part of the body.
+	// phaseBody: the head and perhaps a part of the body have arrived.
 	phaseBody
 	// phaseBusy: a whole request waits for its answer.
 	phaseBusy
-	// phaseHanded: the connection is a WebSocket's. What is not read yet is for the WebSocket.
+	// phaseHanded: the connection has become a WebSocket, which reads the rest of the input.
 	phaseHanded
-	// phaseEnding: the connection is closing. What it still receives is discarded.
+	// phaseEnding: the connection is closing. Further input is discarded.
 	phaseEnding
 )
 
@@ -66,7 +66,7 @@ func (h *HTTPConn) arm(after time.Duration) {
 	h.shard.loop.Wheel().Schedule(&h.timer, wheel.Deadline(h.shard.loop.Now(), after))
 }
 
-// stop begins one of the last two phases, in which no request is read.
+// stop begins phaseHanded or phaseEnding, in which no request is read.
 func (h *HTTPConn) stop(p httpPhase) {
 	h.phase = p
 	h.shard.loop.Wheel().Cancel(&h.timer)
@@ -88,7 +88,7 @@ func (h *HTTPConn) Receive(data []byte) (n, need int) {
 	for n < len(data) && h.phase < phaseHanded {
 		switch {
 		case h.phase == phaseBusy:
-			if used := h.overtake(data[n:]); used > 0 {
+			if used := h.handlePipelinedPost(data[n:]); used > 0 {
 				n += used
 				continue
 			}
@@ -131,15 +131,15 @@ func (h *HTTPConn) Receive(data []byte) (n, need int) {
 	return n, 0
 }
 
-// unreadMax is how many bytes of answers may wait for a client that sends further requests: the longest payload, and as
-// much as it may pipeline.
+// unreadMax returns the number of unread answer bytes above which a client that sends further requests is closed: the
+// longest payload, plus as much as the client may pipeline.
 func (e *Engine) unreadMax() int { return e.cfg.MaxPayload + e.cfg.MaxPipeline }
 
 // waitForMore is called with an incomplete request.
 func (h *HTTPConn) waitForMore(data []byte) {
 	if !h.parser.HeadDone() {
 		if !h.started {
-			// The first bytes of a request start its clock; the time of idleness is over.
+			// The first bytes of a request end the idle time and start HeaderTimeout.
 			h.started = true
 			h.arm(h.shard.engine.cfg.HeaderTimeout)
 		}
@@ -165,8 +165,8 @@ func (h *HTTPConn) waitForMore(data []byte) {
 	}
 }
 
-// overlong reports whether a chunked body, which tells its length as it comes, is longer than its request may have one.
-// The parser holds the bound of all requests only.
+// overlong reports whether a chunked body, whose length shows only as it arrives, is longer than its request's may be.
+// The parser checks only the largest limit of all requests.
 func (h *HTTPConn) overlong(data []byte) bool {
 	length := h.parser.Declared()
 	if length == 0 || h.parser.Need() > 0 {
@@ -176,8 +176,8 @@ func (h *HTTPConn) overlong(data []byte) bool {
 	return h.parser.Head(data, r) == nil && length > e.bodyMax(r, e.ownPath(r.Path))
 }
 
-// refuseSyntax answers a request that the parser refuses. data is what the parser was given. The answer to a body that is
-// too long has the fields that its head asks for, so that a page can read the status.
+// refuseSyntax answers a request that the parser refuses. data is the parser's input. If the body is too long, the
+// answer has the CORS fields, so that a page can read the status.
 func (h *HTTPConn) refuseSyntax(data []byte, err error) {
 	x, status, reason := &h.first, 400, "Bad request"
 	var bad *httpwire.Error
@@ -190,16 +190,16 @@ func (h *HTTPConn) refuseSyntax(data []byte, err error) {
 		return
 	}
 	if h.phase == phaseHead {
-		if _, done := x.settle(r, 0); done {
+		if _, done := x.decide(r, 0); done {
 			return
 		}
 	}
 	x.failTooLarge(r)
 }
 
-// overtake handles a POST that has arrived behind the GET that waits, if there is a whole one, and returns its length.
-// There is one at a time.
-func (h *HTTPConn) overtake(data []byte) int {
+// handlePipelinedPost handles a complete POST behind the waiting GET, if there is one, and returns its length. It handles one at a
+// time.
+func (h *HTTPConn) handlePipelinedPost(data []byte) int {
 	get, e := &h.first, h.shard.engine
 	if !get.polls || get.last || h.second != nil || !e.postsTo(data) {
 		return 0
@@ -207,9 +207,9 @@ func (h *HTTPConn) overtake(data []byte) int {
 	req := &h.shard.req
 	n, err := h.parser.Parse(data, &e.limits, req)
 	if err != nil || n == 0 {
-		return 0 // the parser says, or goes on with, the same when the request's turn has come
+		return 0 // the parser reports the same error, or continues, when the GET is answered
 	}
-	h.second = &overtaker{Exchange: Exchange{conn: h, sid: get.sid}}
+	h.second = &pipelinedPost{Exchange: Exchange{conn: h, sid: get.sid}}
 	h.second.route(req)
 	return n
 }
@@ -220,14 +220,14 @@ func (e *Engine) postsTo(data []byte) bool {
 	return ok && bytes.HasPrefix(rest, []byte(e.cfg.Path))
 }
 
-// write writes the answer of an exchange that has ended: out, and behind it a body that was not copied. It keeps the answer
-// while an earlier one is missing. Behind the last answer the next request is read.
+// write writes the answer of an exchange that has ended: out, followed by a body that is not copied. It keeps the
+// answer while an earlier one is missing. After the last answer the next request is read.
 func (h *HTTPConn) write(x *Exchange, out, body []byte) {
 	second := h.second
 	behind := second != nil && x == &second.Exchange
 	if behind {
 		x.home = nil // no packets are lost with the answer to a POST
-		if !second.due {
+		if !second.getAnswered {
 			second.kept = append(out, body...)
 			return
 		}
@@ -244,7 +244,7 @@ func (h *HTTPConn) write(x *Exchange, out, body []byte) {
 		h.stop(phaseEnding)
 		h.conn.CloseAfterFlush()
 	case second != nil && !behind:
-		second.due = true
+		second.getAnswered = true
 		if second.kept != nil {
 			h.write(&second.Exchange, second.kept, nil)
 		}

@@ -4,7 +4,7 @@ package session
 // connection's loop and then belongs to the session's loop.
 type inbound struct {
 	ws *wsConn
-	// data are the messages one behind the other; those of text and of binary ones alike.
+	// data has the messages, one after the other.
 	data     []byte
 	messages []extent
 }
@@ -25,7 +25,7 @@ const (
 	inboundBatchBytes = 64 << 10
 )
 
-// collect copies a message for the session's loop.
+// collect copies a message into the batch for the session's loop.
 func (w *wsConn) collect(data []byte, binary bool) {
 	f := w.foreign
 	if f.batch == nil {
@@ -41,8 +41,8 @@ func (w *wsConn) collect(data []byte, binary bool) {
 
 func (b *inbound) size() int64 { return int64(len(b.data) + len(b.messages)*inboundMessageBytes) }
 
-// postBatch sends messages to the session's loop. When much of what was posted waits there, the connection's input is
-// held until most of it is handled.
+// postBatch posts the batch to the session's loop. If more than InboundBytes wait there, the connection's input is held
+// until half of it is handled.
 func (w *wsConn) postBatch() {
 	f := w.foreign
 	if f == nil || f.batch == nil {

@@ -14,19 +14,19 @@ type Job interface{ Do() }
 // there are jobs. Safe for concurrent use. The zero value is ready to use.
 type Inbox struct {
 	mu sync.Mutex
-	// work is nil while there is none: an idle inbox is two words. Guarded by mu.
+	// work is nil while the inbox is idle, which then takes two words. Guarded by mu.
 	work *inboxWork
 }
 
-// inboxWork is what an inbox needs while its goroutine runs. Guarded by the inbox's mutex.
+// inboxWork is the state of an inbox whose goroutine runs. Guarded by the inbox's mutex.
 type inboxWork struct {
-	// jobs are those that were put, from head on; the ones before have run, or run now.
+	// jobs has the waiting jobs, from head on. Those before head have run, or run now.
 	jobs []sized
 	head int
-	// bytes are those of the jobs that wait, and of the one that runs.
+	// bytes is the size of the waiting jobs and of the one that runs.
 	bytes int
-	// own are those of the jobs that PutCounted has put, of which counted are in the ledger: all, or none while they
-	// are few. listed: the ledger was told to list the holder.
+	// own is the part of bytes that PutCounted has put. counted is the part of own in the ledger: all of it, or none below
+	// memory.ListMin. listed is set when the ledger was told to list the holder.
 	own, counted int
 	ledger       *memory.Ledger
 	listed       bool
@@ -35,17 +35,17 @@ type inboxWork struct {
 // inboxPool keeps the working memory of idle inboxes.
 var inboxPool = sync.Pool{New: func() any { return new(inboxWork) }}
 
-// inboxKeep is the largest capacity for jobs that is kept.
+// inboxKeep is the largest capacity for jobs that an idle inbox returns to the pool.
 const inboxKeep = 64
 
 type sized struct {
 	job Job
-	// size is the number of bytes, or, for a job that PutCounted has put, its complement: queues of small jobs are
-	// long.
+	// size is the number of bytes or, for a job of PutCounted, its complement. One word is enough for both, and queues of
+	// small jobs are long.
 	size int
 }
 
-// bytes returns how many bytes the job has.
+// bytes returns the size of the job.
 func (j sized) bytes() int { return max(j.size, ^j.size) }
 
 // own reports whether PutCounted has put the job.
@@ -109,8 +109,8 @@ func (b *Inbox) PutCounted(j Job, bytes int, lim *InboxLimits, m *memory.Ledger,
 	return ok
 }
 
-// put is false for a full inbox. start tells that the caller must start the inbox's goroutine, which is counted
-// already, list that the ledger m is to list the holder.
+// put returns ok = false if the inbox is full. start means that the caller must start the inbox's goroutine, which is
+// counted already, and list that the ledger m must list the holder.
 func (b *Inbox) put(j sized, lim *InboxLimits, m *memory.Ledger) (ok, start, list bool) {
 	b.mu.Lock()
 	if w := b.work; w != nil && len(w.jobs)-w.head >= lim.Jobs || j.bytes()+b.waiting() > lim.Bytes {
@@ -121,7 +121,7 @@ func (b *Inbox) put(j sized, lim *InboxLimits, m *memory.Ledger) (ok, start, lis
 	return true, start, list
 }
 
-// waiting is the bytes that count. Called with the lock held.
+// waiting returns the bytes that count against the limit. Called with the lock held.
 func (b *Inbox) waiting() int {
 	if b.work == nil {
 		return 0
@@ -160,7 +160,7 @@ func (b *Inbox) add(j sized, lim *InboxLimits, m *memory.Ledger) (start, list bo
 
 func (w *inboxWork) push(j sized) {
 	if len(w.jobs) == cap(w.jobs) && w.head*2 >= len(w.jobs) {
-		// The places of jobs that have run are used again.
+		// Reuse the places of jobs that have run.
 		rest := copy(w.jobs, w.jobs[w.head:])
 		clear(w.jobs[rest:])
 		w.jobs, w.head = w.jobs[:rest], 0
@@ -172,7 +172,7 @@ func (w *inboxWork) push(j sized) {
 	}
 }
 
-// gone takes off the bytes of a job that has run, or was dropped.
+// gone takes off the bytes of a job that has run or was dropped.
 func (w *inboxWork) gone(j sized) {
 	w.bytes -= j.bytes()
 	if j.own() {
@@ -181,8 +181,8 @@ func (w *inboxWork) gone(j sized) {
 	}
 }
 
-// count enters in the ledger what has changed. Few bytes are not entered: most events are handled before the next one
-// comes.
+// count updates the ledger. Less than memory.ListMin bytes are not entered, because most events are handled before the
+// next one comes.
 func (w *inboxWork) count() {
 	n := w.own
 	if n < memory.ListMin {
@@ -194,10 +194,10 @@ func (w *inboxWork) count() {
 	}
 }
 
-// run works off the jobs. A job may end the goroutine (runtime.Goexit): then the next one goes on.
+// run runs the jobs. If a job ends the goroutine (runtime.Goexit), another one continues with the next job.
 func (b *Inbox) run(running *atomic.Int64) { b.resume(running, sized{}) }
 
-// resume goes on when a job has run.
+// resume continues run after the job ran.
 func (b *Inbox) resume(running *atomic.Int64, ran sized) {
 	finished := false
 	defer func() {
@@ -215,7 +215,8 @@ func (b *Inbox) resume(running *atomic.Int64, ran sized) {
 	finished = true
 }
 
-// next takes the next job off, when one has run. At the end the inbox holds no memory.
+// next removes and returns the next job, after the job ran. If there is none, it returns false, and the inbox holds no
+// memory.
 func (b *Inbox) next(ran sized) (sized, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -236,8 +237,7 @@ func (b *Inbox) next(ran sized) (sized, bool) {
 	return j, true
 }
 
-// Counted returns how many bytes are in the ledger. When there are none, the holder is not listed any more: the caller,
-// on the loop, takes it off the list.
+// Counted returns the number of bytes in the ledger. If it is 0, the caller, on the loop, must unlist the holder.
 func (b *Inbox) Counted() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -15,8 +15,7 @@ type inflating struct {
 	message *deflate.Inflation
 }
 
-// inflateWork is what it takes to inflate that many bytes to that many, in nanoseconds; the clock tells when it is
-// more.
+// inflateWork estimates the time to inflate in bytes to out bytes, in nanoseconds. The clock corrects it if it is more.
 func inflateWork(in, out int) int { return 5*in + 2*out }
 
 // step inflates until the message is complete or the turn is over.
@@ -24,8 +23,8 @@ func (j *inflating) step(loop Loop) (done bool) {
 	return j.message.Step(func(in, out int) bool { return !loop.Spend(inflateWork(in, out)) })
 }
 
-// inflateInSteps inflates a message. Messages are worked at one after the other, so that only one decompressor is held
-// between turns; the input of the others is held meanwhile.
+// inflateInSteps inflates a message in several turns. The shard inflates one message after the other, so that only one
+// decompressor is in use between turns. The input of the connections is held meanwhile.
 func (sh *Shard) inflateInSteps(w *wsConn, msg *wsframe.Message, limit int, window *deflate.Window) {
 	dst := inflatedPool.Get().([]byte)
 	j := &inflating{ws: w, kind: msg.Kind, message: deflate.NewInflation(dst[:0], msg.Data, limit, window)}
@@ -41,7 +40,7 @@ func (sh *Shard) inflateInSteps(w *wsConn, msg *wsframe.Message, limit int, wind
 	w.countFragments()
 }
 
-// inflatingSize is what the message of the connection that is being inflated takes, in bytes.
+// inflatingSize returns the size of the connection's message that is being inflated, in bytes.
 func (w *wsConn) inflatingSize() int {
 	if i := w.shard().inflatingOf(w); i >= 0 {
 		return w.shard().inflating[i].message.Size()
@@ -49,12 +48,12 @@ func (w *wsConn) inflatingSize() int {
 	return 0
 }
 
-// inflatingOf is the place of the connection's message in the list, or -1.
+// inflatingOf returns the index of the connection's message in the list, or -1.
 func (sh *Shard) inflatingOf(w *wsConn) int {
 	return slices.IndexFunc(sh.inflating, func(j *inflating) bool { return j.ws == w })
 }
 
-// inflateOn lets the first message of the list be worked at in a later turn.
+// inflateOn continues with the first message of the list in a later turn.
 func (sh *Shard) inflateOn() {
 	if !sh.inflatePosted {
 		sh.inflatePosted = true
@@ -62,7 +61,7 @@ func (sh *Shard) inflateOn() {
 	}
 }
 
-// inflate is one turn's work at the first message of the list.
+// inflate inflates the first message of the list for one turn.
 func (sh *Shard) inflate() {
 	sh.inflatePosted = false
 	if len(sh.inflating) == 0 {
@@ -85,8 +84,8 @@ func (sh *Shard) inflate() {
 	w.postBatch()
 }
 
-// inflatedPool has the buffers of messages that are inflated in steps: making them anew for a client that sends one
-// after the other would keep the garbage collector busy.
+// inflatedPool has buffers for messages that are inflated in steps. Without it, a client that sends one after the other
+// would keep the garbage collector busy.
 var inflatedPool = sync.Pool{New: func() any { return []byte(nil) }}
 
 // finish passes on the inflated message.
@@ -97,7 +96,7 @@ func (j *inflating) finish() {
 	inflatedPool.Put(data[:0])
 }
 
-// forgetInflating takes a message off the list and lets the next one be worked at.
+// forgetInflating removes a message from the list and continues with the next one.
 func (sh *Shard) forgetInflating(i int) {
 	sh.inflating = slices.Delete(sh.inflating, i, i+1)
 	if len(sh.inflating) > 0 {

@@ -7,20 +7,21 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// opening is a handshake on its way.
+// opening is a handshake whose session has not opened yet.
 type opening struct {
-	// offer has the first request, and for a WebSocket what its opening handshake says.
+	// offer has the first request and, for a WebSocket, the offer of its opening handshake.
 	offer     wsOffer
 	transport Transport
 	supported bool
 	dialect   dialect
 	jsonp     jsonp
-	// tuned and sid are what hooks have given the session; nil and empty for the usual.
+	// tuned and sid are chosen by hooks; nil and empty without.
 	tuned *tuning
 	sid   string
 }
 
-// badUpgrade is the answer to an opening handshake that breaks RFC 6455. It tells the version we speak (section 4.4).
+// badUpgrade answers an opening handshake that breaks RFC 6455. It names the version that the server speaks (section
+// 4.4).
 var badUpgrade = reply{
 	status: eio.BadRequest.Status(), contentType: typeJSON, name: "Sec-WebSocket-Version", value: wsVersion,
 	body: eio.AppendError(nil, eio.BadRequest, ""), fault: &fault{code: eio.BadRequest}, early: true,
@@ -36,20 +37,20 @@ func routeHandshake(x *Exchange, r *httpwire.Request, t *target) {
 		x.answer(refusalFor(eio.Forbidden, "Origin not allowed", nil))
 		return
 	}
-	if !e.asks || e.closing.Load() {
+	if !e.hasHooks || e.closing.Load() {
 		o.open(x)
 		return
 	}
 	o.offer.key = bytes.Clone(o.offer.key)
-	ask(x, o)
+	callHooks(x, o)
 }
 
-// unavailable is the refusal of a handshake that another server may take.
+// unavailable refuses a handshake that another server may accept.
 func unavailable(why string) reply {
 	return reply{status: 503, contentType: typeText, body: []byte(why), last: true}
 }
 
-// full is the refusal of a handshake because of a setting. It is counted, and logged now and then.
+// full refuses a handshake because of a limit. It is counted, and logged at a limited rate.
 func (sh *Shard) full(why, setting string, limit int) reply {
 	sh.stats.away.Add(1)
 	e := sh.engine
@@ -59,7 +60,8 @@ func (sh *Shard) full(why, setting string, limit int) reply {
 	return unavailable(why)
 }
 
-// open makes the session. The engine may have begun to close since the request came: then nobody would end it.
+// open makes the session. It checks again whether the engine is closing, because no one would end a session that opens
+// later.
 func (o *opening) open(x *Exchange) {
 	sh := x.conn.shard
 	e := sh.engine
@@ -104,7 +106,7 @@ func (o *opening) openPolling(x *Exchange, s *Session, info *eio.OpenInfo) {
 	x.answer(r)
 }
 
-// openRoom holds an open packet.
+// openRoom is enough for an open packet.
 const openRoom = 160
 
 func (o *opening) openWebSocket(x *Exchange, s *Session, info *eio.OpenInfo) {

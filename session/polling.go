@@ -11,10 +11,10 @@ type pollState struct {
 	queue []*eio.Frame
 	bytes int
 	// get is the waiting GET, post the POST whose body is being read or handled.
-	get, post asker
-	// flushing: the session is in its shard's list flushable.
+	get, post requestRef
+	// flushing means that the session is in Shard.flushable.
 	flushing bool
-	// counted: the queue is not empty, and its packets are in the loop's ledger.
+	// counted means that the queue is not empty, and its packets are in the loop's ledger.
 	counted bool
 	jsonp   jsonp
 }
@@ -34,7 +34,7 @@ func (s *Session) push(f *eio.Frame) {
 	s.countPacket(f)
 }
 
-// servePoll answers the waiting GET with what is queued, as one payload of at most maxPayload bytes.
+// servePoll answers the waiting GET with the queued packets, as one payload of at most maxPayload bytes.
 func (s *Session) servePoll() {
 	p := s.poll
 	if p.get.x == nil || s.state == stateClosed {
@@ -42,7 +42,7 @@ func (s *Session) servePoll() {
 	}
 	switch {
 	case s.upgrade != nil && s.upgrade.probed:
-		// After the probe the queue waits for the WebSocket; the GET gets a noop only.
+		// After the probe the queue waits for the WebSocket, and the GET gets only a noop.
 		s.answerGet(eio.NoopFrame)
 		return
 	case len(p.queue) > 0:
@@ -62,7 +62,7 @@ func (s *Session) servePoll() {
 		s.uncountQueue()
 	}
 	get := p.get
-	p.get = asker{}
+	p.get = requestRef{}
 	r := s.payloadReply(sh.scratch)
 	r.plain = plain
 	get.answer(sh, r)
@@ -90,7 +90,7 @@ func (s *Session) answerGet(f *eio.Frame) {
 	if get.x == nil {
 		return
 	}
-	s.poll.get = asker{}
+	s.poll.get = requestRef{}
 	get.answer(s.shard, s.payloadReply(s.payloadOf(f)))
 }
 
@@ -98,7 +98,7 @@ func (s *Session) answerGet(f *eio.Frame) {
 func (s *Session) endPolls(f *eio.Frame) {
 	s.answerGet(f)
 	if post := s.poll.post; post.x != nil {
-		s.poll.post = asker{}
+		s.poll.post = requestRef{}
 		post.refuse(s.shard, eio.BadRequest, "")
 	}
 	s.dropQueue()
@@ -110,8 +110,8 @@ func (s *Session) dropQueue() {
 	s.poll.queue, s.poll.bytes = nil, 0
 }
 
-// onGet handles a GET of the client: it waits until there is something to send.
-func (s *Session) onGet(a asker) {
+// onGet handles a GET of the client, which waits until there is something to send.
+func (s *Session) onGet(a requestRef) {
 	if s.poll.get.x != nil {
 		// The first GET is told that the session has ended, the second that it is invalid.
 		s.abort(ReasonTransportError)
@@ -129,10 +129,10 @@ func (s *Session) onGet(a asker) {
 
 // onPostBegun handles a POST whose head has arrived. If another POST is still unanswered, it ends the session and
 // returns false.
-func (s *Session) onPostBegun(a asker) bool {
+func (s *Session) onPostBegun(a requestRef) bool {
 	switch p := s.poll; p.post {
 	case a:
-	case asker{}:
+	case requestRef{}:
 		p.post = a
 	default:
 		s.abort(ReasonTransportError)
@@ -148,13 +148,13 @@ func (s *Session) releasePost(x *Exchange) bool {
 	if p == nil || p.post.x != x {
 		return false
 	}
-	p.post = asker{}
+	p.post = requestRef{}
 	return true
 }
 
 // onPost handles a complete POST. The session may change body during the call. binary reports whether the content type
 // is binary.
-func (s *Session) onPost(a asker, body []byte, binary bool) {
+func (s *Session) onPost(a requestRef, body []byte, binary bool) {
 	if !s.onPostBegun(a) {
 		return
 	}
@@ -173,7 +173,7 @@ func (s *Session) onPost(a asker, body []byte, binary bool) {
 }
 
 // postOn handles the rest of a POST in later turns.
-func (s *Session) postOn(a asker, rest eio.Payload) {
+func (s *Session) postOn(a requestRef, rest eio.Payload) {
 	payload := &rest
 	var next func()
 	next = func() {
@@ -191,7 +191,7 @@ func (s *Session) postOn(a asker, rest eio.Payload) {
 }
 
 // onPostEnd answers a POST whose packets were handled. left reports that a close packet was among them.
-func (s *Session) onPostEnd(a asker, left bool, err error) {
+func (s *Session) onPostEnd(a requestRef, left bool, err error) {
 	if !s.releasePost(a.x) {
 		return // the session ended in one of its packets, and answered it
 	}
@@ -240,7 +240,7 @@ func (s *Session) onGone(x *Exchange, broken bool) {
 		return // a WebSocket has taken over, so nothing is lost
 	}
 	if s.poll.get.x == x {
-		s.poll.get = asker{}
+		s.poll.get = requestRef{}
 	}
 	s.releasePost(x)
 	if broken {

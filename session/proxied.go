@@ -7,7 +7,7 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
-// proxied is a connection whose PROXY header is awaited; after it, the connection becomes an HTTPConn. Loop-owned.
+// proxied is a connection that waits for its PROXY header. After it, the connection becomes an HTTPConn. Loop-owned.
 type proxied struct {
 	engine *Engine
 	shard  *Shard

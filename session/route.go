@@ -5,10 +5,10 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// route handles one whole request. It runs with the views of the request valid, and answers now or later.
+// route handles a complete request. The views in r are valid during the call; the answer may come later.
 func (x *Exchange) route(r *httpwire.Request) {
 	x.traits |= whole
-	t, done := x.settle(r, len(r.Body))
+	t, done := x.decide(r, len(r.Body))
 	if done {
 		return
 	}
@@ -22,11 +22,11 @@ func (x *Exchange) route(r *httpwire.Request) {
 	}
 }
 
-// routeEarly looks at the head of a request whose body, of at least length bytes, is still coming. What the head decides is
-// answered now, so that no body is read in vain; the session it is for decides on its own loop. It reports whether to read
-// on.
+// routeEarly handles the head of a request whose body, of at least length bytes, is still arriving. If the head alone
+// decides the answer, it answers at once, so that no body is read in vain. A session decides on its own loop.
+// routeEarly reports whether to read on.
 func (x *Exchange) routeEarly(r *httpwire.Request, length int) bool {
-	t, done := x.settle(r, length)
+	t, done := x.decide(r, length)
 	if done {
 		return false
 	}
@@ -34,7 +34,7 @@ func (x *Exchange) routeEarly(r *httpwire.Request, length int) bool {
 		return true
 	}
 	kind, transport := kindOf(r), t.transport
-	home, sid, a := t.home, x.sid, x.asker()
+	home, sid, a := t.home, x.sid, x.ref()
 	if sid != string(t.sid) {
 		sid = string(t.sid)
 	}
@@ -51,11 +51,11 @@ func (x *Exchange) routeEarly(r *httpwire.Request, length int) bool {
 	return a.waits()
 }
 
-// settle judges a request, and answers one that its head decides, or the length of its body, of which at least length
-// bytes are announced. done reports whether it did. The connection ends if there is a body, whether that has arrived or
-// not: the answers must not depend on how the requests are cut.
-func (x *Exchange) settle(r *httpwire.Request, length int) (t target, done bool) {
-	t = x.judge(r)
+// decide classifies a request, and answers it if its head, or a body of at least length bytes, decides the answer. done
+// reports whether it did. The connection then ends if there is a body, whether or not that has arrived: answers must
+// not depend on how requests are cut into segments.
+func (x *Exchange) decide(r *httpwire.Request, length int) (t target, done bool) {
+	t = x.classify(r)
 	sh := x.conn.shard
 	e := sh.engine
 	if x.conn.peer.turnsAway(r, e.cfg.HealthPath) {
@@ -69,9 +69,9 @@ func (x *Exchange) settle(r *httpwire.Request, length int) (t target, done bool)
 		x.traits |= amended
 		x.fields = e.amend(x.fields, x.firstRequest(r))
 	}
-	limit := e.bodyMax(r, t.kind > toNowhere)
+	limit := e.bodyMax(r, t.kind > toNotFound)
 	switch {
-	case t.kind == toNowhere:
+	case t.kind == toNotFound:
 		x.answer(reply{status: 404, contentType: typeText, body: []byte("Not found"), early: true})
 	case t.kind == toBadUpgrade:
 		x.answer(badUpgrade)
@@ -80,8 +80,8 @@ func (x *Exchange) settle(r *httpwire.Request, length int) (t target, done bool)
 	case t.kind == toPreflight:
 		x.answer(reply{status: e.cors.status, early: true})
 	case t.kind == toRefusal:
-		x.asker().refuseEarly(sh, t.code, t.message)
-	case length > limit: // of a chunked one
+		x.ref().refuseEarly(sh, t.code, t.message)
+	case length > limit: // of a chunked body
 		x.failTooLarge(r)
 	default:
 		return t, false
@@ -98,7 +98,7 @@ func (x *Exchange) routeSession(r *httpwire.Request, t *target) {
 	kind := kindOf(r)
 	x.waitFor(t.home, t.sid)
 	x.polls = kind == kindGet
-	home, a := x.home, x.asker()
+	home, a := x.home, x.ref()
 	if home == x.conn.shard {
 		home.serve(a, home.find(x.sid), t.transport, kind, r.Body)
 		return
@@ -141,13 +141,13 @@ func kindOf(r *httpwire.Request) requestKind {
 }
 
 // serve handles a polling request on the session's home shard; s is nil when there is no such session.
-func (sh *Shard) serve(a asker, s *Session, t Transport, kind requestKind, body []byte) {
+func (sh *Shard) serve(a requestRef, s *Session, t Transport, kind requestKind, body []byte) {
 	switch {
 	case !sh.admit(a, s, t, kind, len(body)):
 	case kind == kindGet:
 		s.onGet(a)
 	case s.state != stateOpen:
-		// What the client still has to say comes too late, and is no error.
+		// The session is closing. The POST comes too late, which is no error.
 		s.releasePost(a.x)
 		s.accept(a)
 	default:
@@ -155,9 +155,9 @@ func (sh *Shard) serve(a asker, s *Session, t Transport, kind requestKind, body 
 	}
 }
 
-// admit refuses a polling request that its head decides, on the session's home shard. length is that of the body, as
-// far as it is known. It reports whether the request is admitted.
-func (sh *Shard) admit(a asker, s *Session, t Transport, kind requestKind, length int) bool {
+// admit checks a polling request on the session's home shard, and refuses it if the head decides so. length is the
+// length of the body, as far as it is known. It reports whether the request is admitted.
+func (sh *Shard) admit(a requestRef, s *Session, t Transport, kind requestKind, length int) bool {
 	switch {
 	case s == nil:
 		a.refuseEarly(sh, eio.SessionIDUnknown, "")
@@ -173,7 +173,7 @@ func (sh *Shard) admit(a asker, s *Session, t Transport, kind requestKind, lengt
 		s.abort(ReasonTransportError)
 		a.refuseEarly(sh, eio.BadRequest, "")
 	case kind.isPost() && length > s.tuning().MaxPayload:
-		// Nothing of it is handled, and the session goes on, as after a body over the limit of all.
+		// Nothing of the body is handled, and the session continues, as after a body above the engine's limit.
 		s.releasePost(a.x)
 		a.answer(sh, reply{status: statusTooLarge, early: true})
 	default:

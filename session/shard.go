@@ -29,7 +29,7 @@ type Shard struct {
 	packed, inflated []byte
 	// windows has the contexts of this loop's WebSockets with client context takeover; nil until there is one.
 	windows map[*wsConn]*deflate.Window
-	// deaf: messages of clients are discarded, because the engine is closing.
+	// deaf is set when messages of clients are discarded, because the engine is closing.
 	deaf bool
 	// inflating has the messages that take more than one turn; inflateFn continues the first of them.
 	inflating     []*inflating
@@ -58,7 +58,7 @@ type Shard struct {
 // scratchKeep is the largest payload scratch, in bytes, that a shard keeps.
 const scratchKeep = 256 << 10
 
-// beforeKeep is the largest capacity of Shard.before that is kept.
+// beforeKeep is the largest capacity of Shard.before that a shard keeps.
 const beforeKeep = 1 << 10
 
 func newShard(e *Engine, l Loop, loops int) *Shard {
@@ -101,7 +101,7 @@ func (sh *Shard) find(sid string) *Session {
 	return s
 }
 
-// forget removes an ended session from the map.
+// forget removes an ended session from the map and releases its id.
 func (sh *Shard) forget(s *Session) {
 	if _, ok := sh.sessions[s.sid]; ok {
 		delete(sh.sessions, s.sid)

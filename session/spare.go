@@ -13,9 +13,9 @@ import (
 
 // spares holds the spare connections of one shard, oldest first. Loop-owned.
 type spares struct {
-	most    int      // of either list
-	waiting []*spare // wait for their request or its response
-	leaving []*spare // replaced by newer ones; they get their 503
+	most    int      // the greatest length of either list
+	waiting []*spare // connections that wait for their request or its response
+	leaving []*spare // connections that newer ones have replaced, while they get 503
 }
 
 // spare is one connection above the limit. Loop-owned.
@@ -39,8 +39,8 @@ var busyResponse = httpwire.AppendResponse(nil, &httpwire.Response{
 
 // SparesMax returns the greatest number of connections above the limit at once, with so many loops: twice
 // Config.MaxHealthConns, because a replaced connection is answered before it closes, and two for each loop. One of
-// these two is the newest connection, before an older one is closed. The other has ended for the Engine, and its descriptor
-// is about to close.
+// these two is the newest connection, before an older one is closed. The other has ended for the Engine, and its
+// descriptor is about to close.
 func SparesMax(cfg Config, loops int) int {
 	if cfg.MaxHealthConns == 0 {
 		cfg.MaxHealthConns = defaultMaxHealthConns
@@ -101,8 +101,8 @@ func newSpareConn(sh *Shard, c StreamConn, s *spare, addr netip.AddrPort) *HTTPC
 	return newHTTPConn(sh, c, &Peer{Addr: addr, Single: true, spare: s})
 }
 
-// turnsAway reports whether the request gets busy: its connection is a spare one, and it is not one for the health
-// check, which has no body. A nil peer is that of no spare connection.
+// turnsAway reports whether the answer is busy: the connection is a spare one, and the request is not a health check
+// without a body. It returns false for a nil peer.
 func (p *Peer) turnsAway(r *httpwire.Request, healthPath string) bool {
 	if p == nil || p.spare == nil {
 		return false

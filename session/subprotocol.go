@@ -18,15 +18,15 @@ func protocolsOf(r *httpwire.Request) (offered []string, ok bool) {
 	return wsframe.Protocols(r.Values(protocolField))
 }
 
-// wsOffer is what an opening handshake says. Immutable.
+// wsOffer is the client's offer in an opening handshake. Immutable.
 type wsOffer struct {
 	key []byte
 	// protocols are the subprotocols offered.
 	protocols []string
-	// first is for the hook that chooses one of them. It may be empty when there is no choice, but not when the
+	// first is the request, for the hook that chooses a protocol. It may be empty without a choice, but not when the
 	// handshake opens a session, which keeps it.
 	first firstRequest
-	// deflate is the compression that the server accepts, and zero without.
+	// deflate is the compression that the server accepts; zero for none.
 	deflate deflate.Params
 }
 
@@ -41,11 +41,11 @@ func (e *Engine) offerOf(r *httpwire.Request) (o wsOffer, valid bool) {
 	return o, valid
 }
 
-// addProtocol adds the chosen one of the subprotocols offered to the fields of the answer to an opening handshake,
-// which may be shared. It runs on the connection's loop.
+// addProtocol returns the fields of the answer to an opening handshake, with the chosen subprotocol. fields may be
+// shared and is not changed. It runs on the connection's loop.
 //
-// Clients end a WebSocket whose server has chosen none of what they offered, so without a hook it is the first one:
-// nothing that is said on the WebSocket depends on it.
+// Without a hook it chooses the first one offered: clients end a WebSocket whose server has chosen none, and nothing
+// else depends on the choice.
 func (e *Engine) addProtocol(fields []string, o *wsOffer) []string {
 	if len(o.protocols) == 0 {
 		return fields

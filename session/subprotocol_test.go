@@ -12,7 +12,7 @@ import (
 func (r *rig) upgraded(loop int, sid string, fields ...string) (*peer, *response) {
 	r.t.Helper()
 	p := r.dial(loop)
-	if sid == "" && r.engine.asks {
+	if sid == "" && r.engine.hasHooks {
 		p = p.asked(loop, upgradeRequest(sid, fields...))
 	} else {
 		p.write(upgradeRequest(sid, fields...))
@@ -68,7 +68,7 @@ func TestSubprotocols(t *testing.T) {
 					sid = ""
 				}
 				if allow {
-					r.engine.cfg.Allow, r.engine.asks = func(context.Context, *Handshake) error { return nil }, true
+					r.engine.cfg.Allow, r.engine.hasHooks = func(context.Context, *Handshake) error { return nil }, true
 				}
 				var fields []string
 				for _, f := range c.fields {

@@ -7,19 +7,18 @@ import (
 	"github.com/seed58c87869/siren/codec/wsframe"
 )
 
-// target is where a request goes, as far as its head tells. Loop-owned; it has views of
-// the request.
+// target describes where a request goes, by its head. Loop-owned; it has views of the request.
 type target struct {
 	kind      targetKind
 	transport Transport
-	// upgrade: the request asks for a WebSocket; valid: it does so as RFC 6455 says.
+	// upgrade means that the request asks for a WebSocket, valid that it does so by RFC 6455.
 	upgrade, valid bool
-	// offer is what the opening handshake offers.
+	// offer is the offer of the opening handshake.
 	offer wsOffer
 	// home is the shard that the sid names.
 	home *Shard
 	sid  []byte
-	// code and message are of a refusal.
+	// code and message are those of a refusal.
 	code    eio.ErrorCode
 	message string
 }
@@ -27,10 +26,10 @@ type target struct {
 type targetKind uint8
 
 const (
-	// toApp: the path is not ours, and App.Request answers.
+	// toApp: the path is not the engine's, and App.Request answers.
 	toApp targetKind = iota
-	// toNowhere: the path is nobody's.
-	toNowhere
+	// toNotFound: the path is neither the engine's nor the application's.
+	toNotFound
 	toPreflight
 	toRefusal
 	// toBadUpgrade: the request breaks the rules for opening handshakes.
@@ -43,11 +42,11 @@ func refusal(code eio.ErrorCode, message string) target {
 	return target{kind: toRefusal, code: code, message: message}
 }
 
-// judge looks at the head of the request in progress. From then on its answer has the header fields that it needs. The
-// order of the checks is the reference's: transport, sid, the session's transport, method.
+// classify returns the target of the request in progress, and sets the header fields that its answer needs. The order
+// of the checks is the reference's: transport, sid, the session's transport, method.
 //
-// A request for a WebSocket is the last one on its connection, as with the reference, unless it is accepted.
-func (x *Exchange) judge(r *httpwire.Request) target {
+// A request for a WebSocket is the last one on its connection, as in the reference, unless it is accepted.
+func (x *Exchange) classify(r *httpwire.Request) target {
 	h := x.conn
 	e := h.shard.engine
 	upgrade := r.HasToken("Connection", "upgrade") && r.HasToken("Upgrade", "websocket")
@@ -55,7 +54,7 @@ func (x *Exchange) judge(r *httpwire.Request) target {
 	x.traits, x.coding = x.traits.of(r), deflate.Identity
 	if !e.ownPath(r.Path) {
 		if !e.serves {
-			return target{kind: toNowhere}
+			return target{kind: toNotFound}
 		}
 		return target{kind: toApp}
 	}
@@ -106,13 +105,13 @@ func (x *Exchange) judge(r *httpwire.Request) target {
 	return t
 }
 
-// ownPath reports whether the path is the engine's, with or without a slash at its end.
+// ownPath reports whether the path is the engine's, with or without a trailing slash.
 func (e *Engine) ownPath(path []byte) bool {
 	p := e.cfg.Path
 	return string(path) == p || (len(path) == len(p)+1 && path[len(p)] == '/' && string(path[:len(p)]) == p)
 }
 
-// homeOf is the shard that a session id names; nil when no id of ours looks like that.
+// homeOf returns the shard that a session id names, or nil if the id is not valid.
 func (e *Engine) homeOf(sid []byte) *Shard {
 	if e.sids != nil {
 		return e.sids.home(sid)
@@ -124,7 +123,8 @@ func (e *Engine) homeOf(sid []byte) *Shard {
 	return e.shards[i]
 }
 
-// bodyMax is the longest body that a request may have; own says that its path is ours. Nobody reads that of a GET then.
+// bodyMax returns the longest body that a request may have. own means that the path is the engine's, where the body of
+// a GET is not read.
 func (e *Engine) bodyMax(r *httpwire.Request, own bool) int {
 	switch {
 	case !own:
@@ -135,12 +135,11 @@ func (e *Engine) bodyMax(r *httpwire.Request, own bool) int {
 	return e.cfg.MaxPayload
 }
 
-// wsVersion is the WebSocket version we speak (RFC 6455, section 4.4).
+// wsVersion is the WebSocket version of the server (RFC 6455, section 4.4).
 const wsVersion = "13"
 
 // validUpgrade checks the rest of an opening handshake (RFC 6455, section 4.2.1). The fields for the key and the
-// version must not appear twice (sections 11.3.1 and 11.3.5), and nothing may stand between the head and the first
-// frame.
+// version must not appear twice (sections 11.3.1 and 11.3.5), and there must be no body.
 func validUpgrade(r *httpwire.Request) bool {
 	version, ok := r.Single("Sec-WebSocket-Version")
 	if !ok || string(version) != wsVersion {

@@ -83,11 +83,11 @@ var (
 	errAnnouncedInterval = errors.New("session: PingInterval is longer than the client was told")
 )
 
-// Retune changes the settings of a session that is open. The client is not told: it gives up when no ping has come for
-// the PingInterval and PingTimeout of its open packet, so the PingInterval may not become longer than that one, while
-// PingTimeout, which is the server's patience, may be anything. In protocol 3 the client pings, and the PingInterval
-// that it was told stays in force. MaxPayload cannot change. Errors say what is wrong; nothing is changed then. Safe
-// for concurrent use; change may be called more than once.
+// Retune changes the settings of an open session. The client is not told: it gives up when no ping has come for the
+// PingInterval and PingTimeout of its open packet. So the PingInterval must not exceed the one in the open packet; the
+// PingTimeout, which is how long the server waits, may have any value. In protocol 3 the client pings, and keeps to the
+// PingInterval that it was told. MaxPayload cannot change. If there is an error, nothing changes. Safe for concurrent
+// use; change may be called more than once.
 func (s *Session) Retune(change func(t *Tuning)) error {
 	for {
 		old := s.tuned.Load()
@@ -107,15 +107,15 @@ func (s *Session) Retune(change func(t *Tuning)) error {
 		}
 		next.heartbeat = max(next.heartbeat, now.heartbeat)
 		if s.tuned.CompareAndSwap(old, next) {
-			s.post(s.hurry)
+			s.post(s.advancePing)
 			return nil
 		}
 	}
 }
 
-// hurry moves the next ping forward when the interval has become shorter. It never moves it back: the client counts
-// from the last one.
-func (s *Session) hurry() {
+// advancePing moves the next ping forward if the interval has become shorter. It never moves it back, because the
+// client counts from the last one.
+func (s *Session) advancePing() {
 	if s.state != stateOpen || s.awaitPong {
 		return
 	}

@@ -18,9 +18,9 @@ type upgrade struct {
 	timer wheel.Timer
 	// held ends the wait of a GET that came after the probe.
 	held heldGet
-	// probed: the probe was answered. The queue then waits for the WebSocket.
+	// probed means that the probe was answered. The queue then waits for the WebSocket.
 	probed bool
-	// base64: the WebSocket accepts no binary messages (protocol 3).
+	// base64 means that the WebSocket accepts no binary messages (protocol 3).
 	base64 bool
 }
 
@@ -174,10 +174,10 @@ func (s *Session) completeUpgrade() {
 	u, p := s.upgrade, s.poll
 	s.upgrade = nil
 	u.stop()
-	// What waits now did not wait for the end of polling: it came after the probe, or was not finished before "5".
-	for _, late := range []*asker{&p.get, &p.post} {
+	// The client has not waited for the end of these requests: they came after the probe, or were not finished before "5".
+	for _, late := range []*requestRef{&p.get, &p.post} {
 		if a := *late; a.x != nil {
-			*late = asker{}
+			*late = requestRef{}
 			a.refuse(s.shard, eio.BadRequest, "")
 		}
 	}

@@ -16,22 +16,23 @@ import (
 // posted to the home loop in batches, and output uses a borrowed handle. Each field is owned by the loop that its
 // comment names.
 type wsConn struct {
-	// session is the home loop's. That of a connection of the home loop is set from the beginning, unless foreign is.
+	// session is owned by the home loop. It is set from the beginning if the connection belongs to that loop, unless
+	// foreign is set.
 	session *Session
-	// conn is the connection, for its own loop.
+	// conn is the connection, for use on its own loop.
 	conn StreamConn
-	// foreign is what a connection of another loop needs besides, or one without a session; else nil. Immutable.
+	// foreign is the further state of a connection of another loop, or of one without a session; else nil. Immutable.
 	foreign *foreign
-	// reader, deaf and held are the connection's loop's; deaf: nothing more is read; held: what the input is held for.
+	// reader, deaf and held are owned by the connection's loop. deaf means that no more input is read; held has the
+	// reasons for which the input is held.
 	reader wsframe.Reader
 	deaf   bool
 	held   uint8
-	// gone is the home loop's: the connection is, or will be, closed.
+	// gone is owned by the home loop. It means that the connection is closed, or will be.
 	gone bool
-	// windowBits is the size of the client's window, as a power of two, when compression was negotiated, else 0.
-	// Immutable.
+	// windowBits is the logarithm of the client's window size if compression was negotiated, else 0. Immutable.
 	windowBits uint8
-	// fragments is how many bytes of a message that is not whole are in the loop's ledger. The connection's loop's.
+	// fragments is the size of an incomplete message in the loop's ledger. Owned by the connection's loop.
 	fragments uint32
 }
 
@@ -39,12 +40,12 @@ type wsConn struct {
 type foreign struct {
 	// shard is the connection's, home the session's. Immutable.
 	shard, home *Shard
-	// out is the connection, for the home loop. Immutable.
+	// out is the connection, for use on the home loop. Immutable.
 	out Conn
-	// batch is what the read in progress has brought. The connection's loop's; nil but in Receive.
+	// batch has the messages of the read in progress. Owned by the connection's loop; nil except in Receive.
 	batch *inbound
-	// pending is what was posted home and not handled there, in bytes; waits tells that the connection's input is held
-	// until it is less. Safe for concurrent use.
+	// pending is the number of bytes that were posted home and are not handled yet. waits means that the connection's
+	// input is held until they are fewer. Safe for concurrent use.
 	pending atomic.Int64
 	waits   atomic.Bool
 }
@@ -78,8 +79,8 @@ func (w *wsConn) out() Conn {
 var wsCloseNormal = wsframe.AppendClose(nil, 0, "")
 
 // newWSConn answers an opening handshake and turns its connection into a WebSocket of a session at home. s is that
-// session if it is one of the connection's own loop; one of another loop is known there alone, and s is nil. What is
-// given as first leaves as a text message in the same frame of the queue.
+// session if its home is the connection's own loop; otherwise s is nil, because the other loop owns it. first, if not
+// nil, is sent as a text message in the same frame as the answer.
 func newWSConn(x *Exchange, home *Shard, s *Session, o *wsOffer, first []byte) *wsConn {
 	h, fields := x.conn, x.fields
 	x.end()
@@ -104,22 +105,23 @@ func newWSConn(x *Exchange, home *Shard, s *Session, o *wsOffer, first []byte) *
 		out = wsframe.AppendFrame(out, ws.OpText, first)
 	}
 	if !h.conn.Queue(bytes.Clone(out)) {
-		h.conn.Close() // no frame may come without it
+		h.conn.Close() // no frame may be sent without the answer
 	}
 	h.conn.SetReceiver(w)
 	return w
 }
 
-// What one item costs at least, in nanoseconds, beside its bytes.
+// The estimated work of one item, in nanoseconds, besides its bytes.
 const (
 	messageWork = 1000
 	requestWork = 5000
-	// chargeMin is how much adds up before it is charged: a small message alone, for which the system was asked, is
-	// not.
+	// chargeMin is the work that is summed up before Spend is called. A single small message, which costs less than its
+	// system call, is not charged.
 	chargeMin = 4000
 )
 
-// bytesWork is what the bytes of a frame cost. Those of compressed messages are counted where they are inflated.
+// bytesWork estimates the work for the bytes of a frame. Those of compressed messages are counted where they are
+// inflated.
 func bytesWork(msg *wsframe.Message, n int) int {
 	if msg.Compressed {
 		return 0
@@ -127,7 +129,8 @@ func bytesWork(msg *wsframe.Message, n int) int {
 	return n / 2
 }
 
-// Receive implements Receiver. When the turn's budget is used up, or a message takes longer to inflate, the rest waits.
+// Receive implements Receiver. If the turn's budget is used up, or a message takes longer to inflate, the rest of the
+// input waits.
 func (w *wsConn) Receive(data []byte) (n, need int) {
 	shard := w.shard()
 	msg, limits := &shard.msg, w.limits(shard.engine)
@@ -161,13 +164,13 @@ func (w *wsConn) Receive(data []byte) (n, need int) {
 	return n, need
 }
 
-// What the input of a WebSocket is held for.
+// The reasons for which the input of a WebSocket is held.
 const (
-	holdInflating uint8 = 1 << iota // its message is inflated in steps
-	holdInbound                     // too much of it waits for the session's loop
+	holdInflating uint8 = 1 << iota // a message is inflated in steps
+	holdInbound                     // too much input waits for the session's loop
 )
 
-// hold stops the input for that reason, unhold lets it go on unless there is another one.
+// hold stops the input for a reason; unhold resumes it unless there is another one.
 func (w *wsConn) hold(reason uint8) {
 	w.held |= reason
 	w.conn.Hold()
@@ -188,7 +191,7 @@ func (w *wsConn) handle(msg *wsframe.Message) {
 		}
 		w.take(msg.Data, msg.Kind == wsframe.Binary)
 	case wsframe.Ping:
-		// A peer that pings and does not read its pongs gets no more of them than any other answer.
+		// The queue's limit bounds the pongs for a peer that pings without reading.
 		pong := wsframe.AppendFrame(nil, ws.OpPong, msg.Data)
 		if w.conn.QueuedBytes()+len(pong) > w.shard().engine.cfg.QueueBytes || !w.conn.Queue(pong) {
 			w.deaf = true
@@ -222,8 +225,8 @@ func (w *wsConn) violation(err error) {
 	w.end(code, ReasonTransportError)
 }
 
-// end closes the connection, on its own loop's wish, after what was received and the answers to it: these are the
-// session's loop's to give, and so the end is too.
+// end closes the connection from its own loop, after the input that was received and the answers to it. The session's
+// loop sends these, and so it also closes.
 func (w *wsConn) end(code ws.StatusCode, reason Reason) {
 	w.postBatch()
 	w.deaf = true
@@ -250,7 +253,7 @@ func (w *wsConn) lostLater(reason Reason) {
 	w.atHome(func() { w.lost(reason) })
 }
 
-// lost handles the end of the connection on the home loop; the first reason counts.
+// lost handles the end of the connection, on the home loop. The first reason counts.
 func (w *wsConn) lost(reason Reason) {
 	if w.gone {
 		return
@@ -272,7 +275,7 @@ func (w *wsConn) deliver(data []byte, binary bool) {
 	if s == nil || w.gone {
 		return
 	}
-	if len(data) > s.tuning().MaxPayload { // the connection's loop knows the limit of all alone
+	if len(data) > s.tuning().MaxPayload { // the connection's loop checks only the engine's limit
 		w.out().Last(wsframe.AppendClose(nil, ws.StatusMessageTooBig, ""))
 		w.lost(ReasonTransportError)
 		return
@@ -296,7 +299,7 @@ func (w *wsConn) deliver(data []byte, binary bool) {
 	}
 }
 
-// close ends the connection from the home loop, behind what is queued, with a last frame.
+// close closes the connection from the home loop, with a last frame after what is queued.
 func (w *wsConn) close(frame []byte) {
 	if w.gone {
 		return

@@ -9,8 +9,8 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 )
 
-// asked is a handshake while the hooks have it, in a goroutine of their own. They may block there.
-type asked struct {
+// hookCall is a handshake while its hooks run, on a goroutine of their own, where they may block.
+type hookCall struct {
 	opening
 	// fields are the header fields of the answer.
 	fields []string
@@ -22,12 +22,12 @@ var (
 	errBadSID     = errors.New("session: the id cannot be used, or is in use")
 )
 
-// ask lets the hooks have a handshake, and goes on with what they say.
-func ask(x *Exchange, o opening) {
+// callHooks runs the hooks for a handshake, and then opens the session or refuses it.
+func callHooks(x *Exchange, o opening) {
 	sh := x.conn.shard
 	e := sh.engine
-	if e.asking.Add(1) > int64(e.cfg.MaxHandshakes) {
-		e.asking.Add(-1)
+	if e.hooksRunning.Add(1) > int64(e.cfg.MaxHandshakes) {
+		e.hooksRunning.Add(-1)
 		x.answer(sh.full("Too many handshakes", "MaxHandshakes", e.cfg.MaxHandshakes))
 		return
 	}
@@ -37,23 +37,24 @@ func ask(x *Exchange, o opening) {
 	if running != nil {
 		running.Add(1)
 	}
-	a := &asked{opening: o, fields: x.fields, err: errHookFailed}
+	a := &hookCall{opening: o, fields: x.fields, err: errHookFailed}
 	go func() {
 		if running != nil {
 			defer running.Add(-1)
 		}
-		defer e.asking.Add(-1)
-		// A hook that ends the goroutine has refused.
+		defer e.hooksRunning.Add(-1)
+		// A hook that ends the goroutine refuses the handshake.
 		defer x.conn.post(func() {
 			cancel()
-			a.answered(x)
+			a.resume(x)
 		})
 		a.run(ctx, e)
 	}()
 }
 
-// run asks the hooks, in the order that a handshake takes: who may come, how its session is to be, what it is answered.
-func (a *asked) run(ctx context.Context, e *Engine) {
+// run calls the hooks in their order: whether the client is allowed, the session's settings, its id, and the answer's
+// header.
+func (a *hookCall) run(ctx context.Context, e *Engine) {
 	defer e.containHook("AllowRequest, Tune, GenerateID, OnInitialHeaders or OnHeaders")
 	cfg, hs := &e.cfg, a.offer.first.handshake(e.cfg.TrustedProxies)
 	var err error
@@ -83,8 +84,8 @@ func (a *asked) run(ctx context.Context, e *Engine) {
 	a.err = nil
 }
 
-// tuned asks for the settings of one session. What cannot be is logged, and the session has those of all: a client is
-// not to suffer for it.
+// tuned returns the settings that Config.Tune chooses for one session, or nil for the engine's. Invalid settings are
+// logged and ignored, because a faulty hook must not cost the client its session.
 func (e *Engine) tuned(hs *Handshake) *tuning {
 	t := e.tuning.Tuning
 	e.cfg.Tune(hs, &t)
@@ -100,8 +101,8 @@ func (e *Engine) tuned(hs *Handshake) *tuning {
 	return out
 }
 
-// answered goes on with a handshake that the hooks have answered, on the connection's loop.
-func (a *asked) answered(x *Exchange) {
+// resume continues a handshake whose hooks have returned, on the connection's loop.
+func (a *hookCall) resume(x *Exchange) {
 	h := x.conn
 	x.cancel = nil
 	if h.gone {
@@ -118,7 +119,8 @@ func (a *asked) answered(x *Exchange) {
 	h.conn.Resume()
 }
 
-// newSID is the id of a new session, made by a hook or here; it is false when it cannot be used.
+// newSID returns the id of a new session: sid, from a hook, or else a generated one. It returns false if sid is invalid
+// or in use.
 func (e *Engine) newSID(sid string, home *Shard) (string, bool) {
 	if sid == "" {
 		sid = eio.NewSID(home.index)
@@ -128,7 +130,7 @@ func (e *Engine) newSID(sid string, home *Shard) (string, bool) {
 	return sid, e.sids == nil || e.sids.claim(sid, home)
 }
 
-// containHook is deferred around hooks: a panic is counted and logged.
+// containHook, deferred around a hook, recovers, counts and logs its panic.
 func (e *Engine) containHook(name string) {
 	if p := recover(); p != nil {
 		e.hookPanics.Add(1)
