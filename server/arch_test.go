@@ -16,7 +16,7 @@ func TestImports(t *testing.T) {
 	gnet := "github.com/panjf2000/gnet/v2"
 	// What a package may import, its own imports bring along.
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory"}
-	server := append([]string{"/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue"}, session...)
+	server := append([]string{"/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -41,6 +41,8 @@ func TestImports(t *testing.T) {
 		{"/session", session, []string{gnet}},
 		{"/session/mount", append([]string{"/session", "/poller", "/poller/stream"}, session...), []string{module + "/room"}},
 		{"/room/cluster", []string{"/codec/sio", "/codec/quote"}, []string{gnet}},
+		{"/server/parser", []string{"/codec/sio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
+		{"/server/internal/packets", []string{"/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/logqueue", nil, []string{gnet}},
 		{"/server", server, nil},
 		{"/cmd/siren/node/pattern", nil, []string{gnet}},

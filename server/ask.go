@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 // ask is a broadcast whose acknowledgements are collected. Safe for concurrent use, but for debts.
@@ -263,18 +264,18 @@ func (a *ask) take() (replies []Reply, over bool, err error) {
 func (a *ask) response(m *cluster.Message) error {
 	switch m.Kind {
 	case cluster.BroadcastAck:
-		args, err := parseData(m.Data)
+		args, err := packets.ParseData(m.Data)
 		if err != nil {
 			return err
 		}
 		a.mu.Lock()
-		if a.keep(Reply{args: args, lib: a.ns.srv.enc.json}) {
+		if a.keep(Reply{args: args, lib: a.ns.srv.enc.Library()}) {
 			a.others.acknowledged(m.From)
 		}
 		a.settle(offLoop)
 	case cluster.ClientCount:
 		if m.Count < 0 {
-			return errData
+			return packets.ErrData
 		}
 		a.mu.Lock()
 		a.others.asked(m.From, m.Count)

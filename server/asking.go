@@ -99,6 +99,6 @@ func (q *question) Run(int) {
 	case q.full:
 		c.send(c.refusal(q.name, namespacesFull))
 	default:
-		c.send(c.srv.enc.connectError(q.name, invalidNamespace))
+		c.send(c.srv.enc.ConnectError(q.name, invalidNamespace))
 	}
 }

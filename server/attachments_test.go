@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/parser"
 )
 
 // buffers are n different binary values.
@@ -28,7 +29,7 @@ func TestAttachmentsSent(t *testing.T) {
 		"higher":         {server.Config{MaxAttachmentsSent: 12}, 12},
 		"lower":          {server.Config{MaxAttachmentsSent: 1}, 1},
 		"recovery":       {server.Config{Recovery: server.Recovery{MaxDisconnection: time.Minute}}, 10},
-		"another parser": {server.Config{Parser: server.Msgpack()}, 0},
+		"another parser": {server.Config{Parser: parser.Msgpack()}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := start(t, test.cfg, nil)

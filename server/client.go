@@ -77,7 +77,7 @@ func (c *client) stopConnectTimer() {
 
 // Message implements session.Client.
 func (c *client) Message(data []byte, binary bool) {
-	if c.srv.enc.parser != nil {
+	if c.srv.enc.Parsed() {
 		c.decode(data, binary)
 		return
 	}
@@ -200,7 +200,7 @@ func (c *client) connect(p *sio.Packet) {
 	ns := c.srv.namespace(p.Namespace)
 	dynamic := ns == nil && len(c.srv.dynamic.all()) > 0 && sio.ValidNamespace(string(p.Namespace))
 	if ns == nil && !dynamic {
-		c.send(c.srv.enc.connectError(string(p.Namespace), invalidNamespace))
+		c.send(c.srv.enc.ConnectError(string(p.Namespace), invalidNamespace))
 		return
 	}
 	auth, refusal := c.authOf(p), ""

@@ -12,7 +12,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/server/logqueue"
+	"github.com/seed58c87869/siren/server/parser"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -171,8 +173,8 @@ type Config struct {
 	// connection ends. Clients send them right behind their packet, so what is late is a slow line, or somebody who
 	// wants memory held for nothing. Default 30 s: enough for 10 MB at 3 Mbit/s.
 	AttachmentTimeout time.Duration
-	// Parser, when set, encodes packets in place of Socket.IO's own parser; clients need the same. See Msgpack.
-	Parser Parser
+	// Parser, when set, encodes packets in place of Socket.IO's own parser; clients need the same. parser.Msgpack is another one.
+	Parser parser.Parser
 	// JSON, when set, encodes and decodes the arguments of events and acknowledgements, the data of refusals and the auth
 	// payload in place of the built-in library. An argument that is itself a []byte or a Raw stays an attachment, or
 	// as it is, whatever the library. But the library knows nothing of attachments: a []byte inside of another argument
@@ -311,7 +313,6 @@ const (
 	defaultMaxAuthBytes   = 64 << 10
 
 	defaultAttachmentTimeout = 30 * time.Second
-	defaultAttachmentsSent   = 10
 	defaultCloseTimeout      = 10 * time.Second
 
 	backlogMax = 65_535 // old kernels keep 16 bits of a listen queue's length
@@ -389,7 +390,7 @@ func (c *Config) settleNumbers() error {
 		{&c.Recovery.MaxPackets, defaultRecoveryPackets, "Recovery.MaxPackets"},
 		{&c.Recovery.MaxBytes, defaultRecoveryBytes, "Recovery.MaxBytes"},
 		{&c.Recovery.MaxSessions, defaultRecoverySessions, "Recovery.MaxSessions"},
-		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxAttachmentsSent, defaultAttachmentsSent, "MaxAttachmentsSent"},
+		{&c.MaxAttachments, 0, "MaxAttachments"}, {&c.MaxAttachmentsSent, packets.DefaultAttachments, "MaxAttachmentsSent"},
 		{&c.MaxConns, 0, "MaxConns"}, {&c.Loops, 0, "Loops"},
 		{&c.MaxSessions, 0, "MaxSessions"}, {&c.MaxHandshakes, 0, "MaxHandshakes"}, {&c.Queue.VolatileBytes, 0, "Queue.VolatileBytes"},
 		{&c.MaxHeaderBytes, 0, "MaxHeaderBytes"}, {&c.MaxRequestBody, 0, "MaxRequestBody"},

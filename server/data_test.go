@@ -3,40 +3,11 @@ package server
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"testing"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
-
-func TestParseEvent(t *testing.T) {
-	for _, test := range []struct {
-		data, event string
-		args        []string
-	}{
-		{`["e"]`, "e", nil},
-		{` [ "e" , 1 , {"a":[1,2]} ] `, "e", []string{"1", `{"a":[1,2]}`}},
-		{`["\u00e4\"",null,"x,]"]`, `ä"`, []string{"null", `"x,]"`}},
-	} {
-		event, args, err := parseEvent(Raw{JSON: []byte(test.data)})
-		if err != nil || event != test.event || args.n != len(test.args) || len(args.all()) != args.n {
-			t.Errorf("%s: %q %d %v", test.data, event, args.n, err)
-		}
-		for i, want := range test.args {
-			if got := string(args.at(i).JSON); got != want {
-				t.Errorf("%s: argument %d is %s", test.data, i, got)
-			}
-		}
-	}
-	for _, data := range []string{``, `[]`, `[1]`, `[null,"e"]`, `["e"`, `"e"`, `{"e":1}`, `["e",]`, `["e"],`, `["e"]]`, `[,"e"]`} {
-		if _, _, err := parseEvent(Raw{JSON: []byte(data)}); err == nil {
-			t.Errorf("%s is no event", data)
-		}
-	}
-	if _, err := parseData(Raw{}); !errors.Is(err, errData) {
-		t.Error(err)
-	}
-}
 
 // Whatever another node sends, it is dropped or followed, and what is followed is what encoding/json reads.
 func FuzzReceive(f *testing.F) {
@@ -55,14 +26,14 @@ func FuzzReceive(f *testing.F) {
 			Data: Raw{JSON: data, Attachments: [][]byte{attachment}}, Rooms: []string{"r"},
 		}
 		srv.node.receive(srv.root, m)
-		args, err := parseData(m.Data)
+		args, err := packets.ParseData(m.Data)
 		var want []json.RawMessage
 		trimmed := bytes.Trim(data, " \t\r\n")
 		if bad := json.Unmarshal(trimmed, &want); err == nil {
-			if bad != nil || len(want) != args.n || len(args.all()) != args.n {
-				t.Errorf("%q: %d arguments, want %d: %v", data, args.n, len(want), bad)
+			if bad != nil || len(want) != args.Len() || len(args.All()) != args.Len() {
+				t.Errorf("%q: %d arguments, want %d: %v", data, args.Len(), len(want), bad)
 			}
-			for i, a := range args.all() {
+			for i, a := range args.All() {
 				if got := a.(Raw).JSON; !bytes.Equal(got, bytes.Trim(want[i], " \t\r\n")) {
 					t.Errorf("%q: argument %d is %q, want %q", data, i, got, want[i])
 				}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 // Emission says how the next event goes to one socket. An immutable value, safe to share and to keep: each method
@@ -53,11 +54,11 @@ func (e Emission) EmitPrepared(p *Prepared) error {
 	if s.closed.Load() && (r == nil || e.flags.volatile) {
 		return ErrClosed
 	}
-	s.listenOut(p.event, p.args)
+	s.listenOut(p.packet.Event, p.packet.Args)
 	if r != nil {
-		return s.emitKept(r, p.fill, e.flags)
+		return s.emitKept(r, p.packet.Fill, e.flags)
 	}
-	f, err := p.frame(s.ns.srv.enc, s.ns.name, e.flags.plain)
+	f, err := p.packet.Frame(s.ns.srv.enc, s.ns.name, e.flags.plain)
 	if err != nil {
 		return err
 	}
@@ -111,9 +112,9 @@ func (s *Socket) emit(event string, args []any, flags emitFlags) error {
 	}
 	s.listenOut(event, args)
 	if r != nil {
-		return s.emitKept(r, func(p *payload) error { return s.ns.srv.enc.appendEvent(p, event, args) }, flags)
+		return s.emitKept(r, func(p *packets.Payload) error { return s.ns.srv.enc.AppendEvent(p, event, args) }, flags)
 	}
-	f, err := s.ns.srv.enc.event(s.ns.name, noAck, event, args)
+	f, err := s.ns.srv.enc.Event(s.ns.name, packets.NoAck, event, args)
 	if err != nil {
 		return err
 	}

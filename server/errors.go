@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/seed58c87869/siren/poller"
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 // The errors of this package; compare with errors.Is.
@@ -14,13 +15,13 @@ var (
 	// ErrQueueFull: an event loop is behind. Nothing was sent, to nobody; the call may be made again.
 	ErrQueueFull = errors.New("siren: queue full")
 	// ErrEncode: an argument cannot be encoded; the cause is wrapped.
-	ErrEncode = errors.New("siren: cannot encode")
+	ErrEncode = packets.ErrEncode
 	// ErrDecode: an argument cannot be decoded into the handler's type; the cause is wrapped.
-	ErrDecode = errors.New("siren: cannot decode")
+	ErrDecode = packets.ErrDecode
 	// ErrTooManyAttachments: the packet would have more binary attachments than Config.MaxAttachmentsSent.
-	ErrTooManyAttachments = errors.New("siren: too many attachments")
+	ErrTooManyAttachments = packets.ErrTooManyAttachments
 	// ErrReserved: the event's name is one of Socket.IO's own.
-	ErrReserved = errors.New("siren: reserved event name")
+	ErrReserved = packets.ErrReserved
 	// ErrNotConnected: Request was called before the socket's connect handlers had passed.
 	ErrNotConnected = errors.New("siren: not connected yet")
 	// ErrTooManyAcks: the socket is owed Config.MaxPendingAcks acknowledgements, or as many broadcasts of the namespace
@@ -44,7 +45,7 @@ var (
 	// ErrNodeRefused: another node could not take a question: it is behind, or has no handler for it. Its log says why.
 	ErrNodeRefused = errors.New("siren: a node could not take the question")
 	// ErrPanic: a handler panicked. It wraps what the handler panicked with, if that was an error.
-	ErrPanic = errors.New("siren: handler panicked")
+	ErrPanic = packets.ErrPanic
 )
 
 // ListenError says which of its addresses Listen could not open, and why. Immutable.

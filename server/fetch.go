@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 // FetchSockets are the sockets that the operator selects, those of other nodes too, sorted by id. They are selected on the
@@ -128,8 +129,8 @@ func (s *Socket) Data() Raw {
 	members := map[string]any{}
 	for name, value := range s.shared() {
 		err := s.guard("data", func() error {
-			data, err := s.ns.srv.enc.argsData([]any{value})
-			members[name] = firstArg(data)
+			data, err := s.ns.srv.enc.ArgsData([]any{value})
+			members[name] = packets.FirstArg(data)
 			return err
 		})
 		if err != nil {
@@ -139,12 +140,12 @@ func (s *Socket) Data() Raw {
 	if len(members) == 0 {
 		return Raw{}
 	}
-	data, err := defaultEncoding.argsData([]any{members}) // of Raw values
+	data, err := packets.Default.ArgsData([]any{members}) // of Raw values
 	if err != nil {
 		s.ns.srv.sio.Warn("shared data cannot be encoded", append(s.about("data"), "err", err)...)
 		return Raw{}
 	}
-	return firstArg(data)
+	return packets.FirstArg(data)
 }
 
 // shared are the values of shared keys by their names.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/parser"
 )
 
 // stdJSON is encoding/json, with a count of its calls.
@@ -131,7 +132,7 @@ func (literal) Unmarshal([]byte, any) error   { return nil }
 
 // The msgpack parser, as bytes.
 func TestMsgpackParser(t *testing.T) {
-	srv := start(t, server.Config{Parser: server.Msgpack()}, func(srv *server.Server) {
+	srv := start(t, server.Config{Parser: parser.Msgpack()}, func(srv *server.Server) {
 		ns := srv.Of("/")
 		ns.On("e", func(_ context.Context, m *server.Message) { _ = m.Ack(m.Args()...) })
 		server.Reply1(ns, "len", func(_ context.Context, s *server.Socket, b []byte) (int, error) {

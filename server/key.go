@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 // Key names a value of type T that handlers keep with a socket. Immutable, safe for concurrent use. Make one per
@@ -52,7 +54,7 @@ func (k *Key[T]) From(r RemoteSocket) (v T, ok bool, err error) {
 	if !ok {
 		return v, false, nil
 	}
-	err = decodeArg(member.JSON, member.Attachments, &v)
+	err = packets.DecodeArg(member.JSON, member.Attachments, &v)
 	return v, true, err
 }
 

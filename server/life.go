@@ -230,7 +230,7 @@ func (s *Socket) leave(r Reason) {
 		s.accept()
 	}
 	if r == ReasonServerLeft {
-		s.client.send(s.ns.srv.enc.disconnect(s.ns.name))
+		s.client.send(s.ns.srv.enc.Disconnect(s.ns.name))
 	}
 	s.close(r)
 	s.client.sockets.remove(s)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -15,7 +16,7 @@ import (
 type Message struct {
 	s     *Socket
 	event string
-	args  arguments
+	args  packets.Arguments
 	id    uint64
 	hasID bool
 	acked atomic.Bool
@@ -33,17 +34,17 @@ func (m *Message) Event() string { return m.event }
 func (m *Message) Socket() *Socket { return m.s }
 
 // Len is the number of arguments.
-func (m *Message) Len() int { return m.args.n }
+func (m *Message) Len() int { return m.args.Len() }
 
 // Args are the arguments, each a Raw.
-func (m *Message) Args() []any { return m.args.all() }
+func (m *Message) Args() []any { return m.args.All() }
 
 // Arg is the argument with that index, from 0; a Raw without JSON when there is none.
-func (m *Message) Arg(i int) Raw { return m.args.at(i) }
+func (m *Message) Arg(i int) Raw { return m.args.At(i) }
 
 // Decode decodes the arguments into the values that dst points to, in order. A dst without an argument stays as it
 // is, and so does one that is nil; more arguments than dst are left alone. Errors wrap ErrDecode.
-func (m *Message) Decode(dst ...any) error { return m.args.decode(m.s.ns.srv.enc.json, dst) }
+func (m *Message) Decode(dst ...any) error { return m.args.Decode(m.s.ns.srv.enc.Library(), dst) }
 
 // WantsAck reports whether the client asked for an acknowledgement that it has not got yet.
 func (m *Message) WantsAck() bool { return m.hasID && !m.acked.Load() }
@@ -63,7 +64,7 @@ func (m *Message) Ack(args ...any) error {
 	if m.s.closed.Load() {
 		return ErrClosed
 	}
-	f, err := m.s.ns.srv.enc.ack(m.s.ns.name, m.id, args)
+	f, err := m.s.ns.srv.enc.Ack(m.s.ns.name, m.id, args)
 	if err == nil {
 		err = m.s.answer(f, m.onLoop)
 	}
@@ -87,7 +88,7 @@ func (m *Message) reply(args ...any) error {
 
 // Clone copies a message, so that one of an inline handler may be kept. The copy acknowledges for itself.
 func (m *Message) Clone() *Message {
-	c := &Message{s: m.s, event: m.event, args: m.args.clone(), id: m.id, hasID: m.hasID}
+	c := &Message{s: m.s, event: m.event, args: m.args.Clone(), id: m.id, hasID: m.hasID}
 	c.acked.Store(m.acked.Load())
 	return c
 }
@@ -112,7 +113,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 		srv.stats.unhandled.Add(1)
 		return
 	}
-	args := arguments{p.Args, attachments, p.NArgs}
+	args := packets.ArgumentsOf(p, attachments)
 	if hd != nil && hd.inline && hd.slots == nil && !listened && hd.take() {
 		s.receiveInline(p, hd, args)
 		return
@@ -123,12 +124,9 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	} else {
 		m.event = string(p.Event)
 	}
-	size := len(p.Args) + messageOverhead
-	for _, a := range attachments {
-		size += len(a)
-	}
+	size := args.Bytes() + messageOverhead
 	if !owned {
-		m.args.json = append([]byte(nil), p.Args...)
+		m.args.Own()
 	}
 	if !s.inbox.PutCounted(m, size, &h.settings.inbox, s.client.loop().Memory(), (*crowded)(s)) {
 		srv.stats.inboxFull.Add(1)
@@ -138,7 +136,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 }
 
 // receiveInline runs an inline handler on the loop, on the arguments as they were read.
-func (s *Socket) receiveInline(p *sio.Packet, hd *handler, args arguments) {
+func (s *Socket) receiveInline(p *sio.Packet, hd *handler, args packets.Arguments) {
 	var m *Message
 	if hd.keepsAck {
 		m = new(Message)
@@ -148,7 +146,7 @@ func (s *Socket) receiveInline(p *sio.Packet, hd *handler, args arguments) {
 	m.s, m.event, m.args, m.id, m.hasID, m.onLoop = s, hd.event, args, p.ID, p.HasID, true
 	m.run(hd)
 	if hd.keepsAck {
-		m.args = arguments{} // which the read buffer holds
+		m.args = packets.Arguments{} // which the read buffer holds
 		return
 	}
 	*m = Message{}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 // WithAdapter makes the server a node of a cluster: broadcasts, collections of sockets and server-side events reach the
@@ -194,11 +195,11 @@ func targetOperator(ns *Namespace, m *cluster.Message) Operator {
 
 // broadcast emits another node's event to this node's sockets.
 func (n *node) broadcast(o Operator, m *cluster.Message) error {
-	event, args, err := parseEvent(m.Data)
+	event, args, err := packets.ParseEvent(m.Data)
 	if err != nil {
 		return err
 	}
-	all := args.all()
+	all := args.All()
 	if m.Request == "" || m.From == "" {
 		return n.patiently(func() error {
 			_, err := o.Emit(event, all...)

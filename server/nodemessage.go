@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 // NodeMessage is an event from another node. Safe for concurrent use.
@@ -13,7 +14,7 @@ type NodeMessage struct {
 	ns    *Namespace
 	from  *cluster.Message
 	event string
-	args  arguments
+	args  packets.Arguments
 	acked atomic.Bool
 }
 
@@ -24,16 +25,16 @@ func (m *NodeMessage) Event() string { return m.event }
 func (m *NodeMessage) Node() string { return m.from.From }
 
 // Len is the number of arguments.
-func (m *NodeMessage) Len() int { return m.args.n }
+func (m *NodeMessage) Len() int { return m.args.Len() }
 
 // Args are the arguments, each a Raw.
-func (m *NodeMessage) Args() []any { return m.args.all() }
+func (m *NodeMessage) Args() []any { return m.args.All() }
 
 // Arg is the argument with that index, from 0; a Raw without JSON when there is none.
-func (m *NodeMessage) Arg(i int) Raw { return m.args.at(i) }
+func (m *NodeMessage) Arg(i int) Raw { return m.args.At(i) }
 
 // Decode decodes the arguments in order, as Message.Decode does.
-func (m *NodeMessage) Decode(dst ...any) error { return m.args.decode(m.ns.srv.enc.json, dst) }
+func (m *NodeMessage) Decode(dst ...any) error { return m.args.Decode(m.ns.srv.enc.Library(), dst) }
 
 // WantsAck reports whether the sender waits for an answer that it has not got yet.
 func (m *NodeMessage) WantsAck() bool {
@@ -46,7 +47,7 @@ func (m *NodeMessage) Ack(args ...any) error {
 	if !m.WantsAck() {
 		return nil
 	}
-	data, err := m.ns.srv.enc.argsData(args)
+	data, err := m.ns.srv.enc.ArgsData(args)
 	if err != nil || m.acked.Swap(true) {
 		return err
 	}
@@ -68,7 +69,7 @@ var errNoHandler = errors.New("siren: no handler for the event")
 
 // receiveServerSide takes an event of another node.
 func (ns *Namespace) receiveServerSide(from *cluster.Message) error {
-	event, args, err := parseEvent(from.Data)
+	event, args, err := packets.ParseEvent(from.Data)
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func (ns *Namespace) receiveServerSide(from *cluster.Message) error {
 		return nil
 	}
 	m := &NodeMessage{ns: ns, from: from, event: event, args: args}
-	if !ss.inbox.Put(m, len(args.json)+messageOverhead, &ns.hooks.Load().settings.inbox) {
+	if !ss.inbox.Put(m, args.Bytes()+messageOverhead, &ns.hooks.Load().settings.inbox) {
 		return ErrQueueFull
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -63,9 +64,9 @@ func (o Operator) Timeout(d time.Duration) Operator {
 // ErrQueueFull and ErrClosed (nobody got it), ErrCluster (this node's sockets get it, others may not).
 func (o Operator) Emit(event string, args ...any) (int, error) {
 	if o.ns.history != nil {
-		return o.emitKept(func(p *payload) error { return o.ns.srv.enc.appendEvent(p, event, args) })
+		return o.emitKept(func(p *packets.Payload) error { return o.ns.srv.enc.AppendEvent(p, event, args) })
 	}
-	f, data, err := o.encode(noAck, event, args)
+	f, data, err := o.encode(packets.NoAck, event, args)
 	if err != nil {
 		return 0, err
 	}
@@ -75,7 +76,7 @@ func (o Operator) Emit(event string, args ...any) (int, error) {
 // encode makes the frame of an event, and its data for those who did not ask for the frame: other nodes and listeners.
 // It is empty when there are none.
 func (o Operator) encode(id int64, event string, args []any) (*eio.Frame, Raw, error) {
-	f, data, err := o.ns.srv.enc.eventFor(o.ns.name, id, event, args, o.elsewhere() || o.listened())
+	f, data, err := o.ns.srv.enc.EventFor(o.ns.name, id, event, args, o.elsewhere() || o.listened())
 	if err == nil {
 		o.flags.mark(f)
 	}

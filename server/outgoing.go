@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -14,11 +15,11 @@ type outgoing struct {
 
 // newOutgoing is nil for data that is no event: a listener that was added in this moment may find none.
 func newOutgoing(data Raw) *outgoing {
-	event, args, err := parseEvent(data)
+	event, args, err := packets.ParseEvent(data)
 	if err != nil {
 		return nil
 	}
-	o := &outgoing{event: event, args: args.all(), size: len(data.JSON) + messageOverhead}
+	o := &outgoing{event: event, args: args.All(), size: len(data.JSON) + messageOverhead}
 	for _, a := range data.Attachments {
 		o.size += len(a)
 	}

@@ -6,24 +6,22 @@ import (
 
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/poller/wheel"
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 var (
 	errTextBetween     = errors.New("server: text between attachments")
 	errAttachmentsLate = errors.New("server: attachments did not come in time")
-	errPartialLimit    = errors.New("server: packet of too many messages, or of too many bytes")
-	errPacketType      = errors.New("server: the parser gave a packet of no known type")
 )
 
 // partial is what a connection keeps of a packet that is not whole. With the default parser it is there only while
-// there is one: nearly all packets have no attachments. With another it holds the connection's decoder. Loop-owned.
+// there is one: nearly all packets have no attachments. With another parser it holds the connection's decoder. Loop-owned.
 type partial struct {
 	timer wheel.Timer // runs while a packet is not whole
 	c     *client
 	asm   sio.Assembler
-	// The others are for parsers of the application's.
-	decoder         Decoder // nil with the default parser
-	messages, bytes int     // of the packet that is not whole
+	// stream is for parsers of the application's; nil with the default one.
+	stream *packets.Stream
 
 	held int // what it has in the loop's ledger
 }
@@ -82,8 +80,8 @@ func (c *client) drop() {
 	c.partial = nil
 	p.stop()
 	p.count(0)
-	if p.decoder != nil {
-		p.decoder.Reset()
+	if p.stream != nil {
+		p.stream.Reset()
 		return
 	}
 	p.asm.Reset()
@@ -116,56 +114,24 @@ func (c *client) attachment(data []byte) {
 func (c *client) decode(data []byte, binary bool) {
 	p := c.partial
 	if p == nil {
-		p = &partial{c: c, decoder: c.srv.enc.parser.NewDecoder(c.srv.limits)}
+		p = &partial{c: c, stream: c.srv.enc.NewStream(&c.srv.limits, c.srv.cfg.MaxPayload)}
 		p.timer.Init(p)
 		c.partial = p
 	}
-	p.messages++
-	p.bytes += len(data)
-	if lim := &c.srv.limits; p.messages > lim.Attachments+1 || p.bytes-c.srv.cfg.MaxPayload > lim.AttachmentBytes {
-		c.invalid(errPartialLimit)
-		return
-	}
-	var packet Packet
-	done, err := p.decoder.Decode(data, binary, &packet)
+	packet, attachments, done, err := p.stream.Add(data, binary)
 	switch {
 	case err != nil:
 		c.invalid(err)
-	case done:
-		p.messages, p.bytes = 0, 0
+	case !done:
+		p.count(p.stream.Held())
+		p.await()
+	default:
 		p.stop()
 		p.count(0)
-		c.decoded(&packet)
-	default:
-		p.count(p.bytes)
-		p.await()
+		if packet.Type == sio.Connect && !sio.ValidNamespace(string(packet.Namespace)) {
+			c.send(c.srv.enc.ConnectError(string(packet.Namespace), invalidNamespace))
+			return
+		}
+		c.packet(&packet, attachments, true)
 	}
-}
-
-// decoded takes a packet of such a parser, which is no more trusted than a client.
-func (c *client) decoded(in *Packet) {
-	p := sio.Packet{
-		Type: in.Type, HasID: in.HasID, ID: in.ID, Namespace: []byte(in.Namespace), Attachments: len(in.Attachments),
-	}
-	if p.Type > sio.ConnectError {
-		c.invalid(errPacketType)
-		return
-	}
-	bytes := 0
-	for _, a := range in.Attachments {
-		bytes += len(a)
-	}
-	if bytes > c.srv.limits.AttachmentBytes {
-		c.invalid(sio.ErrAttachments)
-		return
-	}
-	if err := sio.ParsePayload(&p, in.Data, &c.srv.limits); err != nil {
-		c.invalid(err)
-		return
-	}
-	if p.Type == sio.Connect && !sio.ValidNamespace(string(p.Namespace)) {
-		c.send(c.srv.enc.connectError(string(p.Namespace), invalidNamespace))
-		return
-	}
-	c.packet(&p, in.Attachments, true)
 }

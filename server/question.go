@@ -66,10 +66,4 @@ func (a *ask) asked() (n int, known bool) {
 }
 
 // size is what a reply counts for.
-func (r Reply) size() int {
-	n := len(r.args.json)
-	for _, b := range r.args.attachments {
-		n += len(b)
-	}
-	return n
-}
+func (r Reply) size() int { return r.args.Bytes() }

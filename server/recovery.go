@@ -7,6 +7,7 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 // recovery is what a socket has that may come back, see Config.Recovery. Immutable once the socket is announced, but for
@@ -177,9 +178,9 @@ func (s *Socket) awayWith(bye *goodbye, now time.Duration) *awaySocket {
 }
 
 // emitKept emits an event that the socket gets also when it is away and comes back, unless it is volatile.
-func (s *Socket) emitKept(r *recovery, fill func(p *payload) error, flags emitFlags) error {
-	p := newPayload(sio.Event, s.ns.name, noAck)
-	defer p.release()
+func (s *Socket) emitKept(r *recovery, fill func(p *packets.Payload) error, flags emitFlags) error {
+	p := packets.NewPayload(sio.Event, s.ns.name, packets.NoAck)
+	defer p.Release()
 	if err := fill(&p); err != nil {
 		return err
 	}
@@ -195,15 +196,15 @@ func (s *Socket) emitKept(r *recovery, fill func(p *payload) error, flags emitFl
 }
 
 // emitKept broadcasts an event that those who are away get when they come back, unless it is volatile.
-func (o Operator) emitKept(fill func(p *payload) error) (n int, err error) {
-	p := newPayload(sio.Event, o.ns.name, noAck)
-	defer p.release()
+func (o Operator) emitKept(fill func(p *packets.Payload) error) (n int, err error) {
+	p := packets.NewPayload(sio.Event, o.ns.name, packets.NoAck)
+	defer p.Release()
 	if err = fill(&p); err != nil {
 		return 0, err
 	}
 	var data Raw
 	if o.elsewhere() || o.listened() {
-		data = p.data()
+		data = p.Data()
 	}
 	var sent *eio.Frame
 	err = o.ns.keep(&p, &o.flags, o.audience(), func(f *eio.Frame) (err error) {
@@ -231,14 +232,14 @@ func (o Operator) audience() *audience {
 }
 
 // keep gives the event with that payload its offset, sends it, and keeps it unless it is volatile.
-func (ns *Namespace) keep(p *payload, flags *emitFlags, to *audience, send func(f *eio.Frame) error) error {
-	end := len(p.text) - 1 // the bracket
+func (ns *Namespace) keep(p *packets.Payload, flags *emitFlags, to *audience, send func(f *eio.Frame) error) error {
+	end := p.End()
 	if flags.volatile {
 		to = nil
 	}
 	return ns.history.record(to, func(offset string) (*eio.Frame, error) {
-		p.text = append(append(append(p.text[:end], `,"`...), offset...), `"]`...)
-		f, err := ns.srv.enc.frame(p)
+		p.SetLast(end, offset)
+		f, err := ns.srv.enc.Frame(p)
 		if err == nil {
 			flags.mark(f)
 		}

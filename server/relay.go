@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 // relayKey says whose question it is. Immutable.
@@ -42,8 +43,7 @@ func (r *relay) counted(clients int) {
 
 // acknowledged sends the node a client's acknowledgement.
 func (r *relay) acknowledged(reply Reply) {
-	data := Raw{JSON: append(append([]byte{'['}, reply.args.json...), ']'), Attachments: reply.args.attachments}
-	r.respond(&cluster.Message{Kind: cluster.BroadcastAck, Data: data})
+	r.respond(&cluster.Message{Kind: cluster.BroadcastAck, Data: reply.args.Data()})
 }
 
 func (r *relay) respond(m *cluster.Message) {
@@ -125,7 +125,7 @@ func (a *ask) leaveOthers(cause error) {
 // answerCensus answers another node that asks for sockets or their number. The sockets are described off the loops.
 func (n *node) answerCensus(o Operator, m *cluster.Message) error {
 	if m.Request == "" || m.From == "" {
-		return errData
+		return packets.ErrData
 	}
 	c := newCensus(o.ns, m.Kind == cluster.FetchSockets)
 	c.done = func(c *census) {

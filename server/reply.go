@@ -1,9 +1,13 @@
 package server
 
+import (
+	"github.com/seed58c87869/siren/server/internal/packets"
+)
+
 // Reply is what a client answered: the arguments of its acknowledgement. Immutable.
 type Reply struct {
-	args arguments
-	lib  JSON // nil for the built-in library
+	args packets.Arguments
+	lib  packets.Library // nil for the built-in library
 	// socket is the id of the socket whose client answered; "" for clients and handlers of other nodes.
 	socket string
 }
@@ -12,13 +16,13 @@ type Reply struct {
 func (r Reply) SocketID() string { return r.socket }
 
 // Len is the number of arguments.
-func (r Reply) Len() int { return r.args.n }
+func (r Reply) Len() int { return r.args.Len() }
 
 // Args are the arguments, each a Raw.
-func (r Reply) Args() []any { return r.args.all() }
+func (r Reply) Args() []any { return r.args.All() }
 
 // Arg is the argument with that index, from 0; a Raw without JSON when there is none.
-func (r Reply) Arg(i int) Raw { return r.args.at(i) }
+func (r Reply) Arg(i int) Raw { return r.args.At(i) }
 
 // Decode decodes the arguments in order, as Message.Decode does.
-func (r Reply) Decode(dst ...any) error { return r.args.decode(r.lib, dst) }
+func (r Reply) Decode(dst ...any) error { return r.args.Decode(r.lib, dst) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 // Request emits an event and waits for the client's acknowledgement, until ctx or the socket ends, or, when ctx has
@@ -39,9 +40,9 @@ func (s *Socket) EmitAck(ctx context.Context, event string, done func(r Reply, e
 type request struct {
 	collector
 	debt
-	frame           *eio.Frame // the event, until the loop has sent it
-	args            arguments  // the answer; guarded by collector.mu, immutable once the wait is over
-	volatile, plain bool       // immutable; plain: the event is not compressed
+	frame           *eio.Frame        // the event, until the loop has sent it
+	args            packets.Arguments // the answer; guarded by collector.mu, immutable once the wait is over
+	volatile, plain bool              // immutable; plain: the event is not compressed
 }
 
 // callback is a request whose answer goes to a function.
@@ -80,7 +81,7 @@ func (r *request) ask(event string, args []any) (err error) {
 		return err
 	}
 	s.listenOut(event, args)
-	r.frame, err = s.ns.srv.enc.event(s.ns.name, int64(r.id), event, args)
+	r.frame, err = s.ns.srv.enc.Event(s.ns.name, int64(r.id), event, args)
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,9 @@ func (r *request) answered(reply Reply, loop int) {
 }
 
 // reply is the answer, when the wait is over.
-func (r *request) reply() Reply { return Reply{args: r.args, lib: r.ns.srv.enc.json, socket: r.s.id} }
+func (r *request) reply() Reply {
+	return Reply{args: r.args, lib: r.ns.srv.enc.Library(), socket: r.s.id}
+}
 
 // left implements inquiry.
 func (r *request) left(loop int) {
@@ -185,9 +188,9 @@ func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
 		s.debugSocket("acknowledgement", slog.Uint64("ack", p.ID), slog.Int("bytes", len(p.Args)),
 			slog.Int("attachments", len(attachments)))
 	}
-	args := arguments{p.Args, attachments, p.NArgs}
+	args := packets.ArgumentsOf(p, attachments)
 	if !owned {
-		args.json = append([]byte(nil), p.Args...)
+		args.Own()
 	}
-	d.c.inquiry.answered(Reply{args: args, lib: s.ns.srv.enc.json, socket: s.id}, s.shard())
+	d.c.inquiry.answered(Reply{args: args, lib: s.ns.srv.enc.Library(), socket: s.id}, s.shard())
 }

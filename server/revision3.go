@@ -44,7 +44,7 @@ func (c *client) queried(p *sio.Packet) {
 		return
 	}
 	name := string(p.Namespace) + "?" + string(p.Query)
-	c.send(c.srv.enc.connectError(name, invalidNamespace))
+	c.send(c.srv.enc.ConnectError(name, invalidNamespace))
 }
 
 // connected is CONNECT, which tells an old client nothing but that.
@@ -54,50 +54,17 @@ func (c *client) connected(s *Socket) *eio.Frame {
 		if r := s.recovery(); r != nil {
 			pid = r.pid.String()
 		}
-		return c.srv.enc.connect(s.ns.name, s.id, pid)
+		return c.srv.enc.Connect(s.ns.name, s.id, pid)
 	}
-	return c.srv.enc.plain(sio.Connect, s.ns.name, nil)
+	return c.srv.enc.Plain(sio.Connect, s.ns.name, nil)
 }
 
 // refusal is a CONNECT_ERROR without data, of a namespace by name.
 func (c *client) refusal(namespace, message string) *eio.Frame {
-	if !c.old() {
-		return c.srv.enc.connectError(namespace, message)
-	}
-	// A string can always be encoded.
-	data, _ := sio.AppendPlain(nil, message)
-	return c.srv.enc.plain(sio.ConnectError, namespace, data)
+	return c.srv.enc.Refuse(namespace, message, c.old())
 }
 
 // refusalOf is a CONNECT_ERROR with what the application says.
 func (c *client) refusalOf(ns *Namespace, r *Refusal) (*eio.Frame, error) {
-	value, err := c.srv.enc.value(r.Data)
-	if err != nil {
-		return nil, err
-	}
-	data, err := c.appendRefusal(nil, r, value)
-	if err != nil {
-		return nil, encodeError(err)
-	}
-	return c.srv.enc.plain(sio.ConnectError, ns.name, data), nil
-}
-
-// appendRefusal appends the payload of CONNECT_ERROR. An old client gets the data alone or, when that is nothing in
-// JavaScript's eyes, the message.
-func (c *client) appendRefusal(dst []byte, r *Refusal, value any) ([]byte, error) {
-	if !c.old() {
-		return sio.AppendConnectErrorPayload(dst, r.Message, value, r.HasData)
-	}
-	if r.HasData {
-		out, err := sio.AppendPlain(dst, value)
-		if err != nil {
-			return dst, err
-		}
-		switch string(out[len(dst):]) {
-		case "null", "false", "0", `""`:
-		default:
-			return out, nil
-		}
-	}
-	return sio.AppendPlain(dst, r.Message)
+	return c.srv.enc.RefuseWith(ns.name, r.Message, r.Data, r.HasData, c.old())
 }

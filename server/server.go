@@ -13,6 +13,7 @@ import (
 	"github.com/seed58c87869/siren/poller"
 	"github.com/seed58c87869/siren/poller/memory"
 	"github.com/seed58c87869/siren/poller/stream"
+	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/server/logqueue"
 	"github.com/seed58c87869/siren/session"
 	"github.com/seed58c87869/siren/session/mount"
@@ -36,7 +37,7 @@ const (
 type Server struct {
 	cfg    Config
 	limits sio.Limits
-	enc    *encoding
+	enc    *packets.Encoding
 	inbox  session.InboxLimits
 	// settings are those of namespaces without any of their own. Immutable.
 	settings settings
@@ -105,7 +106,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	}
 	logs := queued(&cfg)
 	srv := &Server{
-		cfg: cfg, logs: logs, limits: cfg.packets(), enc: encodingOf(&cfg), nloops: cfg.Loops, spaces: map[string]*Namespace{},
+		cfg: cfg, logs: logs, limits: cfg.packets(), enc: packets.New(cfg.Parser, cfg.JSON, cfg.MaxAttachmentsSent), nloops: cfg.Loops, spaces: map[string]*Namespace{},
 		log: newLogger(logs, "node"), eio: newLogger(logs, "eio"), sio: newLogger(logs, "sio"),
 		done: make(chan struct{}), waits: newWaits(cfg.Loops), counted: make([]loopCounters, cfg.Loops),
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -37,11 +38,11 @@ func (ns *Namespace) ServerSideRequest(ctx context.Context, event string, args .
 	answers, err := ns.srv.node.ask(ctx, ns, ns.all().requestLimit(ctx), m)
 	replies := make([]Reply, 0, len(answers))
 	for _, m := range answers {
-		args, bad := parseData(m.Data)
+		args, bad := packets.ParseData(m.Data)
 		if bad != nil {
 			ns.srv.node.drop(ns, m, bad)
 		}
-		replies = append(replies, Reply{args: args, lib: ns.srv.enc.json})
+		replies = append(replies, Reply{args: args, lib: ns.srv.enc.Library()})
 	}
 	return replies, err
 }
@@ -70,7 +71,7 @@ func (ns *Namespace) serverSideMessage(event string, args []any) (*cluster.Messa
 	if ns.srv.state.Load() >= serverEnding {
 		return nil, ErrClosed
 	}
-	data, err := ns.srv.enc.eventData(event, args)
+	data, err := ns.srv.enc.EventData(event, args)
 	return &cluster.Message{Kind: cluster.ServerSideEmit, Data: data}, err
 }
 

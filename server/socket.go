@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -55,14 +56,14 @@ func (s *Socket) Context() context.Context { return &s.ctx }
 // Handshake is the session's first request and the auth payload of the socket's CONNECT packet; in protocol 3 that is
 // the query behind the namespace, an object of strings. Immutable.
 func (s *Socket) Handshake() Handshake {
-	return Handshake{RequestInfo: s.client.sess.Handshake(), auth: s.auth, lib: s.ns.srv.enc.json}
+	return Handshake{RequestInfo: s.client.sess.Handshake(), auth: s.auth, lib: s.ns.srv.enc.Library()}
 }
 
 // Handshake is what a client said when it connected. Immutable.
 type Handshake struct {
 	*RequestInfo
 	auth string
-	lib  JSON // nil for the built-in library
+	lib  packets.Library // nil for the built-in library
 }
 
 // RawAuth is a copy of the auth payload as JSON; nil when there was none.
@@ -78,7 +79,7 @@ func (h Handshake) Auth(dst any) error {
 	if len(h.auth) == 0 {
 		return nil
 	}
-	return decodeWith(h.lib, []byte(h.auth), nil, dst)
+	return packets.DecodeWith(h.lib, []byte(h.auth), nil, dst)
 }
 
 // Transport is the transport in use now.

@@ -1,4 +1,4 @@
-package server
+package packets
 
 import (
 	"encoding/json"
@@ -7,22 +7,20 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// JSON is a JSON library, for Config.JSON. Safe for concurrent use.
-type JSON interface {
-	// Marshal is encoding/json's.
+// Library is a JSON library of the application's, as the server's Config has it. Safe for concurrent use.
+type Library interface {
 	Marshal(v any) ([]byte, error)
-	// Unmarshal is encoding/json's.
 	Unmarshal(data []byte, v any) error
 }
 
-// marshalArgs has the library encode the arguments that it is for: a Raw each. All others are those that look the same
+// marshalArgs has the library encode the arguments that it is for: a sio.Raw each. All others are those that look the same
 // whoever encodes them, and those that are, or may be, attachments.
-func marshalArgs(lib JSON, args []any) ([]any, error) {
+func marshalArgs(lib Library, args []any) ([]any, error) {
 	out := make([]any, len(args))
 	for i, arg := range args {
 		switch arg.(type) {
 		case nil, string, bool, int, int64, int32, int16, int8, uint, uint64, uint32, uint16, uint8,
-			[]byte, Raw, *Raw, json.RawMessage:
+			[]byte, sio.Raw, *sio.Raw, json.RawMessage:
 			out[i] = arg
 			continue
 		}
@@ -30,15 +28,15 @@ func marshalArgs(lib JSON, args []any) ([]any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrEncode, err)
 		}
-		out[i] = Raw{JSON: b}
+		out[i] = sio.Raw{JSON: b}
 	}
 	return out, nil
 }
 
-// decodeWith decodes an argument; lib is nil for the built-in library.
-func decodeWith(lib JSON, arg []byte, attachments [][]byte, dst any) error {
+// DecodeWith decodes an argument; lib is nil for the built-in library.
+func DecodeWith(lib Library, arg []byte, attachments [][]byte, dst any) error {
 	if lib == nil || binaryArg(arg, attachments, dst) {
-		return decodeArg(arg, attachments, dst)
+		return DecodeArg(arg, attachments, dst)
 	}
 	if err := lib.Unmarshal(arg, dst); err != nil {
 		return fmt.Errorf("%w: %w", ErrDecode, err)
@@ -46,10 +44,10 @@ func decodeWith(lib JSON, arg []byte, attachments [][]byte, dst any) error {
 	return nil
 }
 
-// binaryArg reports whether an argument is no library's: a whole attachment, or a Raw.
+// binaryArg reports whether an argument is no library's: a whole attachment, or a sio.Raw.
 func binaryArg(arg []byte, attachments [][]byte, dst any) bool {
 	switch dst.(type) {
-	case *Raw:
+	case *sio.Raw:
 		return true
 	case *[]byte, *any:
 		if len(attachments) == 0 || len(arg) == 0 || arg[0] != '{' {

@@ -1,4 +1,4 @@
-package server
+package parser
 
 import (
 	"errors"
@@ -36,13 +36,13 @@ func (msgpackParser) Encode(p *Packet, send func(message []byte, binary bool)) e
 }
 
 // NewDecoder implements Parser.
-func (msgpackParser) NewDecoder(lim PacketLimits) Decoder {
+func (msgpackParser) NewDecoder(lim Limits) Decoder {
 	return &msgpackDecoder{msgpack.Limits{Attachments: lim.Attachments, AttachmentBytes: lim.AttachmentBytes, Depth: lim.Depth}}
 }
 
 type msgpackDecoder struct{ limits msgpack.Limits }
 
-var errMsgpackText = errors.New("server: text, where all messages are MessagePack")
+var errMsgpackText = errors.New("siren: text, where all messages are MessagePack")
 
 // Decode implements Decoder.
 func (d *msgpackDecoder) Decode(message []byte, binary bool, p *Packet) (done bool, err error) {
@@ -54,7 +54,7 @@ func (d *msgpackDecoder) Decode(message []byte, binary bool, p *Packet) (done bo
 		return false, err
 	}
 	*p = Packet{
-		Type: PacketType(m.Type), Namespace: m.Namespace, ID: m.ID, HasID: m.HasID, Data: m.Data, Attachments: m.Attachments,
+		Type: Type(m.Type), Namespace: m.Namespace, ID: m.ID, HasID: m.HasID, Data: m.Data, Attachments: m.Attachments,
 	}
 	return true, nil
 }

@@ -1,33 +1,25 @@
-package server
+package parser
 
-import (
-	"bytes"
-	"errors"
-	"fmt"
-	"unicode/utf8"
+import "github.com/seed58c87869/siren/codec/sio"
 
-	"github.com/seed58c87869/siren/codec/eio"
-	"github.com/seed58c87869/siren/codec/sio"
-)
-
-// PacketType is the type of a Packet. Immutable.
-type PacketType = sio.Type
+// Type is the type of a Packet. Immutable.
+type Type = sio.Type
 
 // The types of packets, by Socket.IO's protocol. Packets with attachments have no types of their own here.
 const (
-	PacketConnect      = sio.Connect
-	PacketDisconnect   = sio.Disconnect
-	PacketEvent        = sio.Event
-	PacketAck          = sio.Ack
-	PacketConnectError = sio.ConnectError
+	Connect      = sio.Connect
+	Disconnect   = sio.Disconnect
+	Event        = sio.Event
+	Ack          = sio.Ack
+	ConnectError = sio.ConnectError
 )
 
-// PacketLimits are the bounds of packets that come from clients. Immutable.
-type PacketLimits = sio.Limits
+// Limits are the bounds of packets that come from clients. Immutable.
+type Limits = sio.Limits
 
 // Packet is one packet of Socket.IO as a Parser has it, in either direction.
 type Packet struct {
-	Type PacketType
+	Type Type
 	// Namespace is its name with the leading slash, "/" for the main one.
 	Namespace string
 	// ID, when HasID, asks for an acknowledgement, or is that of the event which is acknowledged. At most 2^53-1.
@@ -52,7 +44,7 @@ type Parser interface {
 	Encode(p *Packet, send func(message []byte, binary bool)) error
 	// NewDecoder makes the decoder of one connection. The limits are those of the server; a decoder that reads more
 	// than them into memory is a danger, and packets that pass them are refused by the server in any case.
-	NewDecoder(lim PacketLimits) Decoder
+	NewDecoder(lim Limits) Decoder
 }
 
 // Decoder puts the packets of one connection together. Loop-owned: its methods are called one at a time, on an event
@@ -65,48 +57,4 @@ type Decoder interface {
 	Decode(message []byte, binary bool, p *Packet) (done bool, err error)
 	// Reset is called at the end of the connection, so that what the decoder holds can be given up.
 	Reset()
-}
-
-var (
-	errNoMessage  = errors.New("the parser made no message")
-	errNotForText = errors.New("the parser made a text that is not UTF-8, or has U+001E in it")
-)
-
-// translate makes the frames of a packet with the application's parser.
-func (e *encoding) translate(p *Packet) (_ *eio.Frame, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %w: %v", ErrEncode, ErrPanic, r)
-		}
-	}()
-	var head, last *eio.Frame
-	var bad error
-	err = e.parser.Encode(p, func(message []byte, binary bool) {
-		var f *eio.Frame
-		switch {
-		case binary:
-			f = eio.NewBinary(message)
-		case utf8.Valid(message) && bytes.IndexByte(message, eio.Separator) < 0:
-			f = eio.NewMessage(message)
-		default:
-			bad = errNotForText
-			return
-		}
-		if head == nil {
-			head = f
-		} else {
-			eio.Link(last, f)
-		}
-		last = f
-	})
-	switch {
-	case err != nil:
-	case bad != nil:
-		err = bad
-	case head == nil:
-		err = errNoMessage
-	default:
-		return head, nil
-	}
-	return nil, fmt.Errorf("%w: %w", ErrEncode, err)
 }

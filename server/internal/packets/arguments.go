@@ -1,0 +1,103 @@
+package packets
+
+import (
+	"fmt"
+
+	"github.com/seed58c87869/siren/codec/sio"
+)
+
+// Arguments are those of an event or an acknowledgement, not decoded yet. Immutable.
+type Arguments struct {
+	json        []byte // without the brackets around them
+	attachments [][]byte
+	n           int
+}
+
+// ArgumentsOf are the arguments of a packet. They share its memory.
+func ArgumentsOf(p *sio.Packet, attachments [][]byte) Arguments {
+	return Arguments{p.Args, attachments, p.NArgs}
+}
+
+// Len is the number of arguments.
+func (a Arguments) Len() int { return a.n }
+
+// Bytes is the length of their JSON and of their attachments.
+func (a Arguments) Bytes() int {
+	n := len(a.json)
+	for _, b := range a.attachments {
+		n += len(b)
+	}
+	return n
+}
+
+// Own copies the JSON, so that it is not the packet's any more.
+func (a *Arguments) Own() { a.json = append([]byte(nil), a.json...) }
+
+// Data are the arguments as an array.
+func (a Arguments) Data() sio.Raw {
+	return sio.Raw{JSON: append(append([]byte{'['}, a.json...), ']'), Attachments: a.attachments}
+}
+
+// All are the arguments, each a sio.Raw.
+func (a Arguments) All() []any {
+	out := make([]any, 0, a.n)
+	for rest := a.json; len(rest) > 0; {
+		var arg []byte
+		arg, rest = sio.NextArg(rest)
+		out = append(out, sio.Raw{JSON: arg, Attachments: a.attachments})
+	}
+	return out
+}
+
+// At is the argument with that index, from 0; without JSON when there is none.
+func (a Arguments) At(i int) sio.Raw {
+	rest := a.json
+	for ; len(rest) > 0; i-- {
+		var arg []byte
+		arg, rest = sio.NextArg(rest)
+		if i == 0 {
+			return sio.Raw{JSON: arg, Attachments: a.attachments}
+		}
+	}
+	return sio.Raw{}
+}
+
+// Decode decodes the arguments into what dst points to, in order. A dst without an argument stays as it is, and so does
+// one that is nil; more arguments than dst are left alone. lib is nil for the built-in library. Errors wrap ErrDecode.
+func (a Arguments) Decode(lib Library, dst []any) error {
+	rest := a.json
+	for i, d := range dst {
+		if len(rest) == 0 {
+			return nil
+		}
+		var arg []byte
+		arg, rest = sio.NextArg(rest)
+		if d == nil {
+			continue
+		}
+		if err := DecodeWith(lib, arg, a.attachments, d); err != nil {
+			return fmt.Errorf("argument %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// Clone shares no memory with a.
+func (a Arguments) Clone() Arguments {
+	c := Arguments{json: append([]byte(nil), a.json...), n: a.n}
+	if a.attachments != nil {
+		c.attachments = make([][]byte, len(a.attachments))
+		for i, b := range a.attachments {
+			c.attachments[i] = append([]byte{}, b...)
+		}
+	}
+	return c
+}
+
+// DecodeArg decodes with the built-in library.
+func DecodeArg(arg []byte, attachments [][]byte, dst any) error {
+	if err := sio.Unmarshal(arg, attachments, dst); err != nil {
+		return fmt.Errorf("%w: %w", ErrDecode, err)
+	}
+	return nil
+}
