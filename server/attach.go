@@ -82,6 +82,7 @@ func (srv *Server) attach(loops []EventLoop, borrow session.Borrow) error {
 			srv.budget.Join(l.Memory(), l.PostFunc)
 		}
 	}
+	srv.deadlines = newDeadlines(loops)
 	srv.loops, srv.mounted, srv.engine = append([]EventLoop(nil), loops...), mounted, engine
 	return nil
 }

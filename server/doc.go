@@ -74,6 +74,7 @@
 // The life of a socket is: middleware (Use), connect handlers (OnConnect), the CONNECT packet, events, and, if its
 // connect handlers passed, disconnect handlers, once. Each handler gets the socket's context, which ends with the
 // socket, with the Reason as its context.Cause.
+// Socket.SetDeadline has OnDeadline's handlers called at a later time, for a token that expires for instance.
 //
 // An error that a handler returns goes to the OnError hooks and, when the client asked for an acknowledgement, into
 // that; a panic likewise. Neither ends the connection or the process. Clients read only what Refuse made.

@@ -84,7 +84,7 @@ func (e Emission) Request(ctx context.Context, event string, args ...any) (Reply
 	switch {
 	case s.ns.srv.onLoop():
 		return Reply{}, ErrOnLoop
-	case !s.connected.Load() && !s.closed.Load():
+	case s.marks.Load()&markConnected == 0 && !s.closed.Load():
 		return Reply{}, ErrNotConnected
 	}
 	r := &request{}

@@ -10,6 +10,7 @@ import (
 const (
 	eventConnection = "connection"
 	eventDisconnect = "disconnect"
+	eventDeadline   = "deadline"
 )
 
 // errGoexit is what error hooks get for a handler that ended its goroutine.

@@ -81,14 +81,31 @@ func (k *Key[T]) Delete(s *Socket) { s.values().remove(k) }
 
 // extra is what few sockets have.
 type extra struct {
-	// values are what keys keep; nil while there are none. Stored with the socket's mutex held.
+	// values are what keys keep; nil while there are none. Stored with the socket's mutex held, as is rare.
 	values atomic.Pointer[values]
-	own    ownHandlers
+	rare   atomic.Pointer[rare]
+	// identity is what SetIdentity has set. Guarded by the socket's mutex.
+	identity any
 	// user is whose socket it is, "" for nobody's. Guarded by the socket's mutex. links are the other sockets of the user.
 	user  string
 	links userLinks
-	// recovery is nil unless the socket may come back.
+}
+
+// rare is what hardly any socket has.
+type rare struct {
+	own ownHandlers
+	// recovery is nil unless the socket may come back. Immutable.
 	recovery *recovery
+}
+
+// rarely makes what is rare, when there is nothing yet. Called with the socket's mutex held.
+func (e *extra) rarely() *rare {
+	r := e.rare.Load()
+	if r == nil {
+		r = new(rare)
+		e.rare.Store(r)
+	}
+	return r
 }
 
 // extras makes what is extra, when there is nothing yet. Called with the socket's mutex held.

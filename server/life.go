@@ -175,7 +175,7 @@ func (s *Socket) accept() {
 		return
 	}
 	s.phase = phaseConnected
-	s.connected.Store(true)
+	s.marks.Or(markConnected)
 	s.ns.srv.counted[s.shard()].connects++
 	c := s.client
 	c.stopConnectTimer()
@@ -251,6 +251,7 @@ func (s *Socket) end(r Reason) bool {
 	if s.phase == phaseClosed {
 		return false
 	}
+	s.ns.srv.deadlines[s.shard()].remove(s)
 	mayComeBack := s.mayComeBack(r)
 	if s.phase == phaseConnected {
 		s.ns.srv.counted[s.shard()].disconnects++

@@ -43,7 +43,9 @@ func (s *Socket) Recovered() bool {
 // recovery is nil for sockets that cannot come back.
 func (s *Socket) recovery() *recovery {
 	if e := s.extra.Load(); e != nil {
-		return e.recovery
+		if r := e.rare.Load(); r != nil {
+			return r.recovery
+		}
 	}
 	return nil
 }
@@ -52,7 +54,9 @@ func (s *Socket) recovery() *recovery {
 func (c *client) beginRecoverable(ns *Namespace, auth string) {
 	s := &Socket{ns: ns, client: c, auth: auth}
 	r := new(recovery)
-	s.extra.Store(&extra{recovery: r})
+	e := new(extra)
+	e.rare.Store(&rare{recovery: r})
+	s.extra.Store(e)
 	pid, after := recoveryOf(auth)
 	if pid == "" || !ns.history.restore(pid, after, s.comeBack) {
 		r.pid, s.id = newPrivateID(), c.socketID(ns)
@@ -93,7 +97,7 @@ func (s *Socket) comeBack(a *awaySocket, missed []*eio.Frame) bool {
 		}
 	}
 	e := s.extra.Load()
-	*e.recovery = recovery{pid: a.pid, recovered: true, base: a.base, arrived: a.arrived, back: &comeback{missed, a.farewell}}
+	*s.recovery() = recovery{pid: a.pid, recovered: true, base: a.base, arrived: a.arrived, back: &comeback{missed, a.farewell}}
 	e.values.Store(a.values)
 	e.user = a.user
 	s.id = a.id

@@ -31,6 +31,7 @@ type Space interface {
 	OnConnect(fn func(ctx context.Context, s *Socket) error) Registration
 	OnDisconnecting(fn func(s *Socket, r Reason)) Registration
 	OnDisconnect(fn func(s *Socket, r Reason)) Registration
+	OnDeadline(fn func(s *Socket)) Registration
 	OnError(fn func(s *Socket, event string, err error)) Registration
 	OnAny(fn func(ctx context.Context, m *Message)) Registration
 	OnAnyOutgoing(fn func(s *Socket, event string, args []any)) Registration
@@ -60,6 +61,7 @@ type hooks struct {
 	connect       []func(ctx context.Context, s *Socket) error
 	disconnecting []func(s *Socket, r Reason)
 	disconnect    []func(s *Socket, r Reason)
+	deadline      []func(s *Socket)
 	handlerTable
 	any         []func(ctx context.Context, m *Message)
 	anyOutgoing []func(s *Socket, event string, args []any)

@@ -149,7 +149,7 @@ func (r *rig) join(t testing.TB) (*pollertest.Conn, *Socket) {
 func (r *rig) socket(t testing.TB) *Socket {
 	t.Helper()
 	r.loop.run()
-	if all := r.srv.root.Sockets(); len(all) == 1 && all[0].connected.Load() {
+	if all := r.srv.root.Sockets(); len(all) == 1 && all[0].marks.Load()&markConnected != 0 {
 		return all[0]
 	}
 	t.Fatal("not connected")

@@ -68,6 +68,8 @@ type Server struct {
 	engine *session.Engine
 	// mounted are the loops as package mount takes them.
 	mounted []mount.Loop
+	// deadlines are those of the sockets, by loop. Immutable, each element its loop's.
+	deadlines []*deadlines
 	// budget is nil without Config.MemoryBudget.
 	budget *memory.Budget
 	poller *poller.Engine

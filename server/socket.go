@@ -15,11 +15,13 @@ type Socket struct {
 	ns     *Namespace
 	client *client
 	id     string
-	auth   string // the payload of CONNECT, or the query of protocol 3, as JSON; immutable once the socket is made
+	auth   string // the payload of CONNECT, or the query of protocol 3, as JSON. Changed on the loop, with mu held
 	ctx    socketContext
 	inbox  session.Inbox
-	// closed and connected are what anybody may ask of the phase.
-	closed, connected atomic.Bool
+	// closed is what anybody may ask of the phase.
+	closed atomic.Bool
+	// due is the place in the loop's deadlines, from 1; 0 without a deadline. Loop-owned.
+	due int32
 
 	// Loop-owned.
 	member  room.Member
@@ -30,8 +32,8 @@ type Socket struct {
 	passed bool
 	// announced tells that the connect handlers were called, or that there are none. Guarded by mu.
 	announced bool
-	// departing are the kinds of departure that were posted, each once. Safe for concurrent use.
-	departing atomic.Uint32
+	// marks are marks of the socket's life, each set once. Safe for concurrent use.
+	marks atomic.Uint32
 
 	mu sync.Mutex // guards what follows, and the order of what is posted about it
 	// rooms show what rooms the socket is in, and was in at its end. It guards the rooms of member, too.
@@ -40,6 +42,15 @@ type Socket struct {
 	// extra is nil while there is nothing of it. Stored with the mutex held.
 	extra atomic.Pointer[extra]
 }
+
+// The marks of a socket's life.
+const (
+	// markLeaves and markCloses: the departure of that kind was posted.
+	markLeaves = 1 << iota
+	markCloses
+	// markConnected: CONNECT was sent, as anybody may ask.
+	markConnected
+)
 
 // ID is the socket's id, which others may know, unless Protocol is 3: see Config.AllowEIO3. Immutable.
 func (s *Socket) ID() string { return s.id }
@@ -56,6 +67,8 @@ func (s *Socket) Context() context.Context { return &s.ctx }
 // Handshake is the session's first request and the auth payload of the socket's CONNECT packet; in protocol 3 that is
 // the query behind the namespace, an object of strings. Immutable.
 func (s *Socket) Handshake() Handshake {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return Handshake{RequestInfo: s.client.sess.Handshake(), auth: s.auth, lib: s.ns.srv.enc.Library()}
 }
 
@@ -115,11 +128,11 @@ func (s *Socket) Except(rooms ...string) Operator { return s.Broadcast().Except(
 // Disconnect takes the socket out of its namespace, after what was emitted before; with closeConn, the client's whole
 // connection, with its sockets in other namespaces.
 func (s *Socket) Disconnect(closeConn bool) {
-	kind := uint32(1)
+	kind := uint32(markLeaves)
 	if closeConn {
-		kind = 2
+		kind = markCloses
 	}
-	if s.departing.Or(kind)&kind == 0 { // or a loop that is behind would have any number of them
+	if s.marks.Or(kind)&kind == 0 { // or a loop that is behind would have any number of them
 		s.client.loop().Post(&departure{s, closeConn})
 	}
 }

@@ -37,7 +37,9 @@ func (s *Socket) Off(event string) {
 // ownHandlers is nil for a socket without handlers of its own.
 func (s *Socket) ownHandlers() *handlerTable {
 	if e := s.extra.Load(); e != nil {
-		return e.own.table.Load()
+		if r := e.rare.Load(); r != nil {
+			return r.own.table.Load()
+		}
 	}
 	return nil
 }
@@ -49,7 +51,7 @@ func (s *Socket) handle(event string, call func(ctx context.Context, m *Message)
 	}
 	hd := s.ns.srv.newHandler(event, call, opts)
 	s.mu.Lock()
-	own := &s.extras().own
+	own := &s.extras().rarely().own
 	list := slices.Clone(own.list)
 	if hd.once == nil {
 		list = slices.DeleteFunc(list, func(h *handler) bool { return h.once == nil && h.event == event })
@@ -65,7 +67,9 @@ func (s *Socket) dropHandlers(gone func(h *handler) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.extra.Load(); e != nil {
-		e.own.set(slices.DeleteFunc(slices.Clone(e.own.list), gone))
+		if r := e.rare.Load(); r != nil {
+			r.own.set(slices.DeleteFunc(slices.Clone(r.own.list), gone))
+		}
 	}
 }
 
