@@ -41,9 +41,3 @@ func (t *askTable) remove(id uint32) {
 	defer t.mu.Unlock()
 	delete(t.ids, id)
 }
-
-func (t *askTable) len() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.ids)
-}

@@ -42,3 +42,10 @@ func TestAckIDs(t *testing.T) {
 		t.Error("something is left")
 	}
 }
+
+// len returns the number of broadcasts that wait.
+func (t *askTable) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.ids)
+}
