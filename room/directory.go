@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// stripesSmall is that of a directory of which there may be very many.
+	// stripesSmall is the number of stripes of a small directory, of which there may be very many.
 	stripesSmall = 4
 
 	// stripes is the number of maps, each with its own lock, that a directory
@@ -29,7 +29,7 @@ type Directory struct {
 	shards   int
 	seed     maphash.Seed
 	everyone *Room
-	// table are the stripes, made for the first room; size is their number.
+	// table has the stripes, which are made for the first room; size is their number.
 	table atomic.Pointer[[]stripe]
 	size  uint64
 	watch atomic.Pointer[func(name string, created bool)]
@@ -72,10 +72,9 @@ func newDirectory(shards, size int) *Directory {
 // used. taken runs with a lock held and must not use the directory.
 func (d *Directory) Reserve(taken func(name string) bool) { d.taken = taken }
 
-// Everyone returns the room for all sockets of the namespace, the target of a
-// broadcast that names no room. It always exists, is counted neither by Len nor
-// by All nor found by Lookup, takes references by [Directory.Retain] and gives
-// them back by [Directory.Release], which never removes it.
+// Everyone returns the room of all sockets of the namespace, for broadcasts that name no room. It always exists; Len
+// and All do not count it, and Lookup does not find it. It takes references by [Directory.Retain] and returns them by
+// [Directory.Release], which never removes it.
 func (d *Directory) Everyone() *Room { return d.everyone }
 
 // Acquire finds or makes the room of that name and counts one reference of the shard on

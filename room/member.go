@@ -25,12 +25,10 @@ type Member struct {
 	shard int32
 	gone  bool // after Detach
 
-	// memberships are written under the mutex of the member's View if it has
-	// one, which a reader of another goroutine holds to read the rooms. After
-	// Detach they are the rooms that the member was in, which are not linked.
+	// memberships are written with the mutex of the member's View held, if it has one; other goroutines hold it to read
+	// the rooms. After Detach they are the former rooms, which are not linked.
 	memberships []membership
-	// index finds a room in memberships. It is nil unless there were more than
-	// indexAbove rooms lately.
+	// index finds a room in memberships. It is nil unless there were more than indexAbove rooms recently.
 	index map[*Room]uint32
 }
 
@@ -79,8 +77,7 @@ func (m *Member) Rooms() iter.Seq[*Room] {
 // Detached reports whether [Shard.Detach] was called for m.
 func (m *Member) Detached() bool { return m.gone }
 
-// find returns the index of the membership in r, or -1. After Detach it is the
-// one that there was.
+// find returns the index of the membership in r, or -1. After Detach it finds former memberships.
 func (m *Member) find(r *Room) int {
 	if m.index != nil {
 		if i, ok := m.index[r]; ok {

@@ -62,9 +62,8 @@ func (s *Shard) Select(t *Target, visit func(selected []*Member)) int {
 	return len(selected)
 }
 
-// push puts a selection on the scratch stack, for which the caller owes a drop
-// to base. Its capacity is its length, so that an append of the visitor's does
-// not reach into the stack.
+// push puts a selection on the scratch stack; the caller must call drop with base. The slice's capacity is its length,
+// so that an append of the visitor does not reach into the stack.
 func (s *Shard) push(t *Target) (base int, selected []*Member) {
 	base = len(s.scratch.members)
 	all := s.collect(t, s.scratch.members)

@@ -5,24 +5,24 @@ import (
 	"sync"
 )
 
-// View is the rooms of one socket as its user sees them: the rooms of its Member, which only the loop changes,
-// overlaid with the operations that were asked for and that the loop has not come to yet. The latest operation on a
-// room decides whether the socket is in it; once the loop has come to that one, the Member says the same.
+// View shows the rooms of one socket to its user: the rooms of its Member, which only the loop changes, with the
+// operations applied that the loop has not reached yet. The latest operation on a room decides whether the socket is in
+// it; when the loop has done that one, the Member says the same.
 //
-// A View is not safe for concurrent use. The socket's mutex guards it and the list of its Member's rooms: whoever
-// calls a method of View holds the mutex, and so does the loop while it links or unlinks the Member. The same mutex is
-// held while an operation is posted, so that the loop comes to a socket's operations in the order of their numbers.
-// The zero value is ready, and holds no memory while no operation is on its way.
+// A View is not safe for concurrent use. The socket's mutex guards it and the list of its Member's rooms: callers of
+// View's methods hold the mutex, and so does the loop while it links or unlinks the Member. The mutex is also held
+// while an operation is posted, so that the loop does a socket's operations in the order of their numbers. The zero
+// value is ready, and holds no memory while no operation is on its way.
 type View struct {
 	pending *pending // nil while no operation is on its way
 	len     int32    // the number of rooms, without Everyone
 }
 
-// pending are the operations on their way that decide about rooms: of each room the latest one.
+// pending has the operations on their way: the latest one for each room.
 type pending struct {
 	last    uint64 // the number of the latest operation
 	cleared uint64 // the number of the latest LeaveAll; 0 when none is on its way
-	// few are the operations on single rooms behind the LeaveAll, many the same when there are more than indexAbove.
+	// few has the operations on single rooms after the LeaveAll; many has the same if they are more than indexAbove.
 	few  []operation
 	many map[*Room]operation
 }
@@ -34,10 +34,10 @@ type operation struct {
 	join   bool
 }
 
-// pendings keeps what views with operations on their way need: it is used for the time of a post.
+// pendings has pending values for reuse, because a View needs one only for the time of a post.
 var pendings = sync.Pool{New: func() any { return new(pending) }}
 
-// Next returns the number that the next operation will have, which starts at 1.
+// Next returns the number of the next operation. It starts at 1.
 func (v *View) Next() uint64 {
 	if v.pending == nil {
 		return 1
@@ -74,7 +74,7 @@ func (v *View) expect() *pending {
 	return v.pending
 }
 
-// Done notes that the loop has come to an operation on r, or to a LeaveAll if r is nil, and has changed the Member.
+// Done notes that the loop has done an operation on r, or a LeaveAll if r is nil, and has changed the Member.
 func (v *View) Done(r *Room, number uint64) {
 	p := v.pending
 	if p == nil {
@@ -88,15 +88,15 @@ func (v *View) Done(r *Room, number uint64) {
 		p.remove(r, number)
 	}
 	if p.cleared == 0 && len(p.few)+len(p.many) == 0 {
-		// No operation decides any more, so none is on its way: numbers may begin again.
+		// No operation is on its way any more, so the numbers may start again.
 		v.pending = nil
 		*p = pending{few: p.few}
 		pendings.Put(p)
 	}
 }
 
-// Moved notes that the loop has linked or unlinked the Member without an operation of the socket's own. Operations on
-// their way still decide about r: they come later.
+// Moved notes that the loop has linked or unlinked the Member without an operation of the socket. Operations on their
+// way still decide about r, because they come later.
 func (v *View) Moved(r *Room, join bool) {
 	if _, decided := v.decides(r); !decided {
 		v.count(!join, join)
@@ -113,7 +113,7 @@ func (v *View) count(before, after bool) {
 	}
 }
 
-// decides reports whether an operation on its way decides about r, and how.
+// decides reports whether an operation on its way decides about r, and its result.
 func (v *View) decides(r *Room) (in, decided bool) {
 	if v.pending == nil {
 		return false, false
@@ -124,8 +124,8 @@ func (v *View) decides(r *Room) (in, decided bool) {
 	return false, v.pending.cleared > 0
 }
 
-// Has reports whether the socket of m is in r. After Detach it is as it was before, with the operations that were on
-// their way.
+// Has reports whether the socket of m is in r. After Detach it reports the state before, with the operations that were
+// on their way.
 func (v *View) Has(m *Member, r *Room) bool {
 	if in, decided := v.decides(r); decided {
 		return in
@@ -133,8 +133,8 @@ func (v *View) Has(m *Member, r *Room) bool {
 	return m.find(r) >= 0
 }
 
-// Find returns the room of that name, if m is linked in it or an operation on it is on its way, and whether the socket
-// is in it, as Has does. Only a socket with many rooms is looked up in the directory.
+// Find returns the room of that name if m is linked in it or an operation on it is on its way, and reports whether the
+// socket is in it, as Has does. It searches the rooms of the socket if they are few, and the directory otherwise.
 func (v *View) Find(m *Member, d *Directory, name string) (r *Room, in bool) {
 	p := v.pending
 	if m.index != nil || p != nil && p.many != nil {
@@ -208,7 +208,7 @@ func (p *pending) get(r *Room) (op operation, ok bool) {
 	return op, false
 }
 
-// put adds an operation, in place of an earlier one on the same room.
+// put adds an operation. It replaces an earlier one on the same room.
 func (p *pending) put(op operation) {
 	if p.many == nil {
 		if i := p.indexOf(op.room); i >= 0 {
@@ -266,7 +266,7 @@ func (p *pending) indexOf(r *Room) int {
 	return -1
 }
 
-// cleared empties a list that is used again.
+// cleared empties a list for reuse.
 func cleared(list []operation) []operation {
 	clear(list)
 	return list[:0]

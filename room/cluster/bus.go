@@ -8,26 +8,26 @@ import (
 	"sync"
 )
 
-// Bounds of what waits for one node of a Bus. A node that is this far behind loses messages, and their senders are
-// told.
+// The bounds of the queue of one node of a Bus. A node whose queue is full loses messages, and their senders get
+// ErrFull.
 const (
 	busMessagesMax = 1 << 16
 	busBytesMax    = 64 << 20
 )
 
-// Bus is a cluster inside of one process: its nodes are servers that share nothing but it. Safe for concurrent use.
-// Messages of one node reach each other one in their order; what waits for a node is bounded.
+// Bus is a cluster within one process: its nodes are servers that share nothing else. Safe for concurrent use. Messages
+// from one node reach another one in their order. The queue of each node is bounded.
 type Bus struct {
 	mu sync.RWMutex
 	// nodes are guarded by mu.
 	nodes map[string]*busNode
 }
 
-// NewBus makes a bus without nodes.
+// NewBus returns a bus without nodes.
 func NewBus() *Bus { return &Bus{nodes: map[string]*busNode{}} }
 
-// Node adds a node with that id and is its adapter, to be used by one server. An id that is taken already, by a node
-// that was not closed, makes an adapter that only fails.
+// Node adds a node with that id and returns its adapter, for one server. If another node that is not closed has the id,
+// all methods of the adapter fail.
 func (b *Bus) Node(id string) Adapter {
 	n := &busNode{bus: b, id: id, receivers: map[string]func(*Message){}}
 	b.mu.Lock()
@@ -40,7 +40,7 @@ func (b *Bus) Node(id string) Adapter {
 	return n
 }
 
-// peers are the other nodes with that namespace, sorted by id.
+// peers returns the other nodes with that namespace, sorted by id.
 func (b *Bus) peers(of *busNode, namespace string) []*busNode {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
@@ -71,11 +71,11 @@ type busNode struct {
 	id  string
 
 	mu sync.Mutex // guards what follows
-	// receivers are the namespaces that were subscribed to.
+	// receivers has the subscribed namespaces.
 	receivers map[string]func(*Message)
 	queue     []*Message
 	bytes     int
-	// running tells that a goroutine works off the queue; there is one only while there is work.
+	// running is set while a goroutine delivers the queue; there is one only while there are messages.
 	running bool
 	closed  bool
 }
@@ -111,7 +111,8 @@ func (n *busNode) Unsubscribe(namespace string) {
 	}
 }
 
-// Publish implements Adapter. When some nodes are too far behind the others get the message, and the error names those.
+// Publish implements Adapter. If the queues of some nodes are full, the others get the message, and the error names
+// those nodes.
 func (n *busNode) Publish(m *Message) error {
 	if err := n.usable(); err != nil {
 		return err
@@ -174,7 +175,7 @@ func (n *busNode) Close() error {
 	return nil
 }
 
-// farewell tells the others that this node is out of a namespace. A node too far behind waits in vain for its answers.
+// farewell tells the other nodes that this one has left a namespace. A node whose queue is full is not told.
 func (n *busNode) farewell(namespace string) {
 	for _, peer := range n.bus.peers(n, namespace) {
 		_ = peer.put(&Message{Kind: NodeLeft, Namespace: namespace, From: n.id})
@@ -187,7 +188,7 @@ func (n *busNode) put(m *Message) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return nil // it has gone meanwhile, and is no peer any longer
+		return nil // the node has left meanwhile and is no peer any more
 	}
 	if len(n.queue) >= busMessagesMax || len(n.queue) > 0 && n.bytes+size > busBytesMax {
 		return fmt.Errorf("%w: node %q", ErrFull, n.id)
@@ -201,7 +202,7 @@ func (n *busNode) put(m *Message) error {
 	return nil
 }
 
-// run hands the messages over until there are none.
+// run delivers the messages until there are none.
 func (n *busNode) run() {
 	for {
 		n.mu.Lock()
@@ -224,10 +225,10 @@ func (n *busNode) run() {
 	}
 }
 
-// messageOverhead is what a message that waits counts for besides its data, in bytes.
+// messageOverhead is the size of a queued message besides its data, in bytes.
 const messageOverhead = 256
 
-// size is about what a message holds in memory, in bytes.
+// size estimates the memory of a message, in bytes.
 func (m *Message) size() int {
 	n := messageOverhead + len(m.Data.JSON)
 	for _, a := range m.Data.Attachments {

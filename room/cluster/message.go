@@ -34,12 +34,12 @@ const (
 	ClientCount Kind = 11
 	// BroadcastAck answers it too: Data are the arguments of one socket's acknowledgement.
 	BroadcastAck Kind = 12
-	// NodeLeft says that the node From has left Namespace, and no other one: nobody waits for its answers about that
-	// namespace any longer. Adapters pass it on, and make one for each namespace when a node seems to be down.
+	// NodeLeft reports that the node From has left Namespace, and only that one. Nobody waits for its answers about that
+	// namespace any longer. Adapters pass it on, and send one per namespace when a node seems to be down.
 	NodeLeft Kind = 13
 
 	// CountSockets asks for the number of sockets of Target, CountResponse answers Request with Count. They are not the
-	// reference's: an adapter in its formats asks with FetchSockets instead, and counts what it gets.
+	// reference's: an adapter in its formats asks with FetchSockets instead, and counts the result.
 	CountSockets  Kind = 64
 	CountResponse Kind = 65
 	// Refused answers Request: the node From cannot take the question, because it is behind, at a limit, or has no
