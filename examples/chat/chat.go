@@ -10,20 +10,20 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// Bounds of what clients may send, in characters.
+// Limits of what clients may send, in characters.
 const (
 	nameMax = 32
 	roomMax = 32
 	textMax = 500
 )
 
-// What the chat keeps with a socket: whose it is, and the room it is in.
+// These keys hold what the chat stores with a socket: the user's name, and the room it is in.
 var (
 	userName = server.NewKey[string]("user name")
 	roomName = server.NewKey[string]("room")
 )
 
-// said is a message, as everybody in the room gets it.
+// said is a message as clients get it.
 type said struct {
 	From string    `json:"from"` // the socket's id
 	Name string    `json:"name"`
@@ -31,7 +31,7 @@ type said struct {
 	At   time.Time `json:"at"`
 }
 
-// typing tells that somebody began to write, or stopped.
+// typing reports that a user has begun or stopped typing.
 type typing struct {
 	From string `json:"from"`
 	Name string `json:"name"`
@@ -47,8 +47,8 @@ type entered struct {
 // chat is the namespace /chat. Safe for concurrent use.
 type chat struct {
 	ns *server.Namespace
-	// mu guards people, the number of sockets in each room, and makes counting and telling one step: otherwise an older
-	// number could come last.
+	// mu guards people, the number of sockets in each room. It is held while the number is sent, so that the latest number
+	// arrives last.
 	mu     sync.Mutex
 	people map[string]int
 }
@@ -96,7 +96,7 @@ func (c *chat) enter(_ context.Context, s *server.Socket, room string) (entered,
 	return entered{room, c.count(room, 1)}, nil
 }
 
-// say sends a message to the room, its sender included, so that all see the same conversation.
+// say sends a message to everybody in the room. The sender gets it too, so that all see the same conversation.
 func (c *chat) say(_ context.Context, s *server.Socket, text string) (string, error) {
 	room, ok := roomName.Get(s)
 	if !ok {
@@ -111,7 +111,7 @@ func (c *chat) say(_ context.Context, s *server.Socket, text string) (string, er
 	return "ok", err
 }
 
-// typing tells the others. Whoever cannot take it at once need not know any more later.
+// typing tells the others. It is volatile, because it is of no use to a client that cannot get it at once.
 func (c *chat) typing(_ context.Context, s *server.Socket, on bool) error {
 	room, ok := roomName.Get(s)
 	if !ok {
@@ -122,7 +122,7 @@ func (c *chat) typing(_ context.Context, s *server.Socket, on bool) error {
 	return err
 }
 
-// leave takes the socket out of its room. That of one which has ended is empty of it already.
+// leave takes the socket out of its room. A socket that has ended is in none.
 func (c *chat) leave(s *server.Socket) error {
 	room, ok := roomName.Get(s)
 	if !ok {
@@ -136,7 +136,7 @@ func (c *chat) leave(s *server.Socket) error {
 	return nil
 }
 
-// count changes the number of people in a room, and tells them.
+// count changes the number of people in a room and sends it to them.
 func (c *chat) count(room string, by int) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,4 +1,4 @@
-// Chat is a small chat with rooms: who is there, who is typing, and names that the server vouches for.
+// Chat is a small chat with rooms. It shows who is there and who is typing, and the server vouches for the names.
 //
 //	go run ./examples/chat        # http://127.0.0.1:3000
 //

@@ -14,7 +14,7 @@ import (
 //go:embed page
 var files embed.FS
 
-// securityPolicy allows what the page has, and nothing else.
+// securityPolicy allows only what the page uses.
 const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -23,7 +23,7 @@ func pages(t *tokens) http.Handler {
 	mux := http.NewServeMux()
 	page, _ := fs.Sub(files, "page") // it is embedded
 	mux.Handle("GET /", http.FileServerFS(page))
-	// A small client without dependencies; a program of your own would have socket.io-client.
+	// A small client without dependencies; your own program would use socket.io-client.
 	mux.Handle("GET /demo/socket.js", demo.New("/socket.io"))
 	mux.HandleFunc("POST /sign-in", t.signIn)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +35,7 @@ func pages(t *tokens) http.Handler {
 	})
 }
 
-// signIn makes a token for whatever name is given: this is where a password would be asked for.
+// signIn makes a token for the given name. A real program would ask for a password here.
 func (t *tokens) signIn(w http.ResponseWriter, r *http.Request) {
 	var in struct{ Name string }
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// tokenLife is how long a token lets its owner in.
+// tokenLife is how long a token is valid.
 const tokenLife = 12 * time.Hour
 
 var errToken = errors.New("no valid token")
 
-// tokens signs names, so that the chat may believe them. Immutable, safe for concurrent use.
+// tokens signs names, so that the chat can trust them. Immutable, safe for concurrent use.
 //
-// The key is made at start: after a restart everybody signs in again. A program with several processes has one key for
-// all of them, or the tokens of whoever keeps its users.
+// The key is made at start, so all users sign in again after a restart. A program with several processes would share
+// one key, or use the tokens of its own user management.
 type tokens struct {
 	key []byte
 	now func() time.Time
@@ -37,7 +37,7 @@ func (t *tokens) sign(name string) string {
 	return base64.RawURLEncoding.EncodeToString(t.mac(claim)) + "." + claim
 }
 
-// verify gives the name that a token was made for.
+// verify returns the name for which a token was made.
 func (t *tokens) verify(token string) (string, error) {
 	mac, claim, _ := strings.Cut(token, ".")
 	sum, err := base64.RawURLEncoding.DecodeString(mac)

@@ -27,10 +27,10 @@ type state struct {
 	Items []item `json:"items"`
 }
 
-// list is what there is, for all clients. Safe for concurrent use.
+// list is the list that all clients share. Safe for concurrent use.
 //
-// The lock is held while the state is sent, so that clients get the states in the order in which they came to be.
-// Emit does not wait for the network, so that takes no time to speak of.
+// The lock is held while the state is sent, so that clients get the states in their order. Emit does not wait for the
+// network, so it takes hardly any time.
 type list struct {
 	ns *server.Namespace
 
@@ -45,11 +45,11 @@ func serveList(srv *server.Server) error {
 	return server.Register(srv.Of("/"), func() *viewer { return &viewer{l} })
 }
 
-// viewer is one client: its methods are its events, each of which answers with an acknowledgement.
+// viewer is one client. Its methods handle the client's events, and each answers with an acknowledgement.
 type viewer struct{ list *list }
 
-// Connect sends the state, and all later ones. It runs each time the client connects: after a break, too, it gets the
-// state as it is then.
+// Connect sends the state and subscribes to later ones. It runs each time the client connects, so a client that was
+// away gets the present state.
 func (v *viewer) Connect(_ context.Context, s *server.Socket, _ server.Raw) error {
 	l := v.list
 	l.mu.Lock()
@@ -91,7 +91,7 @@ func (v *viewer) EventDelete(_ context.Context, _ *server.Socket, id int) error 
 	return l.tell()
 }
 
-// tell sends the state to all. It is called with the lock held.
+// tell sends the state to all clients. It is called with the lock held.
 func (l *list) tell() error {
 	_, err := l.ns.To(viewers).Emit("state", state{l.items})
 	return err

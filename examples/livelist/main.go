@@ -1,5 +1,5 @@
-// Livelist is a list that everybody who looks at it sees change: items are made and deleted, and the whole state goes to
-// all clients.
+// Livelist is a shared list that changes live for everybody who views it. Clients create and delete items, and the
+// server sends the whole state to all of them.
 //
 //	go run ./examples/livelist        # http://127.0.0.1:3000
 package main
@@ -23,7 +23,7 @@ import (
 //go:embed page
 var files embed.FS
 
-// securityPolicy allows what the page has, and nothing else.
+// securityPolicy allows only what the page uses.
 const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -57,7 +57,7 @@ func pages() http.Handler {
 	mux := http.NewServeMux()
 	page, _ := fs.Sub(files, "page") // it is embedded
 	mux.Handle("GET /", http.FileServerFS(page))
-	// A small client without dependencies; a program of your own would have socket.io-client.
+	// A small client without dependencies; your own program would use socket.io-client.
 	mux.Handle("GET /demo/socket.js", demo.New("/socket.io"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", securityPolicy)

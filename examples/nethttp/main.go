@@ -1,10 +1,10 @@
-// Nethttp is a program with an http.ServeMux of its own that serves Socket.IO beside its other routes.
+// Nethttp is a program with its own http.ServeMux that serves Socket.IO beside its other routes.
 //
 //	go run ./examples/nethttp                        # http://127.0.0.1:8080
 //	go run ./examples/nethttp -tls                   # https, with a certificate made at start
 //	go run ./examples/nethttp -own tcp://:3000       # and Siren's own listener besides
 //
-// docs/embedding.md says what to choose, and how to put nginx or HAProxy in front.
+// docs/embedding.md compares the possibilities, and shows how to put nginx or HAProxy in front.
 package main
 
 import (
@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// Without addresses, Siren listens nowhere.
+	// Without addresses, Siren does not listen.
 	if err := srv.Listen(split(o.own)...); err != nil {
 		return err
 	}
@@ -111,12 +111,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return srv.Close()
 }
 
-// split is a comma-separated list; of nothing, none.
+// split splits a comma-separated list. An empty string has no elements.
 func split(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
-// routes are all that the program serves. A page of another route may sit right beside Socket.IO's.
+// routes returns the program's routes. Socket.IO is beside the others.
 func routes(mux *http.ServeMux, srv *server.Server) {
 	mux.Handle("/socket.io/", srv.Handler())
 	mux.Handle("/demo/socket.js", demo.New("/socket.io")) // a small client; yours would be socket.io-client
@@ -132,7 +132,7 @@ func content(kind string, body []byte) http.HandlerFunc {
 	}
 }
 
-// Who is what the event "whoami" tells of a client.
+// Who is the answer to the event "whoami".
 type Who struct {
 	Address   string `json:"address"`
 	Peer      string `json:"peer"`
@@ -140,7 +140,7 @@ type Who struct {
 	Transport string `json:"transport"`
 }
 
-// newServer is a chat. Siren's own listener, if there is one, serves the program's other routes too.
+// newServer returns a chat. Siren's own listener, if there is one, serves the program's other routes too.
 func newServer(o options, mux http.Handler) (*server.Server, error) {
 	cfg := server.Config{Fallback: mux, ProxyProtocol: o.proxyProtocol}
 	for _, p := range split(o.trust) {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// begin runs the program and returns its URL and a function that ends it.
+// begin runs the program. It returns its URL and a function that ends it.
 func begin(t *testing.T, args ...string) (url string, end func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

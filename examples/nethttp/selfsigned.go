@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// selfSigned makes a certificate for this machine that nobody trusts: it is for trying things out.
+// selfSigned makes a self-signed certificate for this machine, to try things out.
 func selfSigned() (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
