@@ -5,18 +5,17 @@ import (
 	"fmt"
 )
 
-// crew is a group of client loops that carries orders out: an agent in this
-// process, or one in a process of its own. Orders come one at a time.
+// crew is a group of client loops that executes orders: an agent in this process, or one in another process. Orders
+// come one at a time.
 type crew interface {
 	do(o order) (report, error)
-	// cpu is the processor time of the crew's process, zero when that is this
-	// one.
+	// cpu returns the processor time of the crew's process, or zero if that is this process.
 	cpu() cpuTime
 	// close ends all loops and sessions.
 	close() error
 }
 
-// errOrder is returned for orders that nobody knows.
+// errOrder is returned for unknown orders.
 var errOrder = errors.New("bench: unknown order")
 
 // agent is a crew in this process; only one goroutine may use it.
@@ -24,7 +23,7 @@ type agent struct {
 	cfg     Config
 	clock   clock
 	workers []*worker
-	// publisher is a subscriber of workers[0] and touched on its loop only.
+	// publisher is a subscriber of workers[0], used on its loop only.
 	publisher *subscriber
 }
 
@@ -54,7 +53,7 @@ func (a *agent) close() error {
 	return nil
 }
 
-// do carries an order out on all loops, one after the other.
+// do executes an order on all loops, one after the other.
 func (a *agent) do(o order) (report, error) {
 	var r report
 	var err error
@@ -90,8 +89,8 @@ func (a *agent) do(o order) (report, error) {
 	return r, err
 }
 
-// each runs fn on every loop and adds up what it returns. The progress that is
-// published afterwards contains its effect.
+// each runs fn on every loop and returns the sum of the results. The progress that is published afterwards includes its
+// effect.
 func (a *agent) each(fn func(*worker) int) (sum int) {
 	for _, w := range a.workers {
 		w.call(func() {
@@ -149,8 +148,7 @@ func (a *agent) echo(p echoPlan) {
 	}
 }
 
-// beginWindow readies the worker's sessions to be measured, and returns how
-// many upgrades are planned.
+// beginWindow prepares the worker's sessions for a measurement and returns the number of planned upgrades.
 func (w *worker) beginWindow(kind windowKind) (upgrades int) {
 	w.tally.begin(kind, w.blocked)
 	c := &w.counts
@@ -169,7 +167,7 @@ func (w *worker) beginWindow(kind windowKind) (upgrades int) {
 	return upgrades
 }
 
-// leaveAll ends all sessions in good order.
+// leaveAll ends all sessions in order.
 func (w *worker) leaveAll() (n int) {
 	for _, s := range w.subs {
 		s.leave()
@@ -177,7 +175,7 @@ func (w *worker) leaveAll() (n int) {
 	return len(w.subs)
 }
 
-// collect ends the window and reports what the workers saw in it.
+// collect ends the window and returns the workers' counts.
 func (a *agent) collect(o order) (*window, error) {
 	latency, lag := newHistogram(), newHistogram()
 	sum := &window{}
@@ -197,7 +195,7 @@ func (a *agent) collect(o order) (*window, error) {
 	return sum, errors.Join(errLatency, errLag)
 }
 
-// window is what the worker saw, without the histograms.
+// window returns the worker's counts, without the histograms.
 func (w *worker) window(since int64, early bool) window {
 	t := &w.tally
 	v := window{
@@ -222,7 +220,7 @@ func (w *worker) window(since int64, early bool) window {
 	return v
 }
 
-// countTicks compares what every receiver has with what it was to get.
+// countTicks compares what every receiver has got with what it should have got.
 func (w *worker) countTicks(v *window, early bool) {
 	for _, s := range w.subs {
 		if !s.receives {
@@ -232,7 +230,7 @@ func (w *worker) countTicks(v *window, early bool) {
 		v.Expected += uint64(w.cfg.Broadcasts)
 		skipped, tail := s.seq.absent(w.cfg.Broadcasts)
 		v.Missing += uint64(skipped)
-		// What an interrupted burst did not bring yet is not known to be lost.
+		// Ticks that an interrupted burst has not delivered yet are not counted as lost.
 		if early && s.phase != phaseEnded {
 			v.Outstanding += uint64(tail)
 		} else {
@@ -241,7 +239,7 @@ func (w *worker) countTicks(v *window, early bool) {
 	}
 }
 
-// share is the i-th of so many nearly equal parts of n.
+// share returns the i-th of several nearly equal parts of n.
 func share(n, parts, i int) int {
 	part := n / parts
 	if i < n%parts {

@@ -7,11 +7,10 @@ import (
 	"time"
 )
 
-// floorGap is the pace of the floor's paced burst when none is asked for.
+// floorGap is the default gap of the floor's paced burst.
 const floorGap = 20 * time.Millisecond
 
-// bareFloor measures the floor alone: what the kernel asks for on this machine
-// at this time.
+// bareFloor measures the floor alone: the cost of the kernel on this machine at this time.
 func (r *run) bareFloor(ctx context.Context) error {
 	if len(r.cfg.Command) == 0 {
 		return fmt.Errorf("%w: the floor needs a command that starts it", ErrConfig)
@@ -30,7 +29,7 @@ func (r *run) bareFloor(ctx context.Context) error {
 	return nil
 }
 
-// onFloor opens a floor for one phase. Its figures are the run's own.
+// onFloor opens a floor for one phase, whose figures are the run's.
 func (r *run) onFloor(cfg Config, d duty, do func(*stage) error) error {
 	s, err := r.openFloor(cfg, d)
 	if err != nil {
@@ -77,7 +76,7 @@ func (r *run) floorBursts(ctx context.Context, counted bool) error {
 	return nil
 }
 
-// floorTake reports a window of the floor as the run's own.
+// floorTake reports a window of the floor as the run's.
 func (r *run) floorTake(u unit, b *Burst, paced, counted bool) {
 	r.result.faults(u.prefix+u.many, b)
 	if counted {
@@ -99,7 +98,7 @@ func (r *run) floorEchoes(ctx context.Context, counted bool) error {
 	})
 }
 
-// floorHandshakes accepts connections and answers what is sent on them.
+// floorHandshakes accepts connections and answers their requests.
 func (r *run) floorHandshakes(ctx context.Context, counted bool) error {
 	return r.onFloor(r.cfg, duty{}, func(s *stage) error {
 		u := unitHandshake.at("accept")

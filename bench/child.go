@@ -19,7 +19,7 @@ const (
 // jobBytesMax bounds the first line that a child reads.
 const jobBytesMax = 1 << 20
 
-// errChild is wrapped by the errors of child processes.
+// Errors of child processes wrap errChild.
 var errChild = errors.New("bench: child process")
 
 // job is the first line that a child process gets.
@@ -30,9 +30,8 @@ type job struct {
 	Script *floorScript `json:"script,omitempty"`
 }
 
-// Child is the whole life of a process that a run started: Config.Command must
-// lead to it. in and out are the pipes to the run, standard input and output.
-// It returns when in ends.
+// Child runs a process that a run has started; Config.Command must call it. in and out are the pipes to the run,
+// standard input and output. It returns when in ends.
 func Child(in, out *os.File) error {
 	line, err := readLine(in)
 	if err != nil {
@@ -54,7 +53,7 @@ func Child(in, out *os.File) error {
 	return fmt.Errorf("%w: unknown role %q", errChild, j.Role)
 }
 
-// readLine reads a line and nothing beyond it.
+// readLine reads a line, and nothing after it.
 func readLine(in io.Reader) ([]byte, error) {
 	var line []byte
 	var one [1]byte
@@ -70,7 +69,7 @@ func readLine(in io.Reader) ([]byte, error) {
 	return nil, errors.New("line too long")
 }
 
-// clientChild runs client loops by order.
+// clientChild runs client loops and executes the orders that it reads.
 func clientChild(j job, in io.Reader, out io.Writer) (err error) {
 	encoder := json.NewEncoder(out)
 	a, err := newClientChild(j)
@@ -114,7 +113,7 @@ func newClientChild(j job) (*agent, error) {
 	return newAgent(j.Config, j.Duty, t, func() {})
 }
 
-// process is a child as its parent sees it; only one goroutine may use it.
+// process is the parent's handle to a child; only one goroutine may use it.
 type process struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
@@ -122,8 +121,8 @@ type process struct {
 	decoder *json.Decoder
 }
 
-// startProcess starts a child and gives it its job. An interrupt of the
-// terminal does not reach it: it ends when its parent closes the pipe, or ends.
+// startProcess starts a child and sends its job. An interrupt from the terminal does not reach the child: it ends when
+// its parent closes the pipe, or ends.
 func startProcess(command []string, j job) (*process, error) {
 	if len(command) == 0 {
 		return nil, fmt.Errorf("%w: no command to start it", errChild)
@@ -149,7 +148,7 @@ func startProcess(command []string, j job) (*process, error) {
 	return p, nil
 }
 
-// ask sends one message and takes the answer.
+// ask sends one message and reads the answer.
 func (p *process) ask(question, answer any) error {
 	if err := p.encoder.Encode(question); err != nil {
 		return fmt.Errorf("%w: %w", errChild, err)
@@ -157,7 +156,7 @@ func (p *process) ask(question, answer any) error {
 	return p.answer(answer)
 }
 
-// answer takes a message.
+// answer reads a message.
 func (p *process) answer(to any) error {
 	if err := p.decoder.Decode(to); err != nil {
 		return fmt.Errorf("%w: %w", errChild, err)
@@ -174,7 +173,7 @@ func (p *process) close() error {
 	return nil
 }
 
-// remoteCrew is a crew in a process of its own.
+// remoteCrew is a crew in another process.
 type remoteCrew struct {
 	process *process
 	seen    processes
@@ -209,8 +208,7 @@ func (c *remoteCrew) do(o order) (report, error) {
 	return r, nil
 }
 
-// cpu is zero as well when it cannot be read: the client's time is a remark
-// rather than a result.
+// cpu is also zero if it cannot be read, because the client's time is only a remark.
 func (c *remoteCrew) cpu() cpuTime {
 	t, err := c.seen.cpu()
 	if err != nil {

@@ -7,12 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// calibrations is how often newClock samples; the tightest sample wins.
+// calibrations is the number of samples of newClock, of which the tightest one counts.
 const calibrations = 32
 
-// clock reads CLOCK_MONOTONIC in nanoseconds, the clock of the ticks;
-// immutable. Go's own monotonic reading comes from the same clock without a
-// system call but with another origin, so the distance is measured once.
+// clock reads CLOCK_MONOTONIC in nanoseconds, the clock of the ticks; immutable. Go's monotonic time comes from the
+// same clock, without a system call but with another origin. So the difference is measured once.
 type clock struct {
 	base   time.Time
 	offset int64 // CLOCK_MONOTONIC at base

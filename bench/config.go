@@ -16,8 +16,8 @@ const (
 	TransportWebSocket Transport = "websocket"
 	// TransportPolling stays on HTTP long-polling.
 	TransportPolling Transport = "polling"
-	// TransportUpgrade starts on long-polling; Config.Upgrade of the
-	// subscribers move to WebSocket while the broadcasts run.
+	// TransportUpgrade starts on long-polling; Config.Upgrade of the subscribers upgrade to WebSocket during the
+	// broadcasts.
 	TransportUpgrade Transport = "upgrade"
 )
 
@@ -48,7 +48,7 @@ const (
 	gapMax         = time.Hour
 )
 
-// ErrConfig is wrapped by every error that Config.Validate returns.
+// Every error of Config.Validate wraps ErrConfig.
 var ErrConfig = errors.New("bench: invalid configuration")
 
 // Config describes one run. It is a plain value; Run does not change it.
@@ -91,37 +91,32 @@ type Config struct {
 	Workers int
 	// Timeout bounds the whole run, DefaultTimeout if 0.
 	Timeout time.Duration
-	// Stall is how long a burst may stand still before what has not arrived
-	// counts as missing, DefaultStall if 0. Gap is added to it.
+	// Stall is how long a burst may make no progress before missing deliveries count as lost, DefaultStall if 0. Gap is
+	// added to it.
 	Stall time.Duration
-	// Warmup is how many rounds are made before those that count.
+	// Warmup is the number of rounds before those that count.
 	Warmup int
 	// Duration of one round of KindEcho and of the holding of KindIdle,
 	// DefaultDuration if 0.
 	Duration time.Duration
-	// Concurrency is how many echoes are in flight at a time, one for each
-	// session if 0. It is not used when there is a Rate.
+	// Concurrency is the number of echoes in flight at a time, one per session if 0. It is not used with a Rate.
 	Concurrency int
-	// Rate is how many echoes per second are sent no matter how many are in
-	// flight (an open loop); 0 sends the next when one came back.
+	// Rate is the number of echoes per second in an open loop, however many are in flight. If it is 0, the loop is closed:
+	// the answer to one echo triggers the next.
 	Rate int
-	// SlowPercent is how many of the subscribers of KindSlow stop reading,
-	// DefaultSlowPercent if 0. It is at least one.
+	// SlowPercent is the percentage of the subscribers of KindSlow that stop reading, DefaultSlowPercent if 0. At least
+	// one does.
 	SlowPercent float64
 	// Members is the smallest room of KindRooms, DefaultMembers if 0.
 	Members int
-	// Processes is the number of client processes; as many as the limit of
-	// file descriptors calls for if 0.
+	// Processes is the number of client processes. If it is 0, it follows from the limit of file descriptors.
 	Processes int
-	// Floor has every round made against a bare epoll loop as well, so that
-	// its figures can be compared with what the kernel costs. It needs
-	// Command and a server on this machine.
+	// Floor repeats every round against a bare epoll loop, so that its figures can be compared with the cost of the
+	// kernel. It needs Command and a server on this machine.
 	Floor bool
-	// Command starts a process that calls Child. Without it there is neither a
-	// floor nor more than one client process.
+	// Command starts a process that calls Child. Without it, there is no floor and only one client process.
 	Command []string `json:"-"`
-	// Progress is told how far the present phase is; nil for nobody. It is
-	// called from the goroutine of Run.
+	// Progress, if set, is called with the progress of the present phase, on the goroutine of Run.
 	Progress func(phase string, done, total int) `json:"-"`
 }
 

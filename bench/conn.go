@@ -8,16 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endpoint is the protocol on top of a connection. All calls come from the
-// worker's loop; each may close the connection.
+// endpoint is the protocol on top of a connection. All calls come from the worker's loop; each may close the
+// connection.
 type endpoint interface {
-	// opened tells that the connection is established.
+	// opened reports that the connection is established.
 	opened()
-	// received hands over bytes that are valid during the call, with the
-	// time at which they were read. An error closes the connection.
+	// received passes bytes, which are valid during the call, and the time at which they were read. An error closes the
+	// connection.
 	received(data []byte, now int64) error
-	// closed tells that the connection ended for another reason than a
-	// call of conn.close.
+	// closed reports that the connection ended for another reason than a call of conn.close.
 	closed(err error)
 }
 
@@ -32,9 +31,8 @@ type conn struct {
 	armed      bool // EPOLLOUT is registered
 }
 
-// dial starts a connection to the target for owner, with a small receive
-// buffer if it is going to be a slow one. The descriptor comes from the next
-// source address; one that is out of ports is skipped.
+// dial starts a connection to the target for owner. A slow one gets a small receive buffer. Connections use the source
+// addresses in turn; an address without free ports is skipped.
 func (w *worker) dial(owner endpoint, slow bool) (*conn, error) {
 	for {
 		fd, err := w.startConnect(slow)
@@ -108,7 +106,7 @@ func (c *conn) ready(events uint32) {
 	}
 }
 
-// finishConnect takes the outcome of the connect; false ends the handling.
+// finishConnect reads the outcome of the connect. It returns false if the handling ends.
 func (c *conn) finishConnect() bool {
 	code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err == nil && code != 0 {
@@ -123,8 +121,8 @@ func (c *conn) finishConnect() bool {
 	return true
 }
 
-// read takes what is there, one system call per event: epoll is level
-// triggered and comes back for the rest.
+// read reads what has arrived, with one system call per event. epoll is level-triggered, so another event follows for
+// the rest.
 func (c *conn) read() {
 	n, err := unix.Read(c.fd, c.w.buffer)
 	switch {
@@ -142,8 +140,8 @@ func (c *conn) read() {
 	}
 }
 
-// send writes p, and keeps what the kernel does not take. p is not retained.
-// A failed write shows up as the connection's end on the next read event.
+// send writes p, and buffers what the kernel does not take. p is not retained. A failed write shows as the end of the
+// connection at the next read event.
 func (c *conn) send(p []byte) {
 	if c.fd < 0 {
 		return
@@ -195,7 +193,7 @@ func (c *conn) arm() {
 	}
 }
 
-// fail closes the connection and tells its owner why.
+// fail closes the connection and reports the reason to its owner.
 func (c *conn) fail(err error) {
 	if c.fd < 0 {
 		return
@@ -204,8 +202,7 @@ func (c *conn) fail(err error) {
 	c.owner.closed(err)
 }
 
-// close ends the connection without telling its owner. Calling it again does
-// nothing.
+// close closes the connection without a report to its owner. Further calls do nothing.
 func (c *conn) close() {
 	if c.fd < 0 {
 		return

@@ -9,8 +9,7 @@ import (
 // retryAfter is how long a client of a storm waits after a failed attempt.
 const retryAfter = 200 * time.Millisecond
 
-// retryQueue holds sessions that are going to be opened again; loop-owned, the
-// zero value retries nothing.
+// retryQueue holds sessions that are to be opened again; loop-owned, the zero value retries nothing.
 type retryQueue struct {
 	enabled bool
 	list    []*subscriber
@@ -25,7 +24,7 @@ func (q *retryQueue) due(now int64) (wait time.Duration, ok bool) {
 	return time.Duration(max(0, q.at[0]-now)), true
 }
 
-// release hands the sessions whose time has come to the dials.
+// release passes sessions whose pause is over to the dial queue.
 func (q *retryQueue) release(dials *dialQueue, now int64) {
 	for len(q.at) > 0 && q.at[0] <= now {
 		dials.queue = append(dials.queue, q.list[0])
@@ -33,8 +32,7 @@ func (q *retryQueue) release(dials *dialQueue, now int64) {
 	}
 }
 
-// retry has a failed attempt made again where failures are to be expected;
-// false when it stays a failure.
+// retry schedules another attempt where failures are expected. It returns false if the failure is final.
 func (w *worker) retry(s *subscriber, err error) bool {
 	if !w.retries.enabled || w.stopping {
 		return false
@@ -47,9 +45,8 @@ func (w *worker) retry(s *subscriber, err error) bool {
 	return true
 }
 
-// cut ends all sessions at once with a reset, as a failing network does, and
-// has all of them come back at once. Their times count from the cut. It returns
-// how many there were.
+// cut ends all sessions at once with a reset, like a failing network, and opens all of them again. Their times count
+// from the cut. It returns the number of sessions.
 func (w *worker) cut() (n int) {
 	now := w.clock.now()
 	var back []*subscriber

@@ -2,8 +2,8 @@ package bench
 
 import "time"
 
-// dialQueue paces the start of subscribers; loop-owned. Two bounds hold at the
-// same time: so many handshakes in flight, and so many starts per second.
+// dialQueue paces the start of subscribers; loop-owned. It bounds both the handshakes in flight and the starts per
+// second.
 type dialQueue struct {
 	queue    []*subscriber
 	inFlight int           // bound of unfinished handshakes
@@ -33,8 +33,8 @@ func (q *dialQueue) due(now int64, pending int) (wait time.Duration, ok bool) {
 	return time.Duration(max(0, q.next-now)), true
 }
 
-// pop takes the next subscriber if it may start now, nil otherwise. Starts
-// that came late are caught up with, so the rate holds on average.
+// pop returns the next subscriber if it may start now, else nil. It catches up on late starts, so that the rate holds
+// on average.
 func (q *dialQueue) pop(now int64, pending int) *subscriber {
 	if wait, ok := q.due(now, pending); !ok || wait > 0 {
 		return nil
@@ -45,8 +45,8 @@ func (q *dialQueue) pop(now int64, pending int) *subscriber {
 	return s
 }
 
-// startDials starts the subscribers whose time has come. One round of the loop
-// starts a bounded number, so that handshakes under way are not kept waiting.
+// startDials starts the subscribers that are due. It starts a bounded number per round of the loop, so that handshakes
+// under way do not wait.
 func (w *worker) startDials() {
 	const perRound = 64
 	for range perRound {

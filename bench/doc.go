@@ -1,27 +1,20 @@
-// Package bench generates load for a Socket.IO server and measures how well it
-// fans messages out.
+// Package bench generates load for a Socket.IO server and measures how well the server fans messages out.
 //
-// [Run] makes one scenario, see [Kind]: a fan-out in which every delivery is
-// checked, handshakes, idle sessions, round trips in a closed or an open loop,
-// long-polling, upgrades, a storm of reconnections, slow readers, and rooms of
-// growing size. It reports rates, latencies, and the CPU time and memory of the
-// server, each as the median of its rounds ([Result].Metrics), and curves. The
-// server must speak the load profile: events `join` and `echo` (acknowledged),
-// `publish` and `publish-all`, answered with `tick` events that carry their
-// number and the CLOCK_MONOTONIC time of their emission.
+// [Run] runs one scenario, see [Kind]: a fan-out that checks every delivery, handshakes, idle sessions, round trips in
+// a closed or an open loop, long-polling, upgrades, a storm of reconnections, slow readers, or rooms of growing size.
+// It reports rates, latencies, and the CPU time and memory of the server, each as the median of its rounds
+// ([Result].Metrics), and curves. The server must implement the load profile: events `join` and `echo` (acknowledged),
+// `publish` and `publish-all`, which it answers with `tick` events that carry their number and the CLOCK_MONOTONIC time
+// of their emission.
 //
-// Beside the server a run can measure a floor: a bare epoll loop, in a process
-// of its own, that sends and receives as many bytes as the server without
-// understanding any of them. That is what the kernel costs on this machine at
-// this moment, and a figure divided by its floor can be compared between
-// machines.
+// Besides the server, a run can measure a floor: a bare epoll loop in its own process, which sends and receives as many
+// bytes as the server without parsing them. The floor is the cost of the kernel on this machine at this moment. A
+// figure divided by its floor can be compared between machines.
 //
-// The client side is an epoll loop of its own, one per [Config.Workers], each
-// locked to a thread. Everything below Run (workers, subscribers, connections)
-// is loop-owned: only the worker's goroutine touches it, and the coordinator
-// reaches it through the worker's mailbox. Where one process may not open enough
-// connections, workers run in several ([Config.Processes]); those and the floor
-// are started with [Config.Command], which must lead to [Child]. Config and
+// Each of the [Config.Workers] on the client side is an epoll loop, locked to a thread. Everything below Run (workers,
+// subscribers, connections) is loop-owned: only the worker's goroutine uses it, and the coordinator reaches it through
+// the worker's mailbox. If one process may not open enough connections, workers run in several processes
+// ([Config.Processes]). These and the floor are started with [Config.Command], which must call [Child]. Config and
 // Result are plain values.
 //
 //	result, err := bench.Run(ctx, bench.Config{

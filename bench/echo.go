@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// echo has events acknowledged with what they carry.
+// echo sends events that are acknowledged with their argument.
 func (r *run) echo(ctx context.Context) error {
 	return r.echoRounds(ctx, r.cfg, unitTrip, true)
 }
 
-// echoRounds makes the rounds of echo for a transport.
+// echoRounds runs the rounds of echo for a transport.
 func (r *run) echoRounds(ctx context.Context, cfg Config, u unit, count bool) error {
 	if cfg.Rate > 0 && cfg.Transport == TransportPolling && cfg.Floor {
 		cfg.Floor = false
@@ -72,7 +72,7 @@ func (c Config) echoPlan() echoPlan {
 	return p
 }
 
-// echoes makes one window of echoes.
+// echoes measures one window of echoes.
 func (s *stage) echoes(ctx context.Context, p echoPlan) (Burst, error) {
 	begin := time.Now()
 	total := int(time.Duration(max(0, p.Until-s.clock.now())) / time.Millisecond)

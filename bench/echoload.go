@@ -11,7 +11,7 @@ import (
 // digits, so that all requests have the same size.
 const echoIDBase = 100_000_000
 
-// echoIDSpan is after how many requests the ids begin again.
+// echoIDSpan is the number of requests after which the ids repeat.
 const echoIDSpan = 9 * echoIDBase
 
 // Parts of an echo, which the load profile acknowledges with its argument.
@@ -24,7 +24,7 @@ const (
 
 // echoPlan is a load of echoes; a plain value that travels between processes.
 type echoPlan struct {
-	// Concurrency is how many requests are kept in flight, in a closed loop.
+	// Concurrency is the number of requests in flight, in a closed loop.
 	Concurrency int `json:"concurrency,omitempty"`
 	// Interval is the time between two requests of an open loop in ns, 0 for
 	// a closed one.
@@ -32,7 +32,7 @@ type echoPlan struct {
 	// Until is the clock time of the last request.
 	Until int64 `json:"until"`
 	Size  int   `json:"size"`
-	// Once asks for a single request of each session, whatever the rest says.
+	// Once requests a single echo of each session, whatever the other fields are.
 	Once bool `json:"once,omitempty"`
 }
 
@@ -59,8 +59,7 @@ type echoLoad struct {
 	active      bool // requests are still going to be sent
 }
 
-// begin starts a load on the sessions that stand, as part of a window that has
-// begun already.
+// begin starts a load on the open sessions, as part of a window that has begun.
 func (e *echoLoad) begin(p echoPlan, w *worker, now int64) {
 	text := bytes.Repeat([]byte{'x'}, p.Size)
 	*e = echoLoad{plan: p, tally: &w.tally, id: e.id, nextAt: now, active: true}
@@ -85,7 +84,7 @@ func (e *echoLoad) begin(p echoPlan, w *worker, now int64) {
 	}
 }
 
-// unfinished is how much keeps the load from being over.
+// unfinished returns the number of requests that the load still waits for.
 func (e *echoLoad) unfinished() int {
 	if e.active {
 		return e.outstanding + 1
@@ -105,9 +104,8 @@ func (e *echoLoad) due(now int64) (wait time.Duration, ok bool) {
 	return time.Duration(max(0, e.nextAt-now)), true
 }
 
-// pace sends the requests of an open loop whose time has come. Each carries
-// the time at which it was to be sent: what holds the load up, here or in the
-// server, is part of the latency (nothing is omitted).
+// pace sends the requests of an open loop that are due. Each carries the time at which it was due, so that every delay,
+// here or in the server, is part of the latency.
 func (e *echoLoad) pace(now int64) {
 	if !e.active {
 		return
@@ -125,14 +123,13 @@ func (e *echoLoad) pace(now int64) {
 	e.active = now < e.plan.Until && e.outstanding > 0
 }
 
-// standing reports whether any session is left.
+// standing reports whether any session is open.
 func (e *echoLoad) standing() bool {
 	return slices.ContainsFunc(e.sessions, func(s *subscriber) bool { return s.phase == phaseReady })
 }
 
-// askNext sends a request on the next session that stands; false when none
-// does. A closed loop loads the sessions evenly: over long-polling one that
-// had two requests would send them with one POST.
+// askNext sends a request on the next open session. It returns false if there is none. A closed loop loads the sessions
+// evenly, because a polling session with two requests would send both in one POST.
 func (e *echoLoad) askNext(at int64) bool {
 	even := (e.plan.Concurrency + len(e.sessions) - 1) / max(1, len(e.sessions))
 	var full *subscriber
@@ -166,13 +163,13 @@ func (e *echoLoad) ask(s *subscriber, at int64) {
 	s.link.sendBytes(e.request)
 }
 
-// abandon gives up what an ended session was asked; it counts as missing.
+// abandon gives up the requests of an ended session, which count as missing.
 func (e *echoLoad) abandon(s *subscriber) {
 	e.outstanding -= len(s.asked)
 	s.asked = nil
 }
 
-// answered takes an acknowledgement.
+// answered handles an acknowledgement.
 func (s *subscriber) answered(p []byte, now int64) {
 	e := &s.w.echo
 	id, rest := ackID(p[1:])
@@ -199,7 +196,7 @@ func (s *subscriber) answered(p []byte, now int64) {
 	}
 }
 
-// ackID cuts the decimal id off; -1 when there is none.
+// ackID parses the decimal id. It returns -1 if there is none.
 func ackID(p []byte) (id int, rest []byte) {
 	n := 0
 	for n < len(p) && p[n]-'0' <= 9 {

@@ -18,9 +18,8 @@ const fineWait = 20 * time.Millisecond
 // wakeID marks the eventfd among the events; connections have ids above it.
 const wakeID = 0
 
-// epoll wraps one epoll instance and the eventfd that interrupts its wait.
-// It is loop-owned but for wake, which is safe for concurrent use while the
-// instance is open.
+// epoll wraps one epoll instance and the eventfd that interrupts its wait. It is loop-owned except for wake, which is
+// safe for concurrent use while the instance is open.
 type epoll struct {
 	fd     int
 	wakeFD int
@@ -64,9 +63,8 @@ func (p *epoll) control(op, fd int, id int32, interest uint32) error {
 	return nil
 }
 
-// wait returns the ready events, valid until the next call. It looks without
-// blocking first, so that blocked measures only time in which nothing was
-// ready: that is what makes the loop's idle time trustworthy.
+// wait returns the ready events, valid until the next call. It first looks without blocking, so that blocked measures
+// only time in which nothing was ready, and the loop's idle time is reliable.
 func (p *epoll) wait(c clock, limit time.Duration) (ready []unix.EpollEvent, blocked time.Duration, err error) {
 	n, err := p.poll(0)
 	if n > 0 || err != nil || limit <= 0 {

@@ -22,11 +22,11 @@ func (r *run) fanout(ctx context.Context) error {
 	return nil
 }
 
-// fanoutDuty is what the subscribers of a fan-out do.
+// fanoutDuty is the behaviour of the subscribers of a fan-out.
 func fanoutDuty(cfg Config) duty { return duty{Join: !cfg.All, Park: true} }
 
-// fanoutAttempt connects everybody, makes some bursts, and disconnects. Bursts
-// are reported one by one only when they are all that the run is about.
+// fanoutAttempt connects all subscribers, publishes some bursts, and disconnects. Bursts are reported one by one only
+// if the run has nothing else to report.
 func (r *run) fanoutAttempt(ctx context.Context, cfg Config, u unit, bursts int, report bool) error {
 	// A floor cannot follow a session from one connection to another.
 	cfg.Floor = cfg.Floor && cfg.Transport != TransportUpgrade
@@ -86,8 +86,7 @@ func (r *run) take(u unit, b *Burst, cfg Config, counted, report bool) {
 	}
 }
 
-// curve adds a curve, or replaces the one of that name: of several rounds the
-// last is shown.
+// curve adds a curve, or replaces the one with that name, so that the last of several rounds is shown.
 func (r *run) curve(c Curve) {
 	for i := range r.result.Curves {
 		if r.result.Curves[i].Name == c.Name {
@@ -98,8 +97,7 @@ func (r *run) curve(c Curve) {
 	r.result.Curves = append(r.result.Curves, c)
 }
 
-// openPublic opens a publisher and its audience and returns how many of that
-// stand.
+// openPublic opens a publisher and its audience, and returns the number of open ones.
 func (r *run) openPublic(ctx context.Context, s *stage, sessions, slow int) (int, error) {
 	if err := s.connectPublisher(ctx); err != nil {
 		return 0, err
@@ -107,8 +105,7 @@ func (r *run) openPublic(ctx context.Context, s *stage, sessions, slow int) (int
 	return s.connect(ctx, sessions, slow)
 }
 
-// noteMemory reports the memory of the first attempt: later ones find what the
-// server has not given back.
+// noteMemory reports the memory of the first attempt. Later ones include memory that the server has not released.
 func (r *run) noteMemory(s *stage, before int64, connected int) {
 	after := s.resident()
 	if r.result.Memory != nil || before == 0 || after == 0 {
@@ -123,7 +120,7 @@ func (r *run) noteMemory(s *stage, before int64, connected int) {
 	}
 }
 
-// publish has the server, or the floor, send its ticks.
+// publish makes the server, or the floor, send its ticks.
 func (s *stage) publish() error {
 	if s.floor == nil {
 		_, _, err := s.tell(order{Do: doPublish})
@@ -140,8 +137,8 @@ func (s *stage) publish() error {
 	return nil
 }
 
-// burst publishes once and waits for the deliveries. stop tells that another
-// one makes no sense; err that there is no burst to report.
+// burst publishes once and waits for the deliveries. stop means that another burst makes no sense, err that there is no
+// burst to report.
 func (s *stage) burst(ctx context.Context) (b Burst, stop, err error) {
 	planned, settled := 0, 0
 	measured, err := s.measure(ctx, measurement{

@@ -6,19 +6,18 @@ import (
 	"fmt"
 )
 
-// floorBatch is how many messages the floor puts into one send when it has
-// them at hand.
+// floorBatch is the number of messages that the floor puts into one send when it has several.
 const floorBatch = 16
 
 // floorPriming is how many connections a floor gets before its memory is read.
 const floorPriming = 16
 
-// floorOwn is how many descriptors a floor needs beyond its connections, with
-// those that are still being closed.
+// floorOwn is the number of descriptors that a floor needs besides its connections, including those that are being
+// closed.
 const floorOwn = 2*floorPriming + 32
 
-// openFloor starts a floor and a stage for it, with sessions as in the stage
-// of the server under test. What there is to remark about it stays with it.
+// openFloor starts a floor and a stage for it, with the same sessions as the stage of the server. Remarks on the floor
+// stay with the stage.
 func (r *run) openFloor(cfg Config, d duty) (*stage, error) {
 	d.Raw = true
 	limit, err := descriptorLimit()
@@ -61,8 +60,8 @@ func (r *run) openFloor(cfg Config, d duty) (*stage, error) {
 	return s, nil
 }
 
-// withFloor is open and openFloor at once; the floor is nil when none is
-// wanted, or none can be had, which is remarked.
+// withFloor is open and openFloor at once. The floor is nil if none is requested, or, with a remark, if none can be
+// opened.
 func (r *run) withFloor(cfg Config, d duty) (main, floor *stage, err error) {
 	if main, err = r.open(cfg, d); err != nil {
 		return nil, nil, err
@@ -77,9 +76,8 @@ func (r *run) withFloor(cfg Config, d duty) (main, floor *stage, err error) {
 	return main, floor, nil
 }
 
-// prime opens some connections to a floor, so that the memory it takes for
-// its first ones is not charged to those that follow. The server under test is
-// left as it is.
+// prime opens some connections to a floor, so that the memory for its first ones is not charged to later ones. The
+// server under test is not primed.
 func (s *stage) prime(ctx context.Context) error {
 	if s.floor == nil {
 		return nil
@@ -89,7 +87,7 @@ func (s *stage) prime(ctx context.Context) error {
 	return err
 }
 
-// abandonFloor remarks why the floor is given up, closes it, and returns nil.
+// abandonFloor notes the reason, closes the floor, and returns nil.
 func (r *run) abandonFloor(ctx context.Context, floor *stage, err error) *stage {
 	if ctx.Err() == nil {
 		r.result.note("the floor was given up: " + err.Error())
@@ -98,8 +96,8 @@ func (r *run) abandonFloor(ctx context.Context, floor *stage, err error) *stage 
 	return nil
 }
 
-// alongside makes the floor do what the server under test did, unless there is
-// no floor. It returns the floor, or nil when that failed.
+// alongside repeats on the floor, if there is one, what the server under test did. It returns the floor, or nil if that
+// failed.
 func (r *run) alongside(ctx context.Context, floor *stage, do func(*stage) error) *stage {
 	if floor == nil || ctx.Err() != nil {
 		return floor
@@ -110,7 +108,7 @@ func (r *run) alongside(ctx context.Context, floor *stage, do func(*stage) error
 	return floor
 }
 
-// closeStages closes what is open of two stages.
+// closeStages closes two stages, either of which may be nil.
 func (r *run) closeStages(stages ...*stage) {
 	for _, s := range stages {
 		if s == nil {

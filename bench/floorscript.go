@@ -8,27 +8,23 @@ import (
 	"github.com/seed58c87869/siren/codec/wsframe"
 )
 
-// floorSession is the session id that a floor gives everybody.
+// floorSession is the session id of every client of a floor.
 const floorSession = "AAAAAAAAAAAAAAAAAAAA"
 
-// floorScript is what a floor does with each connection; a plain value that
-// travels to its process. The floor understands nothing: it answers the n-th
-// read with the n-th reply, as long as a server's answer would be.
+// floorScript tells a floor what to do with each connection; a plain value, sent to its process. The floor parses
+// nothing: it answers the n-th read with the n-th reply, which has the length of a server's answer.
 type floorScript struct {
 	// Replies answer the first reads of a connection, one each.
 	Replies [][]byte `json:"replies"`
-	// Cycle answers the reads after those, over and over. It is empty when
-	// reads ask for nothing but to be sent a tick.
+	// Cycle answers the further reads, over and over. It is empty if reads only request a tick.
 	Cycle [][]byte `json:"cycle"`
-	// Request is the size of what the Cycle answers when several requests may
-	// come with one read; 0 when each comes with a read of its own.
+	// Request is the size of a request that Cycle answers, if one read may bring several; 0 if each has its own read.
 	Request int `json:"request"`
-	// Lockstep has every tick wait for a read: it answers a parked GET.
+	// Lockstep makes every tick wait for a read, because it answers a waiting GET.
 	Lockstep bool `json:"lockstep"`
 }
 
-// newFloorScript returns the script that stands in for a server which is used
-// like that. echoSize is the size of an echo's text.
+// newFloorScript returns the script that imitates a server in such use. echoSize is the size of an echo's text.
 func newFloorScript(transport Transport, d duty, echoSize int) floorScript {
 	const (
 		open     = `0{"sid":"` + floorSession + `","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`

@@ -26,12 +26,11 @@ type floorBurst struct {
 	Count int   `json:"count"`
 	Size  int   `json:"size"`
 	GapNs int64 `json:"gap_ns"`
-	// Batch is how many ticks one send may carry; only a burst without a gap
-	// has several at hand.
+	// Batch is the greatest number of ticks in one send. Only a burst without a gap has several ready.
 	Batch int `json:"batch"`
 }
 
-// floorHello is what a floor says when it listens.
+// floorHello is the message of a floor that listens.
 type floorHello struct {
 	Err  string `json:"err,omitempty"`
 	Addr string `json:"addr,omitempty"`
@@ -45,10 +44,9 @@ type floorConn struct {
 	parked bool   // a read has come that asks for a tick
 }
 
-// floorServer is the least that a server can do: one thread that waits, reads,
-// and writes bytes it does not look at. It is what the kernel costs. All of it
-// belongs to one locked thread, which never enters Go's network poller and
-// allocates nothing once the connections stand.
+// floorServer does the least that a server can do: one thread that waits, reads, and writes bytes that it does not
+// parse. Its cost is the kernel's. All of it belongs to one locked thread, which never uses Go's network poller and
+// allocates nothing once the connections are open.
 type floorServer struct {
 	script   floorScript
 	in       int // commands
@@ -86,7 +84,7 @@ func floorChild(script floorScript, in, out *os.File) error {
 	return f.run()
 }
 
-// newFloorServer listens on a port of the kernel's choice.
+// newFloorServer listens on a port that the kernel chooses.
 func newFloorServer(script floorScript, in int) (f *floorServer, addr string, err error) {
 	limit, err := descriptorLimit()
 	if err != nil {
@@ -137,7 +135,7 @@ func (f *floorServer) watch(fd int) error {
 	return nil
 }
 
-// shut closes everything but the pipe, which belongs to the caller.
+// shut closes everything except the pipe, which is the caller's.
 func (f *floorServer) shut() {
 	for _, fd := range f.open {
 		_ = unix.Close(int(fd))
@@ -165,7 +163,7 @@ func (f *floorServer) run() error {
 	return nil
 }
 
-// untilTick is the time until something is to be sent, below 0 for never.
+// untilTick returns the time until the next tick is due; negative for never.
 func (f *floorServer) untilTick() time.Duration {
 	if f.ticks == nil {
 		return -1
@@ -214,7 +212,7 @@ func (f *floorServer) wait(limit time.Duration) error {
 	return nil
 }
 
-// accept takes the connections that wait.
+// accept accepts the waiting connections.
 func (f *floorServer) accept() {
 	for {
 		// unix.Accept4 would allocate the peer's address.
@@ -252,7 +250,7 @@ func (f *floorServer) drop(fd int) {
 	}
 }
 
-// read takes what a connection sent and answers it.
+// read reads from a connection and answers.
 func (f *floorServer) read(fd int) {
 	n, err := unix.Read(fd, f.buffer)
 	if n <= 0 {
@@ -285,8 +283,7 @@ func (f *floorServer) read(fd int) {
 	}
 }
 
-// write sends all of p. A full connection keeps the others waiting: a client
-// that measures does not let one fill up for long.
+// write sends all of p. A full connection blocks the others, which does not last long with clients that measure.
 func (f *floorServer) write(c *floorConn, p []byte) {
 	for len(p) > 0 && c.fd >= 0 {
 		n, err := unix.Write(int(c.fd), p)
@@ -306,7 +303,7 @@ func (f *floorServer) write(c *floorConn, p []byte) {
 	}
 }
 
-// command takes what the parent sends; its end is the end.
+// command reads the parent's commands. The floor ends with them.
 func (f *floorServer) command() error {
 	n, err := unix.Read(f.in, f.buffer)
 	if errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN) {

@@ -1,6 +1,6 @@
 package bench
 
-// unit is what a scenario counts, for the names of its figures.
+// unit names what a scenario counts, for the names of its figures.
 type unit struct {
 	prefix    string // of all names, with its own end
 	one, many string
@@ -14,7 +14,7 @@ var (
 	unitReturn    = unit{one: "return", many: "returns"}
 )
 
-// clientBound marks a rate that says nothing about the server.
+// clientBound marks a rate that the client has limited, not the server.
 const clientBound = " per second that this client took"
 
 // at puts a phase in front of the names.
@@ -26,8 +26,7 @@ func (u unit) at(phase string) unit {
 // server is the name of the CPU figure.
 func (u unit) server() string { return u.prefix + "server CPU per " + u.one }
 
-// window takes the figures of one window. A paced one has a rate that somebody
-// asked for, which is neither good nor bad.
+// window adds the figures of one window. The rate of a paced one was requested, so it is neither good nor bad.
 func (g *gauges) window(u unit, b *Burst, paced bool) {
 	rate := BetterHigher
 	if paced {
@@ -57,8 +56,7 @@ func (g *gauges) window(u unit, b *Burst, paced bool) {
 	g.of(u.prefix+"client loop busy", "", "").add(b.Client.Busy)
 }
 
-// floorWindow takes those figures of a floor that a server's can be compared
-// with.
+// floorWindow adds the figures of a floor that can be compared with a server's.
 func (g *gauges) floorWindow(u unit, b *Burst, paced bool) {
 	if b.Server == nil || b.Delivered == 0 {
 		return

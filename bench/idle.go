@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// idleSamples is how often the memory is looked at while sessions are held.
+// idleSamples is the number of memory samples while sessions are held.
 const idleSamples = 20
 
 // idle holds sessions that do nothing but answer heartbeats.

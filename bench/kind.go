@@ -14,7 +14,7 @@ type Kind string
 const (
 	// KindFanout publishes to all subscribers and checks every delivery.
 	KindFanout Kind = "fanout"
-	// KindConnect opens sessions and ends them again.
+	// KindConnect opens and ends sessions.
 	KindConnect Kind = "connect"
 	// KindIdle holds sessions that do nothing.
 	KindIdle Kind = "idle"
@@ -25,7 +25,7 @@ const (
 	// KindUpgrade moves sessions from long-polling to WebSocket, at rest and
 	// while messages are coming.
 	KindUpgrade Kind = "upgrade"
-	// KindStorm cuts all sessions at once and has them come back at once.
+	// KindStorm cuts all sessions at once and reopens them at once.
 	KindStorm Kind = "storm"
 	// KindSlow compares a fan-out with one in which some do not read.
 	KindSlow Kind = "slow"
@@ -35,7 +35,7 @@ const (
 	KindFloor Kind = "floor"
 )
 
-// kinds are all scenarios, in the order in which they are told about.
+// kinds has all scenarios, in the order of the documentation.
 var kinds = []Kind{KindFanout, KindConnect, KindIdle, KindEcho, KindPolling, KindUpgrade, KindStorm, KindSlow, KindRooms, KindFloor}
 
 // kindFaults checks what the scenario allows.
@@ -71,17 +71,16 @@ func (c Config) kindFaults() []string {
 	return wrong
 }
 
-// loops is how many client loops there are in all processes together.
+// loops returns the number of client loops in all processes together.
 func (c Config) loops() int { return max(1, c.Processes) * max(1, c.Workers) }
 
-// slow is how many subscribers stop reading.
+// slow returns the number of subscribers that stop reading.
 func (c Config) slow() int {
 	return min(c.Subscribers, max(1, int(math.Round(float64(c.Subscribers)*c.SlowPercent/100))))
 }
 
-// descriptors is how many file descriptors one client process needs at its
-// peak: a connection for each of its sessions, a second one for those that
-// upgrade, as many again for the floor, and its own.
+// descriptors returns the greatest number of file descriptors that one client process needs: a connection for each of
+// its sessions, a second one for those that upgrade, as many again for the floor, and its own.
 func (c Config) descriptors() int {
 	const own = 32 + floorPriming
 	upgrades := c.Upgrade
@@ -96,8 +95,7 @@ func (c Config) descriptors() int {
 	return (sessions+processes-1)/processes + 1 + 2*c.Workers + own
 }
 
-// withProcesses decides about the number of client processes: given the limit
-// of open files, as few as possible.
+// withProcesses chooses the number of client processes: as few as the limit of open files allows.
 func (c Config) withProcesses(limit uint64) Config {
 	if c.Processes > 0 {
 		return c
@@ -110,7 +108,7 @@ func (c Config) withProcesses(limit uint64) Config {
 	return c
 }
 
-// part is the configuration of one of the client processes.
+// part returns the configuration of one client process.
 func (c Config) part(i int) Config {
 	n := max(1, c.Processes)
 	c.Subscribers = share(c.Subscribers, n, i)

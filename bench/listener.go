@@ -15,7 +15,7 @@ import (
 // tcpListen is the state LISTEN in /proc/net/tcp.
 const tcpListen = "0A"
 
-// errNoListener is returned when no process can be seen to listen.
+// errNoListener means that no listening process was found.
 var errNoListener = errors.New("bench: no visible process listens on the server's port")
 
 // listenerOwners finds the processes that listen on an address of this

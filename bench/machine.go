@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// machineTime is what all processors of the machine did since its start.
+// machineTime is the time of all processors of the machine since its start.
 type machineTime struct{ busy, idle time.Duration }
 
-// machineCPU reads /proc/stat. Time that a hypervisor gave to others counts as
-// busy: it was not there for us.
+// machineCPU reads /proc/stat. Time that a hypervisor gave to other machines counts as busy, because it was not
+// available.
 func machineCPU(root string) (machineTime, error) {
 	text, err := os.ReadFile(filepath.Join(root, "stat"))
 	if err != nil {
@@ -45,8 +45,8 @@ func parseMachine(text string) (machineTime, error) {
 	return t, nil
 }
 
-// othersShare is the part of the machine's processor time between two readings
-// that went to neither of us, 0 to 1.
+// othersShare returns the part of the machine's processor time between two readings, 0 to 1, that neither the server
+// nor the client used.
 func othersShare(before, after machineTime, ours time.Duration) float64 {
 	busy, idle := after.busy-before.busy, after.idle-before.idle
 	if busy+idle <= 0 {

@@ -13,14 +13,11 @@ import (
 )
 
 const (
-	// busyBottleneck is the part of a window from which on a busy loop is
-	// taken for what limits the rate.
+	// busyBottleneck is the busy part of a window above which a loop is assumed to limit the rate.
 	busyBottleneck = 0.9
-	// littleCPU is the processor time below which what a server does anyway
-	// may show in the figures.
+	// littleCPU is the processor time below which a server's background work may show in the figures.
 	littleCPU = 50 * time.Millisecond
-	// othersNoted is the part of the machine that others may use before it
-	// is worth a remark.
+	// othersNoted is the share of the machine that other programs may use without a remark.
 	othersNoted = 0.1
 )
 
@@ -41,19 +38,18 @@ var (
 type measurement struct {
 	kind  windowKind
 	phase string
-	// start has the work begin, after the counts and clocks are at zero.
+	// start begins the work, after the counts and clocks were reset.
 	start func(planned int) error
-	// done says how far the work is.
+	// done returns the progress of the work.
 	done func(progress) (have, want int)
-	// stall is the silence after which the work is given up, 0 for never.
+	// stall is the time without progress after which the work is given up; 0 for never.
 	stall time.Duration
-	// trail is how long the server is given before its clock is read: it may
-	// still have to do with what the client has seen the end of.
+	// trail is the time before the server's clock is read, because the server may still work on what the client has
+	// completed.
 	trail time.Duration
 }
 
-// measure makes one window. Work that did not come to its end is in the Burst
-// as far as it got; the error then says why it ended.
+// measure measures one window. Incomplete work is in the Burst as far as it got, and the error is the reason.
 func (s *stage) measure(ctx context.Context, m measurement) (Burst, error) {
 	begun, _, err := s.tell(order{Do: doBegin, Window: m.kind})
 	if err != nil {
@@ -82,7 +78,7 @@ func (s *stage) measure(ctx context.Context, m measurement) (Burst, error) {
 	return b, waited
 }
 
-// remark adds the notes that a window calls for.
+// remark adds notes about a window.
 func (s *stage) remark(b *Burst, err error, stall time.Duration) {
 	if errors.Is(err, errStalled) {
 		s.result.note(fmt.Sprintf("a burst stood still for %v and was given up", stall))
@@ -95,7 +91,7 @@ func (s *stage) remark(b *Burst, err error, stall time.Duration) {
 	}
 }
 
-// fill reports what the crews saw since then.
+// fill adds the crews' counts since the beginning of the window.
 func (s *stage) fill(b *Burst, since int64, early bool) error {
 	v, latency, lag, err := s.collect(since, early)
 	if err != nil {
@@ -167,7 +163,7 @@ func (s *stage) readClocks() clocks {
 	return c
 }
 
-// charge attributes the processor time between two moments.
+// charge adds the processor time between two readings.
 func (s *stage) charge(b *Burst, before, after clocks) {
 	client := after.client.sub(before.client)
 	b.Client.User, b.Client.System = client.user.Seconds(), client.system.Seconds()
@@ -187,7 +183,7 @@ func (s *stage) charge(b *Burst, before, after clocks) {
 	}
 }
 
-// latencyCurve is the distribution of latencies by percentile.
+// latencyCurve returns the latencies by percentile.
 func latencyCurve(name string, h *hdrhistogram.Histogram) Curve {
 	c := Curve{Name: name, X: "percentile", XUnit: "%", Y: "latency", YUnit: "us"}
 	for _, p := range []float64{0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 100} {
@@ -196,7 +192,7 @@ func latencyCurve(name string, h *hdrhistogram.Histogram) Curve {
 	return c
 }
 
-// describe puts reasons into a line.
+// describe formats reasons as one line.
 func describe(failures map[string]int) string {
 	if len(failures) == 0 {
 		return "no reason known"

@@ -6,8 +6,7 @@ const (
 	BetterHigher = "higher"
 )
 
-// Metric is one figure of a run; a plain value. Which figures there are
-// depends on the scenario.
+// Metric is one figure of a run; a plain value. The figures depend on the scenario.
 type Metric struct {
 	Name string `json:"name"`
 	Unit string `json:"unit"`
@@ -17,8 +16,7 @@ type Metric struct {
 	Samples []float64 `json:"samples,omitempty"`
 	// Better is BetterLower, BetterHigher, or "" when neither is.
 	Better string `json:"better"`
-	// Floor is what a bare epoll loop needs for the same thing on the same
-	// machine at the same time, 0 when that was not measured.
+	// Floor is the same figure of a bare epoll loop on the same machine at the same time, or 0 if it was not measured.
 	Floor float64 `json:"floor,omitempty"`
 }
 
@@ -40,7 +38,7 @@ type Curve struct {
 	Points [][2]float64 `json:"points"`
 }
 
-// gauge collects the samples of one figure while a run goes on.
+// gauge collects the samples of one figure during a run.
 type gauge struct {
 	name, unit, better string
 	samples, floor     []float64
@@ -67,7 +65,7 @@ func (g *gauge) add(value float64) { g.samples = append(g.samples, value) }
 // addFloor appends one sample of the floor.
 func (g *gauge) addFloor(value float64) { g.floor = append(g.floor, value) }
 
-// metrics condenses the figures. Those that only the floor has are left out.
+// metrics returns the medians of the figures, without those that only the floor has.
 func (g *gauges) metrics() []Metric {
 	var out []Metric
 	for _, have := range g.list {
@@ -83,7 +81,7 @@ func (g *gauges) metrics() []Metric {
 	return out
 }
 
-// median is the middle of some values, 0 of none.
+// median returns the median of the values, or 0 if there are none.
 func median(values []float64) float64 {
 	s := spread(append([]float64(nil), values...))
 	if s == nil {

@@ -2,18 +2,17 @@ package bench
 
 import "github.com/HdrHistogram/hdrhistogram-go"
 
-// duty is how the sessions of one stage behave, beyond what Config says; a
-// plain value that travels between processes.
+// duty is the behaviour of the sessions of one stage, besides Config; a plain value, sent between processes.
 type duty struct {
 	// Join makes sessions join the room "all" before they are ready.
 	Join bool `json:"join"`
-	// Park keeps a GET of a polling session parked at the server.
+	// Park keeps a GET of a polling session waiting at the server.
 	Park bool `json:"park"`
-	// Raw says that the server is a floor, which answers by rote.
+	// Raw means that the server is a floor, which parses nothing.
 	Raw bool `json:"raw"`
 }
 
-// verb names what a crew is asked to do.
+// verb names an order to a crew.
 type verb string
 
 const (
@@ -40,8 +39,7 @@ type order struct {
 	Publisher bool `json:"publisher,omitempty"`
 	// Window is what to count from now on.
 	Window windowKind `json:"window,omitempty"`
-	// Since is the clock time at which the window's work began, Early whether
-	// the window ended before it.
+	// Since is the clock time at which the window's work began. Early reports whether the window ended before it.
 	Since int64     `json:"since,omitempty"`
 	Early bool      `json:"early,omitempty"`
 	Echo  *echoPlan `json:"echo,omitempty"`
@@ -49,8 +47,7 @@ type order struct {
 	InFlight int `json:"in_flight,omitempty"`
 }
 
-// report is the answer to an order; a plain value that travels between
-// processes. Failures are those since the crew began.
+// report is the answer to an order; a plain value, sent between processes. Failures count since the crew began.
 type report struct {
 	Err      string         `json:"err,omitempty"`
 	Progress progress       `json:"progress"`
@@ -62,8 +59,8 @@ type report struct {
 	Window   *window        `json:"window,omitempty"`
 }
 
-// window is what one crew counted between doBegin and doCollect. Times are
-// clock times, which all processes of a machine share.
+// window has one crew's counts between doBegin and doCollect. Times are clock times, which all processes of a machine
+// share.
 type window struct {
 	Receivers   int    `json:"receivers"`
 	Expected    uint64 `json:"expected"`
@@ -92,8 +89,7 @@ type window struct {
 	Busy float64 `json:"busy"`
 }
 
-// add merges the window of one worker or of another crew, all but the
-// histograms.
+// add merges the window of a worker or another crew, except the histograms.
 func (v *window) add(o *window) {
 	v.Receivers += o.Receivers
 	v.Expected += o.Expected

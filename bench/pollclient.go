@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// packetSeparator stands between the packets of a polling payload.
+// packetSeparator separates the packets of a polling payload.
 const packetSeparator = "\x1e"
 
 // Errors of long-polling.
@@ -28,11 +28,9 @@ const (
 	requestPost
 )
 
-// pollLink is a session's long-polling transport; loop-owned. It uses a single
-// keep-alive connection, with one request on it at a time: what there is to
-// send is POSTed when the parked GET returns. A browser would use a second
-// connection, which saves it one round trip per packet sent and costs the
-// server a second connection per subscriber.
+// pollLink is a session's long-polling transport; loop-owned. It uses a single keep-alive connection, with one request
+// at a time: when the waiting GET returns, queued packets are POSTed. A browser uses a second connection, which saves
+// one round trip per packet and costs the server a second connection per subscriber.
 type pollLink struct {
 	sub     *subscriber
 	conn    *conn
@@ -40,7 +38,7 @@ type pollLink struct {
 	getLine []byte   // the GET request of the session, once its sid is known
 	queue   []string // packets to POST
 	waiting request
-	// handling is set while a response is: next follows then.
+	// handling is set while a response is handled, after which next is called.
 	handling bool
 	pausing  bool // make no further request and tell the subscriber
 }
@@ -62,18 +60,17 @@ func (l *pollLink) connect() (err error) {
 	return err
 }
 
-// getRequest is the whole GET request; an empty sid asks for a new session.
+// getRequest returns a GET request. An empty sid requests a new session.
 func (l *pollLink) getRequest(sid string) []byte {
 	t := &l.sub.w.target
 	return []byte("GET " + t.query("polling", sid) + " HTTP/1.1\r\nHost: " + t.host + "\r\n\r\n")
 }
 
-// identified takes the session id of the open packet.
+// identified sets the session id of the open packet.
 func (l *pollLink) identified(sid string) { l.getLine = l.getRequest(sid) }
 
-// send queues a packet for the next POST. It goes out at once when no request
-// is in flight; a call that comes while a response is handled is followed by
-// next anyway.
+// send queues a packet for the next POST. If no request is in flight it is sent at once, except while a response is
+// handled, after which next is called anyway.
 func (l *pollLink) send(packet string) {
 	l.queue = append(l.queue, packet)
 	if l.waiting == requestNone && !l.handling && !l.pausing {
@@ -84,8 +81,8 @@ func (l *pollLink) send(packet string) {
 // sendBytes is send for a packet that may be overwritten.
 func (l *pollLink) sendBytes(packet []byte) { l.send(string(packet)) }
 
-// leave ends the session. A server notices at once when a parked GET is cut
-// off; a session without one says so with a POST.
+// leave ends the session. A server notices the loss of a waiting GET at once; a session without one sends a close
+// packet.
 func (l *pollLink) leave() {
 	if l.waiting != requestNone {
 		l.close()
@@ -95,14 +92,13 @@ func (l *pollLink) leave() {
 	l.send(packetClose)
 }
 
-// rests reports whether the session makes no request for now: it is not to
-// have a GET parked, and waits for nothing.
+// rests reports whether the session makes no request now, because it keeps no GET waiting and has nothing to send.
 func (l *pollLink) rests() bool {
 	s := l.sub
 	return !s.w.duty.Park && s.phase == phaseReady && len(l.queue) == 0 && len(s.asked) == 0
 }
 
-// next makes the next request: a POST of what is queued, else a GET.
+// next sends the next request: a POST of the queued packets, or else a GET.
 func (l *pollLink) next() {
 	if l.conn.fd < 0 { // closed by the server while the session rested
 		if err := l.connect(); err != nil {
@@ -127,7 +123,7 @@ func (l *pollLink) next() {
 // opened has nothing to do: the first request waits in the connection.
 func (l *pollLink) opened() {}
 
-// received takes responses.
+// received reads responses.
 func (l *pollLink) received(data []byte, now int64) error {
 	for len(data) > 0 {
 		if l.waiting == requestNone {
@@ -151,7 +147,7 @@ func (l *pollLink) received(data []byte, now int64) error {
 	return nil
 }
 
-// response handles a whole response and goes on with the next request.
+// response handles a complete response and sends the next request.
 func (l *pollLink) response(resp *response, now int64) error {
 	if resp.Status != 200 {
 		return fmt.Errorf("%w: status %d", errPollStatus, resp.Status)
@@ -191,7 +187,7 @@ func (l *pollLink) response(resp *response, now int64) error {
 	return nil
 }
 
-// payload hands the packets of a GET over.
+// payload passes on the packets of a GET.
 func (l *pollLink) payload(body []byte, now int64) error {
 	for packet := range bytes.SplitSeq(body, []byte(packetSeparator)) {
 		if err := l.sub.packet(packet, now); err != nil {
@@ -211,8 +207,8 @@ func (l *pollLink) pause() { l.pausing = true }
 // resume takes a pause back that has not taken effect yet.
 func (l *pollLink) resume() { l.pausing = false }
 
-// closed passes the end of the connection on as the end of the session. One
-// that rests lives on: a server may close idle connections.
+// closed reports the end of the connection as the end of the session. A session that rests continues, because a server
+// may close idle connections.
 func (l *pollLink) closed(err error) {
 	if l.rests() && l.waiting == requestNone && !l.pausing {
 		l.reader = responseReader{}
@@ -224,7 +220,7 @@ func (l *pollLink) closed(err error) {
 	l.sub.fail(err)
 }
 
-// close ends the connection without a word to the subscriber.
+// close closes the connection without a report to the subscriber.
 func (l *pollLink) close() {
 	if l.conn != nil {
 		l.conn.close()

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// pollingGap is the pace of a broadcast to polling sessions when none is
-// asked for: slow enough for each message to have a response of its own.
+// pollingGap is the default gap of broadcasts to polling sessions. It is so long that each message gets a response of
+// its own.
 const pollingGap = 20 * time.Millisecond
 
-// polling measures what sessions cost that cannot use a WebSocket.
+// polling measures the cost of sessions that cannot use a WebSocket.
 func (r *run) polling(ctx context.Context) error {
 	cfg := r.cfg
 	cfg.Transport = TransportPolling

@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// procRoot is where the kernel describes processes.
+// procRoot is the mount point of proc(5).
 const procRoot = "/proc"
 
 // userHZ is the unit of the times in /proc/PID/stat, 1/100 s on every
 // architecture that Go supports on Linux.
 const userHZ = 100
 
-// errProc is returned for files in /proc that look different from proc(5).
+// errProc means that a file in /proc has an unexpected form.
 var errProc = errors.New("bench: unexpected contents of /proc")
 
 // cpuTime is processor time used so far, or in between two moments.
@@ -29,15 +29,14 @@ func (t cpuTime) add(u cpuTime) cpuTime { return cpuTime{t.user + u.user, t.syst
 func (t cpuTime) sub(u cpuTime) cpuTime { return cpuTime{t.user - u.user, t.system - u.system} }
 func (t cpuTime) total() time.Duration  { return t.user + t.system }
 
-// processes is the server as seen through /proc; immutable.
+// processes describes the server's processes by /proc; immutable.
 type processes struct {
 	root string // "/proc"
 	pids []int
 }
 
-// cpu is the time that the processes used so far, ended threads included. Its
-// sum is exact where the kernel lets us read the processes' clocks; the parts
-// come in steps of 10 ms.
+// cpu returns the processor time of the processes so far, including ended threads. The sum is exact if the kernel lets
+// us read the processes' clocks; its parts have a resolution of 10 ms.
 func (p processes) cpu() (cpuTime, error) {
 	var sum cpuTime
 	for _, pid := range p.pids {
@@ -65,7 +64,7 @@ func (p processes) exact(pid int) time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// refine puts what is known better about the sum into the larger part.
+// refine adds the difference to the exact sum to the larger part.
 func (t cpuTime) refine(exact time.Duration) cpuTime {
 	switch {
 	case exact < t.total():
@@ -141,7 +140,7 @@ func parseStatm(text string) (int64, error) {
 	return n, nil
 }
 
-// ownCPU is the time that this process used so far.
+// ownCPU returns the processor time of this process so far.
 func ownCPU() cpuTime {
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {

@@ -1,9 +1,9 @@
 package bench
 
-// failuresMax bounds the distinct reasons that are kept; the rest is "other".
+// failuresMax bounds the number of distinct reasons; further ones are "other".
 const failuresMax = 16
 
-// counts is what became of a worker's subscribers; loop-owned.
+// counts counts the outcomes of a worker's subscribers; loop-owned.
 type counts struct {
 	ready         int // reached the state ready, since the start
 	connectFailed int // ended before
@@ -31,8 +31,7 @@ func (c *counts) failure(err error) {
 	c.failures[reason]++
 }
 
-// progress is a snapshot of a worker for the coordinator; a plain value that
-// also travels between processes.
+// progress is a snapshot of a worker for the coordinator; a plain value, also sent between processes.
 type progress struct {
 	Subscribers   int    `json:"subscribers"`
 	Ready         int    `json:"ready"`
@@ -55,10 +54,10 @@ type progress struct {
 // connected reports whether every subscriber is ready or failed.
 func (p progress) connected() bool { return p.Ready+p.ConnectFailed >= p.Subscribers }
 
-// delivering reports whether somebody still waits for a tick.
+// delivering reports whether a subscriber still waits for a tick.
 func (p progress) delivering() bool { return p.Complete+p.LostReceivers < p.Receivers }
 
-// upgradesSettled is how many upgrades came to an end.
+// upgradesSettled returns the number of upgrades that have ended.
 func (p progress) upgradesSettled() int { return p.Upgraded + p.UpgradeFailed }
 
 // add sums the progress of several workers.
@@ -82,9 +81,8 @@ func (p progress) add(q progress) progress {
 	return p
 }
 
-// publishProgress ends one round of the loop, which began at begin: it shares
-// the counts, notes how long the round kept others waiting, and wakes the
-// coordinator when something it may wait for has happened.
+// publishProgress ends one round of the loop, which began at begin. It publishes the counts, notes the length of the
+// round, and wakes the coordinator when something happened that it may wait for.
 func (w *worker) publishProgress(begin int64) {
 	if w.tally.active {
 		w.tally.round(w.clock.now()-begin, w.blocked)

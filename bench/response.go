@@ -30,9 +30,8 @@ type response struct {
 	Close  bool // the server closes the connection after this response
 }
 
-// responseReader cuts responses out of a byte stream that may be split
-// anywhere; loop-owned, the zero value is ready. It knows what a long-polling
-// client needs: a length, chunks with trailers, and interim responses.
+// responseReader parses responses in a byte stream that may be split anywhere; loop-owned, the zero value is ready. It
+// supports what a long-polling client needs: a length, chunks with trailers, and interim responses.
 type responseReader struct {
 	resp    response
 	pending []byte // incomplete head or chunk line
@@ -53,9 +52,8 @@ const (
 	readTrailer
 )
 
-// next takes bytes from the start of buf and returns how many. done is true
-// when they completed a response; what follows belongs to the next one, or,
-// after status 101, to another protocol. An error is final.
+// next consumes bytes from the start of buf and returns their number. done is true if they complete a response. The
+// bytes after them belong to the next response or, after status 101, to another protocol. An error is final.
 func (r *responseReader) next(buf []byte) (n int, resp *response, err error) {
 	for {
 		taken, done, err := r.step(buf[n:])
@@ -73,7 +71,7 @@ func (r *responseReader) next(buf []byte) (n int, resp *response, err error) {
 	}
 }
 
-// step takes one element: a head, a line, or as much body as there is.
+// step consumes one element: a head, a line, or a part of the body.
 func (r *responseReader) step(buf []byte) (n int, done bool, err error) {
 	switch r.state {
 	case readHead:
@@ -174,9 +172,8 @@ func (r *responseReader) stepLine(buf []byte) (n int, done bool, err error) {
 	return n, false, nil
 }
 
-// until returns what precedes the first end in the stream, nil if it has not
-// come yet; then buf is kept. The result is valid until pending is emptied,
-// which is for the caller to do.
+// until returns the bytes before the first end in the stream, or nil if it has not arrived, in which case buf is kept.
+// The result is valid until pending is emptied, which the caller must do.
 func (r *responseReader) until(buf []byte, end string, limit int) (found []byte, n int, err error) {
 	if len(r.pending) == 0 {
 		if i := bytes.Index(buf, []byte(end)); i >= 0 {

@@ -10,11 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Result is what a run measured; a plain value. Times are in the unit that the
-// JSON name says.
+// Result has the measurements of a run; a plain value. The JSON names contain the units of times.
 type Result struct {
-	// OK is true when the run was complete, every connection stood, and
-	// nothing was missing, duplicated, reordered or malformed.
+	// OK is true if the run was complete, every connection stayed open, and nothing was missing, duplicated, reordered or
+	// malformed.
 	OK bool `json:"ok"`
 	// Partial is why the run ended early, "" if it did not.
 	Partial  string    `json:"partial,omitempty"`
@@ -30,9 +29,9 @@ type Result struct {
 	// Metrics and Curves are the figures of every scenario in one form.
 	Metrics []Metric `json:"metrics"`
 	Curves  []Curve  `json:"curves"`
-	// Problems are what went wrong beyond what the counts say.
+	// Problems are faults that the counts do not show.
 	Problems []string `json:"problems,omitempty"`
-	// Notes are remarks that the figures must be read with.
+	// Notes are remarks that one must know to read the figures.
 	Notes []string `json:"notes,omitempty"`
 
 	rounds int // that were completed, without warm-up
@@ -63,7 +62,7 @@ type Scenario struct {
 	Members     int     `json:"members_from,omitempty"`
 }
 
-// Machine is where the load generator ran.
+// Machine describes the machine of the load generator.
 type Machine struct {
 	CPUs       int    `json:"cpus"`
 	GOMAXPROCS int    `json:"gomaxprocs"`
@@ -88,10 +87,10 @@ type Connect struct {
 	Connected int     `json:"connected"`
 	Failed    int     `json:"failed"`
 	Seconds   float64 `json:"seconds"`
-	// Lost is how many ended later, in the bursts.
+	// Lost is the number of sessions that ended later, in the bursts.
 	Lost int `json:"lost"`
-	// Stray is how many messages came before, between and after the bursts:
-	// somebody else was publishing, or an earlier burst was not over.
+	// Stray is the number of messages before, between and after the bursts: another client published, or an earlier burst
+	// was not complete.
 	Stray uint64 `json:"stray"`
 	// Failures counts the reasons of what failed or was lost.
 	Failures map[string]int `json:"failures,omitempty"`
@@ -113,16 +112,15 @@ type Burst struct {
 	Seconds float64 `json:"seconds"`
 	// Rate is deliveries per second; nil when the client was the bottleneck.
 	Rate *float64 `json:"messages_per_second,omitempty"`
-	// ClientBoundRate is the same when the client was the bottleneck: what
-	// this client managed to take, not what the server can do.
+	// ClientBoundRate is the rate if the client was the bottleneck: what this client could receive, not what the server
+	// can do.
 	ClientBoundRate *float64 `json:"client_bound_messages_per_second,omitempty"`
 	// Latency is nil when the clocks of both sides differ.
 	Latency *Latency `json:"latency,omitempty"`
 	// Server is nil when the server's processes are not known.
 	Server *ServerCPU `json:"server_cpu,omitempty"`
 	Client ClientLoad `json:"client"`
-	// Others is the part of the machine's processor time that went to neither
-	// server nor client, 0 to 1; 0 when it is not known.
+	// Others is the part of the machine's processor time, 0 to 1, that neither server nor client used; 0 if it is unknown.
 	Others float64 `json:"others_cpu_share"`
 	// Upgrades is nil unless the transport is TransportUpgrade.
 	Upgrades *Upgrades `json:"upgrades,omitempty"`
@@ -155,18 +153,17 @@ type ServerCPU struct {
 	SystemPerMessage float64 `json:"system_us_per_message"`
 }
 
-// ClientLoad is what the burst cost on this side.
+// ClientLoad is the cost of the burst for the client.
 type ClientLoad struct {
 	User   float64 `json:"user_seconds"`
 	System float64 `json:"system_seconds"`
 	// Busy is the part of the burst in which the busiest loop was not waiting
 	// for something to receive, 0 to 1.
 	Busy float64 `json:"loop_busy"`
-	// LagP99 and LagMax are how long a round of the loop took: the longest
-	// that a message may have been ready before it was read.
+	// LagP99 and LagMax are the lengths of the loop's rounds: the longest time that a message may have waited to be read.
 	LagP99 float64 `json:"loop_lag_p99_us"`
 	LagMax float64 `json:"loop_lag_max_us"`
-	// Bottleneck says that Busy is so high that the client set the rate.
+	// Bottleneck means that Busy is so high that the client limited the rate.
 	Bottleneck bool `json:"bottleneck"`
 }
 
@@ -175,11 +172,11 @@ type Upgrades struct {
 	Planned int `json:"planned"`
 	Done    int `json:"done"`
 	Failed  int `json:"failed"`
-	// InBurst is how many were done before their session had every message.
+	// InBurst is the number of upgrades that were done before their session had every message.
 	InBurst int `json:"in_burst"`
 }
 
-// newResult describes the run that is going to be made.
+// newResult returns the result of a run that begins.
 func newResult(cfg Config, t target) *Result {
 	scope := "room"
 	if cfg.All {
@@ -216,7 +213,7 @@ func newResult(cfg Config, t target) *Result {
 	return r
 }
 
-// kernel is the release of the running kernel.
+// kernel returns the release of the running kernel.
 func kernel() string {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -235,7 +232,7 @@ func (r *Result) note(text string) {
 	r.Notes = append(r.Notes, text)
 }
 
-// problem notes something that spoils the result, once.
+// problem adds a problem, once.
 func (r *Result) problem(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if !slices.Contains(r.Problems, text) {
@@ -243,7 +240,7 @@ func (r *Result) problem(format string, args ...any) {
 	}
 }
 
-// faults makes problems out of what a window counted.
+// faults adds the faults of a window as problems.
 func (r *Result) faults(what string, b *Burst) {
 	if n := b.Missing + b.Duplicated + b.Reordered + b.Malformed; n > 0 {
 		r.problem("%s: %d missing, %d duplicated, %d reordered, %d malformed of %d expected",
@@ -254,7 +251,7 @@ func (r *Result) faults(what string, b *Burst) {
 	}
 }
 
-// finish computes what follows from the measurements.
+// finish computes the derived figures.
 func (r *Result) finish() {
 	rounds := r.rounds
 	if r.Scenario.Name == KindFanout || r.Scenario.Name == "" {

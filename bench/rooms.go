@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// errFloorFull is returned when a floor cannot have as many sessions.
+// errFloorFull means that a floor cannot have as many sessions.
 var errFloorFull = errors.New("it may not open more connections")
 
-// rooms publishes to rooms of growing size. In how many other rooms the
-// members are would need the server's help, so it is not varied.
+// rooms publishes to rooms of growing size. The number of other rooms of the members is not varied, because that would
+// need the server's help.
 func (r *run) rooms(ctx context.Context) error {
 	main, floor, err := r.withFloor(r.cfg, duty{Join: true, Park: true})
 	if err != nil {
@@ -68,8 +68,7 @@ func (r *run) rooms(ctx context.Context) error {
 	return nil
 }
 
-// roomSizes are the numbers of members: doubled from the smallest to the
-// largest.
+// roomSizes returns the numbers of members, from the smallest to the largest, each twice the one before.
 func (c Config) roomSizes() []int {
 	var sizes []int
 	for n := c.Members; n < c.Subscribers; n *= 2 {
@@ -78,7 +77,7 @@ func (c Config) roomSizes() []int {
 	return append(sizes, c.Subscribers)
 }
 
-// flatness reports how much dearer the dearest size is than the cheapest.
+// flatness reports the ratio of the most and the least expensive size.
 func (r *run) flatness(cost, floors Curve) {
 	spreadOf := func(c Curve) (float64, bool) {
 		if len(c.Points) == 0 {

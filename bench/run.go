@@ -7,17 +7,16 @@ import (
 	"time"
 )
 
-// How the server's processes are looked for.
+// Limits of the search for the server's processes.
 const (
 	lookups     = 4
 	lookupEvery = 100 * time.Millisecond
 )
 
-// ErrConnect is wrapped by the error of Run when the publisher or every
-// subscriber failed to connect.
+// The error of Run wraps ErrConnect when the publisher or every subscriber failed to connect.
 var ErrConnect = errors.New("bench: cannot connect")
 
-// run is one run under way; only the goroutine of Run touches it.
+// run is one run; only the goroutine of Run uses it.
 type run struct {
 	cfg    Config
 	target target
@@ -26,8 +25,8 @@ type run struct {
 	result *Result
 }
 
-// scenarios are what the kinds do. Each makes all rounds and fills the gauges
-// and curves. An error ends the run early.
+// scenarios has the functions of the kinds. Each runs all rounds and fills the gauges and curves. An error ends the run
+// early.
 var scenarios = map[Kind]func(*run, context.Context) error{
 	KindFanout:  (*run).fanout,
 	KindConnect: (*run).connect,
@@ -41,10 +40,8 @@ var scenarios = map[Kind]func(*run, context.Context) error{
 	KindFloor:   (*run).bareFloor,
 }
 
-// Run makes the measurement that cfg describes and returns what it found. When
-// ctx ends or the timeout passes, the result says so in Partial. An error
-// means that there is nothing to report; a run with lost or faulty messages is
-// not an error, see Result.OK.
+// Run measures as cfg describes. If ctx ends or the timeout passes, the result says so in Partial. An error means that
+// there is nothing to report. A run with lost or faulty messages is not an error, see Result.OK.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -66,7 +63,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	return r.result, nil
 }
 
-// newRun finds the server and checks that there are descriptors enough.
+// newRun finds the server and checks that enough descriptors are available.
 func newRun(cfg Config) (*run, error) {
 	t := target{}
 	if cfg.Kind != KindFloor {
@@ -97,11 +94,10 @@ func newRun(cfg Config) (*run, error) {
 	return r, r.findServer()
 }
 
-// measured reports whether anything was found that is worth reporting.
+// measured reports whether there is anything to report.
 func (r *run) measured() bool { return len(r.result.Bursts) > 0 || len(r.gauges.list) > 0 }
 
-// findServer looks for the server's processes. Only processes that the
-// configuration names have to be there.
+// findServer finds the server's processes. It is an error only if a process of the configuration does not exist.
 func (r *run) findServer() error {
 	if len(r.cfg.PIDs) > 0 {
 		r.server = &processes{root: procRoot, pids: r.cfg.PIDs}
@@ -150,8 +146,8 @@ func (r *run) open(cfg Config, d duty) (*stage, error) {
 	return openStage(cfg, d, r.target, r.server, r.result)
 }
 
-// rounds is how many rounds are made, the unmeasured ones first.
+// rounds returns the number of rounds, including the unmeasured ones, which come first.
 func (r *run) rounds() int { return r.cfg.Warmup + r.cfg.Repeat }
 
-// counts reports whether the i-th round is no warm-up.
+// counts reports whether the i-th round is measured.
 func (r *run) counts(i int) bool { return i >= r.cfg.Warmup }

@@ -2,7 +2,7 @@ package bench
 
 import "slices"
 
-// verdict is what a tick's number says about the order of delivery.
+// verdict is the place of a tick in the order of delivery.
 type verdict uint8
 
 const (
@@ -11,18 +11,17 @@ const (
 	tickDuplicated
 )
 
-// sequence tracks which ticks one subscriber has; loop-owned, the zero value
-// expects tick 0. As long as nothing goes wrong it is a single counter.
+// sequence tracks the ticks of one subscriber; loop-owned, the zero value expects tick 0. It is a single counter as
+// long as nothing is out of order.
 type sequence struct {
 	next  int    // one above the highest number seen
 	holes []hole // numbers below next that have not come, ascending
 }
 
-// hole is a run of ticks [low, high) that have not come.
+// hole is a range of ticks [low, high) that have not arrived.
 type hole struct{ low, high int }
 
-// take notes tick n and says how it came: in order (perhaps behind a gap),
-// after a later one, or again.
+// take notes tick n and returns how it arrived: in order (perhaps after a gap), after a later one, or again.
 func (s *sequence) take(n int) verdict {
 	if n >= s.next {
 		if n > s.next {
@@ -48,13 +47,13 @@ func (s *sequence) take(n int) verdict {
 	return tickDuplicated
 }
 
-// complete reports whether ticks 0 to count-1 all came.
+// complete reports whether ticks 0 to count-1 have all arrived.
 func (s *sequence) complete(count int) bool {
 	return s.next >= count && len(s.holes) == 0
 }
 
-// absent returns how many of count ticks have not come: those skipped, which
-// later ones overtook or replaced, and those that may still be under way.
+// absent returns the number of the count ticks that have not arrived: those skipped, and those that may still be on
+// their way.
 func (s *sequence) absent(count int) (skipped, tail int) {
 	for _, h := range s.holes {
 		skipped += h.high - h.low

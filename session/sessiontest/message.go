@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Patience bounds each wait of a client. It is no measurement: only failures take that long.
+// Patience bounds each wait of a client. Only failures take that long.
 const Patience = 30 * time.Second
 
-// textKept is how much of a message's text is kept.
+// textKept is the number of bytes of a message's text that is kept.
 const textKept = 128
 
-// Message is an Engine.IO packet that came. Two are equal when they had the same content. Immutable.
+// Message is a received Engine.IO packet. Two are equal if their contents are. Immutable.
 type Message struct {
 	// Text is the packet's beginning, at most 128 bytes; Bytes and Sum are the length and the checksum of the whole.
 	Text  string
@@ -20,14 +20,14 @@ type Message struct {
 	Sum   uint32
 }
 
-// MessageOf is the Message of a whole packet.
+// MessageOf returns the Message of a whole packet.
 func MessageOf(packet string) Message {
 	var d digest
 	d.add([]byte(packet))
 	return d.message()
 }
 
-// String shows how the packet begins.
+// String returns the beginning of the packet.
 func (m Message) String() string { return fmt.Sprintf("%.32q (%d bytes)", m.Text, m.Bytes) }
 
 // digest makes a Message from parts.
@@ -47,15 +47,15 @@ func (d *digest) add(part []byte) {
 
 func (d *digest) message() Message { return Message{string(d.text), d.bytes, d.sum} }
 
-// Ending is what came until a connection's or a session's end.
+// Ending describes what a client received until the end of its connection or session.
 type Ending struct {
-	// Messages are those of the session, pings aside.
+	// Messages has the messages of the session, without pings.
 	Messages []Message
-	// Closed tells that the server has said goodbye: with a WebSocket's close frame, or with a close packet in an
+	// Closed reports whether the server has announced the end: by a WebSocket's close frame, or by a close packet in an
 	// answer.
 	Closed bool
-	// Err is nil when the connection then ended with EOF between two messages; or, of a polling client, when each of
-	// its requests was answered.
+	// Err is nil if the connection then ended with EOF between two messages or, for a polling client, if each of its
+	// requests was answered.
 	Err error
 }
 
@@ -69,7 +69,7 @@ func (e *Ending) Has(want Message) bool {
 	return false
 }
 
-// String tells about the end, for a test's report.
+// String describes the end for a test's report.
 func (e *Ending) String() string {
 	last := "nothing"
 	if n := len(e.Messages); n > 0 {

@@ -8,7 +8,7 @@ import (
 // pacePause is the time between two reads of a paced connection that is ahead of its pace.
 const pacePause = 5 * time.Millisecond
 
-// Paced is conn, read at no more than so many bytes a second: slowly, but steadily.
+// Paced returns conn with at most bytesPerSecond read, slowly but steadily.
 func Paced(conn net.Conn, bytesPerSecond int) net.Conn {
 	return &paced{Conn: conn, rate: bytesPerSecond, begin: time.Now()}
 }
@@ -20,7 +20,7 @@ type paced struct {
 	read  int64 // since begin
 }
 
-// Read waits until the pace allows what it then reads.
+// Read waits until the pace allows a read.
 func (p *paced) Read(b []byte) (int, error) {
 	for {
 		elapsed := time.Since(p.begin)

@@ -20,7 +20,7 @@ type Polling struct {
 	SID string
 }
 
-// exchange is a connection as a client of HTTP/1.1 uses it.
+// exchange is the client's side of an HTTP/1.1 connection.
 type exchange struct {
 	conn net.Conn
 	in   *bufio.Reader
@@ -28,8 +28,8 @@ type exchange struct {
 
 func newExchange(c net.Conn) *exchange { return &exchange{c, bufio.NewReaderSize(c, readBytes)} }
 
-// JoinPolling opens a Socket.IO session at the path and connects to the namespace "/". It sends its GETs on one
-// connection, its POSTs on another one, or on the same if posts is nil: then nothing can be sent while a GET waits.
+// JoinPolling opens a Socket.IO session at the path and connects to the namespace "/". It sends GETs on one connection
+// and POSTs on another. If posts is nil, both use the same one, and nothing can be sent while a GET waits.
 func JoinPolling(gets, posts net.Conn, path string) (*Polling, error) {
 	p := &Polling{gets: newExchange(gets), target: path + "?EIO=4&transport=polling"}
 	if p.posts = p.gets; posts != nil {
@@ -73,7 +73,7 @@ func (p *Polling) Ask() error {
 	return p.gets.ask("GET %s HTTP/1.1\r\nHost: siren.example\r\n\r\n", p.target)
 }
 
-// Answer is the answer to the GET that was sent.
+// Answer returns the answer to the GET that Ask has sent.
 func (p *Polling) Answer() ([]Message, error) {
 	body, err := p.gets.answer()
 	if err != nil {
@@ -94,8 +94,8 @@ func (p *Polling) Get() ([]Message, error) {
 	return p.Answer()
 }
 
-// Rest waits for the answer to a GET that was sent before if waiting is set, and sends more, until a close packet has
-// come or a request has failed. It answers pings. Then it closes the connections.
+// Rest waits for the answer to a GET if waiting is set, because one was sent, and sends further GETs until a close
+// packet arrives or a request fails. It answers pings. Then it closes the connections.
 func (p *Polling) Rest(waiting bool) Ending {
 	defer p.Close()
 	var e Ending
@@ -141,7 +141,7 @@ func (x *exchange) ask(format string, args ...any) error {
 	return err
 }
 
-// answer is the body of an answer with status 200.
+// answer reads an answer with status 200 and returns its body.
 func (x *exchange) answer() ([]byte, error) {
 	_ = x.conn.SetReadDeadline(time.Now().Add(Patience))
 	resp, err := http.ReadResponse(x.in, nil)
@@ -161,7 +161,7 @@ func (x *exchange) answer() ([]byte, error) {
 	return body, nil
 }
 
-// steady is a reader that is patient between two reads, not in all.
+// steady is a reader that waits up to Patience for each read, however long all of them take.
 type steady struct {
 	io.Reader
 	conn net.Conn

@@ -24,7 +24,7 @@ type WebSocket struct {
 	buf  [readBytes]byte
 }
 
-// OpenWebSocket opens a session on conn: its target is the request's, such as
+// OpenWebSocket opens a session on conn. target is the request's target, such as
 // "/socket.io/?EIO=4&transport=websocket". The open packet is the first message unless the target names a session.
 func OpenWebSocket(conn net.Conn, target string) (*WebSocket, error) {
 	w := &WebSocket{conn: conn, in: bufio.NewReaderSize(conn, readBytes)}
@@ -72,10 +72,10 @@ func (w *WebSocket) Send(packets ...string) error {
 	return err
 }
 
-// errGoodbye is a close frame.
+// errGoodbye means that a close frame arrived.
 var errGoodbye = errors.New("sessiontest: close frame")
 
-// Next is the next message. Pings of Engine.IO are answered and left out.
+// Next returns the next message. It answers and skips pings of Engine.IO.
 func (w *WebSocket) Next() (Message, error) {
 	for {
 		m, op, err := w.frame()
@@ -94,7 +94,8 @@ func (w *WebSocket) Next() (Message, error) {
 	}
 }
 
-// frame reads one frame, whose payload is looked at as it comes. An error of io.EOF is one between two frames.
+// frame reads one frame and handles its payload in pieces. The error is io.EOF if the connection ends between two
+// frames.
 func (w *WebSocket) frame() (Message, ws.OpCode, error) {
 	_ = w.conn.SetReadDeadline(time.Now().Add(Patience))
 	h, err := ws.ReadHeader(w.in)
@@ -117,7 +118,7 @@ func (w *WebSocket) frame() (Message, ws.OpCode, error) {
 	return d.message(), h.OpCode, nil
 }
 
-// noEOF is err, which in the middle of something is never a proper end.
+// noEOF replaces io.EOF, because an end in the middle of a frame is an error.
 func noEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -125,8 +126,8 @@ func noEOF(err error) error {
 	return err
 }
 
-// Rest reads until the connection ends. It answers a close frame, as RFC 6455, section 5.5.1, wants it, and closes the
-// connection when the server has.
+// Rest reads until the connection ends. It answers a close frame (RFC 6455, section 5.5.1), and closes the connection
+// when the server has.
 func (w *WebSocket) Rest() Ending {
 	defer w.conn.Close()
 	var e Ending

@@ -14,29 +14,29 @@ import (
 )
 
 const (
-	// insideEnv names, in the process inside of a namespace, the test that it runs.
+	// insideEnv is set in the process inside of a namespace, to the name of the test that it runs.
 	insideEnv = "SIREN_NETNS_TEST"
-	// soakEnv is how often long tests repeat what they do.
+	// soakEnv is the number of repetitions of long tests.
 	soakEnv = "SIREN_SOAK"
-	// timeoutReserve is how much earlier than the test binary the process inside gives up, so that its report is seen.
+	// timeoutReserve is how much earlier than the test binary the process inside times out, so that its report is seen.
 	timeoutReserve = 5 * time.Second
 )
 
-// DefaultMTU is that of Ethernet.
+// DefaultMTU is the MTU of Ethernet.
 const DefaultMTU = 1500
 
 // Config describes a namespace. Immutable.
 type Config struct {
-	// MTU is that of the loopback interface, in bytes. Default: DefaultMTU.
+	// MTU is the MTU of the loopback interface, in bytes. Default: DefaultMTU.
 	MTU int
-	// Sysctls are settings of the namespace by name, such as "net.ipv4.tcp_wmem". The test is skipped when the kernel
-	// does not have one, or does not let it be changed.
+	// Sysctls are settings of the namespace by name, such as "net.ipv4.tcp_wmem". The test is skipped if the kernel does
+	// not have one, or refuses to change it.
 	Sysctls map[string]string
 }
 
-// Run runs body in a new network namespace whose only interface, loopback, is up. It must be all that the test does:
-// outside, it starts the test binary again for this test, and takes over the result; inside, it calls body. It skips
-// the test where no namespace can be made.
+// Run runs body in a new network namespace whose only interface, loopback, is up. The test must do nothing else.
+// Outside of the namespace, Run starts the test binary again for this test and reports its result; inside, it calls
+// body. It skips the test if no namespace can be made.
 func Run(t *testing.T, cfg Config, body func(t *testing.T)) {
 	t.Helper()
 	switch os.Getenv(insideEnv) {
@@ -66,7 +66,7 @@ func Run(t *testing.T, cfg Config, body func(t *testing.T)) {
 	report(t, cmd.Wait(), out.String())
 }
 
-// arguments are those of the test binary that run t alone.
+// arguments returns the test binary's arguments that run only t.
 func arguments(t *testing.T) []string {
 	args := []string{"-test.run=" + pattern(t.Name(), flagValue("test.run")), "-test.v", "-test.count=1"}
 	if testing.Short() {
@@ -78,7 +78,7 @@ func arguments(t *testing.T) []string {
 	return args
 }
 
-// pattern selects the test of that name, and those of its subtests that the pattern of the outer process selects.
+// pattern returns a pattern for the test of that name and the subtests that the outer process's pattern selects.
 func pattern(name, outer string) string {
 	parts := strings.Split(name, "/")
 	for i, p := range parts {
@@ -97,7 +97,7 @@ func flagValue(name string) string {
 	return ""
 }
 
-// report makes the result of the process inside that of the test.
+// report reports the result of the process inside as the test's.
 func report(t *testing.T, err error, out string) {
 	t.Helper()
 	switch outcome(err, out, t.Name()) {
@@ -117,7 +117,7 @@ const (
 	failed  = "failed"
 )
 
-// outcome is what a test binary that was to run the test alone says of it. A test that did not run has failed.
+// outcome returns the result of the test in the output of a test binary. A test that did not run has failed.
 func outcome(err error, out, name string) string {
 	switch {
 	case err != nil:
@@ -130,8 +130,7 @@ func outcome(err error, out, name string) string {
 	return failed
 }
 
-// Soak is how often a long test should repeat what it does: the number in the environment variable SIREN_SOAK, else
-// once.
+// Soak returns the number of repetitions for a long test: the number in the environment variable SIREN_SOAK, or one.
 func Soak() int {
 	if n, err := strconv.Atoi(os.Getenv(soakEnv)); err == nil && n > 0 {
 		return n
@@ -139,5 +138,5 @@ func Soak() int {
 	return 1
 }
 
-// Soaking reports whether the number is set: then tests may take their time, and hold times to a bound.
+// Soaking reports whether SIREN_SOAK is set. Tests may then take long, and check times.
 func Soaking() bool { return os.Getenv(soakEnv) != "" }

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isolate makes cmd start in a network namespace of its own, and end with the thread that starts it. Without root it
-// gets a user namespace as well, in which it is root.
+// isolate makes cmd start in its own network namespace, and end with the thread that starts it. Without root, cmd also
+// gets a user namespace in which it is root.
 func isolate(cmd *exec.Cmd) error {
 	attr := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
 	if uid := os.Geteuid(); uid != 0 {
@@ -25,7 +25,7 @@ func isolate(cmd *exec.Cmd) error {
 	return nil
 }
 
-// apply sets up the namespace that the process is in.
+// apply sets up the namespace of the process.
 func (cfg *Config) apply() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -67,8 +67,8 @@ func setSysctl(name, value string) error {
 	return nil
 }
 
-// Dialer connects sockets whose receive buffer (SO_RCVBUF) is set before they connect, so that the peer is never
-// offered more. The kernel doubles the number for its own account.
+// Dialer returns a dialer that sets the receive buffer (SO_RCVBUF) before it connects, so that the peer never sees a
+// larger window. The kernel doubles the number for its own use.
 func Dialer(receiveBytes int) *net.Dialer {
 	return &net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
