@@ -191,7 +191,7 @@ suite('compression', (fixture) => {
     return within(
       fetch(session.url(), { headers: { ...headers, Connection: 'close' } }).then(async (res) => {
         assert.equal(res.status, 200);
-        // fetch undoes the coding, and tells what it was.
+        // fetch decodes the body and reports the coding.
         return { text: await res.text(), encoding: res.headers.get('content-encoding'), vary: res.headers.get('vary') ?? '' };
       }),
       'the answer',
@@ -226,11 +226,11 @@ suite('compression', (fixture) => {
     const short = await session.get({ headers: { 'Accept-Encoding': 'gzip' } });
     assert.equal(short.text, '42["compressed","short"]');
     assert.equal(short.headers['content-encoding'], undefined);
-    // One event that may be compressed is enough for those of its payload.
+    // A payload is compressed if one of its events may be.
     await session.post(`42["compressed",false,"${big}"]\x1e42["compressed",true,"short"]`);
     const both = await request(session.url(), { headers: { 'Accept-Encoding': 'gzip' } });
     assert.equal(both.headers['content-encoding'], 'gzip');
-    // On by default everywhere.
+    // Compression is on by default.
     const main = await PollingSession.start(fixture, 'main');
     await main.connect();
     assert.equal((await fetched(main, 'gzip', true)).encoding, 'gzip');

@@ -1,4 +1,4 @@
-// Connecting: namespaces, middleware, the handshake, and what a client learns of it.
+// Connecting: namespaces, middleware, and the handshake.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -43,7 +43,7 @@ suite('connect', (fixture) => {
   });
 
   matrix('a refused socket may try again on the same connection', fixture, async (bench) => {
-    // A second namespace, without which the client would close the connection.
+    // The client would close the connection without a second namespace.
     const custom = await bench.connect({ ns: '/custom' });
     const engine = custom.io.engine.id;
     const socket = bench.also(custom, '/', { auth: { reject: 'not yet' } });
@@ -105,7 +105,7 @@ suite('connect', (fixture) => {
     custom.disconnect();
     assert.deepEqual(await call(root, 'message-with-ack', 'still'), ['still']);
     assert.deepEqual(await call(slow, 'message-with-ack', 'here'), ['here']);
-    // Joining again makes a new socket with nothing of the old one.
+    // Joining again makes a new socket without the state of the old one.
     custom.connect();
     await connected(custom);
     assert.notEqual(custom.id, old);
@@ -190,7 +190,7 @@ suite('connect', (fixture) => {
     }
     for (const id of ids) assert.match(id, /^[\w-]{20,}$/);
     assert.equal(new Set(ids).size, ids.length);
-    // Ids must not be guessable from one another: no two share most of their characters.
+    // No id may help to guess another: no two share most of their characters.
     const alike = (a, b) => [...a].filter((c, i) => b[i] === c).length;
     for (let i = 1; i < ids.length; i++) assert.ok(alike(ids[i], ids[i - 1]) < 12, `${ids[i - 1]} ${ids[i]}`);
   });

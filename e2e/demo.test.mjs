@@ -97,7 +97,7 @@ describe("demo page", { skip }, () => {
     const page = await context.newPage();
     page.on("pageerror", (error) => faults.push(String(error)));
     page.on("console", (message) => {
-      // The browser itself reports connections that fail while the server is away.
+      // The browser logs failed connections while the server is away.
       const expected = away ? /ERR_|WebSocket connection to|status of (400|503)/ : /ERR_|WebSocket connection to/;
       if (message.type() === "error" && !expected.test(message.text())) faults.push(message.text());
     });

@@ -1,4 +1,4 @@
-// Ends of connections: reasons on both sides, and connecting again.
+// Ends of connections: the reasons on both sides, and reconnecting.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
@@ -17,7 +17,7 @@ async function cutOff(via, socket, forGood) {
   via.cut(forGood);
 }
 
-// With an agent that keeps connections, the client's XMLHttpRequest never ends when such a connection is reset.
+// If the agent keeps connections alive, the client's XMLHttpRequest never ends when such a connection is reset.
 const RESETTABLE = SETTINGS.filter((s) => s.name !== 'kept-alive polling');
 const only = RESETTABLE.map((s) => s.name);
 
@@ -75,11 +75,11 @@ suite('disconnect', (fixture) => {
     const socket = await bench.settle({ url: via.url });
     const { id } = socket;
     const gone = disconnection(socket);
-    // For good, or the client might still say that it is leaving.
+    // Closed for good: the client must not be able to send that it leaves.
     await cutOff(via, socket, true);
     const [reason] = await gone;
     assert.ok(['transport close', 'transport error'].includes(reason), reason);
-    // The reference takes the loss of a waiting GET for an error.
+    // The reference treats the loss of a waiting GET as an error.
     const expected = bench.setting.ends === 'polling' ? 'transport error' : 'transport close';
     assert.equal(await reasonOf(observer, id), expected);
   }, { only });
@@ -207,7 +207,7 @@ suite('disconnect', (fixture) => {
     const socket = await bench.connect();
     for (const i of upTo(5)) {
       assert.deepEqual(await call(socket, 'message-with-ack', i), [i]);
-      // Idle connections alone: the one with the waiting GET stays.
+      // Only idle connections: the one with the waiting GET stays.
       Object.values(agent.freeSockets).flat().forEach((s) => s.destroy());
     }
     assert.equal(transportOf(socket), 'polling');
@@ -240,7 +240,7 @@ suite('disconnect', (fixture) => {
     await session.until((p) => p === '430[1]');
     const abort = new AbortController();
     const given = session.get({ signal: abort.signal });
-    // The GET has left when a request that is made later is answered.
+    // When a later request is answered, the GET has been sent.
     const lost = assert.rejects(given, /abort/i);
     await session.post('42["no-such-event"]');
     abort.abort();

@@ -1,4 +1,4 @@
-// Clients 2.x: Engine.IO 3, JSONP, and Socket.IO as these clients speak it, alone and together with clients 4.x.
+// Clients 2.x: Engine.IO 3, JSONP, and their Socket.IO, alone and together with clients 4.x.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -71,7 +71,7 @@ suite('clients 2.x', (fixture) => {
     assert.deepEqual(await call(custom, 'message-with-ack', bytes(1)), [bytes(1)]);
     const slow = await connected2(bench.also(socket, '/async'));
     assert.deepEqual(await call(slow, 'message-with-ack', 1), [1]);
-    // One that leaves may come again; the others do not notice.
+    // A client may leave and return; the others do not notice.
     custom.close();
     custom.connect();
     await connected2(custom);
@@ -160,7 +160,7 @@ suite('clients 2.x', (fixture) => {
 
   for (const setting of SETTINGS2) {
     test(`plain Engine.IO, text and binary [2.x, ${setting.name}]`, async (t) => {
-      // The heartbeat of this profile is fast: a session that a busy machine has lost is opened again.
+      // The heartbeat of this profile is fast. A busy machine may lose a session, which is then opened again.
       for (let left = 10; ; left--) {
         const socket = engine(`ws://127.0.0.1:${fixture.port('engine3')}`, { path: fixture.path('engine3'), ...setting.options });
         t.after(() => socket.close());

@@ -197,7 +197,7 @@ suite('events', (fixture) => {
     for (const args of sent) socket.emit('message', ...args);
     await log.count(sent.length);
     sent.forEach((args, i) => assert.deepEqual(shape(log.items[i]), ['message-back', ...shape(args)]));
-    // What the server saw, told as text.
+    // The arguments as the server saw them, as text.
     for (const args of sent) assert.deepEqual(await call(socket, 'describe', ...args), shape(args));
   });
 
@@ -242,7 +242,7 @@ suite('events', (fixture) => {
     });
     const many = upTo(200).map((i) => Buffer.from([i, 255 - i]));
     assert.deepEqual(await call(socket, 'describe', many), [shape(many)]);
-    // The client itself takes no more than ten in one packet.
+    // The client accepts at most ten in one packet.
     const arrival = next(socket, 'binary');
     socket.emit('emit-binary', 10, 3);
     const [{ list }] = await arrival;

@@ -82,7 +82,7 @@ describe("examples", { skip }, () => {
       const page = await context.newPage();
       page.on("pageerror", (error) => faults.push(String(error)));
       page.on("console", (message) => {
-        // The browser itself reports connections that fail while the server is away.
+        // The browser logs failed connections while the server is away.
         if (message.type() === "error" && !/ERR_|WebSocket connection to|status of (400|503)/.test(message.text())) faults.push(message.text());
       });
       await page.goto(program.url);
@@ -137,7 +137,7 @@ describe("examples", { skip }, () => {
     await people(ann, "only you");
     await people(ben, "only you");
 
-    // A server that was started again knows no token: the page gets new ones by itself, and goes back to its room.
+    // A restarted server knows no token: the page gets a new one by itself, and rejoins its room.
     await program.stop();
     await ann.locator('#state[data-state="waiting"]').waitFor();
     await program.start();
@@ -169,7 +169,7 @@ describe("examples", { skip }, () => {
     await ben.getByRole("button", { name: "Delete milk" }).click();
     await item(ann, "milk").waitFor({ state: "detached" });
 
-    // The list lives in the server's memory, so a new one has another: pages show that one, and not what they had.
+    // The list is in the server's memory. Pages show the new server's list, not the old one.
     await program.stop();
     await ann.getByText("Connection lost").waitFor();
     assert.equal(await item(ann, "bread").count(), 1, "what was there stays meanwhile");

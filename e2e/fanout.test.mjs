@@ -35,7 +35,7 @@ suite('fan-out', (fixture) => {
     assert.ok(Math.max(...sizes) <= 10_000, `a response of ${Math.max(...sizes)} bytes`);
     const bursts = packets.filter((p) => p.startsWith('42["burst",'));
     assert.deepEqual(bursts, upTo(2000).map((i) => `42["burst",${i},"${'x'.repeat(100)}"]`));
-    // The first response may be early and small, the last is what is left.
+    // The first response may be early and small; the last has the rest.
     assert.ok(sizes.length <= 40, `${sizes.length} responses`);
   });
 

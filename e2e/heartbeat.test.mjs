@@ -22,7 +22,7 @@ async function survive(t, fixture, attempt) {
     let [slowest, running] = [0, true];
     const watch = (async () => {
       while (running) {
-        // The pause counts: this process may be the one that stalls, and then in any moment.
+        // Include the pause: this process may stall too, at any moment.
         const begun = performance.now();
         await call(canary, 'message-with-ack');
         await pause(5);

@@ -43,7 +43,7 @@ suite('http', (fixture) => {
       const post = await request(at('main', { transport: 'polling', sid: wrong }), { method: 'POST', body: '40' });
       assertError(post, 1);
     }
-    // The sid of another server's session means nothing here.
+    // The sid of another server's session is unknown here.
     assertError(await request(at('fast', { transport: 'polling', sid })), 1);
   });
 
@@ -95,8 +95,8 @@ suite('http', (fixture) => {
     const slow = await RawConnection.open(fixture);
     const target = session.url().replace(/^http:\/\/[^/]+/, '');
     slow.write(`POST ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n42[`);
-    // The head has arrived when the server answers a GET that is pipelined behind the POST: it cannot. What tells is
-    // that the session ends; a POST that came first is a second one for the other.
+    // Nothing shows when the slow POST's head has arrived: a request behind it would wait too. So post until a POST is
+    // refused as the second one.
     let answer;
     do {
       answer = await session.post('42["no-such-event"]');
@@ -143,7 +143,7 @@ suite('http', (fixture) => {
     await session.post('420["message-with-ack",1]');
     await session.until((p) => p === '430[1]');
     const waiting = session.get();
-    // In one payload: what comes before the close packet is still handled.
+    // In one payload: packets before the close packet are still handled.
     await session.post('42["no-such-event"]');
     const posted = await session.post('1');
     assert.deepEqual([posted.status, posted.text], [200, 'ok']);
@@ -238,7 +238,7 @@ suite('http', (fixture) => {
       assert.equal(packet.length, size);
       if (fits) {
         assert.equal((await session.post(packet)).text, 'ok');
-        // One message that is longer than the limit is sent all the same.
+        // A single message above the limit is still sent.
         await session.until((p) => p.startsWith('42["message-back"'));
         continue;
       }
@@ -273,7 +273,7 @@ suite('http', (fixture) => {
       assertError(answer, 4, message);
       await assert.rejects(RawWebSocket.open(fixture, 'opts', { headers: { 'X-Reject': value } }), /status 403/);
     }
-    // It is asked for handshakes only.
+    // allowRequest is called for handshakes only.
     const session = await PollingSession.start(fixture, 'opts');
     const answer = await request(session.url(), { method: 'POST', headers: { 'X-Reject': 'default' }, body: '40' });
     assert.equal(answer.text, 'ok');

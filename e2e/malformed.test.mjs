@@ -1,4 +1,4 @@
-// Clients that break the Socket.IO protocol: their connection ends, and nobody else's.
+// Clients that break the Socket.IO protocol: only their own connection ends.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// Siren in a program of net/http, on unix sockets, and behind proxies, with the official client.
+// Siren in a net/http program, on unix sockets, and behind proxies, with the official client.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -41,7 +41,7 @@ async function exchange(t, url, setting, options) {
 for (const tls of [false, true]) {
   for (const setting of SETTINGS) {
     test(`mounted in net/http${tls ? ' over TLS' : ''} [${setting.name}]`, async (t) => {
-      // The client's own agent of the last setting speaks plain HTTP only.
+      // The agent of the last setting supports plain HTTP only.
       if (tls && setting.name === 'kept-alive polling') return t.skip('plain only');
       const url = await program(t, ...(tls ? ['-tls'] : []));
       const { who } = await exchange(t, url, setting);
@@ -103,7 +103,7 @@ test('unix socket through socketPath', async (t) => {
   assert.deepEqual([who.address, who.secure], ['203.0.113.9', true], 'a proxy on the unix socket is believed');
 });
 
-// The configurations of docs/embedding.md, with ports of the test's.
+// The configurations of docs/embedding.md, with the test's ports.
 const guide = readFileSync(fileURLToPath(new URL('../docs/embedding.md', import.meta.url)), 'utf8');
 
 function configuration(title, ports) {
@@ -128,7 +128,7 @@ test('behind nginx', { skip: !installed('nginx') && 'nginx is not installed' }, 
   await accepting(front);
   for (const setting of SETTINGS) {
     const { who } = await exchange(t, `http://127.0.0.1:${front}`, setting, { extraHeaders: { 'X-Forwarded-For': '203.0.113.9, 8.8.8.8' } });
-    // nginx comes from a trusted address, and so does its client, who is believed in turn.
+    // nginx and its client both have trusted addresses, so the client's header is trusted too.
     assert.deepEqual(who, { address: '8.8.8.8', peer: '127.0.0.1', secure: false, transport: setting.ends });
   }
 });

@@ -1,4 +1,4 @@
-// Clients and server that speak MessagePack.
+// Clients and servers with the MessagePack parser.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -171,7 +171,7 @@ suite('msgpack', (fixture) => {
     await volatile.count(1);
   }, ONLY);
 
-  // Messages that no parser makes: the connection ends, the server and others go on.
+  // Messages that no parser makes: the connection ends, and the server and other clients continue.
   const { Encoder } = parser;
   const packet = (p) => Buffer.from(new Encoder().encode(p)[0]);
   const connect = packet({ type: 0, nsp: '/' });

@@ -1,4 +1,4 @@
-// Operators on many sockets: broadcasts with acknowledgements, sockets that are fetched, moved and disconnected.
+// Operators on many sockets: broadcasts with acknowledgements; fetching, moving and disconnecting sockets.
 
 import assert from 'node:assert/strict';
 import {
@@ -57,7 +57,7 @@ suite('operators', (fixture) => {
     const [err, got] = await call(sockets[0], 'broadcast-with-ack', { ...here, timeout: 2_000 }, event);
     assert.equal(err, 'timeout');
     assert.deepEqual(sorted(got), sorted([sockets[0].id, sockets[2].id]));
-    // One that answers late, and one that has none to give, do no harm.
+    // A late answer and an empty one do no harm.
     assert.deepEqual(await call(sockets[1], 'id'), [sockets[1].id]);
   });
 

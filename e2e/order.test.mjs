@@ -1,4 +1,4 @@
-// Order: nothing is lost, doubled or overtaken, whatever mixes.
+// Order: whatever is mixed, nothing is lost, duplicated or overtaken.
 
 import assert from 'node:assert/strict';
 import { Log, call, matrix, record, suite, unique, upTo } from './harness/index.mjs';

@@ -1,4 +1,4 @@
-// Connection state recovery: connections that are cut while events are on their way.
+// Connection state recovery: connections are cut while events are on their way.
 
 import assert from 'node:assert/strict';
 import net from 'node:net';
@@ -25,7 +25,7 @@ async function wire(t, port) {
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const drop = () => pairs.forEach(({ near, far }) => { near.resetAndDestroy(); far.end(); });
-  // The server learns of the loss of a polling client by the request that waits.
+  // The server notices the loss of a polling client by its waiting request.
   const cut = async (socket) => {
     await eventually(() => transportOf(socket) === 'websocket' || [...pairs].some((p) => p.asked), 'a request that waits');
     drop();
@@ -72,7 +72,7 @@ suite('recovery', (fixture) => {
     await call(other, 'broadcast', { from: 'nsp', to: [room] }, 'ev', 5);
     await log.until((items) => items.some(([, n]) => n === 5), 'the last event');
     assert.deepEqual(log.items.map(([, n]) => n), [1, 4, 5]);
-    // A client that keeps its connections asks again by itself on another one, and may not notice the cut.
+    // A client with kept-alive connections retries on another one, and may not notice the cut.
   }, { only: ['polling', 'websocket', 'upgrade', 'websocket first', 'no upgrade'] });
 
   matrix('thousands of events through many cuts, each once', fixture, async (bench, t) => {

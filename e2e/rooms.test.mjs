@@ -158,7 +158,7 @@ suite('rooms', (fixture) => {
   matrix('rooms joined before the upgrade hold after it', fixture, async (bench) => {
     const sender = await bench.settle();
     const room = unique('room');
-    // Joined with the first packets that the connection carries.
+    // Joined by the first packets on the connection.
     const early = upTo(10).map(() => {
       const socket = bench.dial();
       socket.emit('join', room);

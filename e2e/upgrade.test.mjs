@@ -131,11 +131,11 @@ suite('upgrade', (fixture) => {
     const socket = await session.websocket();
     socket.send('2probe');
     await socket.find('3probe');
-    // The first packets of the session ("auth") may be what this GET gets; the next ones are noops at once.
+    // This GET may get the first packets of the session ("auth"); later ones get a noop at once.
     const first = await waiting;
     if (first[0] !== '6') assert.deepEqual(first, ['42["auth",{}]']);
     for (let i = 0; i < 3; i++) assert.deepEqual(await session.poll(), ['6']);
-    // What is answered now waits for the WebSocket.
+    // Answers now wait for the WebSocket.
     assert.equal((await session.post('420["message-with-ack","a"]', '42["message","b"]')).text, 'ok');
     assert.equal((await session.post('421["message-with-ack","c"]')).text, 'ok');
     assert.deepEqual(await session.poll(), ['6']);
@@ -174,7 +174,7 @@ suite('upgrade', (fixture) => {
     const first = await upgraded.websocket();
     first.send('2probe');
     await first.find('3probe');
-    // While the first one probes, and when it has taken over.
+    // While the first one probes, and after it has taken over.
     await (await upgraded.websocket()).end();
     first.send('5');
     first.send('420["message-with-ack",1]');

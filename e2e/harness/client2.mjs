@@ -8,7 +8,7 @@ import { within } from './wait.mjs';
 
 installDocument();
 
-// What the client itself is built on.
+// The library below the client.
 const inside = createRequire(createRequire(import.meta.url).resolve('socket.io-client-2'));
 export const engine = inside('engine.io-client');
 export const parser = inside('engine.io-parser');

@@ -22,8 +22,8 @@ const PROFILES = {
   msgpack: { offset: 6, path: '/socket.io/' },
 };
 
-// Ten ports for the profiles and a last one that is held as a lock: listeners of the server itself share ports, so
-// they would not notice each other. The range is below the one the kernel takes client ports from.
+// Ten ports for the profiles, and one that is held as a lock: listeners of the server itself share ports, so
+// they would not notice each other. The range is below the kernel's range of client ports.
 const RANGE = 20;
 const FIRST = 12_000;
 const RANGES = 1_000;
@@ -81,7 +81,7 @@ export class Fixture {
     const child = spawn(BINARY, ['-port', String(this.#ports), ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     process.once('exit', () => child.kill('SIGKILL'));
-    // The test runner ends a file that takes too long with SIGTERM.
+    // The test runner sends SIGTERM to a file that takes too long.
     process.once('SIGTERM', () => process.exit(1));
     child.stderr.setEncoding('utf8').on('data', (text) => {
       this.#stderr += text;

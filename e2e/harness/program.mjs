@@ -1,4 +1,4 @@
-// Programs besides the fixture: what is built from examples/nethttp, and proxies.
+// Programs besides the fixture: examples/nethttp and proxies.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Clients without a library: HTTP requests, Engine.IO sessions and TCP connections of which every byte is known.
+// Clients without a library, which control every byte: HTTP requests, Engine.IO sessions and TCP connections.
 
 import http from 'node:http';
 import net from 'node:net';
@@ -38,7 +38,7 @@ export class PollingSession {
     this.profile = profile;
     this.open = open;
     this.sid = open.sid;
-    // A server that goes down waits some seconds for clients to fetch what is queued for them; this one will not.
+    // A server that ends waits some seconds for clients to fetch their packets; this client will not.
     fixture.beforeStop(() => this.post('1'));
   }
 
@@ -242,7 +242,7 @@ export async function proxy(fixture, profile = 'main', { blockWebSocket = false 
     broken = forGood;
     open.forEach((socket) => socket.destroy());
   };
-  // Clients take their leave through it at the end of their test.
+  // Clients leave through it at the end of their test.
   fixture.beforeStop(() => {
     cut();
     server.close();

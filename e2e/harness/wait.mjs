@@ -1,4 +1,4 @@
-// Waiting for things that must happen: every wait has a deadline, and all of them end at once when the server dies.
+// Waits for events that must happen. Every wait has a deadline, and all of them end at once when the server dies.
 
 /** How long anything may take, in milliseconds. Far above what a busy machine needs: it is paid by failures only. */
 export const DEADLINE = 20_000;
@@ -20,7 +20,7 @@ export function within(promise, what, ms = DEADLINE) {
     };
     const fail = end(reject);
     const late = new Error(`not within ${ms} ms: ${what}`);
-    // The server's process keeps this one going; a wait that nobody is interested in any more must not.
+    // The server's process keeps this one alive; an abandoned wait must not.
     const timer = setTimeout(() => fail(late), ms).unref();
     onCrash.add(fail);
     promise.then(end(resolve), fail);
