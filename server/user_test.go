@@ -294,6 +294,16 @@ func TestRoomPages(t *testing.T) {
 	if top := ns.TopRooms(2); len(top) != 2 || top[0].Sockets != 2 || top[1].Sockets != 2 || ns.RoomTotal() != 17 {
 		t.Error(top, ns.RoomTotal())
 	}
+	child := false
+	srv.OfFunc(func(context.Context, string, server.Raw) bool { return true })
+	guest := dial(t, srv)
+	guest.join("/child")
+	for _, ns := range srv.Namespaces() {
+		child = child || ns.IsChild() && ns.Name() == "/child"
+	}
+	if all := srv.Namespaces(); !child || len(all) < 2 || all[0].Name() != "/" || all[0].IsChild() {
+		t.Error(all)
+	}
 	if top := ns.TopRooms(0); len(top) != 0 {
 		t.Error(top)
 	}
