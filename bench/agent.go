@@ -74,6 +74,8 @@ func (a *agent) do(o order) (report, error) {
 		r.Count = a.each(func(w *worker) int { return w.beginWindow(o.Window) })
 	case doEcho:
 		a.echo(*o.Echo)
+	case doGame:
+		a.each(func(w *worker) int { w.game.begin(*o.Game, w, w.clock.now()); return 0 })
 	case doUpgrade:
 		r.Count = a.each(func(w *worker) int { return w.upgrades.ask(w.subs, o.InFlight) })
 	case doCut:

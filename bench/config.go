@@ -32,6 +32,9 @@ const (
 	DefaultDuration    = 5 * time.Second
 	DefaultSlowPercent = 1
 	DefaultMembers     = 1000
+	DefaultPlayers     = 6
+	DefaultMoves       = 5
+	DefaultMoveSize    = 40
 )
 
 // Limits of Config.
@@ -96,18 +99,20 @@ type Config struct {
 	Stall time.Duration
 	// Warmup is the number of rounds before those that count.
 	Warmup int
-	// Duration of one round of KindEcho and of the holding of KindIdle,
+	// Duration of one round of KindEcho and KindGame, and of the holding of KindIdle,
 	// DefaultDuration if 0.
 	Duration time.Duration
 	// Concurrency is the number of echoes in flight at a time, one per session if 0. It is not used with a Rate.
 	Concurrency int
 	// Rate is the number of echoes per second in an open loop, however many are in flight. If it is 0, the loop is closed:
 	// the answer to one echo triggers the next.
+	// In KindGame it is the number of messages that each player sends per second, DefaultMoves if 0.
 	Rate int
 	// SlowPercent is the percentage of the subscribers of KindSlow that stop reading, DefaultSlowPercent if 0. At least
 	// one does.
 	SlowPercent float64
-	// Members is the smallest room of KindRooms, DefaultMembers if 0.
+	// Members is the smallest room of KindRooms, DefaultMembers if 0, and the
+	// size of the rooms of KindGame, DefaultPlayers if 0.
 	Members int
 	// Processes is the number of client processes. If it is 0, it follows from the limit of file descriptors.
 	Processes int
@@ -122,6 +127,11 @@ type Config struct {
 
 // withDefaults returns the configuration with its zero fields filled in.
 func (c Config) withDefaults() Config {
+	if c.Kind == KindGame {
+		setDefault(&c.Members, DefaultPlayers)
+		setDefault(&c.Rate, DefaultMoves)
+		setDefault(&c.Size, DefaultMoveSize)
+	}
 	setDefault(&c.Subscribers, DefaultSubscribers)
 	setDefault(&c.Broadcasts, DefaultBroadcasts)
 	setDefault(&c.Size, DefaultSize)

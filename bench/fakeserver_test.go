@@ -38,6 +38,8 @@ type fakeServer struct {
 	early bool
 	// echo turns the acknowledgement of the n-th echo into what is sent.
 	echo func(n int, answer string) []string
+	// move turns the n-th delivery of a game into what is sent.
+	move func(n int, packet string) []string
 	// admit decides about the n-th connection; one that it refuses is closed.
 	admit func(n int) bool
 	// trickle sends WebSocket bytes one at a time.
@@ -53,6 +55,7 @@ type fakeServer struct {
 	joined   []*fakeSession
 	accepted int
 	echoes   int
+	moves    int
 	closed   bool
 }
 
@@ -65,6 +68,7 @@ type fakeSession struct {
 	changed *sync.Cond
 	queue   []string
 	socket  net.Conn // nil while polling
+	room    string   // of a game
 	probed  bool     // release the parked GET
 	ended   bool
 }
@@ -310,6 +314,15 @@ func (s *fakeSession) packet(p string) {
 		for _, answer := range answers {
 			s.send(answer)
 		}
+	case strings.HasPrefix(p, `420["enter",`):
+		s.mu.Lock()
+		s.room = p
+		s.mu.Unlock()
+		s.send("4" + packetJoined)
+	case strings.HasPrefix(p, `42["move",`):
+		f.pass(s, p)
+	case strings.HasPrefix(p, "42") && strings.HasSuffix(p, gamePingBody):
+		s.send("43" + p[2:len(p)-len(gamePingBody)] + "[]")
 	case p == packetConnect:
 		s.send(`40{"sid":"x` + s.sid + `"}`)
 	case p == packetJoin && !f.silent:
@@ -341,6 +354,28 @@ func (s *fakeSession) packet(p string) {
 			f.mu.Unlock()
 		}
 		f.publish(to, spec.N, spec.Size, time.Duration(spec.Gap)*time.Microsecond)
+	}
+}
+
+// pass sends a move to the others in the room.
+func (f *fakeServer) pass(from *fakeSession, p string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.sessions {
+		s.mu.Lock()
+		there := s != from && s.room == from.room
+		s.mu.Unlock()
+		if !there {
+			continue
+		}
+		packets := []string{p}
+		if f.move != nil {
+			packets = f.move(f.moves, p)
+		}
+		f.moves++
+		for _, packet := range packets {
+			s.send(packet)
+		}
 	}
 }
 

@@ -31,12 +31,14 @@ const (
 	KindSlow Kind = "slow"
 	// KindRooms publishes to rooms of growing size.
 	KindRooms Kind = "rooms"
+	// KindGame plays many small games at once: rooms of a few players, each of which sends to the others.
+	KindGame Kind = "game"
 	// KindFloor measures the bare epoll loop alone.
 	KindFloor Kind = "floor"
 )
 
 // kinds has all scenarios, in the order of the documentation.
-var kinds = []Kind{KindFanout, KindConnect, KindIdle, KindEcho, KindPolling, KindUpgrade, KindStorm, KindSlow, KindRooms, KindFloor}
+var kinds = []Kind{KindFanout, KindConnect, KindIdle, KindEcho, KindPolling, KindUpgrade, KindStorm, KindSlow, KindRooms, KindGame, KindFloor}
 
 // kindFaults checks what the scenario allows.
 func (c Config) kindFaults() []string {
@@ -58,12 +60,18 @@ func (c Config) kindFaults() []string {
 	if c.Kind != KindFanout && c.Transport == TransportUpgrade {
 		add("transport %s is for the scenario %s; there is a scenario %s", c.Transport, KindFanout, KindUpgrade)
 	}
-	fixed := c.Kind == KindStorm || c.Kind == KindSlow || c.Kind == KindFloor
+	fixed := c.Kind == KindStorm || c.Kind == KindSlow || c.Kind == KindGame || c.Kind == KindFloor
 	if fixed && c.Transport == TransportPolling {
 		add("the scenario %s has sessions over %s alone", c.Kind, TransportWebSocket)
 	}
 	if c.Kind == KindEcho && c.Transport == TransportPolling && c.Rate == 0 && c.Concurrency > c.Subscribers {
 		add("concurrency over %s must not exceed the sessions", TransportPolling)
+	}
+	if c.Kind == KindGame && (c.Members < 2 || c.Members > membersMax || c.Size < movePadAt || c.Subscribers > gamePlayersMax) {
+		add("a game has 2 to %d members, messages of %d bytes or more, and up to %d players", membersMax, movePadAt, gamePlayersMax)
+	}
+	if c.Kind == KindGame && c.Rate > gameRateMax {
+		add("rate must be up to %d moves a second of each player, not %d", gameRateMax, c.Rate)
 	}
 	if c.Processes > 1 && len(c.Command) == 0 {
 		add("several client processes need a command that starts them")

@@ -8,6 +8,8 @@ type duty struct {
 	Join bool `json:"join"`
 	// Park keeps a GET of a polling session waiting at the server.
 	Park bool `json:"park"`
+	// Players is the number of sessions that play together in a room, 0 if none do.
+	Players int `json:"players"`
 	// Raw means that the server is a floor, which parses nothing.
 	Raw bool `json:"raw"`
 }
@@ -23,6 +25,7 @@ const (
 	doProgress verb = "progress" // report how far the work is, which must be quick
 	doCount    verb = "count"    // report all counts
 	doEcho     verb = "echo"     // start a load of echoes
+	doGame     verb = "game"     // start a load of games
 	doUpgrade  verb = "upgrade"  // upgrade all polling sessions
 	doCut      verb = "cut"      // reset all connections and open them again
 	doFreeze   verb = "freeze"   // slow sessions stop reading
@@ -43,6 +46,7 @@ type order struct {
 	Since int64     `json:"since,omitempty"`
 	Early bool      `json:"early,omitempty"`
 	Echo  *echoPlan `json:"echo,omitempty"`
+	Game  *gamePlan `json:"game,omitempty"`
 	// InFlight bounds the upgrades of one worker.
 	InFlight int `json:"in_flight,omitempty"`
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs the scenarios against Siren and against socket.io for Node side by side,
-# those without a broadcast against a bare gnet server too, and prints a table. The servers take turns, each round with fresh processes,
-# so that what else the machine does meets both.
+# Runs the scenarios against Siren and against socket.io for Node side by side, and prints a table. Small rooms are also
+# run against socket.io over uWebSockets.js and over Bun's engine, which are faster than Node's, and scenarios without a
+# broadcast against a bare gnet server. The servers take turns, each round with fresh processes, so that what else the
+# machine does meets all of them.
 #
 #   bench/peers.sh [SCENARIO...]     default: all but floor
 #
@@ -31,7 +32,7 @@ echo "building Siren" >&2
 (cd "$root" && go build -o "$work/siren" ./cmd/siren && go build -o "$work/fixture" ./cmd/fixture)
 (cd "$here/peers/gnet" && go build -o "$work/gnet" .)
 echo "installing socket.io" >&2
-cp "$here"/peers/node/package.json "$here"/peers/node/server.mjs "$work/"
+cp "$here"/peers/node/package.json "$here"/peers/node/*.mjs "$work/"
 (cd "$work" && npm install --no-package-lock --no-audit --no-fund --loglevel=error >&2)
 
 free_port() {
@@ -45,6 +46,8 @@ start_server() {
 	inline) "$work/fixture" -load -port "$2" >"$work/server.log" 2>&1 & ;;
 	gnet) "$work/gnet" "$2" >"$work/server.log" 2>&1 & ;;
 	node) node "$work/server.mjs" "$2" >"$work/server.log" 2>&1 & ;;
+	uws) node "$work/uws.mjs" "$2" >"$work/server.log" 2>&1 & ;;
+	bun) "$work/node_modules/.bin/bun" "$work/bun.mjs" "$2" >"$work/server.log" 2>&1 & ;;
 	esac
 	server=$!
 	for _ in $(seq 100); do
@@ -73,6 +76,7 @@ options() {
 	storm) echo "storm --subscribers $(sessions 1000) --repeat 3" ;;
 	slow) echo "slow --subscribers $(sessions 100) --repeat 1" ;;
 	rooms) echo "rooms --members $(sessions 500) --subscribers $(sessions 4000) --broadcasts 20 --gap-us 100000 --repeat 2 --warmup 1" ;;
+	game) echo "game --subscribers $(sessions 2000) --duration 5s --repeat 2 --warmup 1" ;;
 	*) return 1 ;;
 	esac
 }
@@ -83,13 +87,14 @@ peers() {
 	case $1 in
 	echo | rate) echo "node siren inline gnet" ;;
 	connect) echo "node siren gnet" ;;
+	game) echo "node uws bun siren inline" ;;
 	*) echo "node siren" ;;
 	esac
 }
 
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
-	names=(paced burst connect idle echo rate polling upgrade storm slow rooms)
+	names=(paced burst connect idle echo rate polling upgrade storm slow rooms game)
 fi
 for name in "${names[@]}"; do
 	options "$name" >/dev/null || { echo "no scenario $name" >&2; exit 2; }
@@ -108,4 +113,4 @@ for name in "${names[@]}"; do
 		done
 	done
 done
-node "$here/peers/table.mjs" "$out" node siren inline gnet
+node "$here/peers/table.mjs" "$out" node uws bun siren inline gnet

@@ -92,7 +92,7 @@ func (w *worker) publishProgress(begin int64) {
 		Subscribers: len(w.subs), Ready: c.ready, ConnectFailed: c.connectFailed, Lost: c.lost,
 		Receivers: c.receivers, Complete: c.complete, LostReceivers: c.lostReceivers,
 		Upgraded: c.upgraded, UpgradeFailed: c.upgradeFailed,
-		Echoing: w.echo.unfinished(), Leaving: w.leaving, Pings: c.pings,
+		Echoing: w.echo.unfinished() + w.game.unfinished(), Leaving: w.leaving, Pings: c.pings,
 		SlowCaughtUp: c.slowCaughtUp, SlowLost: c.slowLost, SlowTicks: c.slowTicks,
 		Delivered: w.tally.delivered,
 	}

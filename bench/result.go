@@ -203,6 +203,8 @@ func newResult(cfg Config, t target) *Result {
 	switch cfg.Kind {
 	case KindEcho, KindPolling, KindFloor:
 		s.Seconds, s.Concurrency, s.Rate = cfg.Duration.Seconds(), cfg.Concurrency, cfg.Rate
+	case KindGame:
+		s.Seconds, s.Rate, s.Members = cfg.Duration.Seconds(), cfg.Rate, cfg.Members
 	case KindIdle:
 		s.Seconds = cfg.Duration.Seconds()
 	case KindSlow:

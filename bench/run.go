@@ -37,6 +37,7 @@ var scenarios = map[Kind]func(*run, context.Context) error{
 	KindStorm:   (*run).storm,
 	KindSlow:    (*run).slow,
 	KindRooms:   (*run).rooms,
+	KindGame:    (*run).game,
 	KindFloor:   (*run).bareFloor,
 }
 
@@ -95,7 +96,9 @@ func newRun(cfg Config) (*run, error) {
 }
 
 // measured reports whether there is anything to report.
-func (r *run) measured() bool { return len(r.result.Bursts) > 0 || len(r.gauges.list) > 0 }
+func (r *run) measured() bool {
+	return len(r.result.Bursts) > 0 || len(r.gauges.list) > 0 || len(r.result.Problems) > 0
+}
 
 // findServer finds the server's processes. It is an error only if a process of the configuration does not exist.
 func (r *run) findServer() error {

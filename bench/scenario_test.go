@@ -79,6 +79,8 @@ func TestScenarios(t *testing.T) {
 		{name: "rooms", kind: KindRooms, change: func(c *Config) { c.Members = 2 },
 			figures: []string{"2 members: server CPU per message", "8 members: server CPU per message", "dearest size over cheapest"},
 			curves:  []string{"cost over members"}},
+		{name: "game", kind: KindGame, change: func(c *Config) { c.Members, c.Rate, c.Workers = 3, 50, 2 },
+			plain: []string{"server CPU per message", "latency p99"}, curves: []string{"latency"}},
 	}
 	for _, tt := range tests {
 		for _, floor := range []bool{false, true} {
@@ -135,7 +137,7 @@ func TestFloorAlone(t *testing.T) {
 
 func TestSeveralProcesses(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []Kind{KindFanout, KindEcho, KindStorm} {
+	for _, kind := range []Kind{KindFanout, KindEcho, KindStorm, KindGame} {
 		cfg := quick((&fakeServer{}).start(t), kind)
 		cfg.Processes, cfg.Command, cfg.Repeat = 3, childCommand(t), 1
 		result := measure(t, cfg)

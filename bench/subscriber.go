@@ -59,6 +59,7 @@ type subscriber struct {
 	probe     *wsLink   // while an upgrade is under way
 	sid       string
 	seq       sequence
+	player    *player       // nil unless the session plays
 	asked     []echoRequest // echoes without an answer, oldest first
 	started   int64         // clock time of the dial, or of the upgrade's
 	upgradeAt int           // tick number that starts the upgrade, noUpgrade for never
@@ -142,6 +143,9 @@ func (s *subscriber) open(p []byte) error {
 // message handles one Socket.IO packet.
 func (s *subscriber) message(p []byte, now int64) error {
 	switch {
+	case s.phase == phaseReady && s.player != nil:
+		s.w.game.received(s, p, now)
+		return nil
 	case s.phase == phaseReady && len(p) > 0 && p[0] == '3' && len(s.asked) > 0:
 		s.answered(p, now)
 		return nil
@@ -149,6 +153,12 @@ func (s *subscriber) message(p []byte, now int64) error {
 		s.tick(p, now)
 		return nil
 	case s.phase == phaseConnecting && bytes.HasPrefix(p, []byte("0{")):
+		if s.w.duty.Players > 0 {
+			s.w.game.seat(s)
+			s.phase = phaseJoining
+			s.link.send(`420["enter","` + s.player.room + `"]`)
+			return nil
+		}
 		if s.publisher || !s.w.duty.Join {
 			s.ready(now)
 			return nil
@@ -247,6 +257,7 @@ func (s *subscriber) fail(err error) {
 		return
 	}
 	counts := &s.w.counts
+	s.w.game.abandon(s)
 	s.w.echo.abandon(s)
 	switch {
 	case s.phase == phaseLeaving:

@@ -94,6 +94,8 @@ func (t table) scenario(r *Result) {
 		t.row("duration", "%g s", s.Seconds)
 	}
 	switch {
+	case s.Name == KindGame:
+		t.row("load", "rooms of %d, each player sends %d bytes %d times per second, and a ping", s.Members, s.Size, s.Rate)
 	case s.Rate > 0:
 		t.row("load", "%d per second, open loop", s.Rate)
 	case s.Concurrency > 0:

@@ -22,6 +22,7 @@ const (
 	windowTicks      windowKind = "ticks"
 	windowHandshakes windowKind = "handshakes"
 	windowEchoes     windowKind = "echoes"
+	windowGame       windowKind = "game"
 	windowUpgrades   windowKind = "upgrades"
 	windowIdle       windowKind = "idle"
 )

@@ -50,6 +50,7 @@ type worker struct {
 	pending  map[*subscriber]int64 // unfinished handshakes and their deadline
 	expiryAt int64
 	echo     echoLoad
+	game     gameLoad
 	upgrades upgradeQueue
 	retries  retryQueue
 	leaving  int // sessions that say good-bye
@@ -115,6 +116,7 @@ func (w *worker) run() {
 		w.startDials()
 		w.upgrades.start(now)
 		w.echo.pace(now)
+		w.game.pace(now)
 		w.expire()
 		w.publishProgress(begin)
 	}
@@ -224,6 +226,9 @@ func (w *worker) waitLimit() time.Duration {
 		limit = min(limit, due)
 	}
 	if due, ok := w.echo.due(now); ok {
+		limit = min(limit, due)
+	}
+	if due, ok := w.game.due(now); ok {
 		limit = min(limit, due)
 	}
 	if due, ok := w.retries.due(now); ok {

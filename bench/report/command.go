@@ -33,7 +33,9 @@ var scenarioFlags = map[string][]commandFlag{
 	"storm":        sizeFlags,
 	"slow":         slices.Concat(sizeFlags, burstFlags, []commandFlag{{"slow_percent", "--slow", ""}}),
 	"rooms":        slices.Concat(transportFlags, sizeFlags, burstFlags, []commandFlag{{"members_from", "--members", ""}}),
-	scenarioFloor:  slices.Concat(sizeFlags, burstFlags, durationFlags, echoFlags),
+	"game": slices.Concat(sizeFlags, durationFlags,
+		[]commandFlag{{"members_from", "--members", ""}, {"rate_per_second", "--rate", ""}}),
+	scenarioFloor: slices.Concat(sizeFlags, burstFlags, durationFlags, echoFlags),
 }
 
 // scenarioFloor is the scenario without a server.

@@ -110,6 +110,15 @@ an event that the load profile does not have.`,
 			groups:   []flagGroup{serverFlags, transportFlag, sizeFlag, burstFlags, membersFlag},
 		},
 		{
+			kind: bench.KindGame, short: "Many small games at once: cost of a message that goes to the few others in a room",
+			long: `Plays many games at once. Each player sends --rate messages a second, which the
+server passes on to the others in the player's room, and a ping with an
+acknowledgement each second. Every delivery is checked, answers included.`,
+			example:  "  siren bench game" + exampleURL + " --subscribers 2000 --members 6",
+			defaults: scenarioDefaults{subscribers: 2000, size: bench.DefaultMoveSize, repeat: 5, warmup: 1, duration: bench.DefaultDuration},
+			groups:   []flagGroup{serverFlags, sizeFlag, durationFlag, gameFlags},
+		},
+		{
 			kind: bench.KindFloor, short: "What the kernel costs on this machine: a bare epoll loop with no protocol",
 			long: `Measures a bare epoll loop of our own, in a process that is started for it:
 sends of the same size as a server's, answers of the same size as a server's,
@@ -124,6 +133,14 @@ and nothing else. No server is needed.`,
 // slowFlag says how many do not read.
 func slowFlag(f *benchFlags, flags *pflag.FlagSet, _ scenarioDefaults) {
 	flags.Float64Var(&f.config.SlowPercent, "slow", bench.DefaultSlowPercent, "percent of the subscribers that stop reading, at least one")
+}
+
+// gameFlags describe a game.
+func gameFlags(f *benchFlags, flags *pflag.FlagSet, _ scenarioDefaults) {
+	flags.IntVar(&f.config.Members, "members", bench.DefaultPlayers, "players in a room")
+	flags.IntVar(&f.config.Rate, "rate", bench.DefaultMoves, "messages that each player sends per second")
+	mustBePositive(f, "members", &f.config.Members)
+	mustBePositive(f, "rate", &f.config.Rate)
 }
 
 // membersFlag says where the rooms begin.

@@ -1,22 +1,9 @@
-// The load profile of the benchmarks (bench/README.md) on the reference
-// server: node server.mjs PORT. Prints "ready" when it listens.
+// The load profile on the reference server: node server.mjs PORT. Prints "ready" when it listens.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
+import { listenPort, serve } from "./profile.mjs";
 
-const NUMBER_DIGITS = 10;
-const TIME_DIGITS = 19;
-const NS_PER_US = 1000n;
-const NS_PER_MS = 1e6;
-// A timer is late by up to a millisecond or so; the rest of a wait goes
-// through the event loop.
-const TIMER_SLACK_MS = 1.5;
-
-const port = Number(process.argv[2]);
-if (!Number.isInteger(port) || port < 1 || port > 65535) {
-  console.error("usage: node server.mjs PORT");
-  process.exit(2);
-}
-
+const port = listenPort();
 const http = createServer();
 const io = new Server(http, {
   pingInterval: 25_000,
@@ -25,51 +12,6 @@ const io = new Server(http, {
   httpCompression: false,
   serveClient: false,
 });
-
-// process.hrtime reads CLOCK_MONOTONIC, as the client does.
-function tickText(number, size) {
-  const head = `#${String(number).padStart(NUMBER_DIGITS, "0")}:`;
-  const time = `${String(process.hrtime.bigint()).padStart(TIME_DIGITS, "0")}:`;
-  return (head + time).padEnd(size, "x");
-}
-
-function publish(audience, { n, size, gap_us: gap }) {
-  if (!gap) {
-    for (let i = 0; i < n; i++) audience().emit("tick", tickText(i, size));
-    return;
-  }
-  const start = process.hrtime.bigint();
-  const step = BigInt(gap) * NS_PER_US;
-  let next = 0;
-  const run = () => {
-    while (next < n) {
-      const wait = Number(start + BigInt(next) * step - process.hrtime.bigint()) / NS_PER_MS;
-      if (wait > TIMER_SLACK_MS) {
-        setTimeout(run, Math.floor(wait));
-        return;
-      }
-      if (wait > 0) {
-        setImmediate(run);
-        return;
-      }
-      audience().emit("tick", tickText(next++, size));
-    }
-  };
-  run();
-}
-
-io.on("connection", (socket) => {
-  socket.on("join", (ack) => {
-    socket.join("all");
-    ack?.();
-  });
-  socket.on("echo", (...args) => {
-    const ack = args.pop();
-    if (typeof ack === "function") ack(...args);
-  });
-  socket.on("publish", (what) => publish(() => io.to("all"), what));
-  socket.on("publish-all", (what) => publish(() => io, what));
-});
-
+serve(io);
 http.listen(port, "127.0.0.1", () => console.log("ready"));
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(0));
