@@ -16,7 +16,8 @@ func TestImports(t *testing.T) {
 	gnet := "github.com/panjf2000/gnet/v2"
 	// What a package may import, its own imports bring along.
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory"}
-	server := append([]string{"/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets"}, session...)
+	server := append([]string{"/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets",
+		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -43,6 +44,11 @@ func TestImports(t *testing.T) {
 		{"/room/cluster", []string{"/codec/sio", "/codec/quote"}, []string{gnet}},
 		{"/server/parser", []string{"/codec/sio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/packets", []string{"/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
+		{"/server/internal/history", []string{"/codec/eio", "/codec/quote", "/poller/wheel"}, []string{gnet}},
+		{"/server/internal/roster", nil, []string{gnet}},
+		{"/server/internal/peers", []string{"/room/cluster", "/codec/sio", "/codec/quote"}, []string{gnet}},
+		{"/server/internal/socketctx", append([]string{"/session"}, session...), []string{gnet}},
+		{"/server/internal/stack", append([]string{"/session", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/logqueue", nil, []string{gnet}},
 		{"/server", server, nil},
 		{"/cmd/siren/node/pattern", nil, []string{gnet}},
@@ -85,7 +91,7 @@ func TestImports(t *testing.T) {
 func TestDeadlinesSaturate(t *testing.T) {
 	sum := regexp.MustCompile(`(?i)(?:now|clock)(?:\(\))? ?\+ ?int64\(([^()]*)`)
 	constants := regexp.MustCompile(`^(time\.\w+|warnEvery)$`)
-	for _, dir := range []string{".", "../session", "../session/mount", "../poller", "../poller/stream", "../poller/pollertest"} {
+	for _, dir := range []string{".", "internal/history", "../session", "../session/mount", "../poller", "../poller/stream", "../poller/pollertest"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatal(dir, err)

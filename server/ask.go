@@ -270,7 +270,7 @@ func (a *ask) response(m *cluster.Message) error {
 		}
 		a.mu.Lock()
 		if a.keep(Reply{args: args, lib: a.ns.srv.enc.Library()}) {
-			a.others.acknowledged(m.From)
+			a.others.Acknowledged(m.From)
 		}
 		a.settle(offLoop)
 	case cluster.ClientCount:
@@ -278,7 +278,7 @@ func (a *ask) response(m *cluster.Message) error {
 			return packets.ErrData
 		}
 		a.mu.Lock()
-		a.others.asked(m.From, m.Count)
+		a.others.Asked(m.From, m.Count)
 		a.settle(offLoop)
 	}
 	return nil

@@ -45,9 +45,9 @@ func (c *client) asks(ns []byte) bool {
 // joining is the number of namespaces that the client has joined, or wants to.
 func (c *client) joining() int {
 	if a := c.asked(); a != nil {
-		return c.sockets.len() + len(a.names)
+		return c.sockets.Len() + len(a.names)
 	}
-	return c.sockets.len()
+	return c.sockets.Len()
 }
 
 // stopAsking is the end of the client.

@@ -8,6 +8,7 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/poller/wheel"
+	"github.com/seed58c87869/siren/server/internal/roster"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -17,7 +18,7 @@ type client struct {
 	srv     *Server
 	sess    *session.Session
 	partial *partial // nil while no packet is incomplete, with the default parser
-	sockets socketList
+	sockets roster.List[Socket]
 	joins   *joins // nil once a namespace was joined, unless parents are asked for another one, or one was left
 }
 
@@ -187,7 +188,7 @@ func (c *client) hasLeft(ns string) {
 
 // socket is the socket in that namespace. There are few: the list is searched.
 func (c *client) socket(ns []byte) *Socket {
-	for s := range c.sockets.all {
+	for s := range c.sockets.All {
 		if s.ns.name == string(ns) {
 			return s
 		}
@@ -230,7 +231,7 @@ func (c *client) beginSocket(ns *Namespace, auth string) {
 	}
 	s := &Socket{ns: ns, client: c, id: c.socketID(ns), auth: auth}
 	s.member.Init(c.shard(), s)
-	c.sockets.add(s)
+	c.sockets.Add(s)
 	(*introduced)(s).count(true)
 	if h := ns.hooks.Load(); len(h.use)+len(h.connect) > 0 {
 		s.inbox.PutAlways((*connection)(s), &c.srv.inbox)
@@ -239,15 +240,15 @@ func (c *client) beginSocket(ns *Namespace, auth string) {
 	s.passed, s.announced = true, true
 	ns.rooms.Retain(ns.rooms.Everyone(), c.shard())
 	s.enter()
-	ns.sockets.add(s)
+	ns.sockets.Add(s.id, s)
 	s.accept()
 }
 
 // disconnect takes all sockets out and closes the connection, on the server's wish.
 func (c *client) disconnect() {
-	for s := c.sockets.last(); s != nil; s = c.sockets.last() {
+	for s := c.sockets.Last(); s != nil; s = c.sockets.Last() {
 		s.leave(ReasonServerLeft)
-		c.sockets.remove(s)
+		c.sockets.Remove(s)
 	}
 	c.end(session.ReasonForcedServerClose)
 }
@@ -271,8 +272,8 @@ func (c *client) Closed(r session.Reason) {
 	c.stopAsking(r)
 	c.drop()
 	sockets := c.sockets
-	c.sockets = socketList{}
-	for s := range sockets.all {
+	c.sockets = roster.List[Socket]{}
+	for s := range sockets.All {
 		s.close(r)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/poller"
+	"github.com/seed58c87869/siren/server/internal/stack"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -113,7 +114,7 @@ func (srv *Server) answerAccepted(ctx context.Context, engine *session.Engine) {
 // awaitHandlers waits until no handler runs, but for one that called Close, and returns how many do.
 func (srv *Server) awaitHandlers(ctx context.Context) (running int) {
 	own := int64(0)
-	if onHandler() {
+	if stack.OnHandler() {
 		own = 1
 	}
 	pollUntil(ctx, func() bool { return srv.jobs.Load() <= own })

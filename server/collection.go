@@ -18,7 +18,7 @@ func (o Operator) Sockets() []*Socket {
 	f := newSocketFilter(o, &t)
 	var out []*Socket
 	if len(t.Rooms) > 0 {
-		out = o.ns.sockets.all()
+		out = o.ns.sockets.All()
 	} else {
 		for m := range f.members {
 			out = append(out, m.Owner().(*Socket))

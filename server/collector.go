@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/poller/wheel"
+	"github.com/seed58c87869/siren/server/internal/peers"
+	"github.com/seed58c87869/siren/server/internal/stack"
 )
 
 // collector is one wait for answers: of the client of a socket, of the clients of a broadcast, of the event loops or of
@@ -31,7 +33,7 @@ type collector struct {
 	loops int32
 	// expected clients of this node were asked. The lost ones left before they answered.
 	expected, answered, lost int32
-	others                   *others // nil when no other node is asked
+	others                   *peers.Others // nil when no other node is asked
 	// partial tells that the answers that came are of use without the others: the error is then a MissingError.
 	partial, over, timed bool
 	err                  error       // why answers are missing, once the wait is over
@@ -138,10 +140,10 @@ func (c *collector) outcome(cause error) error {
 	clients, nodes, ids := int(c.expected-c.answered), 0, []string(nil)
 	var trouble error
 	if o := c.others; o != nil {
-		clients += max(o.expected-o.answered, 0)
-		nodes, ids = o.missing()
-		trouble = o.trouble
-		if cause == nil && o.refusals > 0 {
+		clients += max(o.Expected-o.Answered, 0)
+		nodes, ids = o.Missing()
+		trouble = o.Trouble
+		if cause == nil && o.Refusals > 0 {
 			cause = ErrNodeRefused
 		}
 	}
@@ -151,7 +153,7 @@ func (c *collector) outcome(cause error) error {
 			cause = ErrClosed // whoever could still answer has left
 		}
 		return join(&MissingError{Clients: clients, Nodes: nodes, NodeIDs: ids, Cause: cause}, trouble)
-	case c.loops == 0 && (c.others == nil || c.others.known):
+	case c.loops == 0 && (c.others == nil || c.others.Known):
 		return trouble
 	}
 	return join(cause, trouble) // it is not even known who was asked
@@ -170,7 +172,7 @@ func join(err, other error) error {
 
 // settle ends the wait when no party is left. Called with the lock held, which it releases.
 func (c *collector) settle(loop int) {
-	if c.loops > 0 || c.answered+c.lost < c.expected || c.others != nil && !c.others.complete() {
+	if c.loops > 0 || c.answered+c.lost < c.expected || c.others != nil && !c.others.Complete() {
 		c.mu.Unlock()
 		return
 	}
@@ -274,7 +276,7 @@ func (c *collector) await(ctx context.Context) error {
 // park notes that the calling goroutine is about to block on ready. Only a server on loops of others wants to know, and
 // only of handlers: who drives the loops must know when there is nothing left to do.
 func (c *collector) park(ctx context.Context) {
-	if !c.ns.srv.waits.counting.Load() || !onHandler() {
+	if !c.ns.srv.waits.counting.Load() || !stack.OnHandler() {
 		return
 	}
 	c.mu.Lock()

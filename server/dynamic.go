@@ -118,7 +118,7 @@ func (d *dynamics) remove(c *child) {
 	d.srv.mu.Lock()
 	delete(d.srv.spaces, c.ns.name)
 	if c.ns.history != nil {
-		c.ns.history.close()
+		c.ns.history.Close()
 	}
 	d.srv.mu.Unlock()
 	c.parent.disown(c.ns)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/peers"
 )
 
 // gather is a question that each of the other nodes answers once. Safe for concurrent use.
@@ -25,9 +26,9 @@ func (n *node) ask(
 	g := &gather{}
 	g.inquiry, g.ns, g.partial, g.home = g, ns, true, n.srv.someLoop()
 	g.ready = make(chan struct{}, 1)
-	g.others = &others{request: newRequestID()}
-	g.others.expect(p)
-	m.Namespace, m.Request = ns.name, g.others.request
+	g.others = &peers.Others{Request: newRequestID()}
+	g.others.Expect(p)
+	m.Namespace, m.Request = ns.name, g.others.Request
 	n.register(m.Request, g)
 	if err := g.begin(); err != nil {
 		g.revoke()
@@ -48,7 +49,7 @@ func (g *gather) response(m *cluster.Message) error {
 	if !g.over {
 		g.answers = append(g.answers, m)
 	}
-	g.others.roll.answered(m.From)
+	g.others.Roll.Answered(m.From)
 	g.settle(offLoop)
 	return nil
 }
@@ -60,7 +61,7 @@ func (g *gather) answered(Reply, int) {}
 func (g *gather) left(int) {}
 
 // release implements inquiry.
-func (g *gather) release(error) { g.ns.srv.node.forget(g.others.request) }
+func (g *gather) release(error) { g.ns.srv.node.forget(g.others.Request) }
 
 // collected implements inquiry: await returns.
 func (g *gather) collected() {}

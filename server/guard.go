@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+
+	"github.com/seed58c87869/siren/server/internal/stack"
 )
 
 // What error hooks get for an event where a handler has none.
@@ -111,3 +113,8 @@ func (ns *Namespace) run(event string, fn func()) {
 		ns.guarded(event, fn)
 	}()
 }
+
+// onLoop reports whether the calling goroutine is an event loop, where whoever waits for an answer waits for ever: it
+// is the loop that would bring it. It looks at the stack, and only when code of the application's may run on loops at
+// all.
+func (srv *Server) onLoop() bool { return srv.guestsOnLoops.Load() && stack.OnLoop() }

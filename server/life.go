@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/history"
 )
 
 // phase is where a socket is in its life, as its loop sees it. It only goes up.
@@ -104,7 +105,7 @@ func (s *Socket) announce() bool {
 	if r == nil || r.recovered {
 		return s.introduce()
 	}
-	return s.ns.history.enter(func(base uint64, now time.Duration) bool {
+	return s.ns.history.Enter(func(base uint64, now time.Duration) bool {
 		r.base, r.arrived = base, now
 		return s.introduce()
 	})
@@ -124,7 +125,7 @@ func (s *Socket) introduce() bool {
 	s.announced = true
 	// Whoever finds the socket posts behind its entry.
 	s.client.loop().Post((*entry)(s))
-	s.ns.sockets.add(s)
+	s.ns.sockets.Add(s.id, s)
 	s.ns.users.add(s, s.extra.Load())
 	return true
 }
@@ -195,7 +196,7 @@ func (s *Socket) refuse(f *eio.Frame) {
 	if !s.end(ReasonServerLeft) {
 		return
 	}
-	s.client.sockets.remove(s)
+	s.client.sockets.Remove(s)
 	s.client.send(f)
 	if debugs(s.ns.srv.sio) {
 		s.debugSocket("refused")
@@ -233,7 +234,7 @@ func (s *Socket) leave(r Reason) {
 		s.client.send(s.ns.srv.enc.Disconnect(s.ns.name))
 	}
 	s.close(r)
-	s.client.sockets.remove(s)
+	s.client.sockets.Remove(s)
 	s.client.hasLeft(s.ns.name)
 }
 
@@ -266,10 +267,10 @@ func (s *Socket) end(r Reason) bool {
 		owed = s.goAway(bye)
 	} else {
 		owed = s.detach()
-		s.ns.sockets.remove(s)
+		s.ns.sockets.Remove(s.id, s)
 		bye = s.goodbye(r)
 	}
-	s.ctx.cancel(r)
+	s.ctx.Cancel(r)
 	for _, d := range owed {
 		d.c.inquiry.left(s.shard())
 	}
@@ -306,7 +307,7 @@ type goodbye struct {
 	s      *Socket
 	reason Reason
 	// farewell is nil unless the socket may come back.
-	farewell *farewell
+	farewell *history.Farewell
 }
 
 // Do implements session.Job. Behind the connect handlers in the inbox, it knows whether they passed.
@@ -314,7 +315,7 @@ func (g *goodbye) Do() {
 	s := g.s
 	// Its namespace stays as long as the handlers may have something to say there.
 	defer s.ns.srv.dynamic.drop(s.ns)
-	defer s.ns.history.over(g.farewell)
+	defer s.ns.history.Over(g.farewell)
 	if !s.passed {
 		return
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/history"
+	"github.com/seed58c87869/siren/server/internal/roster"
 )
 
 // Namespace is a set of sockets with handlers of their own. Safe for concurrent use. Handlers may be added, and taken
@@ -14,12 +16,12 @@ type Namespace struct {
 	registry
 	rooms   *room.Directory
 	shards  []*room.Shard
-	sockets *socketMap
+	sockets *roster.Map[Socket]
 	users   *userMap
 	// unreachable: no packet can carry the name, so no client can join.
 	unreachable bool
 	// history is nil without Config.Recovery. Immutable.
-	history *history
+	history *history.History
 	// child is what a namespace has that a ParentNamespace made; nil for others. Immutable.
 	child *child
 	// moves counts, for each loop, the SocketsJoin and SocketsLeave that it has not come to.
@@ -34,7 +36,7 @@ type Namespace struct {
 
 func newNamespace(srv *Server, name string) *Namespace {
 	ns := &Namespace{
-		rooms: room.NewDirectory(srv.nloops), sockets: newSocketMap(socketStripes), users: newUserMap(socketStripes),
+		rooms: room.NewDirectory(srv.nloops), sockets: roster.New[Socket](roster.Stripes), users: newUserMap(roster.Stripes),
 		unreachable: !sio.ValidNamespace(name),
 	}
 	ns.start(srv, name)
@@ -43,7 +45,7 @@ func newNamespace(srv *Server, name string) *Namespace {
 
 // newChild makes a namespace that a client named: one of very many, perhaps.
 func newChild(p *ParentNamespace, name string) *Namespace {
-	ns := &Namespace{rooms: room.NewSmallDirectory(p.srv.nloops), sockets: newSocketMap(childStripes), users: newUserMap(childStripes)}
+	ns := &Namespace{rooms: room.NewSmallDirectory(p.srv.nloops), sockets: roster.New[Socket](roster.SmallStripes), users: newUserMap(roster.SmallStripes)}
 	ns.child = &child{parent: p, ns: ns}
 	ns.start(p.srv, name)
 	return ns
@@ -51,9 +53,9 @@ func newChild(p *ParentNamespace, name string) *Namespace {
 
 func (ns *Namespace) start(srv *Server, name string) {
 	ns.init(srv, name)
-	ns.rooms.Reserve(ns.sockets.taken)
+	ns.rooms.Reserve(ns.sockets.Taken)
 	if srv.cfg.Recovery.MaxDisconnection > 0 {
-		ns.history = newHistory(&srv.cfg, &srv.stats.recovery, ns.sockets.forget)
+		ns.history = srv.newHistory(ns.sockets.Forget)
 	}
 	for i := range srv.nloops {
 		ns.shards = append(ns.shards, room.NewShard(i))
@@ -67,13 +69,13 @@ func (ns *Namespace) Name() string { return ns.name }
 func (ns *Namespace) Server() *Server { return ns.srv }
 
 // Socket finds a socket by its id, from the time its connect handlers begin until its end; nil when there is none.
-func (ns *Namespace) Socket(id string) *Socket { return ns.sockets.get(id) }
+func (ns *Namespace) Socket(id string) *Socket { return ns.sockets.Get(id) }
 
 // Sockets is a snapshot of the namespace's sockets on this node.
-func (ns *Namespace) Sockets() []*Socket { return ns.sockets.all() }
+func (ns *Namespace) Sockets() []*Socket { return ns.sockets.All() }
 
 // SocketCount is the number of the namespace's sockets on this node; see Count for those of all nodes.
-func (ns *Namespace) SocketCount() int { return ns.sockets.len() }
+func (ns *Namespace) SocketCount() int { return ns.sockets.Len() }
 
 // RoomCount is the number of sockets in a room on this node, those whose join is under way included.
 func (ns *Namespace) RoomCount(name string) int {
@@ -81,7 +83,7 @@ func (ns *Namespace) RoomCount(name string) int {
 	if r := ns.rooms.Lookup(name); r != nil {
 		n = r.Count()
 	}
-	if s := ns.sockets.get(name); s != nil {
+	if s := ns.sockets.Get(name); s != nil {
 		n++
 	}
 	return n

@@ -5,7 +5,6 @@ import (
 	"math"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed58c87869/siren/poller/pollertest"
@@ -176,26 +175,4 @@ func TestLongestDurationOfACall(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A history that keeps its sockets for ever does not look for those that it might forget again and again.
-func TestRecoveryForEver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHistoryRig(t, Recovery{MaxDisconnection: never, MaxPackets: 10, MaxBytes: 1 << 20, MaxSessions: 10})
-		looks, start := 0, time.Now()
-		h.now = func() time.Duration {
-			if looks++; looks > 1000 {
-				h.limits.MaxDisconnection = time.Hour // or the bubble's time would stand still
-			}
-			return time.Since(start)
-		}
-		h.depart(awaySocket{pid: pid("p"), id: "id"})
-		time.Sleep(100 * 365 * aWhile)
-		h.mu.Lock()
-		if !h.awaits(pid("p")) || looks > 10 {
-			t.Errorf("after %d looks: %v", looks, h.history.away)
-		}
-		h.mu.Unlock()
-		h.close()
-	})
 }

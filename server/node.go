@@ -53,14 +53,14 @@ func (c *collector) namespace() *Namespace { return c.ns }
 // nodeGone implements nodeQuestion.
 func (c *collector) nodeGone(node string) {
 	c.mu.Lock()
-	c.others.gone(node)
+	c.others.Gone(node)
 	c.settle(offLoop)
 }
 
 // nodeRefused implements nodeQuestion.
 func (c *collector) nodeRefused(node string) {
 	c.mu.Lock()
-	c.others.refused(node)
+	c.others.Refused(node)
 	c.settle(offLoop)
 }
 

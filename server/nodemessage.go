@@ -58,7 +58,7 @@ func (m *NodeMessage) Ack(args ...any) error {
 func (m *NodeMessage) Do() {
 	ss, srv := m.ns.serverSide.Load(), m.ns.srv
 	for _, h := range ss.of(m.event) {
-		ss.turns.take(srv.ctx, &srv.jobs, m.ns.hooks.Load().settings.inbox.Jobs, func(ctx context.Context) {
+		ss.turns.Take(srv.ctx, &srv.jobs, m.ns.hooks.Load().settings.inbox.Jobs, func(ctx context.Context) {
 			m.ns.guarded(m.event, func() { h.call(ctx, m) })
 		})
 	}

@@ -149,7 +149,7 @@ func (o Operator) resolve(t *room.Target) bool {
 		if r := o.ns.rooms.Lookup(name); r != nil {
 			t.Rooms = append(t.Rooms, r)
 		}
-		if s := o.ns.sockets.get(name); s != nil {
+		if s := o.ns.sockets.Get(name); s != nil {
 			t.Members = append(t.Members, &s.member)
 		}
 	}
@@ -160,7 +160,7 @@ func (o Operator) resolve(t *room.Target) bool {
 		if r := o.ns.rooms.Lookup(name); r != nil {
 			t.Except = append(t.Except, r)
 		}
-		if s := o.ns.sockets.get(name); s != nil {
+		if s := o.ns.sockets.Get(name); s != nil {
 			t.ExceptMembers = append(t.ExceptMembers, &s.member)
 		}
 	}

@@ -27,7 +27,7 @@ const pageWalk = 16 << 10
 // look.
 func (o Operator) Page(ctx context.Context, position string, limit int) (page []*Socket, next string, err error) {
 	m := o.ns.sockets
-	begin, err := pageStart(position, int(m.size), m.stripeIndex)
+	begin, err := pageStart(position, int(m.Size()), m.StripeIndex)
 	if err != nil {
 		return nil, "", err
 	}
@@ -35,7 +35,7 @@ func (o Operator) Page(ctx context.Context, position string, limit int) (page []
 	if limit <= 0 || !o.resolve(&t) {
 		return nil, "", nil
 	}
-	c := newCandidates(begin, limit, func(s *Socket) pageKey { return pageKey{m.stripeIndex(s.id), s.id} })
+	c := newCandidates(begin, limit, func(s *Socket) pageKey { return pageKey{m.StripeIndex(s.id), s.id} })
 	f := newSocketFilter(o, &t)
 	switch {
 	case len(t.Rooms) == 0:
@@ -51,8 +51,8 @@ func (o Operator) Page(ctx context.Context, position string, limit int) (page []
 			c.offer(s, func(*Socket) bool { return true })
 		}
 	default:
-		for i := begin.stripe; i < int(m.size) && !c.full(); i++ {
-			for _, s := range m.inStripe(i) {
+		for i := begin.stripe; i < int(m.Size()) && !c.full(); i++ {
+			for _, s := range m.InStripe(i) {
 				c.offer(s, f.selects)
 			}
 		}

@@ -60,7 +60,7 @@ func (a *ask) asked() (n int, known bool) {
 	defer a.mu.Unlock()
 	n = int(a.expected)
 	if a.others != nil {
-		n += max(a.others.expected, 0)
+		n += max(a.others.Expected, 0)
 	}
 	return n, a.loops == 0
 }

@@ -1,19 +1,76 @@
 package server
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/history"
 	"github.com/seed58c87869/siren/server/internal/packets"
+	"github.com/seed58c87869/siren/session"
 )
+
+// Recovery lets clients that lost their connection for a while go on as if they had not (connection state recovery of
+// Socket.IO 4.6): with the same socket id, rooms and values, and the events that they missed. It is on when
+// MaxDisconnection is set.
+//
+// It costs a lock in each namespace, which every event emitted there takes, and the memory for what was emitted lately:
+// within MaxDisconnection and a heartbeat (PingInterval and twice PingTimeout, in which a client may be gone without a
+// sign). Every event gets one more argument, its offset, which clients keep to themselves. Volatile events and those
+// with an acknowledgement are not kept, and acknowledgements are not either. Which events a client missed is told by
+// the rooms that its socket was in at its end, as in the reference. The connect handlers of a socket that comes back
+// run after the disconnect handlers of its former life.
+type Recovery struct {
+	// MaxDisconnection is how long a client may be away. Default 0: recovery is off, and other settings are an error. The
+	// reference's default, when it is switched on, is 2 minutes.
+	MaxDisconnection time.Duration
+	// RunMiddlewares lets the middleware of the namespace run for recovered sockets too. Connect handlers always do.
+	RunMiddlewares bool
+	// MaxPackets bounds the events kept in each namespace. Default 100,000. Whoever missed more is a new client.
+	MaxPackets int
+	// MaxBytes bounds their bytes, as sent on a WebSocket. Default 64 MiB. A client that is to be sent more than half of
+	// Queue.MaxBytes at once is a new client too.
+	MaxBytes int
+	// MaxSessions bounds the clients that are away, in each namespace. Default 100,000; beyond it the one that is
+	// away for longest is forgotten.
+	MaxSessions int
+}
+
+// Defaults of Recovery.
+const (
+	defaultRecoveryPackets  = 100_000
+	defaultRecoveryBytes    = 64 << 20
+	defaultRecoverySessions = 100_000
+)
+
+// recoverable are the ends after which a client may come back: those that neither side meant.
+func recoverable(r Reason) bool {
+	switch r {
+	case ReasonTransportClose, ReasonTransportError, ReasonPingTimeout, ReasonForcedClose, ReasonForcedServerClose, ReasonServerShutdown:
+		return true
+	}
+	return false
+}
+
+// newHistory makes the history of a namespace.
+func (srv *Server) newHistory(forget func(id string)) *history.History {
+	c := &srv.cfg
+	return history.New(history.Limits{
+		MaxDisconnection: c.Recovery.MaxDisconnection,
+		Heartbeat: session.HeartbeatMax(
+			cmp.Or(c.PingInterval, session.DefaultPingInterval), cmp.Or(c.PingTimeout, session.DefaultPingTimeout)),
+		MaxPackets: c.Recovery.MaxPackets, MaxBytes: c.Recovery.MaxBytes, MaxSessions: c.Recovery.MaxSessions,
+		MaxReplay: c.Queue.MaxBytes / 2,
+	}, &srv.stats.recovery, forget)
+}
 
 // recovery is what a socket has that may come back, see Config.Recovery. Immutable once the socket is announced, but for
 // what its loop owns.
 type recovery struct {
-	pid privateID
+	pid history.PrivateID
 	// recovered: the socket has come back.
 	recovered bool
 	// base and arrived are awaySocket's, as far as they are known before the end.
@@ -30,7 +87,7 @@ type comeback struct {
 	// missed are the events that it is sent before CONNECT.
 	missed []*eio.Frame
 	// farewell is that of its former life.
-	farewell *farewell
+	farewell *history.Farewell
 }
 
 // Recovered reports whether this is a socket that its client had lost for a while: it has its id, its rooms and its values
@@ -58,17 +115,17 @@ func (c *client) beginRecoverable(ns *Namespace, auth string) {
 	e.rare.Store(&rare{recovery: r})
 	s.extra.Store(e)
 	pid, after := recoveryOf(auth)
-	if pid == "" || !ns.history.restore(pid, after, s.comeBack) {
-		r.pid, s.id = newPrivateID(), c.socketID(ns)
+	if pid == "" || !ns.history.Restore(pid, after, s.comeBack) {
+		r.pid, s.id = history.NewPrivateID(), c.socketID(ns)
 		s.member.Init(c.shard(), s)
 	}
-	c.sockets.add(s)
+	c.sockets.Add(s)
 	(*introduced)(s).count(true)
 	admit := func() { s.inbox.PutAlways((*connection)(s), &c.srv.inbox) }
 	h := ns.hooks.Load()
 	switch {
 	case r.back != nil && r.back.farewell != nil:
-		ns.history.afterwards(r.back.farewell, admit)
+		ns.history.Afterwards(r.back.farewell, admit)
 	case len(h.use)+len(h.connect) > 0:
 		admit()
 	default:
@@ -81,26 +138,26 @@ func (c *client) beginRecoverable(ns *Namespace, auth string) {
 // comeBack makes a new socket the one that was away, in all of its rooms; it is false, and nothing is done, when it cannot
 // join them all. Called with the history's lock held, so that the socket is back in its rooms before anything else is
 // emitted, and behind what was. Loop-only.
-func (s *Socket) comeBack(a *awaySocket, missed []*eio.Frame) bool {
+func (s *Socket) comeBack(a *history.Away, missed []*eio.Frame) bool {
 	ns, w := s.ns, s.ns.watch.Load()
-	if len(a.rooms) > s.settings().maxRooms || s.client.loop().Full() || !w.reserve(len(a.rooms)) {
+	if len(a.Rooms) > s.settings().maxRooms || s.client.loop().Full() || !w.reserve(len(a.Rooms)) {
 		return false
 	}
-	rooms := make([]*room.Room, len(a.rooms))
-	for i, name := range a.rooms {
+	rooms := make([]*room.Room, len(a.Rooms))
+	for i, name := range a.Rooms {
 		if rooms[i], _ = ns.rooms.Acquire(name, s.shard()); rooms[i] == nil {
 			for _, r := range rooms[:i] {
 				ns.rooms.Release(r, s.shard())
 			}
-			w.arrived(len(a.rooms))
+			w.arrived(len(a.Rooms))
 			return false
 		}
 	}
 	e := s.extra.Load()
-	*s.recovery() = recovery{pid: a.pid, recovered: true, base: a.base, arrived: a.arrived, back: &comeback{missed, a.farewell}}
-	e.values.Store(a.values)
-	e.user = a.user
-	s.id = a.id
+	*s.recovery() = recovery{pid: a.PID, recovered: true, base: a.Base, arrived: a.Arrived, back: &comeback{missed, a.Farewell}}
+	e.values.Store(a.Values.(*values))
+	e.user = a.User
+	s.id = a.ID
 	s.member.Init(s.shard(), s)
 	s.introduce()
 	s.mu.Lock()
@@ -130,7 +187,7 @@ func (s *Socket) replay() {
 	if r == nil {
 		return
 	}
-	r.connected = s.ns.history.now()
+	r.connected = s.ns.history.Now()
 	if r.back == nil {
 		return
 	}
@@ -149,9 +206,9 @@ func (s *Socket) mayComeBack(reason Reason) bool {
 
 // goAway ends a socket that may come back: in one go, so that an event finds it either connected or away. Loop-only.
 func (s *Socket) goAway(bye *goodbye) (owed []*debt) {
-	s.ns.history.leave(func(now time.Duration) *awaySocket {
+	s.ns.history.Leave(func(now time.Duration) *history.Away {
 		owed = s.detach()
-		s.ns.sockets.leave(s)
+		s.ns.sockets.Leave(s.id, s)
 		return s.awayWith(bye, now)
 	})
 	return owed
@@ -159,24 +216,24 @@ func (s *Socket) goAway(bye *goodbye) (owed []*debt) {
 
 // awayWith is what the socket will come back with; bye is nil when it has no disconnect handlers. Called with the history's
 // lock held, when the socket is detached. Loop-only.
-func (s *Socket) awayWith(bye *goodbye, now time.Duration) *awaySocket {
+func (s *Socket) awayWith(bye *goodbye, now time.Duration) *history.Away {
 	r, e := s.recovery(), s.extra.Load()
 	s.mu.Lock()
-	a := &awaySocket{pid: r.pid, id: s.id, rooms: s.rooms.Names(&s.member), base: r.base, arrived: r.arrived, user: e.user}
+	a := &history.Away{PID: r.pid, ID: s.id, Rooms: s.rooms.Names(&s.member), Base: r.base, Arrived: r.arrived, User: e.user}
 	if bye != nil {
 		s.ownValues() // its handlers may set some
 	}
 	s.mu.Unlock()
-	a.values = e.values.Load()
+	a.Values = e.values.Load()
 	if proven := now - s.client.sess.HeartbeatMax(); r.back == nil && proven > r.connected {
-		a.arrived = proven
+		a.Arrived = proven
 	}
 	switch {
-	case r.back != nil && r.back.farewell != nil && !r.back.farewell.over:
-		a.farewell = r.back.farewell // its own handlers have not begun
+	case r.back != nil && r.back.farewell != nil && !r.back.farewell.Over:
+		a.Farewell = r.back.farewell // its own handlers have not begun
 	case bye != nil:
-		a.farewell = new(farewell)
-		bye.farewell = a.farewell
+		a.Farewell = new(history.Farewell)
+		bye.farewell = a.Farewell
 	}
 	return a
 }
@@ -188,11 +245,11 @@ func (s *Socket) emitKept(r *recovery, fill func(p *packets.Payload) error, flag
 	if err := fill(&p); err != nil {
 		return err
 	}
-	return s.ns.keep(&p, &flags, &audience{rooms: []string{s.id}}, func(f *eio.Frame) error {
+	return s.ns.keep(&p, &flags, &history.Audience{Rooms: []string{s.id}}, func(f *eio.Frame) error {
 		switch {
 		case !s.closed.Load():
 			return s.place(f, flags.volatile) // compressing would keep the lock for a while
-		case !flags.volatile && s.ns.history.awaits(r.pid):
+		case !flags.volatile && s.ns.history.Awaits(r.pid):
 			return nil
 		}
 		return ErrClosed
@@ -227,21 +284,21 @@ func (o Operator) emitKept(fill func(p *packets.Payload) error) (n int, err erro
 }
 
 // audience is the operator by names.
-func (o Operator) audience() *audience {
-	a := &audience{rooms: o.rooms, users: o.users, except: o.except}
+func (o Operator) audience() *history.Audience {
+	a := &history.Audience{Rooms: o.rooms, Users: o.users, Except: o.except}
 	if o.from != nil {
-		a.except = append(slices.Clip(o.except), o.from.id)
+		a.Except = append(slices.Clip(o.except), o.from.id)
 	}
 	return a
 }
 
 // keep gives the event with that payload its offset, sends it, and keeps it unless it is volatile.
-func (ns *Namespace) keep(p *packets.Payload, flags *emitFlags, to *audience, send func(f *eio.Frame) error) error {
+func (ns *Namespace) keep(p *packets.Payload, flags *emitFlags, to *history.Audience, send func(f *eio.Frame) error) error {
 	end := p.End()
 	if flags.volatile {
 		to = nil
 	}
-	return ns.history.record(to, func(offset string) (*eio.Frame, error) {
+	return ns.history.Record(to, func(offset string) (*eio.Frame, error) {
 		p.SetLast(end, offset)
 		f, err := ns.srv.enc.Frame(p)
 		if err == nil {
@@ -257,7 +314,7 @@ func (srv *Server) forgetHistory() {
 	defer srv.mu.RUnlock()
 	for _, ns := range srv.spaces {
 		if ns.history != nil {
-			ns.history.close()
+			ns.history.Close()
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/server/internal/packets"
+	"github.com/seed58c87869/siren/server/internal/peers"
 )
 
 // relayKey says whose question it is. Immutable.
@@ -78,7 +79,7 @@ func (n *node) abandon(gone func(k relayKey) bool) {
 func (a *ask) askOthers(o Operator, data Raw, limit time.Duration) {
 	n, id := a.ns.srv.node, newRequestID()
 	a.mu.Lock()
-	a.others = &others{request: id}
+	a.others = &peers.Others{Request: id}
 	a.mu.Unlock()
 	n.register(id, a)
 	if a.isOver() { // it may have ended before it had the id
@@ -104,8 +105,8 @@ func (a *ask) askOthers(o Operator, data Raw, limit time.Duration) {
 // peers says which nodes will answer.
 func (a *ask) peers(p cluster.Peers, err error) {
 	a.mu.Lock()
-	a.others.expect(p)
-	a.others.trouble = err
+	a.others.Expect(p)
+	a.others.Trouble = err
 	a.settle(offLoop)
 }
 
@@ -114,7 +115,7 @@ func (a *ask) peers(p cluster.Peers, err error) {
 func (a *ask) leaveOthers(cause error) {
 	n := a.ns.srv.node
 	a.mu.Lock()
-	id, missing := a.others.request, !a.others.complete()
+	id, missing := a.others.Request, !a.others.Complete()
 	a.mu.Unlock()
 	n.forget(id)
 	if missing && cause != nil && !isTimeout(cause) && n.srv.waits.ctx.Err() == nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/server/internal/packets"
+	"github.com/seed58c87869/siren/server/internal/peers"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -34,7 +35,7 @@ func (ns *Namespace) ServerSideRequest(ctx context.Context, event string, args .
 	if err != nil || ns.srv.node == nil {
 		return nil, err
 	}
-	defer pause(ctx)()
+	defer peers.Pause(ctx)()
 	answers, err := ns.srv.node.ask(ctx, ns, ns.all().requestLimit(ctx), m)
 	replies := make([]Reply, 0, len(answers))
 	for _, m := range answers {
@@ -95,7 +96,7 @@ func (ns *Namespace) OnServerSide(event string, fn func(ctx context.Context, m *
 // serverSide are a namespace's handlers of events from other nodes. Safe for concurrent use.
 type serverSide struct {
 	inbox session.Inbox
-	turns turns
+	turns peers.Turns
 	mu    sync.Mutex
 	// handlers are guarded by mu; the slices are replaced, not changed.
 	handlers map[string][]*serverSideHandler

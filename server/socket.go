@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/server/internal/packets"
+	"github.com/seed58c87869/siren/server/internal/socketctx"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -16,7 +17,7 @@ type Socket struct {
 	client *client
 	id     string
 	auth   string // the payload of CONNECT, or the query of protocol 3, as JSON. Changed on the loop, with mu held
-	ctx    socketContext
+	ctx    socketctx.Context
 	inbox  session.Inbox
 	// closed is what anybody may ask of the phase.
 	closed atomic.Bool

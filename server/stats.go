@@ -4,11 +4,12 @@ import (
 	"sync/atomic"
 
 	"github.com/seed58c87869/siren/poller"
+	"github.com/seed58c87869/siren/server/internal/history"
 	"github.com/seed58c87869/siren/session"
 )
 
 type counters struct {
-	recovery                                                                                    recoveryStats
+	recovery                                                                                    history.Stats
 	panics, failures, unhandled, inboxFull, unknownAcks, queueFull, late, early, namespacesFull atomic.Uint64
 	shed, unheard, joinsRefused, clusterFailures, clusterDrops                                  atomic.Uint64
 }
@@ -69,7 +70,7 @@ func (srv *Server) Stats() Stats {
 		ClusterFailures: srv.stats.clusterFailures.Load(), ClusterDrops: srv.stats.clusterDrops.Load(),
 	}
 	r := &srv.stats.recovery
-	s.Recovered, s.NotRecovered, s.RecoveryDropped = r.recovered.Load(), r.refused.Load(), r.dropped.Load()
+	s.Recovered, s.NotRecovered, s.RecoveryDropped = r.Recovered.Load(), r.Refused.Load(), r.Dropped.Load()
 	s.DynamicNamespaces, s.NamespacesRefused = srv.dynamic.len(), srv.stats.namespacesFull.Load()
 	s.Bridged = srv.mount.Bridged()
 	logs := srv.logs.Stats()

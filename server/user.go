@@ -105,6 +105,9 @@ func (m *userMap) add(s *Socket, e *extra) {
 	st.peak = max(st.peak, len(st.first))
 }
 
+// usersKeep is the peak up to which an empty map is kept.
+const usersKeep = 64
+
 // remove takes a socket out, if it is there. Called with the socket's mutex held; e is the socket's extra.
 func (m *userMap) remove(s *Socket, e *extra) {
 	if e == nil || e.user == "" {
@@ -126,7 +129,7 @@ func (m *userMap) remove(s *Socket, e *extra) {
 		st.first[e.user] = next
 	default:
 		delete(st.first, e.user)
-		if len(st.first) == 0 && st.peak > socketsKeep {
+		if len(st.first) == 0 && st.peak > usersKeep {
 			st.first, st.peak = nil, 0
 		}
 	}

@@ -88,7 +88,7 @@ func TestDisconnectIsPostedOnce(t *testing.T) {
 func TestContextIsLazy(t *testing.T) {
 	r := newRig(t, Config{})
 	_, s := r.join(t)
-	if err := s.Context().Err(); err != nil || s.ctx.state.Load() != nil {
+	if err := s.Context().Err(); err != nil || s.ctx.State.Load() != nil {
 		t.Error(err)
 	}
 	if _, ok := s.Context().Deadline(); ok {
@@ -98,7 +98,7 @@ func TestContextIsLazy(t *testing.T) {
 	s.Disconnect(false)
 	r.loop.run()
 	<-done
-	s.ctx.cancel(ReasonPingTimeout) // the first reason counts
+	s.ctx.Cancel(ReasonPingTimeout) // the first reason counts
 	if context.Cause(s.Context()) != ReasonServerLeft || s.Context().Err() != context.Canceled {
 		t.Error(context.Cause(s.Context()))
 	}

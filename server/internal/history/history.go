@@ -1,7 +1,6 @@
-package server
+package history
 
 import (
-	"cmp"
 	"container/list"
 	"crypto/rand"
 	"encoding/base64"
@@ -13,65 +12,31 @@ import (
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/poller/wheel"
-	"github.com/seed58c87869/siren/session"
 )
 
-// Recovery lets clients that lost their connection for a while go on as if they had not (connection state recovery of
-// Socket.IO 4.6): with the same socket id, rooms and values, and the events that they missed. It is on when
-// MaxDisconnection is set.
-//
-// It costs a lock in each namespace, which every event emitted there takes, and the memory for what was emitted lately:
-// within MaxDisconnection and a heartbeat (PingInterval and twice PingTimeout, in which a client may be gone without a
-// sign). Every event gets one more argument, its offset, which clients keep to themselves. Volatile events and those
-// with an acknowledgement are not kept, and acknowledgements are not either. Which events a client missed is told by
-// the rooms that its socket was in at its end, as in the reference. The connect handlers of a socket that comes back
-// run after the disconnect handlers of its former life.
-type Recovery struct {
-	// MaxDisconnection is how long a client may be away. Default 0: recovery is off, and other settings are an error. The
-	// reference's default, when it is switched on, is 2 minutes.
-	MaxDisconnection time.Duration
-	// RunMiddlewares lets the middleware of the namespace run for recovered sockets too. Connect handlers always do.
-	RunMiddlewares bool
-	// MaxPackets bounds the events kept in each namespace. Default 100,000. Whoever missed more is a new client.
-	MaxPackets int
-	// MaxBytes bounds their bytes, as sent on a WebSocket. Default 64 MiB. A client that is to be sent more than half of
-	// Queue.MaxBytes at once is a new client too.
-	MaxBytes int
-	// MaxSessions bounds the clients that are away, in each namespace. Default 100,000; beyond it the one that is
-	// away for longest is forgotten.
-	MaxSessions int
+// Limits are the bounds of a history. Immutable.
+type Limits struct {
+	// MaxDisconnection is how long a client may be away, Heartbeat how long it may be gone before its session ends.
+	MaxDisconnection, Heartbeat time.Duration
+	// MaxPackets bounds the events that are kept, MaxBytes their bytes, MaxSessions the clients that are away, and
+	// MaxReplay the bytes that one client is sent again.
+	MaxPackets, MaxBytes, MaxSessions, MaxReplay int
 }
 
-// Defaults of Recovery.
-const (
-	defaultRecoveryPackets  = 100_000
-	defaultRecoveryBytes    = 64 << 20
-	defaultRecoverySessions = 100_000
-)
-
-// recoverable are the ends after which a client may come back: those that neither side meant.
-func recoverable(r Reason) bool {
-	switch r {
-	case ReasonTransportClose, ReasonTransportError, ReasonPingTimeout, ReasonForcedClose, ReasonForcedServerClose, ReasonServerShutdown:
-		return true
-	}
-	return false
-}
-
-// history is what a namespace keeps for recovery: what was emitted lately, and who is away. Safe for concurrent use.
+// History is what a namespace keeps for recovery: what was emitted lately, and who is away. Safe for concurrent use.
 //
 // Its lock orders the namespace's events: an event gets its offset, is kept, and is posted to the loops in one go, so
 // that every client gets events in the order of their offsets, and what comes behind the last one that it has is
 // what it missed. Sockets that may come back enter and leave the namespace under the same lock: an event finds each of
 // them either connected or away.
-type history struct {
-	limits Recovery
-	// keepFor is how long events are kept: MaxDisconnection and a heartbeat, see awaySocket.arrived.
+type History struct {
+	limits Limits
+	// keepFor is how long events are kept: MaxDisconnection and a heartbeat, see Away.Arrived.
 	keepFor time.Duration
 	// replayMax is the most bytes that one client is sent again.
 	replayMax int
-	// now is what has passed since the history began.
-	now func() time.Duration
+	// Now is what has passed since the history began.
+	Now func() time.Duration
 	// forget is told of the id of a socket that will not come back.
 	forget func(id string)
 
@@ -83,44 +48,44 @@ type history struct {
 	bytes  int
 	// dropped is when the latest event that is not kept any more was emitted.
 	dropped time.Duration
-	// away are the clients that may come back, by their private id: elements of leaving, an *awaySocket each, in the order
+	// away are the clients that may come back, by their private id: elements of leaving, an *Away each, in the order
 	// in which they left.
-	away    map[privateID]*list.Element
+	away    map[PrivateID]*list.Element
 	leaving list.List
 
 	// sweeper runs while anything is kept.
 	sweeper *time.Timer
 	closed  bool
 
-	stats *recoveryStats
+	stats *Stats
 }
 
-// recoveryStats count for all namespaces: clients that came back, as themselves or too late, and events that were given up
+// Stats count for all namespaces: clients that came back, as themselves or too late, and events that were given up
 // for MaxPackets or MaxBytes.
-type recoveryStats struct{ recovered, refused, dropped atomic.Uint64 }
+type Stats struct{ Recovered, Refused, Dropped atomic.Uint64 }
 
 // keptEvent is an event as it was sent. Immutable.
 type keptEvent struct {
 	frame *eio.Frame
-	to    *audience
+	to    *Audience
 	at    time.Duration // when it was emitted
 	size  int
 }
 
-// audience says whom an event was for, by name: rooms come and go. Immutable. No rooms and users are the whole namespace.
-type audience struct{ rooms, users, except []string }
+// Audience says whom an event was for, by name: rooms come and go. Immutable. No rooms and users are the whole namespace.
+type Audience struct{ Rooms, Users, Except []string }
 
 // includes reports whether a socket of that user that was in those rooms, its own id among them, was meant.
-func (a *audience) includes(rooms map[string]struct{}, user string) bool {
+func (a *Audience) includes(rooms map[string]struct{}, user string) bool {
 	in := func(name string) bool { _, ok := rooms[name]; return ok }
-	meant := len(a.rooms)+len(a.users) == 0 || slices.ContainsFunc(a.rooms, in) || user != "" && slices.Contains(a.users, user)
-	return meant && !slices.ContainsFunc(a.except, in)
+	meant := len(a.Rooms)+len(a.Users) == 0 || slices.ContainsFunc(a.Rooms, in) || user != "" && slices.Contains(a.Users, user)
+	return meant && !slices.ContainsFunc(a.Except, in)
 }
 
 // size is what the names count for: an event may be for very many rooms.
-func (a *audience) size() (n int) {
+func (a *Audience) size() (n int) {
 	const nameBytes = 16
-	for _, list := range [...][]string{a.rooms, a.users, a.except} {
+	for _, list := range [...][]string{a.Rooms, a.Users, a.Except} {
 		for _, name := range list {
 			n += nameBytes + len(name)
 		}
@@ -128,14 +93,14 @@ func (a *audience) size() (n int) {
 	return n
 }
 
-func newHistory(cfg *Config, stats *recoveryStats, forget func(id string)) *history {
+// New returns an empty history. It counts in stats, and calls forget with the id of each socket that will not come
+// back, with its lock held.
+func New(l Limits, stats *Stats, forget func(id string)) *History {
 	start := time.Now()
-	heartbeat := session.HeartbeatMax(
-		cmp.Or(cfg.PingInterval, session.DefaultPingInterval), cmp.Or(cfg.PingTimeout, session.DefaultPingTimeout))
-	return &history{
-		limits: cfg.Recovery, keepFor: time.Duration(wheel.Deadline(int64(heartbeat), cfg.Recovery.MaxDisconnection)), replayMax: cfg.Queue.MaxBytes / 2,
-		now: func() time.Duration { return time.Since(start) }, forget: forget,
-		first: firstOffset(), away: map[privateID]*list.Element{}, stats: stats,
+	return &History{
+		limits: l, keepFor: time.Duration(wheel.Deadline(int64(l.Heartbeat), l.MaxDisconnection)), replayMax: l.MaxReplay,
+		Now: func() time.Duration { return time.Since(start) }, forget: forget,
+		first: firstOffset(), away: map[PrivateID]*list.Element{}, stats: stats,
 	}
 }
 
@@ -176,11 +141,11 @@ func firstOffset() uint64 {
 	return binary.BigEndian.Uint64(b[:])>>(64-8*offsetBytes+1) + 1
 }
 
-// record has send post an event. With an audience it gets an offset of its own, and is kept if send did not fail;
+// Record has send post an event. With an audience it gets an offset of its own, and is kept if send did not fail;
 // without one it is not kept, and has the offset of the latest event that is. encode makes the frame with the offset as
 // the last argument: every event needs one, because clients take a last argument that is a string for it. Neither may
 // call back into the history.
-func (h *history) record(to *audience, encode func(offset string) (*eio.Frame, error), send func(f *eio.Frame) error) error {
+func (h *History) Record(to *Audience, encode func(offset string) (*eio.Frame, error), send func(f *eio.Frame) error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := h.next()
@@ -195,7 +160,7 @@ func (h *history) record(to *audience, encode func(offset string) (*eio.Frame, e
 	if err := send(f); err != nil || to == nil {
 		return err
 	}
-	h.keep(keptEvent{frame: f, to: to, at: h.now(), size: f.Size() + to.size() + keptOverhead})
+	h.keep(keptEvent{frame: f, to: to, at: h.Now(), size: f.Size() + to.size() + keptOverhead})
 	return nil
 }
 
@@ -203,12 +168,12 @@ func (h *history) record(to *audience, encode func(offset string) (*eio.Frame, e
 const keptOverhead = 160
 
 // kept is the number of events, next the offset of the one that comes next. Both are called with the lock held.
-func (h *history) kept() int { return len(h.events) - h.head }
+func (h *History) kept() int { return len(h.events) - h.head }
 
-func (h *history) next() uint64 { return h.first + uint64(h.kept()) }
+func (h *History) next() uint64 { return h.first + uint64(h.kept()) }
 
 // keep is called with the lock held.
-func (h *history) keep(e keptEvent) {
+func (h *History) keep(e keptEvent) {
 	if h.closed {
 		h.first++
 		return
@@ -223,12 +188,12 @@ func (h *history) keep(e keptEvent) {
 	h.expire(e.at)
 	for h.kept() > h.limits.MaxPackets || h.bytes > h.limits.MaxBytes {
 		h.forgetFirst()
-		h.stats.dropped.Add(1)
+		h.stats.Dropped.Add(1)
 	}
 	h.sweepLater()
 }
 
-func (h *history) forgetFirst() {
+func (h *History) forgetFirst() {
 	e := &h.events[h.head]
 	h.bytes -= e.size
 	h.dropped = e.at
@@ -240,18 +205,18 @@ func (h *history) forgetFirst() {
 }
 
 // expire forgets what is older than anybody who may come back. Called with the lock held.
-func (h *history) expire(now time.Duration) {
+func (h *History) expire(now time.Duration) {
 	for h.head < len(h.events) && now-h.events[h.head].at > h.keepFor {
 		h.forgetFirst()
 	}
-	for e := h.leaving.Front(); e != nil && !h.inTime(e.Value.(*awaySocket), now); e = h.leaving.Front() {
+	for e := h.leaving.Front(); e != nil && !h.inTime(e.Value.(*Away), now); e = h.leaving.Front() {
 		h.forgetAway(e)
 	}
 }
 
 // sweepLater sees to it that a namespace in which nothing happens keeps nothing for longer than need be. Called with the
 // lock held.
-func (h *history) sweepLater() {
+func (h *History) sweepLater() {
 	if h.sweeper == nil && !h.closed {
 		wait := wheel.Deadline(int64(sweepSlack), h.limits.MaxDisconnection)
 		h.sweeper = time.AfterFunc(time.Duration(wait), h.sweep)
@@ -261,21 +226,21 @@ func (h *history) sweepLater() {
 // sweepSlack makes a sweep come when what is to be forgotten is old enough.
 const sweepSlack = 10 * time.Millisecond
 
-func (h *history) sweep() {
+func (h *History) sweep() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sweeper = nil
-	h.expire(h.now())
+	h.expire(h.Now())
 	if h.kept()+h.leaving.Len() > 0 {
 		h.sweepLater()
 		return
 	}
 	// The places of a busy time are megabytes, and a namespace may be one of many.
-	h.events, h.head, h.away = nil, 0, map[privateID]*list.Element{}
+	h.events, h.head, h.away = nil, 0, map[PrivateID]*list.Element{}
 }
 
-// close forgets everything, for good.
-func (h *history) close() {
+// Close forgets everything, for good.
+func (h *History) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true

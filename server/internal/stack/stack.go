@@ -1,4 +1,4 @@
-package server
+package stack
 
 import (
 	"reflect"
@@ -9,13 +9,16 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
+// anchor is a type of this package, whose path begins with that of package server.
+type anchor struct{}
+
 var (
-	serverPackage  = reflect.TypeFor[Server]().PkgPath()
+	serverPackage  = strings.TrimSuffix(reflect.TypeFor[anchor]().PkgPath(), "/internal/stack")
 	sessionPackage = reflect.TypeFor[session.Session]().PkgPath()
 	pollerPackage  = reflect.TypeFor[poller.Loop]().PkgPath()
 
 	// handlerRoots begin the names of the functions with which the goroutines of handlers start.
-	handlerRoots = []string{serverPackage + ".", sessionPackage + "."}
+	handlerRoots = []string{serverPackage + ".", serverPackage + "/internal/", sessionPackage + "."}
 	// loopFrames begin the names of functions that run on event loops alone: the methods of loops, those of tests too,
 	// what takes input, and what calls inline handlers.
 	loopFrames = []string{
@@ -24,9 +27,9 @@ var (
 	}
 )
 
-// onHandler reports whether the calling goroutine is one that this package or session has started. All of those run
+// OnHandler reports whether the calling goroutine is one that package server, a part of it, or package session has started. All of those run
 // handlers.
-func onHandler() bool {
+func OnHandler() bool {
 	root := ""
 	for f := range frames {
 		if f != "runtime.goexit" {
@@ -36,13 +39,8 @@ func onHandler() bool {
 	return hasPrefix(root, handlerRoots)
 }
 
-// onLoop reports whether the calling goroutine is an event loop, where whoever waits for an answer waits for ever: it
-// is the loop that would bring it. It looks at the stack, and only when code of the application's may run on loops at
-// all.
-func (srv *Server) onLoop() bool {
-	if !srv.guestsOnLoops.Load() {
-		return false
-	}
+// OnLoop reports whether the calling goroutine is an event loop, by its stack.
+func OnLoop() bool {
 	for f := range frames {
 		if hasPrefix(f, loopFrames) {
 			return true

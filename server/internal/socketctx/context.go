@@ -1,4 +1,4 @@
-package server
+package socketctx
 
 import (
 	"context"
@@ -8,18 +8,18 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// socketContext is a socket's own context: it ends when the socket does, with the Reason as its cause. It is part of
+// Context is a socket's own context: it ends when the socket does, with the session.Reason as its cause. It is part of
 // the socket, so that handing it to a handler allocates nothing. Safe for concurrent use.
-type socketContext struct {
-	// state is nil as long as the socket is there and nobody has asked for what only a context of the standard library
+type Context struct {
+	// State is nil as long as the socket is there and nobody has asked for what only a context of the standard library
 	// can do: wait, carry derived contexts, tell its cause. Most sockets never need one.
-	state atomic.Pointer[standardContext]
+	State atomic.Pointer[standardContext]
 }
 
 type standardContext struct {
 	context.Context
 	stop   context.CancelCauseFunc
-	reason atomic.Uint32 // a Reason; 0 while the socket is there
+	reason atomic.Uint32 // a session.Reason; 0 while the socket is there
 }
 
 func newStandardContext() *standardContext {
@@ -28,7 +28,7 @@ func newStandardContext() *standardContext {
 	return c
 }
 
-func (c *standardContext) cancel(r Reason) {
+func (c *standardContext) cancel(r session.Reason) {
 	if c.reason.CompareAndSwap(0, uint32(r)) {
 		c.stop(r)
 	}
@@ -38,28 +38,28 @@ func (c *standardContext) cancel(r Reason) {
 var endedContexts = func() (ended [session.ReasonCount]*standardContext) {
 	for r := range ended {
 		ended[r] = newStandardContext()
-		ended[r].cancel(Reason(r))
+		ended[r].cancel(session.Reason(r))
 	}
 	return ended
 }()
 
-func (c *socketContext) standard() *standardContext {
-	if s := c.state.Load(); s != nil {
+func (c *Context) standard() *standardContext {
+	if s := c.State.Load(); s != nil {
 		return s
 	}
-	c.state.CompareAndSwap(nil, newStandardContext())
-	return c.state.Load()
+	c.State.CompareAndSwap(nil, newStandardContext())
+	return c.State.Load()
 }
 
 // Deadline implements context.Context: there is none.
-func (c *socketContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (c *Context) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // Done implements context.Context.
-func (c *socketContext) Done() <-chan struct{} { return c.standard().Done() }
+func (c *Context) Done() <-chan struct{} { return c.standard().Done() }
 
 // Err implements context.Context.
-func (c *socketContext) Err() error {
-	if s := c.state.Load(); s != nil && s.reason.Load() != 0 {
+func (c *Context) Err() error {
+	if s := c.State.Load(); s != nil && s.reason.Load() != 0 {
 		return context.Canceled
 	}
 	return nil
@@ -67,11 +67,11 @@ func (c *socketContext) Err() error {
 
 // Value implements context.Context. It carries no values of its own, but this is how context.Cause, and derived
 // contexts, find the standard context inside.
-func (c *socketContext) Value(key any) any { return c.standard().Value(key) }
+func (c *Context) Value(key any) any { return c.standard().Value(key) }
 
-// cancel ends the context. r is a reason, not 0.
-func (c *socketContext) cancel(r Reason) {
-	if !c.state.CompareAndSwap(nil, endedContexts[r]) {
-		c.state.Load().cancel(r)
+// Cancel ends the context. r is a reason, not 0.
+func (c *Context) Cancel(r session.Reason) {
+	if !c.State.CompareAndSwap(nil, endedContexts[r]) {
+		c.State.Load().cancel(r)
 	}
 }

@@ -1,4 +1,4 @@
-package server
+package peers
 
 import (
 	"context"
@@ -6,16 +6,16 @@ import (
 	"sync/atomic"
 )
 
-// turns let the OnServerSide handlers of a namespace run one at a time. A handler that waits for other nodes gives its
+// Turns let the OnServerSide handlers of a namespace run one at a time. A handler that waits for other nodes gives its
 // turn up meanwhile: those nodes may ask this one before they answer. Safe for concurrent use.
-type turns struct {
+type Turns struct {
 	running sync.Mutex // held by the handler whose turn it is
 	paused  atomic.Int64
 }
 
 // turn is one handler's. Safe for concurrent use.
 type turn struct {
-	of *turns
+	of *Turns
 	// jobs counts handlers. The goroutine that waits for passed stands for this one until then.
 	jobs *atomic.Int64
 	max  int64 // immutable
@@ -31,9 +31,9 @@ type turn struct {
 // turnKey finds the turn of a handler in its context.
 type turnKey struct{}
 
-// take runs a handler when it is its turn, and returns when the next one may begin. While more than max handlers wait
+// Take runs a handler when it is its turn, and returns when the next one may begin. While more than max handlers wait
 // for other nodes, that is the end of the handler.
-func (ts *turns) take(ctx context.Context, jobs *atomic.Int64, max int, fn func(ctx context.Context)) {
+func (ts *Turns) Take(ctx context.Context, jobs *atomic.Int64, max int, fn func(ctx context.Context)) {
 	t := &turn{of: ts, jobs: jobs, max: int64(max), passed: make(chan struct{})}
 	ts.running.Lock()
 	go func() {
@@ -43,8 +43,8 @@ func (ts *turns) take(ctx context.Context, jobs *atomic.Int64, max int, fn func(
 	<-t.passed
 }
 
-// pause gives up the turn of the handler with that context, if there is one, until resume.
-func pause(ctx context.Context) (resume func()) {
+// Pause gives up the turn of the handler with that context, if there is one, until resume.
+func Pause(ctx context.Context) (resume func()) {
 	t, ok := ctx.Value(turnKey{}).(*turn)
 	if !ok {
 		return func() {}

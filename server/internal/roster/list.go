@@ -1,14 +1,15 @@
-package server
+package roster
 
 import "slices"
 
-// socketList are the sockets of one client: nearly always one, which takes no memory of its own. Loop-owned.
-type socketList struct {
-	first *Socket
-	more  *[]*Socket // nil while there is one at most
+// List are the sockets of one client: nearly always one, which takes no memory of its own. Loop-owned.
+type List[S any] struct {
+	first *S
+	more  *[]*S // nil while there is one at most
 }
 
-func (l *socketList) len() int {
+// Len is the number of sockets.
+func (l *List[S]) Len() int {
 	switch {
 	case l.first == nil:
 		return 0
@@ -18,19 +19,20 @@ func (l *socketList) len() int {
 	return 1 + len(*l.more)
 }
 
-func (l *socketList) add(s *Socket) {
+// Add adds a socket, which is not in the list.
+func (l *List[S]) Add(s *S) {
 	switch {
 	case l.first == nil:
 		l.first = s
 	case l.more == nil:
-		l.more = &[]*Socket{s}
+		l.more = &[]*S{s}
 	default:
 		*l.more = append(*l.more, s)
 	}
 }
 
-// all yields the sockets. The list must not change meanwhile.
-func (l *socketList) all(yield func(s *Socket) bool) {
+// All yields the sockets. The list must not change meanwhile.
+func (l *List[S]) All(yield func(s *S) bool) {
 	if l.first == nil || !yield(l.first) || l.more == nil {
 		return
 	}
@@ -41,17 +43,17 @@ func (l *socketList) all(yield func(s *Socket) bool) {
 	}
 }
 
-// last is the one that was added last, or has moved there; nil when there is none.
-func (l *socketList) last() *Socket {
+// Last is the one that was added last, or has moved there; nil when there is none.
+func (l *List[S]) Last() *S {
 	if l.more == nil {
 		return l.first
 	}
 	return (*l.more)[len(*l.more)-1]
 }
 
-// remove takes one out, if it is there.
-func (l *socketList) remove(s *Socket) {
-	last := l.last()
+// Remove takes one out, if it is there.
+func (l *List[S]) Remove(s *S) {
+	last := l.Last()
 	if s != last {
 		// The last one takes its place.
 		if l.first == s {
@@ -66,14 +68,14 @@ func (l *socketList) remove(s *Socket) {
 }
 
 // index is the place of a socket among those behind the first; -1 when it is not there.
-func (l *socketList) index(s *Socket) int {
+func (l *List[S]) index(s *S) int {
 	if l.more == nil {
 		return -1
 	}
 	return slices.Index(*l.more, s)
 }
 
-func (l *socketList) dropLast() {
+func (l *List[S]) dropLast() {
 	if l.more == nil {
 		l.first = nil
 		return

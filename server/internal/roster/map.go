@@ -1,4 +1,4 @@
-package server
+package roster
 
 import (
 	"hash/maphash"
@@ -9,37 +9,38 @@ import (
 // How many stripes a map of sockets has: of a namespace that the application named, and of a child, of which there
 // may be many thousands.
 const (
-	socketStripes = 64
-	childStripes  = 4
+	Stripes      = 64
+	SmallStripes = 4
 )
 
-// socketMap finds the sockets of a namespace by id. Safe for concurrent use: it is striped, so that the loops that
+// Map finds the sockets of a namespace by id. Safe for concurrent use: it is striped, so that the loops that
 // connect sockets and the goroutines that look them up seldom meet. The stripes are made for the first socket.
-type socketMap struct {
+type Map[S any] struct {
 	seed    maphash.Seed
 	size    uint64
-	stripes atomic.Pointer[[]socketStripe]
+	stripes atomic.Pointer[[]stripe[S]]
 }
 
-type socketStripe struct {
+type stripe[S any] struct {
 	mu sync.RWMutex
 	// byID has nil for a socket that is away and may come back: nobody finds it, but its id is taken.
-	byID map[string]*Socket
+	byID map[string]*S
 	away int // how many are nil
 	// peak is the most sockets that the map has held: it does not shrink by itself.
 	peak int
 	_    [16]byte
 }
 
-// socketsKeep is the peak up to which an empty map is kept.
-const socketsKeep = 64
+// keep is the peak up to which an empty map is kept.
+const keep = 64
 
-func newSocketMap(stripes int) *socketMap {
-	return &socketMap{seed: maphash.MakeSeed(), size: uint64(stripes)}
+// New returns an empty map with that many stripes.
+func New[S any](stripes int) *Map[S] {
+	return &Map[S]{seed: maphash.MakeSeed(), size: uint64(stripes)}
 }
 
 // list are the stripes; none before the first socket.
-func (m *socketMap) list() []socketStripe {
+func (m *Map[S]) list() []stripe[S] {
 	if s := m.stripes.Load(); s != nil {
 		return *s
 	}
@@ -47,18 +48,21 @@ func (m *socketMap) list() []socketStripe {
 }
 
 // stripe is where a socket of that id is; nil before the first socket.
-func (m *socketMap) stripe(id string) *socketStripe {
+func (m *Map[S]) stripe(id string) *stripe[S] {
 	if s := m.list(); s != nil {
 		return &s[maphash.String(m.seed, id)%m.size]
 	}
 	return nil
 }
 
-// stripeIndex is the index of the stripe where a socket of that id is. It never changes.
-func (m *socketMap) stripeIndex(id string) int { return int(maphash.String(m.seed, id) % m.size) }
+// Size is the number of stripes. Immutable.
+func (m *Map[S]) Size() uint64 { return m.size }
 
-// inStripe is a snapshot of the sockets of one stripe.
-func (m *socketMap) inStripe(i int) []*Socket {
+// StripeIndex is the index of the stripe where a socket of that id is. It never changes.
+func (m *Map[S]) StripeIndex(id string) int { return int(maphash.String(m.seed, id) % m.size) }
+
+// InStripe is a snapshot of the sockets of one stripe.
+func (m *Map[S]) InStripe(i int) []*S {
 	stripes := m.list()
 	if i >= len(stripes) {
 		return nil
@@ -66,7 +70,7 @@ func (m *socketMap) inStripe(i int) []*Socket {
 	st := &stripes[i]
 	st.mu.RLock()
 	defer st.mu.RUnlock()
-	out := make([]*Socket, 0, len(st.byID)-st.away)
+	out := make([]*S, 0, len(st.byID)-st.away)
 	for _, s := range st.byID {
 		if s != nil {
 			out = append(out, s)
@@ -75,48 +79,48 @@ func (m *socketMap) inStripe(i int) []*Socket {
 	return out
 }
 
-// add adds a socket. It may have been away, as another Socket.
-func (m *socketMap) add(s *Socket) {
-	st := m.stripe(s.id)
+// Add adds a socket. It may have been away, as another *S.
+func (m *Map[S]) Add(id string, s *S) {
+	st := m.stripe(id)
 	if st == nil {
-		made := make([]socketStripe, m.size)
+		made := make([]stripe[S], m.size)
 		m.stripes.CompareAndSwap(nil, &made)
-		st = m.stripe(s.id)
+		st = m.stripe(id)
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.byID == nil {
-		st.byID = make(map[string]*Socket)
+		st.byID = make(map[string]*S)
 	}
-	if old, ok := st.byID[s.id]; ok && old == nil {
+	if old, ok := st.byID[id]; ok && old == nil {
 		st.away--
 	}
-	st.byID[s.id] = s
+	st.byID[id] = s
 	st.peak = max(st.peak, len(st.byID))
 }
 
-// remove takes out a socket that has ended.
-func (m *socketMap) remove(s *Socket) {
-	m.change(s.id, func(st *socketStripe, found *Socket) {
+// Remove takes out a socket that has ended.
+func (m *Map[S]) Remove(id string, s *S) {
+	m.change(id, func(st *stripe[S], found *S) {
 		if found == s {
-			st.drop(s.id)
+			st.drop(id)
 		}
 	})
 }
 
-// leave takes out a socket that may come back: its id stays taken, until forget or add.
-func (m *socketMap) leave(s *Socket) {
-	m.change(s.id, func(st *socketStripe, found *Socket) {
+// Leave takes out a socket that may come back: its id stays taken, until Forget or Add.
+func (m *Map[S]) Leave(id string, s *S) {
+	m.change(id, func(st *stripe[S], found *S) {
 		if found == s {
-			st.byID[s.id] = nil
+			st.byID[id] = nil
 			st.away++
 		}
 	})
 }
 
-// forget gives up the id of a socket that is away.
-func (m *socketMap) forget(id string) {
-	m.change(id, func(st *socketStripe, found *Socket) {
+// Forget gives up the id of a socket that is away.
+func (m *Map[S]) Forget(id string) {
+	m.change(id, func(st *stripe[S], found *S) {
 		if found == nil {
 			st.away--
 			st.drop(id)
@@ -125,7 +129,7 @@ func (m *socketMap) forget(id string) {
 }
 
 // change calls fn, with the lock held, if the id is taken; found is nil when its socket is away.
-func (m *socketMap) change(id string, fn func(st *socketStripe, found *Socket)) {
+func (m *Map[S]) change(id string, fn func(st *stripe[S], found *S)) {
 	st := m.stripe(id)
 	if st == nil {
 		return
@@ -138,15 +142,15 @@ func (m *socketMap) change(id string, fn func(st *socketStripe, found *Socket)) 
 }
 
 // drop is called with the lock held.
-func (st *socketStripe) drop(id string) {
+func (st *stripe[S]) drop(id string) {
 	delete(st.byID, id)
-	if len(st.byID) == 0 && st.peak > socketsKeep {
+	if len(st.byID) == 0 && st.peak > keep {
 		st.byID, st.peak = nil, 0
 	}
 }
 
-// get finds a socket; nil when there is none, or when it is away.
-func (m *socketMap) get(id string) *Socket {
+// Get finds a socket; nil when there is none, or when it is away.
+func (m *Map[S]) Get(id string) *S {
 	st := m.stripe(id)
 	if st == nil {
 		return nil
@@ -156,8 +160,8 @@ func (m *socketMap) get(id string) *Socket {
 	return st.byID[id]
 }
 
-// taken reports whether a socket has that id, be it away.
-func (m *socketMap) taken(id string) bool {
+// Taken reports whether a socket has that id, be it away.
+func (m *Map[S]) Taken(id string) bool {
 	st := m.stripe(id)
 	if st == nil {
 		return false
@@ -168,9 +172,9 @@ func (m *socketMap) taken(id string) bool {
 	return ok
 }
 
-// all is a snapshot of the sockets.
-func (m *socketMap) all() []*Socket {
-	var out []*Socket
+// All is a snapshot of the sockets.
+func (m *Map[S]) All() []*S {
+	var out []*S
 	stripes := m.list()
 	for i := range stripes {
 		st := &stripes[i]
@@ -185,7 +189,8 @@ func (m *socketMap) all() []*Socket {
 	return out
 }
 
-func (m *socketMap) len() int {
+// Len is the number of sockets that are there.
+func (m *Map[S]) Len() int {
 	n := 0
 	stripes := m.list()
 	for i := range stripes {

@@ -1,0 +1,2 @@
+// Package roster keeps the sockets of a namespace by their ids, and those of one client.
+package roster
