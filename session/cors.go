@@ -47,8 +47,11 @@ func (c *CORS) validate() error {
 		if o == "*" && len(c.Origins) == 1 {
 			continue
 		}
-		if err := checkOrigin(o); err != nil {
-			return err
+		if strings.Contains(o, "*") {
+			return fmt.Errorf("session: Config.CORS.Origins has %q: patterns are for CORS.Match, \"*\" stands alone", o)
+		}
+		if err := CheckOrigin(o); err != nil {
+			return fmt.Errorf("session: Config.CORS.Origins has %w", err)
 		}
 	}
 	if err := c.validateAny(); err != nil {

@@ -54,7 +54,7 @@ func TestOriginSpelling(t *testing.T) {
 		}
 		// What is told is taken.
 		if _, right, found := strings.Cut(want, "; write "); found {
-			if err := checkOrigin(strings.Trim(right, `"`)); err != nil {
+			if err := CheckOrigin(strings.Trim(right, `"`)); err != nil {
 				t.Errorf("%q: %v", right, err)
 			}
 		}

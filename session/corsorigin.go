@@ -8,27 +8,27 @@ import (
 	"strings"
 )
 
-// checkOrigin returns an error, which names the right spelling, unless o is an origin as browsers write it (RFC 6454,
+// CheckOrigin returns an error, which names the right spelling, unless o is an origin as browsers write it (RFC 6454,
 // section 6.2) or "null". An origin is a scheme, a host in lower case, and the port unless it is the scheme's default.
 // Origins are compared as texts, so another spelling would allow no page.
-func checkOrigin(o string) error {
+func CheckOrigin(o string) error {
 	if o == "null" {
 		return nil
 	}
 	if o == "" || strings.ContainsAny(o, " \t\r\n,") {
-		return fmt.Errorf("session: Config.CORS.Origins has %q, which is no origin", o)
+		return fmt.Errorf("%q, which is no origin", o)
 	}
 	if strings.Contains(o, "*") {
-		return fmt.Errorf("session: Config.CORS.Origins has %q: patterns are for CORS.Match, \"*\" stands alone", o)
+		return fmt.Errorf("%q, which is a pattern: list the origins, or \"*\" alone", o)
 	}
 	right, fault := spellOrigin(o)
 	switch {
 	case fault == "":
 		return nil
 	case right == "":
-		return fmt.Errorf("session: Config.CORS.Origins has %q, which no browser sends: %s", o, fault)
+		return fmt.Errorf("%q, which no browser sends: %s", o, fault)
 	}
-	return fmt.Errorf("session: Config.CORS.Origins has %q, which no browser sends: %s; write %q", o, fault, right)
+	return fmt.Errorf("%q, which no browser sends: %s; write %q", o, fault, right)
 }
 
 // spellOrigin returns the right spelling of an origin and what is wrong with o; fault is empty for a right one. right

@@ -51,7 +51,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServeCommand(), newVersionCommand(), newBenchCommand())
+	root.AddCommand(newServeCommand(), newConfigCommand(), newVersionCommand(), newBenchCommand())
 	return root
 }
 

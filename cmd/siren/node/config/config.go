@@ -14,7 +14,7 @@ type Config struct {
 	Listen []string `key:"listen" flag:"addr" is:"address" min:"1"`
 	// Path of Socket.IO, with or without a trailing slash.
 	Path string `key:"path" flag:"path" is:"path"`
-	// Engine has the settings of the protocol.
+	// Settings of the protocol.
 	Engine Engine `key:"engine"`
 	// Name of this node in webhooks and statistics. Empty: the name of the host.
 	Node string `key:"node" flag:"node"`
@@ -22,28 +22,28 @@ type Config struct {
 	Demo bool `key:"demo" flag:"!no-demo"`
 	// Let another process listen on the same addresses, for restarts that refuse nobody.
 	ReusePort bool `key:"reuse_port" flag:"reuse-port" later:"yes"`
-	// Admin is the operators' listener: the API, metrics, health and profiles.
+	// The operators' listener: the API, metrics, health and profiles.
 	Admin Admin `key:"admin"`
-	// AdminUI serves the official Admin UI of Socket.IO.
+	// Serve the official Admin UI of Socket.IO.
 	AdminUI AdminUI `key:"admin_ui"`
-	// CORS says what pages of other origins may do.
+	// What pages of other origins may do.
 	CORS CORS `key:"cors"`
 	// Proxies in front of the clients' listener.
 	Proxies Proxies `key:"proxies"`
-	// Auth says who may connect.
+	// Who may connect.
 	Auth Auth `key:"auth"`
 	// Rules of the namespaces, the first that matches holds. A namespace without a rule does not exist. Left out: one
 	// rule, for "/", with publish, join and presence.
 	Namespaces []Namespace `key:"namespaces" min:"1" reload:"live"`
 	// Limits of clients.
 	Limits Limits `key:"limits"`
-	// Webhooks tell a backend what clients do.
+	// Requests that tell a backend what clients do.
 	Webhooks Webhooks `key:"webhooks"`
-	// Broker joins nodes to one cluster.
+	// The broker that joins nodes to one cluster.
 	Broker Broker `key:"broker"`
-	// Forward passes requests of a polling session on to the node that has it, in place of sticky sessions.
+	// Pass requests of a polling session on to the node that has it, in place of sticky sessions.
 	Forward Forward `key:"forward"`
-	// Drain says how the node ends.
+	// How the node ends.
 	Drain Drain `key:"drain"`
 	// Log of the node, on standard error.
 	Log Log `key:"log"`
@@ -72,12 +72,12 @@ type Admin struct {
 	// Address of the operators' listener: host:port, or unix://path. Empty: no such listener. Without API keys only a
 	// loopback address or a unix socket may be bound.
 	Listen string `key:"listen" flag:"admin-listen" is:"admin"`
-	// TLS of the operators' listener.
+	// Certificate of the operators' listener.
 	TLS TLS `key:"tls"`
 	// Requests a second that one API key, or one address without a key, may make. 0: no limit.
 	RequestsPerSecond int `key:"requests_per_second" min:"0" reload:"live" later:"yes"`
 	// Keys that open the API (Authorization: Bearer KEY, or X-API-Key: KEY).
-	APIKeys []string `key:"api_keys" is:"secret" secret:"yes" reload:"live"`
+	APIKeys []string `key:"api_keys" is:"apikey" secret:"yes" reload:"live"`
 	// File with more of such keys, one a line.
 	APIKeysFile SecretFile `key:"api_keys_file" reload:"live"`
 	// Bytes of a request's body.
@@ -129,7 +129,7 @@ type Proxies struct {
 type Auth struct {
 	// Refuse clients without a token, in all namespaces whose rule does not say otherwise.
 	Required bool `key:"required" reload:"live" later:"yes"`
-	// JWT says which tokens are accepted.
+	// Which tokens are accepted.
 	JWT JWT `key:"jwt"`
 }
 
@@ -222,7 +222,7 @@ type Webhooks struct {
 type Broker struct {
 	// Address of the broker. Empty: this node is alone.
 	URL string `key:"url" is:"url" later:"yes"`
-	// Embedded runs a broker in the nodes themselves.
+	// A broker in the nodes themselves.
 	Embedded Embedded `key:"embedded"`
 }
 
@@ -234,7 +234,7 @@ type Embedded struct {
 	Routes []string `key:"routes" later:"yes"`
 }
 
-// Forward passes requests of a polling session on to the node that has it.
+// Pass requests of a polling session on to the node that has it.
 type Forward struct {
 	// Address that other nodes connect to. Empty: nothing is passed on.
 	Listen string `key:"listen" later:"yes"`

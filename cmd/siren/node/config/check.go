@@ -1,0 +1,166 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// check returns what is wrong with keys that are right by themselves. Those in bad are not looked at.
+func (l *Loaded) check(bad map[string]bool) Problems {
+	c := &checker{Loaded: l, bad: bad}
+	c.later()
+	c.queue()
+	c.origins()
+	c.admin()
+	c.namespaces()
+	c.auth()
+	return c.problems
+}
+
+type checker struct {
+	*Loaded
+	bad      map[string]bool
+	problems Problems
+}
+
+// add enters a problem of a key, at the place of its value.
+func (c *checker) add(key, format string, args ...any) {
+	c.problems = append(c.problems, c.from[key].problem(key, fmt.Sprintf(format, args...)))
+}
+
+// isBad tells whether one of the keys, or an item of it, has a problem of its own.
+func (c *checker) isBad(keys ...string) bool {
+	for key := range c.bad {
+		for _, k := range keys {
+			if key == k || strings.HasPrefix(key, k+"[") || strings.HasPrefix(key, k+".") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// later refuses what this version cannot do.
+func (c *checker) later() {
+	def := Default()
+	for _, k := range Keys() {
+		was := k.in(&def).Interface()
+		if k.Later && !c.isBad(k.Name) && !same(k.in(&c.Config).Interface(), was) {
+			c.add(k.Name, notYet)
+		}
+	}
+}
+
+// same tells whether two values are equal; a list that is nil has no items.
+func same(a, b any) bool {
+	if x, ok := a.([]string); ok {
+		y, _ := b.([]string)
+		return slices.Equal(x, y)
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+func (c *checker) queue() {
+	payload, queue := c.Config.Engine.MaxPayload, c.Config.Limits.QueueBytes
+	if c.isBad("engine.max_payload", "limits.queue_bytes") || queue >= 2*payload {
+		return
+	}
+	if _, set := c.from["limits.queue_bytes"]; set {
+		c.add("limits.queue_bytes", "is %d, less than twice engine.max_payload (%d); must be at least %d",
+			queue, payload, 2*payload)
+		return
+	}
+	c.add("engine.max_payload",
+		"is %d and needs limits.queue_bytes (--queue-bytes) of at least twice that, %d; it is %d", payload, 2*payload, queue)
+}
+
+func (c *checker) origins() {
+	if list := c.Config.CORS.Origins; !c.isBad("cors.origins") && len(list) > 1 && slices.Contains(list, "*") {
+		c.add("cors.origins", `"*" stands alone`)
+	}
+}
+
+// admin refuses an operators' listener that others could reach without a key.
+func (c *checker) admin() {
+	a := &c.Config.Admin
+	unsure := c.isBad("admin.listen", "admin.api_keys", "admin.api_keys_file")
+	if unsure || a.Listen == "" || a.Private() || len(a.Keys()) > 0 {
+		return
+	}
+	c.add("admin.listen", "%q can be reached by others, which needs a key: set admin.api_keys or admin.api_keys_file, "+
+		"or listen on 127.0.0.1 or a unix socket", a.Listen)
+}
+
+// Private tells whether only this machine reaches the operators' listener.
+func (a *Admin) Private() bool {
+	network, target, found := strings.Cut(a.Listen, "://")
+	if !found {
+		target = a.Listen
+	}
+	if network == "unix" {
+		return true
+	}
+	host, _, err := net.SplitHostPort(target)
+	return err == nil && Loopback(host)
+}
+
+func (c *checker) namespaces() {
+	names := map[string]int{}
+	for i, rule := range c.Config.Namespaces {
+		at := fmt.Sprintf("namespaces[%d]", i)
+		if c.isBad(at+".name", at+".pattern") || c.bad[at] {
+			continue
+		}
+		switch {
+		case rule.Name == "" && rule.Pattern == "":
+			c.add(at, "needs a name or a pattern")
+		case rule.Name != "" && rule.Pattern != "":
+			c.add(at, "has both a name and a pattern; they are two rules")
+		}
+		if rule.Name == "" {
+			continue
+		}
+		if first, twice := names[rule.Name]; twice {
+			c.add(at+".name", "%q has a rule already, namespaces[%d]", rule.Name, first)
+			continue
+		}
+		names[rule.Name] = i
+	}
+}
+
+// auth refuses to ask for what cannot be checked or sent.
+func (c *checker) auth() {
+	jwt, hooks := &c.Config.Auth.JWT, &c.Config.Webhooks
+	unsure := c.isBad("auth.jwt.hmac_secrets", "auth.jwt.hmac_secrets_file", "auth.jwt.public_key_file",
+		"auth.jwt.jwks_url", "auth.jwt.jwks_file")
+	const why = "needs a key to check tokens with: auth.jwt.hmac_secrets, public_key_file, jwks_url or jwks_file"
+	if c.Config.Auth.Required && !jwt.Enabled() && !unsure {
+		c.add("auth.required", why)
+	}
+	for i, rule := range c.Config.Namespaces {
+		at := fmt.Sprintf("namespaces[%d]", i)
+		if rule.Auth == "token" && !jwt.Enabled() && !unsure {
+			c.add(at+".auth", why)
+		}
+		if len(rule.WebhookEvents) > 0 && hooks.URL == "" && !c.isBad("webhooks.url") {
+			c.add(at+".webhook_events", "needs webhooks.url")
+		}
+	}
+}
+
+// Enabled tells whether there is a key to check tokens with.
+func (j *JWT) Enabled() bool {
+	return len(j.Secrets()) > 0 || j.PublicKeyFile != "" || j.JWKSURL != "" || j.JWKSFile != ""
+}
+
+// redacted is a URL without its password.
+func redacted(v string) string {
+	if u, err := url.Parse(v); err == nil {
+		return u.Redacted()
+	}
+	return v
+}
