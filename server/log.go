@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/server/logqueue"
@@ -18,13 +19,18 @@ const socketIOProtocol = 5
 // logger is one of the server's groups of records. Immutable, safe for concurrent use.
 type logger struct {
 	*slog.Logger
-	// debug tells that debug records are taken. That is asked once, by New: a line that nobody reads costs no call.
-	debug bool
+	// debug tells that debug records are taken. New and LevelChanged ask: a line that nobody reads costs no call.
+	debug *atomic.Bool
 }
 
 func newLogger(h slog.Handler, group string) logger {
-	return logger{slog.New(h).WithGroup(group), h.Enabled(context.Background(), slog.LevelDebug)}
+	l := logger{slog.New(h).WithGroup(group), new(atomic.Bool)}
+	l.ask()
+	return l
 }
+
+// ask asks the handler whether it takes debug records.
+func (l logger) ask() { l.debug.Store(l.Handler().Enabled(context.Background(), slog.LevelDebug)) }
 
 // queued returns the handler of Config.Logger behind a queue, its own if it has one.
 func queued(c *Config) *logqueue.Handler {
@@ -36,7 +42,7 @@ func queued(c *Config) *logqueue.Handler {
 }
 
 // debugs reports whether a logger takes debug records. Whoever has something to say on a hot path asks first.
-func debugs(l logger) bool { return l.debug }
+func debugs(l logger) bool { return l.debug.Load() }
 
 // debugSocket logs something about a socket. Callers on hot paths ask debugs first.
 func (s *Socket) debugSocket(message string, attrs ...slog.Attr) {

@@ -109,7 +109,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 		s.debugSocket("event", slog.String("event", string(p.Event)), slog.Int("bytes", len(p.Args)),
 			slog.Int("attachments", len(attachments)), slog.Bool("ack", p.HasID), slog.Bool("handled", hd != nil))
 	}
-	if hd == nil && !listened && !(h.settings.echo && p.HasID) {
+	if hd == nil && !listened && h.unhandled == nil && !(h.settings.echo && p.HasID) {
 		srv.stats.unhandled.Add(1)
 		return
 	}
@@ -188,11 +188,7 @@ func (m *Message) dispatch(h *hooks) {
 			return
 		}
 	}
-	if h.settings.echo {
-		_ = m.Ack(m.Args()...)
-		return
-	}
-	m.s.ns.srv.stats.unhandled.Add(1)
+	m.rest(h)
 }
 
 // findHandler is the one that takes an event: one of the socket's own before one of its namespace.

@@ -35,6 +35,7 @@ type Space interface {
 	OnError(fn func(s *Socket, event string, err error)) Registration
 	OnAny(fn func(ctx context.Context, m *Message)) Registration
 	OnAnyOutgoing(fn func(s *Socket, event string, args []any)) Registration
+	OnUnhandled(fn func(ctx context.Context, m *Message) error) Registration
 	Configure(c NamespaceConfig) error
 }
 
@@ -66,7 +67,9 @@ type hooks struct {
 	any         []func(ctx context.Context, m *Message)
 	anyOutgoing []func(s *Socket, event string, args []any)
 	packet      []func(ctx context.Context, m *Message) error
-	failed      []func(s *Socket, event string, err error)
+	// unhandled takes the events that no handler does; nil for none.
+	unhandled func(ctx context.Context, m *Message) error
+	failed    []func(s *Socket, event string, err error)
 	// settings are the namespace's; never nil.
 	settings *settings
 }

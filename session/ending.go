@@ -118,7 +118,7 @@ func (s *Session) finish(reason Reason, next state) Client {
 	}
 	s.state, s.reason = next, reason
 	s.kind.Or(kindOver)
-	if s.shard.engine.debug {
+	if s.shard.engine.debug.Load() {
 		s.debugLog("closed", slog.String("reason", reason.String()))
 	}
 	s.shard.loop.Wheel().Cancel(&s.timer)

@@ -1,9 +1,7 @@
 package session
 
 import (
-	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -20,7 +18,7 @@ type Engine struct {
 	app     App
 	shards  []*Shard
 	borrow  Borrow
-	cors    *corsTable
+	cors    atomic.Pointer[corsTable]
 	limits  httpwire.Limits
 	ws      wsframe.Limits
 	polling bool
@@ -28,7 +26,7 @@ type Engine struct {
 	upgrade []string
 	// tuning has the settings of sessions without their own. debug reports whether debug records are enabled.
 	tuning tuning
-	debug  bool
+	debug  atomic.Bool
 	// hasHooks reports whether hooks take part in handshakes.
 	hasHooks bool
 	// serves reports whether the application answers requests for other paths.
@@ -67,7 +65,7 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 		return nil, errors.New("session: several loops need a Borrow function")
 	}
 	e := &Engine{
-		cfg: cfg, app: app, serves: app.Serves(), borrow: borrow, cors: cfg.CORS.table(), after: func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
+		cfg: cfg, app: app, serves: app.Serves(), borrow: borrow, after: func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
 		limits: httpwire.Limits{
 			LineBytes: cfg.MaxHeaderBytes, HeaderBytes: cfg.MaxHeaderBytes,
 			BodyBytes: max(cfg.MaxPayload, cfg.MaxRequestBody),
@@ -76,6 +74,7 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 		polling: slices.Contains(cfg.Transports, Polling),
 		socket:  slices.Contains(cfg.Transports, WebSocket),
 	}
+	e.cors.Store(cfg.CORS.table())
 	e.compression.begin(&cfg)
 	if e.socket && !cfg.NoUpgrades {
 		e.upgrade = []string{"websocket"}
@@ -103,7 +102,7 @@ func (e *Engine) setHooks() {
 	}
 	e.tuning.packed.AllowRSV1 = true
 	e.hasHooks = cfg.Allow != nil || cfg.Tune != nil || cfg.GenerateID != nil || cfg.OnInitialHeaders != nil || cfg.OnHeaders != nil
-	e.debug = cfg.Logger != nil && cfg.Logger.Enabled(context.Background(), slog.LevelDebug)
+	e.LevelChanged()
 	if cfg.GenerateID != nil {
 		e.sids = newSIDTable()
 	}

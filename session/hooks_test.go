@@ -337,7 +337,7 @@ func TestNoHooks(t *testing.T) {
 	if a := p.answer(); a == nil || a.StatusCode != 200 {
 		t.Error("not in the call")
 	}
-	if r.engine.hasHooks || r.engine.debug || r.engine.sids != nil || r.engine.shards[0].noted != nil {
+	if r.engine.hasHooks || r.engine.debug.Load() || r.engine.sids != nil || r.engine.shards[0].noted != nil {
 		t.Error("something is on")
 	}
 }

@@ -33,7 +33,7 @@ func routeHandshake(x *Exchange, r *httpwire.Request, t *target) {
 	e := sh.engine
 	o := opening{transport: t.transport, offer: t.offer}
 	o.offer.first = x.firstRequest(r)
-	if o.negotiate(r, e.cfg.AllowEIO3); o.jsonp != 0 && !e.cors.scripts(r.Get("Origin")) {
+	if o.negotiate(r, e.cfg.AllowEIO3); o.jsonp != 0 && !e.cors.Load().scripts(r.Get("Origin")) {
 		x.answer(refusalFor(eio.Forbidden, "Origin not allowed", nil))
 		return
 	}

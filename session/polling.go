@@ -26,7 +26,7 @@ func (p *pollState) push(f *eio.Frame) {
 
 // push queues a packet on polling.
 func (s *Session) push(f *eio.Frame) {
-	if s.shard.engine.debug {
+	if s.shard.engine.debug.Load() {
 		s.debugSent(f)
 	}
 	s.poll.push(f)

@@ -78,7 +78,7 @@ func (x *Exchange) decide(r *httpwire.Request, length int) (t target, done bool)
 	case r.ContentLength > int64(limit):
 		x.failTooLarge(r)
 	case t.kind == toPreflight:
-		x.answer(reply{status: e.cors.status, early: true})
+		x.answer(reply{status: e.cors.Load().status, early: true})
 	case t.kind == toRefusal:
 		x.ref().refuseEarly(sh, t.code, t.message)
 	case length > limit: // of a chunked body

@@ -50,7 +50,7 @@ func (s *Session) sendWebSocket(f *eio.Frame, volatile bool) SendStatus {
 // queueWebSocket passes a packet of that size to the connection. The connection refuses it only if the packet exceeds
 // what it can hold, or if it is closing.
 func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
-	if s.shard.engine.debug {
+	if s.shard.engine.debug.Load() {
 		s.debugSent(f)
 	}
 	for ; f != nil; f = f.Next() {

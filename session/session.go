@@ -75,7 +75,7 @@ func (s *Session) Open() bool { return s.kind.Load()&kindOver == 0 }
 // begin passes the session to the application, which may end it at once, or panic; no session stays behind then.
 func (s *Session) begin() {
 	defer s.EndOnPanic()
-	if s.shard.engine.debug {
+	if s.shard.engine.debug.Load() {
 		s.debugLog("open", slog.Int("protocol", s.Protocol()))
 	}
 	c := s.shard.engine.app.Open(s)
@@ -92,7 +92,7 @@ func (s *Session) receive(p eio.Packet) {
 		return
 	}
 	s.shard.traffic.Received++
-	if s.shard.engine.debug {
+	if s.shard.engine.debug.Load() {
 		s.debugReceived(&p)
 	}
 	switch p.Type {

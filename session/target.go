@@ -59,14 +59,15 @@ func (x *Exchange) classify(r *httpwire.Request) target {
 		return target{kind: toApp}
 	}
 	origin := r.Get("Origin")
-	if e.cors.on && !x.traits.is(amended) {
-		x.fields = e.cors.headersFor(origin)
+	cors := e.cors.Load()
+	if cors.on && !x.traits.is(amended) {
+		x.fields = cors.headersFor(origin)
 		if string(r.Method) == "OPTIONS" {
-			x.fields = e.cors.preflight(origin, r.Get("Access-Control-Request-Headers"))
+			x.fields = cors.preflight(origin, r.Get("Access-Control-Request-Headers"))
 			return target{kind: toPreflight}
 		}
 	}
-	if !e.cors.allowed(origin, r.Host) {
+	if !cors.allowed(origin, r.Host) {
 		return refusal(eio.Forbidden, "Origin not allowed")
 	}
 	t := target{kind: toHandshake, upgrade: upgrade}

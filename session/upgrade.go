@@ -183,7 +183,7 @@ func (s *Session) completeUpgrade() {
 	}
 	s.setTransport(WebSocket)
 	s.dialect = s.dialect.carriedBy(u)
-	if s.shard.engine.debug {
+	if s.shard.engine.debug.Load() {
 		s.debugLog("upgraded")
 	}
 	s.uncountQueue()
@@ -204,7 +204,7 @@ func (s *Session) completeUpgrade() {
 // failUpgrade closes the probing WebSocket. Polling continues, and another upgrade is possible.
 func (s *Session) failUpgrade() {
 	s.shard.stats.upgradeFailed.Add(1)
-	if s.shard.engine.debug {
+	if s.shard.engine.debug.Load() {
 		s.debugLog("upgrade failed")
 	}
 	s.dropUpgrade()

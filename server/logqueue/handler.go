@@ -45,10 +45,14 @@ func New(next slog.Handler, limits Limits) *Handler {
 	if limits.Burst == 0 {
 		limits.Burst = DefaultBurst
 	}
-	return &Handler{next, &queue{
-		own: next, limits: limits, debug: next.Enabled(context.Background(), slog.LevelDebug), kinds: map[string]*kind{},
-	}}
+	h := &Handler{next, &queue{own: next, limits: limits, kinds: map[string]*kind{}}}
+	h.LevelChanged()
+	return h
 }
+
+// LevelChanged asks the handler behind again whether it takes debug records: it is asked only by New and here. That holds
+// for all handlers that share the queue.
+func (h *Handler) LevelChanged() { h.debug.Store(h.own.Enabled(context.Background(), slog.LevelDebug)) }
 
 // Enabled reports whether records of the level may be taken. The handler behind is asked about those at Info and above
 // when it gets them, on the queue's goroutine.
@@ -57,7 +61,7 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 	case level >= slog.LevelInfo:
 		return true
 	case level == slog.LevelDebug:
-		return h.debug
+		return h.debug.Load()
 	}
 	return h.next.Enabled(ctx, level)
 }

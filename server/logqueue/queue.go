@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,10 +17,11 @@ type entry struct {
 
 // queue is what the handlers of one New share. Safe for concurrent use.
 type queue struct {
-	// own gets the lines of the queue itself: it is the handler that New was given. Immutable, as are limits and debug.
+	// own gets the lines of the queue itself: it is the handler that New was given. Immutable, as are limits.
 	own    slog.Handler
 	limits Limits
-	debug  bool
+	// debug tells whether own takes debug records, as far as LevelChanged knows.
+	debug atomic.Bool
 
 	mu sync.Mutex // guards the following fields
 	// waiting are the records behind batch, which the goroutine has taken, and of which it has given away the first at.
