@@ -2,48 +2,9 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
-
-	"github.com/seed58c87869/siren/server"
 )
-
-func TestCheckName(t *testing.T) {
-	for name, ok := range map[string]bool{
-		"a": true, "lobby": true, "ein Raum": true, "日本": true, "👍": true, "\uFFFD": true, "a/b:c": true,
-		strings.Repeat("x", nameBytesMax): true, strings.Repeat("x", nameBytesMax+1): false,
-		strings.Repeat("ü", nameBytesMax/2): true, strings.Repeat("ü", nameBytesMax/2) + "x": false,
-		"": false, "a\nb": false, "\x00": false, "a\x7f": false, "\u0085": false, "a\xff": false, "\xc3": false,
-	} {
-		if err := checkName("room", name); (err == nil) != ok {
-			t.Errorf("%q: %v", name, err)
-		}
-	}
-}
-
-func TestRoomNames(t *testing.T) {
-	for in, want := range map[string][]string{
-		`"lobby"`:     {"lobby"},
-		`["a","b"]`:   {"a", "b"},
-		` [ "a" ]`:    nil, // arguments come without blanks around them
-		`[]`:          {},
-		``:            nil,
-		`null`:        nil,
-		`7`:           nil,
-		`{}`:          nil,
-		`""`:          nil,
-		`["a",""]`:    nil,
-		`["a",7]`:     nil,
-		`["a",["b"]]`: nil,
-		"[" + strings.Repeat(`"a",`, roomsPerCall) + `"a"]`: nil,
-	} {
-		got, err := roomNames(server.Raw{JSON: []byte(in)})
-		if (err == nil) != (want != nil) || !slices.Equal(got, want) {
-			t.Errorf("%.40s: %v, %v", in, got, err)
-		}
-	}
-}
 
 // What clients send and get, over a real connection.
 func TestBroadcastEvents(t *testing.T) {
@@ -62,13 +23,26 @@ func TestBroadcastEvents(t *testing.T) {
 		{`["leave",5]`, `[{"error":"the rooms must be a string or a list of strings"}]`},
 		{fmt.Sprintf(`["join",%q]`, other.id), `[{"error":"the room is a client's own"}]`},
 		{fmt.Sprintf(`["join",%q]`, c.id), `[{"status":"ok"}]`},
-		{`["publish"]`, `[{"error":"the event name must have 1 to 128 bytes"}]`},
-		{`["publish","text"]`, `[{"error":"invalid arguments"}]`},
-		{`["publish",{"event":"connect","data":1}]`, `[{"error":"the event name is reserved"}]`},
+		{`["join","r","s"]`, `[{"error":"further arguments are not allowed"}]`},
+		{`["leave","r",null]`, `[{"error":"further arguments are not allowed"}]`},
+		{`["publish"]`, `[{"error":"the argument must be an object"}]`},
+		{`["publish","text"]`, `[{"error":"the argument must be an object"}]`},
+		{`["publish",{"room":"r"},{"event":"e"}]`, `[{"error":"further arguments are not allowed"}]`},
+		{`["publish",{"event":"e","data":1}]`, `[{"error":"the room is missing; all: true means everybody"}]`},
+		{`["publish",{"event":"e","rooom":"r"}]`,
+			`[{"error":"unknown key \"rooom\"; the keys are event, data, args, room, rooms, all, except"}]`},
+		{`["publish",{"event":"connect","data":1,"all":true}]`, `[{"error":"the event name is reserved"}]`},
+		{`["publish",{"event":"token","room":"r"}]`, `[{"error":"the event name is reserved"}]`},
+		{`["publish",{"event":"token-expiring","room":"r"}]`, `[{"error":"the event name is reserved"}]`},
+		{`["publish",{"event":"e","rooms":[]}]`, `[{"status":"ok","count":0}]`},
+		{`["publish",{"event":"e","all":true,"except":"r","args":[1,2]}]`, `[{"status":"ok","count":2}]`},
+		{`["hello"]`, `[{"error":"unknown event"}]`},
+		{`["Join","r"]`, `[{"error":"unknown event"}]`},
+		{`["count"]`, `[{"error":"unknown event"}]`},
 		{`["publish",{"event":"disconnect","room":"r"}]`, `[{"error":"the event name is reserved"}]`},
-		{`["publish",{"event":"count","data":99}]`, `[{"error":"the event name is reserved"}]`},
+		{`["publish",{"event":"count","data":99,"all":true}]`, `[{"error":"the event name is reserved"}]`},
 		{`["publish",{"event":"e","room":""}]`, `[{"error":"the room name must have 1 to 128 bytes"}]`},
-		{`["publish",{"event":"e","room":7}]`, `[{"error":"invalid arguments"}]`},
+		{`["publish",{"event":"e","room":7}]`, `[{"error":"the room must be a string"}]`},
 		{`["publish",{"event":"e","room":"nobody is here","data":1}]`, `[{"status":"ok","count":0}]`},
 	} {
 		if got := c.ask(t, step.send); got != step.answer {
@@ -105,6 +79,7 @@ func TestIDsOfClientsThatAreAway(t *testing.T) {
 // list that does not fit.
 func TestTooManyRooms(t *testing.T) {
 	c := startNode(t).dial(t)
+	const roomsMax, roomsPerCall = 1000, 100
 	for i := range roomsMax / roomsPerCall {
 		names := make([]string, roomsPerCall)
 		for j := range names {
@@ -148,7 +123,7 @@ func TestPublish(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	if got := b.ask(t, `["publish",{"event":"all"}]`); got != `[{"status":"ok","count":3}]` {
+	if got := b.ask(t, `["publish",{"event":"all","all":true}]`); got != `[{"status":"ok","count":3}]` {
 		t.Error(got)
 	}
 	// For the one outside of the room it is the first thing it hears.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +45,7 @@ func newConfigCheckCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := config.Load(config.Sources{File: args[0]}); err != nil {
-				return reportProblems(cmd.ErrOrStderr(), err)
+				return err
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", args[0])
 			return err
@@ -68,7 +67,7 @@ Secrets are masked.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		loaded, err := config.Load(config.Sources{File: flags.File, Environ: os.Environ(), Flags: flags})
 		if err != nil {
-			return reportProblems(cmd.ErrOrStderr(), err)
+			return err
 		}
 		for _, w := range loaded.Warnings {
 			fmt.Fprintln(cmd.ErrOrStderr(), "siren:", w)
@@ -76,12 +75,4 @@ Secrets are masked.`,
 		return loaded.Show(cmd.OutOrStdout())
 	}
 	return cmd
-}
-
-// reportProblems writes each error of a configuration in a line.
-func reportProblems(w io.Writer, err error) error {
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintln(w, "siren:", line)
-	}
-	return errReported
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -38,7 +39,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return int(status)
 	}
 	if !errors.Is(err, errReported) {
-		fmt.Fprintln(stderr, "siren:", err)
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintln(stderr, "siren:", line)
+		}
 	}
 	return 1
 }

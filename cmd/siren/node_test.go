@@ -36,8 +36,8 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-// node is `siren serve` in this process.
-type node struct {
+// testNode is `siren serve` in this process.
+type testNode struct {
 	addr string
 	logs *logBuffer
 	stop context.CancelFunc
@@ -47,10 +47,10 @@ type node struct {
 var listening = regexp.MustCompile(`msg=listening .*?addr="?([^\s",]+)`)
 
 // startNode runs the command on a free port and waits until it listens.
-func startNode(t *testing.T, args ...string) *node {
+func startNode(t *testing.T, args ...string) *testNode {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &node{logs: new(logBuffer), stop: cancel, exit: make(chan int, 1)}
+	n := &testNode{logs: new(logBuffer), stop: cancel, exit: make(chan int, 1)}
 	args = append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)
 	go func() { n.exit <- execute(ctx, args, n.logs, n.logs) }()
 	t.Cleanup(func() { n.end(t) })
@@ -65,7 +65,7 @@ func startNode(t *testing.T, args ...string) *node {
 }
 
 // end stops the node, once, and returns its exit code.
-func (n *node) end(t *testing.T) int {
+func (n *testNode) end(t *testing.T) int {
 	t.Helper()
 	n.stop()
 	select {
@@ -87,7 +87,7 @@ type client struct {
 }
 
 // dial connects and takes what a new socket is sent: open, CONNECT, the count.
-func (n *node) dial(t *testing.T) *client {
+func (n *testNode) dial(t *testing.T) *client {
 	t.Helper()
 	c, err := n.tryDial("")
 	if err != nil {
@@ -112,7 +112,7 @@ func (n *node) dial(t *testing.T) *client {
 	return c
 }
 
-func (n *node) tryDial(origin string) (*client, error) {
+func (n *testNode) tryDial(origin string) (*client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	d := ws.Dialer{}
@@ -170,9 +170,14 @@ func (c *client) nextButCount(t *testing.T) string {
 			c.count = n
 			continue
 		}
-		return got
+		if !otherCount.MatchString(got) {
+			return got
+		}
 	}
 }
+
+// otherCount is the event "count" of another namespace than "/".
+var otherCount = regexp.MustCompile(`^42/[^,]*,\["count",`)
 
 // countOf is the number in the event "count", behind which an offset may come.
 func countOf(packet string) (n int, ok bool) {
@@ -240,5 +245,19 @@ func (c *client) sendBinary(t *testing.T, data []byte) {
 	t.Helper()
 	if err := wsutil.WriteClientBinary(c.conn, data); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// join sends a CONNECT for a namespace and returns the answer.
+func (c *client) join(t *testing.T, namespace string) string {
+	t.Helper()
+	c.send(t, "40"+namespace+",")
+	return c.nextButCount(t)
+}
+
+// expectPacket reads up to a packet.
+func (c *client) expectPacket(t *testing.T, want string) {
+	t.Helper()
+	for c.next(t) != want {
 	}
 }

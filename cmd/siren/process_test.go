@@ -20,7 +20,7 @@ const commandEnv = "SIREN_TEST_COMMAND"
 
 // process is `siren serve` as a process of its own, whose log the test reads when it wants.
 type process struct {
-	node
+	testNode
 	cmd   *exec.Cmd
 	stops chan error
 	// log is the reading end of its standard error.

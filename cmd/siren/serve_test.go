@@ -12,31 +12,29 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/seed58c87869/siren/server"
 )
 
 func TestServeRefusesFlags(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"--ping-interval 0s", "--ping-interval must be greater than zero"},
-		{"--ping-timeout -1s", "--ping-timeout must be greater than zero"},
-		{"--max-payload 0", "--max-payload must be greater than zero"},
-		{"--max-payload 268435457", "--max-payload must be at most 268435456"},
-		{"--max-conns -1", "--max-conns must not be negative"},
+		{"--ping-interval 0s", "--ping-interval: must be at least 1ms"},
+		{"--ping-timeout -1s", "--ping-timeout: must be at least 1ms"},
+		{"--max-payload 0", "--max-payload: must be between 1 and 268435456"},
+		{"--max-payload 268435457", "--max-payload: must be between 1 and 268435456"},
+		{"--max-conns -1", "--max-conns: must not be negative"},
 		{"--max-conns 2000000000", "or lower --max-conns"},
-		{"--loops 257", "--loops must be between 0 and 256"},
-		{"--loops -1", "--loops must be between 0 and 256"},
-		{"--path socket.io", "--path must begin with a slash"},
-		{"--path /", "--path must begin with a slash and be more"},
-		{"--log-level loud", `--log-level "loud"`},
-		{"--log-format xml", `--log-format "xml"`},
-		{"--addr=", "--addr must not be empty"},
-		{"--addr 3000", `"3000": missing port in address; an address is host:port, :port or unix://path`},
+		{"--loops 257", "--loops: must be between 0 and 256"},
+		{"--loops -1", "--loops: must be between 0 and 256"},
+		{"--path socket.io", "--path: must begin with a slash"},
+		{"--path /", "--path: must begin with a slash and be more"},
+		{"--log-level loud", `--log-level: must be one of debug, info, warn, error, not "loud"`},
+		{"--log-format xml", `--log-format: must be one of text, json, not "xml"`},
+		{"--addr=", "--addr: must not be empty"},
+		{"--addr 3000", `--addr: "3000": missing port in address; an address is tcp://host:port, host:port, :port or unix://path`},
 		{"--addr http://x:1", `"http://x:1" is neither tcp`},
 		{"--cors-origin * --cors-origin http://x", "stands alone"},
-		{"--recovery -1s", "--recovery must not be negative"},
-		{"--trusted-proxy proxy.example", `--trusted-proxy "proxy.example" is neither`},
+		{"--recovery -1s", "--recovery: must not be negative"},
+		{"--trusted-proxy proxy.example", `--trusted-proxy: "proxy.example" is neither`},
 		{"--unknown", "unknown flag"},
 		{"argument", "unknown command"},
 	} {
@@ -73,22 +71,6 @@ func TestServeCannotListen(t *testing.T) {
 		code := execute(context.Background(), args, io.Discard, &out)
 		if text := out.String(); code != 1 || strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "siren: "+c.want) {
 			t.Errorf("%s: exit code %d, output %q", c.addr, code, text)
-		}
-	}
-}
-
-// Too low a limit of open files is told with what the user of serve can do.
-func TestServeTooFewFiles(t *testing.T) {
-	for _, c := range []struct {
-		err  server.FilesError
-		want string
-	}{
-		{server.FilesError{Limit: 256, Need: 513}, "the limit of open files is 256, and at least 513 are needed; raise it (ulimit -n)"},
-		{server.FilesError{Limit: 256, Need: 1512, MaxConns: 1000},
-			"--max-conns 1000 needs 1512 open files, and the limit is 256; raise it (ulimit -n), or lower --max-conns"},
-	} {
-		if got := listenError(&c.err).Error(); got != c.want {
-			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
 }
@@ -295,20 +277,6 @@ func TestServeHealthWhenFull(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("there is no room again")
 		}
-	}
-}
-
-func TestRaiseDescriptors(t *testing.T) {
-	got, err := raiseDescriptors()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	if limit.Cur != limit.Max || got != limit.Cur {
-		t.Errorf("raised to %d, the limits are %d and %d", got, limit.Cur, limit.Max)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -14,15 +15,18 @@ import (
 // wrappers such as make pass on what the terminal has sent to all. A person who means "now" needs longer.
 const sameRequest = time.Second
 
-// endingSignals ask the process to end. SIGHUP comes when the terminal closes; there is nothing to reload.
+// endingSignals ask the process to end. SIGHUP comes when the terminal closes; it is one of them unless hangupReloads.
 var endingSignals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 
+// hangupReloads is set while SIGHUP asks for the configuration to be read again, and not for the end.
+var hangupReloads atomic.Bool
+
 // untilSignal returns a context that ends with the first of endingSignals, whose name is the context's cause. Once
-// sameRequest has passed, the next signal ends the process at once, as it does by default. A SIGHUP that is ignored when
-// the process starts, as nohup(1) has it, stays ignored.
+// sameRequest has passed, the next signal ends the process at once, as it does by default. A SIGHUP that is ignored
+// when the process starts, as nohup(1) has it, stays ignored.
 func untilSignal() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	received := make(chan os.Signal, 1)
+	received := make(chan os.Signal, 8) // hangups must not keep a signal that ends out
 	var heeded []os.Signal
 	for _, s := range endingSignals {
 		if s != syscall.SIGHUP || !signal.Ignored(s) {
@@ -31,13 +35,17 @@ func untilSignal() context.Context {
 	}
 	signal.Notify(received, heeded...)
 	go func() {
-		cancel(fmt.Errorf("%v signal received", <-received))
+		s := <-received
+		for s == syscall.SIGHUP && hangupReloads.Load() {
+			s = <-received
+		}
+		cancel(fmt.Errorf("%v signal received", s))
 		time.Sleep(sameRequest)
 		signal.Reset(heeded...)
 	}()
 	return ctx
 }
 
-// outliveLog makes writes to standard error fail when its reader has gone. By default they end the process with SIGPIPE,
-// and a server must outlive whatever collects its log.
+// outliveLog makes writes to standard error fail when its reader has gone. By default they end the process with
+// SIGPIPE, and a server must outlive whatever collects its log.
 func outliveLog() { signal.Ignore(syscall.SIGPIPE) }

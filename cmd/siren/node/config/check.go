@@ -66,16 +66,10 @@ func same(a, b any) bool {
 
 func (c *checker) queue() {
 	payload, queue := c.Config.Engine.MaxPayload, c.Config.Limits.QueueBytes
-	if c.isBad("engine.max_payload", "limits.queue_bytes") || queue >= 2*payload {
-		return
-	}
-	if _, set := c.from["limits.queue_bytes"]; set {
+	if !c.isBad("engine.max_payload", "limits.queue_bytes") && queue < 2*payload {
 		c.add("limits.queue_bytes", "is %d, less than twice engine.max_payload (%d); must be at least %d",
 			queue, payload, 2*payload)
-		return
 	}
-	c.add("engine.max_payload",
-		"is %d and needs limits.queue_bytes (--queue-bytes) of at least twice that, %d; it is %d", payload, 2*payload, queue)
 }
 
 func (c *checker) origins() {

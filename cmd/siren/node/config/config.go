@@ -32,7 +32,8 @@ type Config struct {
 	Proxies Proxies `key:"proxies"`
 	// Who may connect.
 	Auth Auth `key:"auth"`
-	// Rules of the namespaces, the first that matches holds. A namespace without a rule does not exist. Left out: one
+	// Rules of the namespaces. The rule with the name of a namespace holds, else the first whose pattern matches it; a
+	// namespace without a rule does not exist. Left out: one
 	// rule, for "/", with publish, join and presence.
 	Namespaces []Namespace `key:"namespaces" min:"1" reload:"live"`
 	// Limits of clients.
@@ -114,7 +115,7 @@ type AdminUI struct {
 type CORS struct {
 	// Origins whose pages may connect, as https://app.example, or "*". With a list, pages of other origins are refused.
 	// Empty: every page may connect, but read nothing by polling.
-	Origins []string `key:"origins" flag:"cors-origin" is:"origin"`
+	Origins []string `key:"origins" flag:"cors-origin" is:"origin" reload:"live"`
 }
 
 // Proxies are those in front of the clients' listener.
@@ -189,7 +190,8 @@ type Limits struct {
 	BytesPerSecond int `key:"bytes_per_second" min:"0" reload:"live" later:"yes"`
 	// Rooms that one socket may be in.
 	RoomsPerSocket int `key:"rooms_per_socket" min:"1" max:"1000000" reload:"live"`
-	// Bytes that wait for one client, which is disconnected at more. At least twice engine.max_payload.
+	// Bytes that wait for one client, which is disconnected at more. At least twice engine.max_payload. Left out: 2097152, or
+	// twice engine.max_payload where that is more.
 	QueueBytes int `key:"queue_bytes" flag:"queue-bytes" min:"1" max:"1073741824"`
 	// Bytes that all clients together may hold. 0: a quarter of what GOMEMLIMIT, the control group or the machine
 	// allows. -1: no bound.

@@ -36,6 +36,9 @@ func AddFlags(set *pflag.FlagSet) *Flags {
 			usage = "Off: " + usage
 		}
 		added := set.VarPF(v, k.Flag, "", usage)
+		if k.kind == list {
+			added.DefValue = "[" + v.def + "]" // as pflag writes lists
+		}
 		if k.kind == toggle {
 			added.NoOptDefVal = "true"
 		}
@@ -82,6 +85,8 @@ func (v *flagValue) Type() string {
 		return "int"
 	case duration:
 		return "duration"
+	case list:
+		return "stringArray"
 	}
 	return "string"
 }

@@ -41,6 +41,9 @@ func Load(s Sources) (*Loaded, error) {
 	if s.Flags != nil {
 		r.readFlags(s.Flags)
 	}
+	if _, set := r.from["limits.queue_bytes"]; !set {
+		cfg.Limits.QueueBytes = max(cfg.Limits.QueueBytes, 2*cfg.Engine.MaxPayload)
+	}
 	out.Config, out.from = cfg, r.from
 	problems := append(r.problems, out.check(r.bad)...)
 	if len(problems) > 0 {

@@ -180,7 +180,7 @@ func TestErrors(t *testing.T) {
 		"merge key":             {file: "<<: {node: a}", want: "<<: merge keys are not supported"},
 		"own path":              {file: "path: /healthz/", want: "1: path: must not be /healthz"},
 		"queue":                 {file: "limits: {queue_bytes: 1999999}", want: "1: limits.queue_bytes: is 1999999, less than twice engine.max_payload (1000000); must be at least 2000000"},
-		"payload":               {file: "engine: {max_payload: 2000000}", want: "1: engine.max_payload: is 2000000 and needs limits.queue_bytes (--queue-bytes) of at least twice that, 4000000; it is 2097152"},
+		"queue and payload":     {file: "engine: {max_payload: 2000000}\nlimits: {queue_bytes: 2097152}", want: "2: limits.queue_bytes: is 2097152, less than twice engine.max_payload (2000000)"},
 		"admin without host":    {file: "admin: {listen: ':3001'}", want: `1: admin.listen: ":3001" can be reached by others`},
 		"admin without port":    {file: "admin: {listen: '127.0.0.1'}", want: "1: admin.listen: \"127.0.0.1\": missing port"},
 		"key is not visible":    {file: "admin: {api_keys: [\"a b\"]}", want: "1: admin.api_keys[0]: must have visible ASCII characters only"},
@@ -198,7 +198,7 @@ func TestErrors(t *testing.T) {
 		"flag":                  {args: []string{"--loops", "x"}, want: "--loops: must be a whole number"},
 		"flag of a list":        {args: []string{"--addr="}, want: "--addr: must not be empty"},
 		"flag to turn off":      {args: []string{"--no-demo=perhaps"}, want: "--no-demo: must be true or false"},
-		"flag payload":          {args: []string{"--max-payload", "2000000"}, want: "--max-payload: is 2000000 and needs limits.queue_bytes"},
+		"flag payload":          {file: "limits: {queue_bytes: 2000000}", args: []string{"--max-payload", "2000000"}, want: "1: limits.queue_bytes: is 2000000, less than"},
 		"not yet":               {args: []string{"--reuse-port"}, want: "--reuse-port: is not supported yet by this version"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -241,6 +241,16 @@ func TestRules(t *testing.T) {
 	want = []Namespace{{Name: "/e", Join: true, Rooms: []string{"*"}}}
 	if err != nil || !reflect.DeepEqual(l.Config.Namespaces, want) {
 		t.Errorf("%v, %+v", err, l)
+	}
+}
+
+// A queue whose bound is left out takes the largest message twice.
+func TestQueueFollowsPayload(t *testing.T) {
+	for args, want := range map[string]int{"": 2 << 20, "--max-payload=1000": 2 << 20, "--max-payload=9000000": 18_000_000} {
+		l, err := load(t, "", nil, strings.Fields(args))
+		if err != nil || l.Config.Limits.QueueBytes != want {
+			t.Errorf("%q: %v, %+v", args, err, l)
+		}
 	}
 }
 

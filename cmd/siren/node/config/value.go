@@ -73,7 +73,7 @@ func (k *Key) within(n int64, parse func(bound string) int64) error {
 	switch {
 	case !low && !high:
 		return nil
-	case low && parse(k.min) == 0 && n < 0:
+	case low && k.max == "" && parse(k.min) == 0:
 		return errors.New("must not be negative")
 	}
 	return errors.New("must be" + k.between())

@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"slices"
@@ -44,7 +44,7 @@ func TestLiveCount(t *testing.T) {
 				var r told
 				live := &liveCount{publish: r.publish}
 				for _, delta := range c.changes {
-					live.add(delta)
+					live.add(delta, true)
 					time.Sleep(10 * time.Millisecond)
 				}
 				time.Sleep(time.Hour)
@@ -63,9 +63,9 @@ func TestLiveCountIsBounded(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var r told
 			live := &liveCount{publish: r.publish}
-			live.add(connected)
+			live.add(connected, true)
 			for range 5000 {
-				live.add(1)
+				live.add(1, true)
 				time.Sleep(time.Millisecond)
 			}
 			time.Sleep(time.Minute)
@@ -88,7 +88,7 @@ func TestLiveCountRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r told
 		live := &liveCount{publish: r.publish}
-		live.add(1)
+		live.add(1, true)
 		time.Sleep(time.Hour)
 		live.mu.Lock()
 		pending := live.pending

@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"sync"
@@ -13,9 +13,8 @@ const (
 	countCost = 20 * time.Microsecond
 )
 
-// liveCount counts the connected sockets and tells them when the number has
-// changed. While nothing changes it does nothing: a change starts a timer, and
-// no other is started before that has fired. Safe for concurrent use.
+// liveCount counts the sockets of a namespace and publishes the number when it has changed. While nothing changes it
+// does nothing: a change starts a timer, and no other is started before that has fired. Safe for concurrent use.
 type liveCount struct {
 	publish func(n int)
 
@@ -24,20 +23,19 @@ type liveCount struct {
 	pending bool // the timer runs
 }
 
-// add changes the count by delta and returns the new one.
-func (c *liveCount) add(delta int) int {
+// add changes the count by delta and returns the new one, which is published in a while if tell says so.
+func (c *liveCount) add(delta int, tell bool) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.n += delta
-	if !c.pending {
+	if tell && !c.pending {
 		c.pending = true
 		time.AfterFunc(countInterval+time.Duration(c.n)*countCost, c.tell)
 	}
 	return c.n
 }
 
-// tell publishes the count, also when it is what it was before: a socket that
-// came in between has been told another.
+// tell publishes the count, also when it is what it was before: a socket that came in between has been told another.
 func (c *liveCount) tell() {
 	c.mu.Lock()
 	n := c.n

@@ -1,0 +1,167 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed58c87869/siren/cmd/siren/node/config"
+	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/logqueue"
+)
+
+// flushTime is how long the last lines of the log may take.
+const flushTime = time.Second
+
+// Options are what a Node is made of.
+type Options struct {
+	// Loaded is the configuration.
+	Loaded *config.Loaded
+	// Load reads the configuration again, for Reload. Nil: there is nothing to read.
+	Load func() (*config.Loaded, error)
+	// Log is where lines of the log go.
+	Log io.Writer
+}
+
+// Node is one broadcast node. Safe for concurrent use.
+type Node struct {
+	logs  *logqueue.Handler // immutable, as are the following fields
+	log   *slog.Logger
+	level *slog.LevelVar
+	srv   *server.Server
+	load  func() (*config.Loaded, error)
+	// spaces are the namespaces with their rules.
+	spaces *spaces
+	// ending is set when the node begins to end: /readyz tells.
+	ending atomic.Bool
+
+	mu sync.Mutex // guards running; held during a reload
+	// running is the configuration in force.
+	running *config.Loaded
+}
+
+// New makes a node, which does not listen yet. Errors are for the user to read.
+func New(o Options) (*Node, error) {
+	cfg := &o.Loaded.Config
+	n := &Node{load: o.Load, running: o.Loaded, level: new(slog.LevelVar)}
+	n.level.Set(levelOf(cfg.Log.Level))
+	n.logs = newLog(o.Log, cfg.Log.Format, n.level)
+	n.log = slog.New(n.logs)
+	rules, err := newRules(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range o.Loaded.Warnings {
+		n.log.Warn(w)
+	}
+	limitHeap(n.log)
+	if n.srv, err = server.New(n.serverConfig(cfg)); err != nil {
+		return nil, err
+	}
+	n.spaces = newSpaces(n)
+	return n, n.spaces.apply(rules)
+}
+
+// newLog returns a log in the format, from the level on. Nobody waits for out.
+func newLog(out io.Writer, format string, level slog.Leveler) *logqueue.Handler {
+	options := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return logqueue.New(slog.NewJSONHandler(out, options), logqueue.Limits{})
+	}
+	return logqueue.New(slog.NewTextHandler(out, options), logqueue.Limits{})
+}
+
+// levelOf returns the level of a name, which is one of those that a configuration may have.
+func levelOf(name string) (level slog.Level) {
+	_ = level.UnmarshalText([]byte(name))
+	return level
+}
+
+// loopsMax is the most that a server may have.
+const loopsMax = 256
+
+// serverConfig returns the settings of the server.
+func (n *Node) serverConfig(cfg *config.Config) server.Config {
+	e := &cfg.Engine
+	loops := e.Loops
+	if loops == 0 {
+		loops = min(runtime.GOMAXPROCS(0), loopsMax)
+	}
+	out := server.Config{
+		Path: cfg.Path, PingInterval: e.PingInterval, PingTimeout: e.PingTimeout, MaxPayload: e.MaxPayload,
+		// The inbox must take the largest message, several times.
+		Inbox:        server.Inbox{MaxBytes: max(8<<20, 4*e.MaxPayload)},
+		Queue:        server.Queue{MaxBytes: cfg.Limits.QueueBytes},
+		MemoryBudget: cfg.Limits.MemoryBytes,
+		MaxConns:     cfg.Limits.Connections, MaxRooms: cfg.Limits.RoomsPerSocket, Loops: loops, Logger: n.log,
+		HealthPath: healthPath,
+		Fallback:   n.pages(cfg.Path, cfg.Demo),
+		// The pages take no bodies; the smallest limit refuses one before it has come.
+		MaxRequestBody: 1,
+		AllowEIO3:      e.AllowEIO3, PerMessageDeflate: server.PerMessageDeflate{Enabled: e.Compress},
+		Recovery:      server.Recovery{MaxDisconnection: e.Recovery},
+		ProxyProtocol: cfg.Proxies.ProxyProtocol,
+		CORS:          originsAllowed(cfg.CORS.Origins),
+	}
+	for _, text := range cfg.Proxies.Trusted {
+		if prefix, err := config.ParsePrefix(text); err == nil { // loading has checked them
+			out.TrustedProxies = append(out.TrustedProxies, prefix)
+		}
+	}
+	return out
+}
+
+// Server returns the node's server.
+func (n *Node) Server() *server.Server { return n.srv }
+
+// Log returns the node's log.
+func (n *Node) Log() *slog.Logger { return n.log }
+
+// Run listens and serves until ctx ends. Errors are for the user to read. It is called once.
+func (n *Node) Run(ctx context.Context) error {
+	defer n.logs.Flush(flushTime)
+	descriptors, err := raiseDescriptors()
+	if err != nil {
+		n.log.Warn("the limit of open files stays as it is", "err", err)
+	}
+	cfg := n.Config()
+	if err := n.srv.Listen(cfg.Listen...); err != nil {
+		return listenError(err)
+	}
+	// The server has logged its version and what it listens on.
+	n.log.Info("siren serves", "go", runtime.Version(), "descriptors", descriptors, "demo", cfg.Demo)
+	select {
+	case <-n.srv.Done():
+		return n.srv.Wait()
+	case <-ctx.Done():
+	}
+	return n.end(context.Cause(ctx))
+}
+
+// end closes the server without losing what it has accepted.
+func (n *Node) end(cause error) error {
+	n.ending.Store(true)
+	n.log.Info("siren stopping", "cause", cause)
+	var cut *server.CloseError
+	switch err := n.srv.Close(); {
+	case errors.As(err, &cut):
+		n.log.Warn("some clients were cut", "err", cut) // the server ended in order all the same
+	case err != nil:
+		return fmt.Errorf("siren stopping: %w", err)
+	}
+	n.log.Info("siren stopped")
+	return nil
+}
+
+// Config returns the configuration in force. It must not be changed.
+func (n *Node) Config() *config.Config {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return &n.running.Config
+}
