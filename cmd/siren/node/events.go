@@ -48,7 +48,7 @@ type call struct {
 func (n *Node) handleEvents(on server.Space, of func(ns *server.Namespace) *space) {
 	for _, h := range []struct {
 		event string
-		do    func(c *call) (any, error)
+		do    func(c call) (any, error)
 	}{{joinEvent, join}, {leaveEvent, leave}, {publishEvent, publish}} {
 		on.On(h.event, func(_ context.Context, m *server.Message) {
 			s := m.Socket()
@@ -60,7 +60,7 @@ func (n *Node) handleEvents(on server.Space, of func(ns *server.Namespace) *spac
 			if r == nil {
 				return // the namespace has lost its rule, and its sockets are about to leave
 			}
-			n.answer(m, func() (any, error) { return h.do(&call{m, s, r}) })
+			n.answer(m, func() (any, error) { return h.do(call{m, s, r}) })
 		}, server.Inline())
 	}
 	on.OnUnhandled(func(_ context.Context, m *server.Message) error {
@@ -129,14 +129,14 @@ func clientText(err error) string {
 }
 
 // single returns the only argument of the event.
-func (c *call) single() (server.Raw, error) {
+func (c call) single() (server.Raw, error) {
 	if c.m.Len() > 1 {
 		return server.Raw{}, errArguments
 	}
 	return c.m.Arg(0), nil
 }
 
-func join(c *call) (any, error) {
+func join(c call) (any, error) {
 	names, err := c.rooms()
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func join(c *call) (any, error) {
 }
 
 // leave needs no rule: nobody is kept in a room.
-func leave(c *call) (any, error) {
+func leave(c call) (any, error) {
 	names, err := c.rooms()
 	if err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func leave(c *call) (any, error) {
 }
 
 // rooms returns the names in the only argument.
-func (c *call) rooms() ([]string, error) {
+func (c call) rooms() ([]string, error) {
 	in, err := c.single()
 	if err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func (c *call) rooms() ([]string, error) {
 	return namesOf("rooms", in)
 }
 
-func publish(c *call) (any, error) {
+func publish(c call) (any, error) {
 	in, err := c.single()
 	if err != nil {
 		return nil, err
@@ -209,7 +209,7 @@ func publish(c *call) (any, error) {
 }
 
 // mayPublish checks a publication against the rule.
-func (c *call) mayPublish(p *publication) error {
+func (c call) mayPublish(p *publication) error {
 	if reserved[p.event] {
 		return errReservedEvent
 	}

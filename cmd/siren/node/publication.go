@@ -46,8 +46,8 @@ var publicationKeys = [...]string{
 func readPublication(in server.Raw) (publication, error) {
 	var p publication
 	var seen [len(publicationKeys)]bool
-	err := members(in, func(name string, value server.Raw) error {
-		i := slices.Index(publicationKeys[:], name)
+	err := members(in, func(name []byte, value server.Raw) error {
+		i := slices.IndexFunc(publicationKeys[:], func(key string) bool { return string(name) == key })
 		if i < 0 {
 			keys := strings.Join(publicationKeys[:], ", ")
 			return refusal(fmt.Sprintf("unknown key %.50q; the keys are %s", name, keys))
@@ -104,8 +104,8 @@ func (p *publication) set(key int, value server.Raw) (err error) {
 	return err
 }
 
-// members calls member for each member of an object. The values are views of it.
-func members(in server.Raw, member func(name string, value server.Raw) error) error {
+// members calls member for each member of an object. The values, and most names, are views of it.
+func members(in server.Raw, member func(name []byte, value server.Raw) error) error {
 	inside, ok := inside(in.JSON, '{', '}')
 	if !ok {
 		return refusal("the argument must be an object")
@@ -115,9 +115,13 @@ func members(in server.Raw, member func(name string, value server.Raw) error) er
 		var key, value []byte
 		key, inside = sio.NextArg(inside)
 		value, inside = sio.NextArg(inside)
-		var name string
-		if err := (server.Raw{JSON: key}).Unmarshal(&name); err != nil {
-			return err
+		name := key[1 : len(key)-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			var plain string
+			if err := (server.Raw{JSON: key}).Unmarshal(&plain); err != nil {
+				return err
+			}
+			name = []byte(plain)
 		}
 		if err := member(name, server.Raw{JSON: value, Attachments: in.Attachments}); err != nil {
 			return err

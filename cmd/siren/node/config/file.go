@@ -41,7 +41,7 @@ func newReader(cfg *Config) *reader {
 // readFile reads the whole file.
 func (r *reader) readFile(path string) {
 	r.base = place{file: path}
-	text, err := readBounded(path)
+	text, err := readBounded(path, fileBytesMax)
 	if err != nil {
 		r.problems = append(r.problems, Problem{Message: err.Error()})
 		return
@@ -49,19 +49,19 @@ func (r *reader) readFile(path string) {
 	r.readDocument(text)
 }
 
-// readBounded reads a file that may be a pipe.
-func readBounded(path string) ([]byte, error) {
+// readBounded reads a file of at most limit bytes, which may be a pipe or a device.
+func readBounded(path string, limit int) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, fileBytesMax+1))
+	text, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > fileBytesMax {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, fileBytesMax)
+	if len(text) > limit {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
 	}
 	return text, nil
 }

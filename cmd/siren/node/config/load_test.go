@@ -305,6 +305,9 @@ func TestSecretFiles(t *testing.T) {
 	if text := out.String(); strings.Contains(text, "zero") || strings.Contains(text, "two") || !strings.Contains(text, `admin.api_keys: ["***"]`) {
 		t.Errorf("secrets are shown:\n%s", text)
 	}
+	if _, err := load(t, "admin: {api_keys_file: /dev/zero}", nil, nil); err == nil || !strings.Contains(err.Error(), "is larger than") {
+		t.Errorf("a file without an end: %v", err)
+	}
 	if _, err := load(t, "admin: {api_keys_file: "+write(t, "empty", "\n")+"}", nil, nil); err == nil {
 		t.Error("an empty file of keys is accepted")
 	}

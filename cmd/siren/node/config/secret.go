@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 )
@@ -20,16 +19,7 @@ type SecretFile struct {
 
 // read fills in the lines.
 func (f *SecretFile) read() error {
-	info, err := os.Stat(f.Path)
-	switch {
-	case err != nil:
-		return err
-	case info.IsDir():
-		return fmt.Errorf("%s is a directory", f.Path)
-	case info.Size() > secretFileMax:
-		return fmt.Errorf("%s is larger than %d bytes", f.Path, secretFileMax)
-	}
-	text, err := os.ReadFile(f.Path)
+	text, err := readBounded(f.Path, secretFileMax)
 	if err != nil {
 		return err
 	}
