@@ -48,7 +48,7 @@ func startBinary(t *testing.T, wrapper []string, binary string, args ...string) 
 		t.Fatal(err)
 	}
 	p := &process{stops: make(chan error, 1), log: r, lines: bufio.NewReader(r), socket: filepath.Join(t.TempDir(), "s")}
-	line := append(append(wrapper, binary, "serve", "--addr", "127.0.0.1:0", "--addr", "unix://"+p.socket), args...)
+	line := append(append(wrapper, binary, "serve", "--addr", "127.0.0.1:0", "--addr", "unix://"+p.socket, "--admin-listen", ""), args...)
 	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Env = append(os.Environ(), commandEnv+"=1", "GORACE=atexit_sleep_ms=0")
 	p.cmd.Stderr = w

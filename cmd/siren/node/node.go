@@ -36,8 +36,11 @@ type Node struct {
 	level *slog.LevelVar
 	srv   *server.Server
 	load  func() (*config.Loaded, error)
+	name  string
 	// spaces are the namespaces with their rules.
 	spaces *spaces
+	// operators is nil without an operators' listener.
+	operators *operators
 	// ending is set when the node begins to end: /readyz tells.
 	ending atomic.Bool
 
@@ -49,7 +52,7 @@ type Node struct {
 // New makes a node, which does not listen yet. Errors are for the user to read.
 func New(o Options) (*Node, error) {
 	cfg := &o.Loaded.Config
-	n := &Node{load: o.Load, running: o.Loaded, level: new(slog.LevelVar)}
+	n := &Node{load: o.Load, running: o.Loaded, name: nameOf(cfg), level: new(slog.LevelVar)}
 	n.level.Set(levelOf(cfg.Log.Level))
 	n.logs = newLog(o.Log, cfg.Log.Format, n.level)
 	n.log = slog.New(n.logs)
@@ -65,7 +68,13 @@ func New(o Options) (*Node, error) {
 		return nil, err
 	}
 	n.spaces = newSpaces(n)
-	return n, n.spaces.apply(rules)
+	if err := n.spaces.apply(rules); err != nil {
+		return nil, err
+	}
+	if n.operators, err = n.newOperators(cfg); err != nil {
+		return nil, err
+	}
+	return n, nil
 }
 
 // newLog returns a log in the format, from the level on. Nobody waits for out.
@@ -130,9 +139,15 @@ func (n *Node) Run(ctx context.Context) error {
 	if err != nil {
 		n.log.Warn("the limit of open files stays as it is", "err", err)
 	}
+	defer n.operators.close()
 	cfg := n.Config()
 	if err := n.srv.Listen(cfg.Listen...); err != nil {
 		return listenError(err)
+	}
+	if n.operators != nil {
+		if err := n.operators.listen(n, n.isSet("admin.listen")); err != nil {
+			return errors.Join(err, n.srv.Close())
+		}
 	}
 	// The server has logged its version and what it listens on.
 	n.log.Info("siren serves", "go", runtime.Version(), "descriptors", descriptors, "demo", cfg.Demo)
@@ -157,6 +172,13 @@ func (n *Node) end(cause error) error {
 	}
 	n.log.Info("siren stopped")
 	return nil
+}
+
+// isSet tells whether somebody has set a key of the configuration in force.
+func (n *Node) isSet(key string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.running.IsSet(key)
 }
 
 // Config returns the configuration in force. It must not be changed.

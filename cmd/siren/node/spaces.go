@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -185,7 +184,7 @@ func (s *spaces) change(rs *rules) (gone []*space) {
 // handlers. Called with the lock held.
 func (s *spaces) name(name string) {
 	ns := s.node.srv.Of(name)
-	if slices.Contains(s.parent.Children(), ns) {
+	if ns.IsChild() {
 		sp := s.find(ns)
 		if sp == nil {
 			sp = newSpace(ns, nil)

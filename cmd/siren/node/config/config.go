@@ -75,8 +75,8 @@ type Admin struct {
 	Listen string `key:"listen" flag:"admin-listen" is:"admin"`
 	// Certificate of the operators' listener.
 	TLS TLS `key:"tls"`
-	// Requests a second that one API key, or one address without a key, may make. 0: no limit.
-	RequestsPerSecond int `key:"requests_per_second" min:"0" reload:"live" later:"yes"`
+	// Requests a second that all operators together may make, but for /healthz, /readyz and the like. 0: no limit.
+	RequestsPerSecond int `key:"requests_per_second" min:"0" reload:"live"`
 	// Keys that open the API (Authorization: Bearer KEY, or X-API-Key: KEY).
 	APIKeys []string `key:"api_keys" is:"apikey" secret:"yes" reload:"live"`
 	// File with more of such keys, one a line.
@@ -84,7 +84,7 @@ type Admin struct {
 	// Bytes of a request's body.
 	MaxBody int `key:"max_body" min:"1024" max:"268435456"`
 	// Ask for a key at /metrics too.
-	ProtectMetrics bool `key:"protect_metrics" reload:"live"`
+	ProtectMetrics bool `key:"protect_metrics" reload:"live" later:"yes"`
 }
 
 // TLS is a certificate with its key.

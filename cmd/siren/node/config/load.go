@@ -56,6 +56,9 @@ func Load(s Sources) (*Loaded, error) {
 	return out, nil
 }
 
+// IsSet tells whether a key does not have its value from the defaults.
+func (l *Loaded) IsSet(key string) bool { return l.from[key] != place{} }
+
 // sortProblems orders those of the file by line, behind those of no place at all.
 func sortProblems(problems Problems) {
 	slices.SortStableFunc(problems, func(a, b Problem) int {

@@ -1,0 +1,131 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/seed58c87869/siren/cmd/siren/node/admin"
+	"github.com/seed58c87869/siren/cmd/siren/node/api"
+	"github.com/seed58c87869/siren/cmd/siren/node/config"
+	"github.com/seed58c87869/siren/cmd/siren/node/problem"
+	"github.com/seed58c87869/siren/server"
+)
+
+// operators is the operators' listener with the API. Safe for concurrent use.
+type operators struct {
+	server *admin.Server
+	api    *api.API
+}
+
+// newOperators makes the listener, which does not listen yet; nil when the configuration has none.
+func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
+	if cfg.Admin.Listen == "" {
+		return nil, nil
+	}
+	calls, err := api.New(api.Config{
+		Server: n.srv, Node: n.name, Version: server.Version,
+		Exists:   func(name string) bool { return n.spaces.rules.Load().find(name) != nil },
+		MaxEvent: cfg.Limits.QueueBytes / 2,
+		Reload:   n.reloadCall, Draining: n.ending.Load, Logger: n.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := admin.New(admin.Config{
+		Address: cfg.Admin.Listen, Keys: cfg.Admin.Keys(), MaxBody: cfg.Admin.MaxBody,
+		RequestsPerSecond: cfg.Admin.RequestsPerSecond,
+		Ready:             n.readiness, Describe: api.Describe(server.Version), Logger: n.log,
+	})
+	if err != nil {
+		calls.Close()
+		return nil, err
+	}
+	listener.Handle(calls.Routes()...)
+	return &operators{listener, calls}, nil
+}
+
+// readiness is /readyz of the operators' listener.
+func (n *Node) readiness() admin.Readiness {
+	if n.ending.Load() {
+		return admin.Readiness{Status: "stopping"}
+	}
+	return admin.Readiness{Ready: true, Status: "ok"}
+}
+
+// reloadCall is Reload for the API.
+func (n *Node) reloadCall(context.Context) (api.Reloaded, error) {
+	change, err := n.Reload()
+	if err == nil {
+		return api.Reloaded{Changed: change.Changed, Restart: change.Restart, Overridden: change.Overridden}, nil
+	}
+	out := problem.New(problem.BadConfig, "nothing was changed")
+	out.Errors = []problem.Line{}
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		out.Errors = append(out.Errors, problem.Line{Message: err.Error()})
+	}
+	for _, p := range problems {
+		out.Errors = append(out.Errors, problem.Line{Line: p.Line, Key: p.Key, Message: p.Message})
+	}
+	return api.Reloaded{}, out
+}
+
+// listen opens the listener. Several nodes on one machine may have the default address: the first one gets it, and the others
+// go on without one. An address that somebody has set must be free.
+func (o *operators) listen(n *Node, set bool) error {
+	err := o.server.Listen()
+	switch {
+	case err == nil:
+		n.log.Info("operators' listener", "addr", o.server.Addr().String())
+		return nil
+	case !set && errors.Is(err, syscall.EADDRINUSE):
+		n.log.Warn("there is no operators' listener: its default address is in use; set admin.listen (--admin-listen)",
+			"addr", n.Config().Admin.Listen)
+		return nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w; stop who uses it, or choose another with --admin-listen", err)
+	}
+	return err
+}
+
+// closeTime bounds the requests of operators that are under way when the node has ended.
+const closeTime = 2 * time.Second
+
+// close ends the listener, behind what is under way. o may be nil.
+func (o *operators) close() {
+	if o == nil {
+		return
+	}
+	o.api.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	_ = o.server.Close(ctx) // what is cut then is an operator's own request
+}
+
+// reload puts what can change alive in force. The keys come first: they may be wrong.
+func (o *operators) reload(cfg *config.Config) error {
+	if o == nil {
+		return nil
+	}
+	if err := o.server.SetKeys(cfg.Admin.Keys()); err != nil {
+		return err
+	}
+	o.server.SetRate(cfg.Admin.RequestsPerSecond)
+	return nil
+}
+
+// nameOf is the name of the node: that of the host where the configuration has none.
+func nameOf(cfg *config.Config) string {
+	if cfg.Node != "" {
+		return cfg.Node
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "siren"
+	}
+	return host
+}
