@@ -109,9 +109,9 @@ type Config struct {
 	// FlushSlice and FlushTime bound one turn of the dirty list. Defaults: 256 connections, 1 ms.
 	FlushSlice int
 	FlushTime  time.Duration
-	// TurnTime bounds the input handled between two turns, of all connections together, and the timers of one turn. The
-	// rest waits for later turns, after the other connections. The first stream.EntryWork of an entry is always done at
-	// once. Default: 250 us.
+	// TurnTime bounds the input handled between two turns, of all connections together, and in one turn the timers and
+	// the tasks that do something to many. The rest waits for later turns, after the other connections. The first
+	// stream.EntryWork of an entry is always done at once. Default: 250 us.
 	TurnTime time.Duration
 	// MailboxMax is the number of waiting tasks above which TryPost refuses. Default: 65536.
 	MailboxMax int

@@ -98,8 +98,25 @@ type tallyTimer struct {
 
 func (c *tallyTimer) Expire(int64) { c.fired.Add(1) }
 
-// TestOthersAreServedMeanwhile: while a loop has work for hundreds of turns, timers that are due at once or the input
-// of one client, another client's messages are handled in between.
+// longTask is a task with more work than a turn has time for.
+type longTask struct {
+	loop       *Loop
+	left, work int
+	done       *atomic.Int64
+}
+
+func (l *longTask) Run(int) {
+	for over := false; l.left > 0 && !over; over = l.loop.Spend(l.work) {
+		l.left--
+		l.done.Add(1)
+	}
+	if l.left > 0 {
+		l.loop.Continue(l)
+	}
+}
+
+// TestOthersAreServedMeanwhile: while a loop has work for hundreds of turns, timers that are due at once, a task of very
+// much work or the input of one client, another client's messages are handled in between.
 func TestOthersAreServedMeanwhile(t *testing.T) {
 	const timers, bytesIn, work = 200_000, 60_000, 10_000
 	for _, c := range []struct {
@@ -118,15 +135,19 @@ func TestOthersAreServedMeanwhile(t *testing.T) {
 				}
 			})
 		}},
+		{"a task that goes on", timers, func(t *testing.T, e *Engine, done *atomic.Int64) {
+			e.loops[0].Post(&longTask{loop: e.loops[0], left: timers, work: work, done: done})
+		}},
 		{"input", bytesIn, func(t *testing.T, e *Engine, _ *atomic.Int64) {
 			write(t, dial(t, e), strings.Repeat("x", bytesIn))
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var done, between, most atomic.Int64
+			var done, pinged, between, most atomic.Int64
 			h := newHub()
 			h.receive = func(p *peer, data []byte) (n, need int) {
 				if bytes.HasPrefix(data, []byte("!")) {
+					pinged.Add(1)
 					if d := done.Load(); d > 0 && d < c.all {
 						between.Add(1)
 					}
@@ -147,6 +168,7 @@ func TestOthersAreServedMeanwhile(t *testing.T) {
 			e := start(t, Config{Accept: h.accept, Loops: 1, TurnTime: time.Millisecond})
 			stop := make(chan struct{})
 			pings := pinging(t, dial(t, e), stop)
+			eventually(t, "the first ping", func() bool { return pinged.Load() > 0 })
 			c.begin(t, e, &done)
 			eventually(t, "all is done", func() bool { return done.Load() == c.all })
 			close(stop)

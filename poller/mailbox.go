@@ -31,6 +31,8 @@ type mailbox struct {
 
 	run  []Task // loop-owned: the batch that was taken out last
 	head int    // loop-owned: the index of the next task in run
+
+	unfinished bool // loop-owned: the task that ran last goes on, which the turn has not noticed yet
 }
 
 type putResult uint8
@@ -83,6 +85,20 @@ func (m *mailbox) next() Task {
 	m.run[m.head] = nil
 	m.head++
 	return t
+}
+
+// putBack makes t the next task, in the place of the one that runs.
+func (m *mailbox) putBack(t Task) {
+	m.head--
+	m.run[m.head] = t
+	m.unfinished = true
+}
+
+// takeUnfinished reports whether the task that ran last was put back.
+func (m *mailbox) takeUnfinished() bool {
+	was := m.unfinished
+	m.unfinished = false
+	return was
 }
 
 // swap takes out all queued tasks; the emptied batch becomes the queue. It returns false if there are none.
@@ -147,6 +163,16 @@ func (l *Loop) TryPost(t Task) bool { return l.post(t, l.engine.config.MailboxMa
 // then use Post: slightly exceeding MailboxMax is better than delivering a message to some loops only. Safe for
 // concurrent use.
 func (l *Loop) Full() bool { return l.mailbox.waiting() >= l.engine.config.MailboxMax }
+
+// Continue is for a task whose turn is over (Spend) before its work is done: t goes on with it. t is run next, before all
+// tasks that are posted, but in a later turn, so that sockets, timers and flushes come in between. Call it at most once
+// in Run of a task that was posted.
+func (l *Loop) Continue(t Task) {
+	if asserting {
+		l.mustOwn("Loop.Continue")
+	}
+	l.mailbox.putBack(t)
+}
 
 // PostFunc is Post for a plain function. Safe for concurrent use.
 func (l *Loop) PostFunc(fn func()) { l.post(plainFunc(fn), 0) }

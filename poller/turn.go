@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/seed58c87869/siren/poller/wheel"
 )
 
 // clockEvery is the number of tasks between two looks at the clock. A look costs about half of a small task.
 const clockEvery = 4
+
+// flushShare is which part of the tasks' time is for flushes while a task goes on over several turns. A broadcast gives
+// work to many connections; those that are flushed before the next broadcast need one system call for each of the two.
+const flushShare = 4
 
 // chain adds up turns that may belong to one pass of gnet's loop, so that the budget holds for all of them together.
 // Loop-owned.
@@ -49,11 +54,15 @@ func (l *Loop) turn(inPass bool) {
 	l.depth++
 	l.counters.turns.Add(1)
 
-	items := l.drain(wheel.Deadline(start, cfg.DrainTime))
+	items, whole := l.drain(wheel.Deadline(start, cfg.DrainTime))
+	flushTime := cfg.FlushTime
+	if !whole {
+		flushTime = min(flushTime, time.Duration(l.clock()-start)/flushShare)
+	}
 	l.expire()
 	l.Settle()
 	l.SendRemotes()
-	l.flushDirty()
+	l.flushDirty(flushTime)
 	l.Settle()
 	l.SendRemotes()
 	due := l.Due()
@@ -73,16 +82,20 @@ func (l *Loop) turn(inPass bool) {
 	}
 }
 
-// drain runs tasks until the mailbox is empty or the budget is used up and returns how many it ran.
-func (l *Loop) drain(deadline int64) (items int) {
-	for {
-		ran, more := l.drainSome(l.engine.config.DrainItems-l.chain.items-items, deadline)
+// drain runs tasks until the mailbox is empty, the budget is used up or a task has to go on in a later turn (whole is
+// false then), and returns how many it ran.
+func (l *Loop) drain(deadline int64) (items int, whole bool) {
+	for more := true; more; {
+		var ran int
+		ran, more = l.drainSome(l.engine.config.DrainItems-l.chain.items-items, deadline)
 		items += ran
-		if !more {
-			l.counters.posts.Add(int64(items))
-			return items
+		if l.mailbox.takeUnfinished() {
+			l.counters.posts.Add(int64(items - 1)) // it counts at its end
+			return items, false
 		}
 	}
+	l.counters.posts.Add(int64(items))
+	return items, true
 }
 
 // drainSome runs tasks and recovers a panic. more is true when a panic has interrupted it.
@@ -105,6 +118,9 @@ func (l *Loop) drainSome(itemsMax int, deadline int64) (ran int, more bool) {
 		if l.Unsettled() {
 			l.Settle()
 		}
+		if l.mailbox.unfinished {
+			return ran, false
+		}
 		if ran%clockEvery == 0 && l.clock() >= deadline {
 			return ran, false
 		}
@@ -119,11 +135,10 @@ func (l *Loop) clock() int64 {
 	return now
 }
 
-// flushDirty flushes connections until none is dirty or the slice is used up.
-func (l *Loop) flushDirty() {
+// flushDirty flushes connections until none is dirty, the slice is used up or limit has passed.
+func (l *Loop) flushDirty(limit time.Duration) {
 	if l.Dirty() > 0 {
-		cfg := &l.engine.config
-		l.FlushSome(cfg.FlushSlice, wheel.Deadline(l.clock(), cfg.FlushTime))
+		l.FlushSome(l.engine.config.FlushSlice, wheel.Deadline(l.clock(), limit))
 	}
 }
 

@@ -100,11 +100,12 @@ func BenchmarkSelect(b *testing.B) {
 			b.ReportAllocs()
 			visited := 0
 			for b.Loop() {
-				visited += f.shard.Select(t, func(selected []*Member) {
-					for _, m := range selected {
-						m.Owner().(*socket).deliver(p)
-					}
-				})
+				sel := f.shard.Select(t)
+				for _, m := range sel.Members() {
+					m.Owner().(*socket).deliver(p)
+				}
+				visited += len(sel.Members())
+				sel.End()
 			}
 			reportPerMember(b, visited)
 		})

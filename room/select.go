@@ -43,24 +43,34 @@ func (s *Shard) Walk(t *Target, visit func(m *Member)) int {
 	return visited
 }
 
-// Select is Walk in one piece: it calls visit once with all the members that
-// Walk would visit, unless there are none, and returns their number. The slice
-// is valid only during the call; the visitor may overwrite it. A visitor that
-// can detach members checks [Member.Detached] before it uses the next ones.
+// Selection is the members that a target selected, fixed at one moment. A
+// loop-owned value of the Shard's loop. It may stay open while the loop does other
+// work, but the selections of a shard end in the reverse order of their beginning.
+type Selection struct {
+	shard   *Shard
+	base    int
+	members []*Member
+}
+
+// Select is Walk in the caller's steps: it fixes the members that Walk would
+// visit. The caller must call End on the result.
 //
-// Compared to Walk it saves a call per member, and lets the visitor read a field
+// Compared to Walk it saves a call per member, and lets the caller read a field
 // of the next few dozen members before it writes to them. Where members do not
 // fit the processor's caches, overlapping the misses in this way about halves
 // the cost of a walk.
-func (s *Shard) Select(t *Target, visit func(selected []*Member)) int {
+func (s *Shard) Select(t *Target) Selection {
 	base, selected := s.push(t)
-	defer s.scratch.drop(base)
-
-	if len(selected) > 0 {
-		visit(selected)
-	}
-	return len(selected)
+	return Selection{shard: s, base: base, members: selected}
 }
+
+// Members returns the selected members, in no order. The slice is valid until End, and the caller may overwrite it. It
+// does not include members that join later, and keeps members that leave. Check [Member.Detached] if members may have been
+// detached meanwhile.
+func (l *Selection) Members() []*Member { return l.members }
+
+// End gives the memory of the selection back to its shard.
+func (l *Selection) End() { l.shard.scratch.drop(l.base) }
 
 // push puts a selection on the scratch stack; the caller must call drop with base. The slice's capacity is its length,
 // so that an append of the visitor does not reach into the stack.

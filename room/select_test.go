@@ -72,11 +72,11 @@ func TestTargets(t *testing.T) {
 				t.Fatalf("%v got it, want %v", got, test.want)
 			}
 			// Walk and Select agree, and nothing of the first walk is left.
-			selected := 0
-			n := f.shard.Select(&test.target, func(ms []*Member) { selected = len(ms) })
-			if n != len(test.want) || selected != n {
-				t.Fatalf("Select has %d and returns %d, want %d", selected, n, len(test.want))
+			sel := f.shard.Select(&test.target)
+			if n := len(sel.Members()); n != len(test.want) {
+				t.Fatalf("Select has %d, want %d", n, len(test.want))
 			}
+			sel.End()
 			checkLinks(t, f.shard, f.members(), roomsOf(f.dir))
 		})
 	}
@@ -197,26 +197,27 @@ func TestVisitorChangesRooms(t *testing.T) {
 	}
 }
 
-// A visitor may append to and overwrite its selection while it broadcasts.
+// A selection may be appended to and overwritten while it is open, and others
+// may be made meanwhile that end before it.
 func TestSelectionIsTheVisitors(t *testing.T) {
 	f := newOrdered(20)
 	a, b := f.room("a", 0, 10), f.room("b", 10, 20)
-	f.shard.Select(&Target{Rooms: []*Room{a}}, func(outer []*Member) {
-		grown := append(outer, outer[0])
-		f.shard.Select(&Target{Rooms: []*Room{b}}, func(inner []*Member) {
-			for _, m := range inner {
-				if !m.In(b) {
-					t.Error("the inner selection was overwritten")
-				}
-			}
-			clear(inner)
-		})
-		for _, m := range grown {
-			if !m.In(a) {
-				t.Error("the outer selection was overwritten")
-			}
+	outer := f.shard.Select(&Target{Rooms: []*Room{a}})
+	grown := append(outer.Members(), outer.Members()[0])
+	inner := f.shard.Select(&Target{Rooms: []*Room{b}})
+	for _, m := range inner.Members() {
+		if !m.In(b) {
+			t.Error("the inner selection was overwritten")
 		}
-	})
+	}
+	clear(inner.Members())
+	inner.End()
+	for _, m := range grown {
+		if !m.In(a) {
+			t.Error("the outer selection was overwritten")
+		}
+	}
+	outer.End()
 	checkLinks(t, f.shard, f.members(), roomsOf(f.dir))
 }
 
@@ -225,22 +226,17 @@ func TestVisitorPanics(t *testing.T) {
 	f := newOrdered(10)
 	a := f.room("a", 0, 10)
 	target := &Target{Rooms: []*Room{a, a}}
-	for name, walk := range map[string]func(){
-		"Walk":   func() { f.shard.Walk(target, func(*Member) { panic(name0) }) },
-		"Select": func() { f.shard.Select(target, func([]*Member) { panic(name0) }) },
-	} {
-		func() {
-			defer func() {
-				if recover() != name0 {
-					t.Errorf("%s hides the panic", name)
-				}
-			}()
-			walk()
+	func() {
+		defer func() {
+			if recover() != name0 {
+				t.Error("Walk hides the panic")
+			}
 		}()
-		checkLinks(t, f.shard, f.members(), roomsOf(f.dir))
-		if got := f.ids(target); len(got) != 10 {
-			t.Errorf("after a panic in %s, %d got it", name, len(got))
-		}
+		f.shard.Walk(target, func(*Member) { panic(name0) })
+	}()
+	checkLinks(t, f.shard, f.members(), roomsOf(f.dir))
+	if got := f.ids(target); len(got) != 10 {
+		t.Errorf("after a panic, %d got it", len(got))
 	}
 }
 
@@ -274,11 +270,11 @@ func TestWalkAllocatesNothing(t *testing.T) {
 			t.Errorf("Walk %s: %v allocations", name, n)
 		}
 		n := testing.AllocsPerRun(20, func() {
-			f.shard.Select(target, func(ms []*Member) {
-				for _, m := range ms {
-					m.Owner().(*socket).deliver(p)
-				}
-			})
+			sel := f.shard.Select(target)
+			for _, m := range sel.Members() {
+				m.Owner().(*socket).deliver(p)
+			}
+			sel.End()
 		})
 		if n != 0 {
 			t.Errorf("Select %s: %v allocations", name, n)

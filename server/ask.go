@@ -12,8 +12,8 @@ import (
 // ask is a broadcast whose acknowledgements are collected. Safe for concurrent use, but for debts.
 type ask struct {
 	collector
-	// debts are those of the sockets of each loop. Loop-owned, each slice.
-	debts [][]debt
+	// debts are those of the sockets of each loop, in blocks. Loop-owned, each slice.
+	debts [][][]debt
 	// loopsAsked are the loops that the broadcast was posted to. Guarded by collector.mu.
 	loopsAsked []int
 	// waiting tells that sockets whose connect handlers run are waited for. They can answer when these are over only, so
@@ -30,7 +30,7 @@ type ask struct {
 }
 
 func newAsk(ns *Namespace) *ask {
-	a := &ask{debts: make([][]debt, ns.srv.nloops)}
+	a := &ask{debts: make([][][]debt, ns.srv.nloops)}
 	a.inquiry, a.ns, a.partial, a.loops = a, ns, true, 1
 	return a
 }
@@ -71,7 +71,7 @@ func (a *ask) ask(ctx context.Context, o Operator, event string, args []any) (er
 	}
 	a.limit(patience)
 	a.watch(ctx)
-	a.delivered(0, offLoop)
+	a.delivered(offLoop)
 	return nil
 }
 
@@ -110,40 +110,64 @@ type askDelivery struct {
 
 // Run implements task.
 func (d *askDelivery) Run(loop int) {
-	n := 0
 	d.count(loop)
-	d.ns.shards[loop].Select(&d.target, func(selected []*room.Member) {
-		n = d.ask.expect(loop, selected)
-		d.deliver(selected)
-	})
-	d.ask.delivered(n, loop)
+	d.ns.walk(loop, &d.target, d)
 }
 
-// expect notes which sockets of a loop are asked, and returns their number. Loop-only.
-func (a *ask) expect(loop int, selected []*room.Member) int {
+// askWork is the estimated time of noting one socket that is asked, in nanoseconds.
+const askWork = 100
+
+// work implements visitor.
+func (d *askDelivery) work() int { return askWork + d.broadcast.work() }
+
+// visit implements visitor.
+func (d *askDelivery) visit(loop int, members []*room.Member, rest int) {
+	d.ask.expect(loop, members, rest)
+	d.deliver(members)
+}
+
+// visited implements visitor.
+func (d *askDelivery) visited(loop int) { d.ask.delivered(loop) }
+
+// expect notes which sockets of a loop are asked; rest more may follow. Loop-only.
+func (a *ask) expect(loop int, selected []*room.Member, rest int) {
 	if a.isOver() {
-		return 0
+		return
 	}
-	owed := make([]debt, 0, len(selected))
+	owed := a.debtBlock(loop, len(selected), rest)
+	before := len(*owed)
 	for _, m := range selected {
 		s := m.Owner().(*Socket)
 		if s.phase != phaseConnected && !a.waiting {
 			continue
 		}
-		owed = append(owed, debt{c: &a.collector, s: s})
+		*owed = append(*owed, debt{c: &a.collector, s: s})
 		s.mu.Lock()
-		s.debts.add(&owed[len(owed)-1])
+		s.debts.add(&(*owed)[len(*owed)-1])
 		s.mu.Unlock()
 	}
-	a.debts[loop] = owed
-	return len(owed)
+	a.mu.Lock()
+	a.expected += int32(len(*owed) - before)
+	a.mu.Unlock()
 }
 
-// delivered notes that a loop has delivered the event, to n clients that are waited for.
-func (a *ask) delivered(n, loop int) {
+// debtBlockMax is the largest number of debts in one block of memory: the loop makes and clears it at once.
+const debtBlockMax = 2048
+
+// debtBlock returns the loop's block with room for n more debts, which never move; rest more may follow. Loop-only.
+func (a *ask) debtBlock(loop, n, rest int) *[]debt {
+	blocks := a.debts[loop]
+	if last := len(blocks) - 1; last < 0 || cap(blocks[last])-len(blocks[last]) < n {
+		blocks = append(blocks, make([]debt, 0, max(n, min(n+rest, debtBlockMax))))
+		a.debts[loop] = blocks
+	}
+	return &blocks[len(blocks)-1]
+}
+
+// delivered notes that a loop has delivered the event.
+func (a *ask) delivered(loop int) {
 	a.mu.Lock()
 	a.loops--
-	a.expected += int32(n)
 	if a.loops == 0 {
 		a.signal() // who waits for a number of replies wants to know how many were asked
 		a.count()
@@ -221,21 +245,20 @@ func (a *ask) release(cause error) {
 // sweep takes the debts of a question that is over from the sockets of a loop.
 type sweep ask
 
-// sweepBatch bounds the sockets that one turn of a sweep looks at.
-const sweepBatch = 4096
-
 // Run implements task.
 func (w *sweep) Run(loop int) {
-	rest := w.debts[loop]
-	n := min(len(rest), sweepBatch)
-	for i := range rest[:n] {
-		d := &rest[i]
-		d.s.mu.Lock()
-		d.s.debts.drop(d)
-		d.s.mu.Unlock()
+	l, blocks := w.ns.srv.loops[loop], w.debts[loop]
+	for over := false; len(blocks) > 0 && !over; blocks = blocks[1:] {
+		for i := range blocks[0] {
+			d := &blocks[0][i]
+			d.s.mu.Lock()
+			d.s.debts.drop(d)
+			d.s.mu.Unlock()
+		}
+		over = l.Spend(len(blocks[0]) * askWork)
 	}
-	if w.debts[loop] = rest[n:]; len(rest) > n {
-		w.ns.srv.loops[loop].Post(w)
+	if w.debts[loop] = blocks; len(blocks) > 0 {
+		l.Post(w)
 	}
 }
 

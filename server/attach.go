@@ -20,6 +20,9 @@ type EventLoop interface {
 	// TryPost is Post, but refuses, by false, when the mailbox is full, which Full tells. Safe for concurrent use.
 	TryPost(t interface{ Run(loop int) }) bool
 	Full() bool
+	// Continue is called by a task whose work is not done when its turn is over (Spend): t goes on with it, as the next
+	// task of a later turn, before all that is posted. Loop-only.
+	Continue(t interface{ Run(loop int) })
 	// Stream is the part of the loop that serves connections. Loop-only, but immutable itself.
 	Stream() *stream.Loop
 }

@@ -52,17 +52,28 @@ type look struct {
 
 // Run implements task.
 func (l *look) Run(loop int) {
-	shard := l.ns.shards[loop]
 	if l.c.list {
-		shard.Select(&l.target, l.c.add)
-	} else {
-		n := shard.Count(&l.target)
-		l.c.mu.Lock()
-		l.c.count += n
-		l.c.mu.Unlock()
+		l.ns.walk(loop, &l.target, l)
+		return
 	}
+	n := l.ns.shards[loop].Count(&l.target)
+	l.c.mu.Lock()
+	l.c.count += n
+	l.c.mu.Unlock()
 	l.c.pass(loop)
 }
+
+// countWork is the estimated time of noting one socket, in nanoseconds.
+const countWork = 10
+
+// work implements visitor.
+func (l *look) work() int { return countWork }
+
+// visit implements visitor.
+func (l *look) visit(_ int, members []*room.Member, _ int) { l.c.add(members) }
+
+// visited implements visitor.
+func (l *look) visited(loop int) { l.c.pass(loop) }
 
 // add notes what a loop has selected. Loop-only.
 func (c *census) add(selected []*room.Member) {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/room/cluster"
@@ -48,12 +49,12 @@ func (o Operator) DisconnectSockets(closeConns bool) error {
 
 // disconnect is DisconnectSockets on this node, counted by c if there is one.
 func (o Operator) disconnect(closeConns bool, c *census) error {
-	t := &selection{ns: o.ns, after: c.passing(nil), visit: c.counting(func(_ int, selected []*room.Member) {
-		for _, m := range selected {
+	t := &selection{ns: o.ns, cost: departWork, after: c.passing(nil), fn: c.counting(func(_ int, selected []*room.Member) {
+		each(selected, func(m *room.Member) {
 			if !m.Detached() {
 				(&departure{m.Owner().(*Socket), closeConns}).Run(m.Shard())
 			}
-		}
+		})
 	})}
 	if !o.resolve(&t.target) {
 		return nil
@@ -93,14 +94,27 @@ func (o Operator) tellOthers(m *cluster.Message) error {
 type selection struct {
 	ns     *Namespace
 	target room.Target
-	visit  func(loop int, selected []*room.Member)
+	// fn does the work for some of the sockets, which takes about cost nanoseconds for each.
+	fn   func(loop int, selected []*room.Member)
+	cost int
 	// after, when set, runs when the loop is done, whether or not anybody was selected there.
 	after func(loop int)
 }
 
+// departWork is the estimated time of a Disconnect, in nanoseconds.
+const departWork = int(5 * time.Microsecond)
+
 // Run implements task.
-func (t *selection) Run(loop int) {
-	t.ns.shards[loop].Select(&t.target, func(selected []*room.Member) { t.visit(loop, selected) })
+func (t *selection) Run(loop int) { t.ns.walk(loop, &t.target, t) }
+
+// work implements visitor.
+func (t *selection) work() int { return t.cost }
+
+// visit implements visitor.
+func (t *selection) visit(loop int, members []*room.Member, _ int) { t.fn(loop, members) }
+
+// visited implements visitor.
+func (t *selection) visited(loop int) {
 	if t.after != nil {
 		t.after(loop)
 	}
@@ -123,7 +137,8 @@ func (o Operator) move(names []string, join bool) error {
 func (o Operator) moveHere(names []string, join bool, c *census) error {
 	ns := o.ns
 	mv := &move{ns: ns, join: join}
-	t := &selection{ns: ns, visit: c.counting(mv.visit), after: c.passing(mv.done)}
+	cost := moveWork * (1 + len(names))
+	t := &selection{ns: ns, cost: cost, fn: c.counting(mv.visit), after: c.passing(mv.done)}
 	if len(names) == 0 || !o.resolve(&t.target) {
 		return nil
 	}
@@ -199,11 +214,12 @@ func (mv *move) post(t *selection, loops []int, c *census) error {
 	return nil
 }
 
-// visit moves the sockets of a loop. Loop-only.
+// moveWork is the estimated time of joining or leaving one room, in nanoseconds.
+const moveWork = 250
+
+// visit moves sockets of a loop. Loop-only.
 func (mv *move) visit(loop int, selected []*room.Member) {
-	for _, m := range selected {
-		m.Owner().(*Socket).move(mv, loop)
-	}
+	each(selected, func(m *room.Member) { m.Owner().(*Socket).move(mv, loop) })
 }
 
 // move joins or leaves the rooms. Loop-only.

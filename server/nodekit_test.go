@@ -307,12 +307,13 @@ func TestClosingNodeCountsItsClients(t *testing.T) {
 		t.Fatal("not begun")
 	}
 	a.expectLoop(0)
-	a.delivered(1, 0) // and whoever posted has not come to the end yet
+	a.expected = 1
+	a.delivered(0) // and whoever posted has not come to the end yet
 	r.srv.endWaits()
 	if all := p.heard(cluster.ClientCount); len(all) != 1 || all[0].Count != 1 || all[0].Request != "1" {
 		t.Errorf("told %d times", len(all))
 	}
-	a.delivered(0, offLoop)
+	a.delivered(offLoop)
 	if len(p.heard(cluster.ClientCount)) != 0 {
 		t.Error("told twice")
 	}
@@ -327,8 +328,9 @@ func TestClosingNodeCountsOnce(t *testing.T) {
 		t.Fatal("not begun")
 	}
 	a.expectLoop(0)
-	a.delivered(1, 0)
-	a.stop = func() bool { a.delivered(0, offLoop); return true } // called behind the end
+	a.expected = 1
+	a.delivered(0)
+	a.stop = func() bool { a.delivered(offLoop); return true } // called behind the end
 	r.srv.endWaits()
 	if all := p.heard(cluster.ClientCount); len(all) != 1 || all[0].Count != 1 {
 		t.Errorf("told %d times", len(all))

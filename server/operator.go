@@ -180,7 +180,7 @@ type broadcast struct {
 // Run implements task.
 func (b *broadcast) Run(loop int) {
 	b.count(loop)
-	b.ns.shards[loop].Select(&b.target, b.deliver)
+	b.ns.walk(loop, &b.target, b)
 }
 
 // count counts the broadcast on one of its loops. Loop-only.
@@ -189,6 +189,27 @@ func (b *broadcast) count(loop int) {
 		b.ns.srv.counted[loop].broadcasts++
 	}
 }
+
+const (
+	// deliverWork is the estimated time that a packet for one member takes, in nanoseconds. hearWork is that of a
+	// listener for outgoing events.
+	deliverWork = 40
+	hearWork    = 200
+)
+
+// work implements visitor.
+func (b *broadcast) work() int {
+	if b.outgoing != nil {
+		return deliverWork + hearWork
+	}
+	return deliverWork
+}
+
+// visit implements visitor.
+func (b *broadcast) visit(_ int, members []*room.Member, _ int) { b.deliver(members) }
+
+// visited implements visitor.
+func (b *broadcast) visited(int) {}
 
 // readAhead is how many sockets are looked at before the first of them gets the frame. Sockets lie anywhere in memory:
 // one after the other their cache misses add up, side by side they overlap. With a million sockets it makes a broadcast
@@ -215,10 +236,22 @@ func (b *broadcast) deliver(selected []*room.Member) {
 			sessions[i] = c.sess
 		}
 		session.ReadAhead(sessions[:n])
-		for _, s := range sockets[:n] {
-			s.deliver(b.frame, b.volatile)
-		}
+		b.serve(sockets[:n])
 		selected = selected[n:]
+	}
+}
+
+// serve queues the frame for sockets. One that panics ends, and the others are served.
+func (b *broadcast) serve(sockets []*Socket) {
+	done := 0
+	defer func() {
+		if done < len(sockets) {
+			defer b.serve(sockets[done+1:])
+			sockets[done].client.end(session.ReasonTransportError)
+		}
+	}()
+	for ; done < len(sockets); done++ {
+		sockets[done].deliver(b.frame, b.volatile)
 	}
 }
 

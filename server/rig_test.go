@@ -23,6 +23,7 @@ type rigLoop struct {
 	mu    sync.Mutex
 	tasks []task // guarded by mu
 	batch []task
+	next  task // goes on with the one that runs
 	work  func()
 	// full is how many calls of TryPost are refused still.
 	full atomic.Int64
@@ -42,6 +43,8 @@ func (l *rigLoop) TryPost(t task) bool {
 	l.Post(t)
 	return true
 }
+
+func (l *rigLoop) Continue(t task) { l.next = t }
 
 func (l *rigLoop) PostFunc(fn func()) { l.Post(taskFunc(fn)) }
 
@@ -81,7 +84,10 @@ func newRig(t testing.TB, cfg Config, opts ...Option) *rig {
 	l.work = func() {
 		for i, t := range l.batch {
 			l.batch[i] = nil
-			t.Run(0)
+			for ; t != nil; l.next = nil {
+				t.Run(0)
+				t = l.next
+			}
 		}
 	}
 	if _, err = srv.Attach([]EventLoop{l}, nil); err != nil {

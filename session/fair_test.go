@@ -255,3 +255,62 @@ func TestCloseTakesTurns(t *testing.T) {
 		t.Errorf("%d turns", turns)
 	}
 }
+
+// Looking at very many sessions takes many turns, and each session is counted once.
+func TestLeftTakesTurns(t *testing.T) {
+	r := newRig(t, 1, Config{})
+	const sessions = 6000
+	for range sessions {
+		r.openWS(0, "")
+	}
+	var left []Left
+	r.engine.Left(func(l Left) { left = append(left, l) })
+	turns := 0
+	for ; len(left) == 0; turns++ {
+		if r.loops[0].RunTurn() == 0 {
+			t.Fatal("no end")
+		}
+	}
+	if most := sessions * lookWork / int(stream.DefaultTurnTime); turns < most {
+		t.Errorf("%d turns, want %d at least", turns, most)
+	}
+	if len(left) != 1 || left[0] != (Left{Sessions: sessions}) {
+		t.Errorf("left: %+v", left)
+	}
+}
+
+// The answers to very many polling clients that one broadcast is for take many turns.
+func TestAnswersTakeTurns(t *testing.T) {
+	r := newRig(t, 1, Config{})
+	const clients = 1000
+	var polls []*peer
+	for range clients {
+		sid := r.poll(0)
+		polls = append(polls, r.get(0, sid))
+	}
+	r.run()
+	r.loops[0].Do(func() {
+		for _, c := range r.clients {
+			c.s.Send(eio.NewMessage([]byte("x")), false)
+		}
+	})
+	turns, answered := 0, 0
+	for ; answered < clients; turns++ {
+		if r.loops[0].RunTurn() == 0 {
+			t.Fatalf("%d answered", answered)
+		}
+		before := answered
+		answered = 0
+		for _, p := range polls {
+			if len(p.conn.Frames()) > 0 {
+				answered++
+			}
+		}
+		if most := (int(stream.DefaultTurnTime)+stream.EntryWork)/answerWork + 1; answered-before > most {
+			t.Fatalf("%d answers in one turn, %d fit", answered-before, most)
+		}
+	}
+	for _, p := range polls {
+		p.want(200, "4x")
+	}
+}

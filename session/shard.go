@@ -129,8 +129,8 @@ func (sh *Shard) flushLater(s *Session) {
 	}
 }
 
-// flushPolls serves the sessions in flushable, including those added meanwhile. If one panics, another task serves the
-// others.
+// flushPolls serves the sessions in flushable, including those added meanwhile, until the turn is over. Another task
+// serves the others, also if one panics.
 func (sh *Shard) flushPolls() {
 	sh.flushPosted = false
 	done := 0
@@ -140,12 +140,15 @@ func (sh *Shard) flushPolls() {
 			sh.loop.PostFunc(sh.flushFn)
 		}
 	}()
-	for done < len(sh.flushable) {
+	for over := false; done < len(sh.flushable) && !over; over = sh.loop.Spend(answerWork) {
 		s := sh.flushable[done]
 		done++
 		s.flushPoll()
 	}
 }
+
+// answerWork is the estimated work of an answer with packets, in nanoseconds.
+const answerWork = 2000
 
 // flushPoll serves the waiting GET of a session that was in Shard.flushable.
 func (s *Session) flushPoll() {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"reflect"
 	"sync"
 	"sync/atomic"
 )
@@ -46,6 +47,11 @@ func (e *Engine) Close(reason Reason) {
 	e.onAll(func(sh *Shard, _ func()) { sh.closeAll(reason) }, nil)
 }
 
+// closeAll ends the sessions of the shard.
+func (sh *Shard) closeAll(reason Reason) {
+	sh.visitAll(closeWork, func(s *Session) { s.closeNow(reason) }, func() {})
+}
+
 // Left is what a closed engine still waits for. A plain value.
 type Left struct {
 	// Sessions is the number of polling sessions whose clients have not been told of the end.
@@ -59,47 +65,57 @@ func (e *Engine) Left(report func(l Left)) {
 	var mu sync.Mutex
 	var sum Left
 	e.onAll(func(sh *Shard, next func()) {
-		defer next()
 		var l Left
-		for _, s := range sh.sessions {
-			l.Sessions++
-			if s.poll != nil && len(s.poll.queue) > 0 {
-				l.Unfetched++
-				l.Packets += len(s.poll.queue)
-			}
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		sum.Sessions += l.Sessions
-		sum.Unfetched += l.Unfetched
-		sum.Packets += l.Packets
+		sh.visitAll(lookWork, l.add, func() {
+			mu.Lock()
+			sum.Sessions += l.Sessions
+			sum.Unfetched += l.Unfetched
+			sum.Packets += l.Packets
+			mu.Unlock()
+			next()
+		})
 	}, func() { report(sum) })
 }
 
-// closeAll ends the sessions of the shard, in as many turns as necessary.
-func (sh *Shard) closeAll(reason Reason) {
-	all := make([]*Session, 0, len(sh.sessions))
-	for _, s := range sh.sessions {
-		all = append(all, s)
+// add counts a session.
+func (l *Left) add(s *Session) {
+	l.Sessions++
+	if s.poll != nil && len(s.poll.queue) > 0 {
+		l.Unfetched++
+		l.Packets += len(s.poll.queue)
 	}
-	sh.closeEach(all, reason)
 }
 
-// closeWork is the estimated work of ending a session, in nanoseconds.
-const closeWork = 5000
+const (
+	// closeWork is the estimated work of ending a session, in nanoseconds, and lookWork that of looking at one.
+	closeWork = 5000
+	lookWork  = 100
+)
 
-// closeEach closes sessions until the turn is over. Another task closes the rest, also if ending one of them panics.
-func (sh *Shard) closeEach(all []*Session, reason Reason) {
-	done := 0
+// visitAll calls visit for each session of the shard, and done at the end, in as many turns as necessary; work is the
+// estimated work of one visit. A session that opens or ends meanwhile may be left out.
+func (sh *Shard) visitAll(work int, visit func(s *Session), done func()) {
+	// The iterator of package reflect can stop between two sessions, and nobody has to end it. A list of all sessions
+	// would take a turn of its own, or memory in each session.
+	all := reflect.ValueOf(sh.sessions).MapRange()
+	sh.visitSome(all, work, visit, done)
+}
+
+// visitSome visits sessions until the turn is over. Another task goes on with the others, also if a visit panics.
+func (sh *Shard) visitSome(all *reflect.MapIter, work int, visit func(s *Session), done func()) {
+	over, ended := false, false
 	defer func() {
-		if rest := all[done:]; len(rest) > 0 {
-			sh.loop.PostFunc(func() { sh.closeEach(rest, reason) })
+		if ended {
+			done()
+		} else {
+			sh.loop.PostFunc(func() { sh.visitSome(all, work, visit, done) })
 		}
 	}()
-	for over := false; done < len(all) && !over; over = sh.loop.Spend(closeWork) {
-		s := all[done]
-		done++
-		s.closeNow(reason)
+	for ; !over; over = sh.loop.Spend(work) {
+		if ended = !all.Next(); ended {
+			return
+		}
+		visit(all.Value().Interface().(*Session))
 	}
 }
 

@@ -2,6 +2,7 @@ package pollertest
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +42,8 @@ type Loop struct {
 	posted []task // guarded by mu
 	// batch is the emptied list that posted is swapped with; nil while its tasks run.
 	batch []task
+	// unfinished goes on with the task that runs; nil: it has finished.
+	unfinished task
 }
 
 // NewLoop returns a loop with that index. Its clock does not move by itself.
@@ -56,6 +59,10 @@ func NewLoop(index int) *Loop {
 // SetQueueBytesMax sets the limit of the outbound queues of the loop's connections, and of its handles. With a negative
 // limit Queue refuses everything, as for a connection that is full or closing.
 func (l *Loop) SetQueueBytesMax(n int) { l.limits.QueueBytesMax = n }
+
+// SetTurnTime sets the budget of a turn, which is stream.DefaultTurnTime. The clock of the loop does not move in a turn, so
+// the estimates of Spend use it up.
+func (l *Loop) SetTurnTime(d time.Duration) { l.limits.TurnTime = d }
 
 // never is a time limit that a test does not reach, so that its peers may stall as long as they want.
 const never = time.Duration(math.MaxInt64)
@@ -91,6 +98,9 @@ func (l *Loop) Post(t interface{ Run(loop int) }) {
 	defer l.mu.Unlock()
 	l.posted = append(l.posted, t)
 }
+
+// Continue makes t go on with the task that runs: it is the next task, in the next turn. See poller.Loop.
+func (l *Loop) Continue(t interface{ Run(loop int) }) { l.unfinished = t }
 
 // TryPost is Post and returns true: a fake mailbox is never full. Safe for concurrent use.
 func (l *Loop) TryPost(t interface{ Run(loop int) }) bool {
@@ -137,7 +147,9 @@ func (l *Loop) RunUntilIdle() (ran int) {
 			return ran
 		}
 		for _, t := range batch {
-			l.Do(func() { t.Run(l.index) })
+			for ; t != nil; t = l.takeUnfinished() {
+				l.Do(func() { t.Run(l.index) })
+			}
 		}
 		ran += len(batch)
 		l.giveBack(batch)
@@ -146,17 +158,38 @@ func (l *Loop) RunUntilIdle() (ran int) {
 }
 
 // RunTurn runs the tasks posted so far as one entry, as an event loop does in one turn of its mailbox: what they send
-// is written together at the end. Tasks that they post wait for the next turn. It returns the number of tasks it ran.
-// Time does not advance.
+// is written together at the end. Tasks that they post wait for the next turn, and so does all that is behind a task that
+// goes on (Continue). It returns the number of tasks it ran. Time does not advance.
 func (l *Loop) RunTurn() (ran int) {
 	batch := l.take()
 	l.Do(func() {
 		for _, t := range batch {
-			t.Run(l.index)
+			ran++
+			if t.Run(l.index); l.unfinished != nil {
+				break
+			}
 		}
 	})
+	if t := l.takeUnfinished(); t != nil {
+		batch[ran-1] = t
+		l.putFirst(batch[ran-1:])
+	}
 	l.giveBack(batch)
-	return len(batch)
+	return ran
+}
+
+// takeUnfinished returns the task that goes on with the one that ran last, or nil.
+func (l *Loop) takeUnfinished() task {
+	t := l.unfinished
+	l.unfinished = nil
+	return t
+}
+
+// putFirst queues tasks before those that are posted.
+func (l *Loop) putFirst(tasks []task) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.posted = slices.Insert(l.posted, 0, tasks...)
 }
 
 // take removes and returns the posted tasks. The caller gives the list back afterwards: simulations post millions.

@@ -54,8 +54,9 @@ func (l *Loop) Spent() int { return l.budget.work }
 // Renew begins a turn with a whole budget. SetNow must have been called with the present time.
 func (l *Loop) Renew() { l.budget = budget{look: clockWork, mark: l.now} }
 
-// Enter begins an entry. Time between entries is not charged. SetNow must have been called with the present time.
-func (l *Loop) Enter() { l.budget.entry, l.budget.mark = 0, l.now }
+// Enter begins an entry. Time between entries is not charged. The entry begins at Now, or at the latest look at the clock
+// if that was later.
+func (l *Loop) Enter() { l.budget.entry, l.budget.mark = 0, max(l.budget.mark, l.now) }
 
 // timerWork is the estimated minimum work of a timer: most of them send something.
 const timerWork = int(2 * time.Microsecond)
