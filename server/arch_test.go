@@ -56,6 +56,8 @@ func TestImports(t *testing.T) {
 		{"/cmd/siren/node/admin", []string{"/cmd/siren/node/problem"}, []string{gnet}},
 		{"/cmd/siren/node/token", []string{"/cmd/siren/node/pattern"}, []string{gnet}},
 		{"/cmd/siren/node/webhook", []string{"/cmd/siren/node/pattern"}, []string{gnet}},
+		{"/cmd/siren/node/value", append([]string{"/server"}, server...), nil},
+		{"/cmd/siren/node/gate", append([]string{"/server", "/cmd/siren/node/pattern", "/cmd/siren/node/token", "/cmd/siren/node/webhook", "/cmd/siren/node/value"}, server...), nil},
 		// The test kit is for tests: nobody's import but theirs.
 		{"/server/servertest", append([]string{"/server", "/poller/pollertest"}, server...), nil},
 		{"/cmd/siren/node/config", append([]string{"/cmd/siren/node/pattern"}, append([]string{"/session"}, session...)...), []string{gnet}},

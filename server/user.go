@@ -60,10 +60,12 @@ type userMap struct {
 }
 
 type userStripe struct {
-	mu    sync.RWMutex
-	first map[string]*Socket // guarded by mu, as the links of the sockets
-	peak  int                // guarded by mu; the most users that the map has held: it does not shrink by itself
-	_     [24]byte           // a cache line of its own
+	mu sync.RWMutex
+	// first has the sockets by the hash of their user, which takes less memory than the name. Users with the same hash share
+	// a list. Guarded by mu, as are the links of the sockets; a socket's user does not change while it is there.
+	first map[uint64]*Socket
+	peak  int      // guarded by mu; the most users that the map has held: it does not shrink by itself
+	_     [24]byte // a cache line of its own
 }
 
 // userLinks is a socket's place in the list of its user's sockets. Guarded by the user's stripe.
@@ -73,12 +75,13 @@ func newUserMap(stripes int) *userMap {
 	return &userMap{seed: maphash.MakeSeed(), size: uint64(stripes)}
 }
 
-// stripe is where a user's sockets are; nil before the first user.
-func (m *userMap) stripe(user string) *userStripe {
+// stripe is where a user's sockets are, and their key there; nil before the first user.
+func (m *userMap) stripe(user string) (st *userStripe, hash uint64) {
 	if s := m.stripes.Load(); s != nil {
-		return &(*s)[maphash.String(m.seed, user)%m.size]
+		hash = maphash.String(m.seed, user)
+		return &(*s)[hash%m.size], hash
 	}
-	return nil
+	return nil, 0
 }
 
 // add adds a socket, if it has a user. Called with the socket's mutex held; e is the socket's extra.
@@ -86,22 +89,22 @@ func (m *userMap) add(s *Socket, e *extra) {
 	if e == nil || e.user == "" {
 		return
 	}
-	st := m.stripe(e.user)
+	st, hash := m.stripe(e.user)
 	if st == nil {
 		made := make([]userStripe, m.size)
 		m.stripes.CompareAndSwap(nil, &made)
-		st = m.stripe(e.user)
+		st, hash = m.stripe(e.user)
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.first == nil {
-		st.first = make(map[string]*Socket)
+		st.first = make(map[uint64]*Socket)
 	}
-	if next := st.first[e.user]; next != nil {
+	if next := st.first[hash]; next != nil {
 		e.links.next = next
 		next.extra.Load().links.prev = s
 	}
-	st.first[e.user] = s
+	st.first[hash] = s
 	st.peak = max(st.peak, len(st.first))
 }
 
@@ -113,7 +116,7 @@ func (m *userMap) remove(s *Socket, e *extra) {
 	if e == nil || e.user == "" {
 		return
 	}
-	st := m.stripe(e.user)
+	st, hash := m.stripe(e.user)
 	if st == nil {
 		return
 	}
@@ -123,12 +126,12 @@ func (m *userMap) remove(s *Socket, e *extra) {
 	switch {
 	case prev != nil:
 		prev.extra.Load().links.next = next
-	case st.first[e.user] != s:
+	case st.first[hash] != s:
 		return // it is not there
 	case next != nil:
-		st.first[e.user] = next
+		st.first[hash] = next
 	default:
-		delete(st.first, e.user)
+		delete(st.first, hash)
 		if len(st.first) == 0 && st.peak > usersKeep {
 			st.first, st.peak = nil, 0
 		}
@@ -141,14 +144,18 @@ func (m *userMap) remove(s *Socket, e *extra) {
 
 // appendTo appends the members of a user's sockets.
 func (m *userMap) appendTo(members []*room.Member, user string) []*room.Member {
-	st := m.stripe(user)
+	st, hash := m.stripe(user)
 	if st == nil {
 		return members
 	}
 	st.mu.RLock()
 	defer st.mu.RUnlock()
-	for s := st.first[user]; s != nil; s = s.extra.Load().links.next {
-		members = append(members, &s.member)
+	for s := st.first[hash]; s != nil; {
+		e := s.extra.Load()
+		if e.user == user {
+			members = append(members, &s.member)
+		}
+		s = e.links.next
 	}
 	return members
 }

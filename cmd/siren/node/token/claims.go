@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,14 +15,11 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/pattern"
 )
 
-// Claims is what a verified token says. Immutable. It is small, because each connection with a token keeps one: nearly
-// all of it is the text of the claims, which its strings share.
+// Claims is what a verified token says. Immutable; nil are those of a client without a token, which allow everything. Claims are small, because
+// each connection with a token keeps its own: nearly all of it is the text of the claims, which its strings share.
 type Claims struct {
-	text    string
-	subject string
-	lists   *lists // nil when the token has none of them
-	// issued and expires are Unix times in milliseconds; 0 when the token has none.
-	issued, expires int64
+	text  string
+	lists *lists // nil when the token has none of them
 }
 
 // lists are those of the claim "siren". A nil one was left out.
@@ -33,42 +31,73 @@ type lists struct {
 // maxTime is the end of the year 9999. A later time is a mistake, such as milliseconds in the place of seconds.
 const maxTime = 253402300799
 
-// Subject returns the claim "sub", which is the user; "" when there is none.
-func (c *Claims) Subject() string { return c.subject }
+// Subject returns the claim "sub", which is the user; "" when there is none. The string shares the memory of Text if nothing
+// in it is escaped.
+func (c *Claims) Subject() (subject string) {
+	_ = c.find("sub", func(value string, kind jsontext.Kind) (err error) {
+		subject, err = stringOf(value, kind)
+		return err
+	})
+	return subject
+}
 
 // Text returns all claims as JSON, as they are in the token.
 func (c *Claims) Text() string { return c.text }
 
 // Issued returns when the token was issued; the zero Time when it does not say so.
-func (c *Claims) Issued() time.Time { return fromMillis(c.issued) }
+func (c *Claims) Issued() time.Time { t, _ := c.time("iat"); return t }
 
 // Expires returns the claim "exp", without leeway; the zero Time when the token has none, and never expires.
-func (c *Claims) Expires() time.Time { return fromMillis(c.expires) }
+func (c *Claims) Expires() time.Time { t, _ := c.time("exp"); return t }
+
+// time is the time of a claim; the zero Time when there is none.
+func (c *Claims) time(name string) (t time.Time, err error) {
+	err = c.find(name, func(value string, kind jsontext.Kind) (err error) {
+		t, err = timeOf(value, kind)
+		return err
+	})
+	return t, err
+}
+
+// find calls found with the claim of that name, if there is one. Errors are those of found.
+func (c *Claims) find(name string, found func(value string, kind jsontext.Kind) error) error {
+	return object(c.text, func(member, value string, kind jsontext.Kind) error {
+		if member != name {
+			return nil
+		}
+		return found(value, kind)
+	})
+}
 
 // AllowsNamespace reports whether the token may be used in the namespace.
 func (c *Claims) AllowsNamespace(name string) bool {
-	return c.lists == nil || c.lists.namespaces == nil || c.lists.namespaces.Match(name)
+	return c == nil || c.lists == nil || c.lists.namespaces == nil || c.lists.namespaces.Match(name)
 }
 
 // AllowsJoin reports whether the token lets its client join the room, as far as the namespace's rule does.
 func (c *Claims) AllowsJoin(room string) bool {
-	return c.lists == nil || c.lists.join == nil || c.lists.join.Match(room)
+	return c == nil || c.lists == nil || c.lists.join == nil || c.lists.join.Match(room)
 }
 
 // AllowsPublish reports whether the token lets its client publish to the room, as far as the namespace's rule does.
 func (c *Claims) AllowsPublish(room string) bool {
-	return c.lists == nil || c.lists.publish == nil || c.lists.publish.Match(room)
+	return c == nil || c.lists == nil || c.lists.publish == nil || c.lists.publish.Match(room)
 }
 
 // AllowsPublishToAll reports whether the token lets its client publish to everybody. A list for publishing must have *
 // for that.
 func (c *Claims) AllowsPublishToAll() bool {
-	return c.lists == nil || c.lists.publish == nil || c.lists.publish.All()
+	return c == nil || c.lists == nil || c.lists.publish == nil || c.lists.publish.All()
+}
+
+// MayBeIn reports whether the token lets its client be in the room: to join it, or because it is one of Rooms.
+func (c *Claims) MayBeIn(room string) bool {
+	return c.AllowsJoin(room) || slices.Contains(c.Rooms(), room)
 }
 
 // Rooms returns the rooms that the client joins when it connects. The caller must not change the slice.
 func (c *Claims) Rooms() []string {
-	if c.lists == nil {
+	if c == nil || c.lists == nil {
 		return nil
 	}
 	return c.lists.rooms
@@ -77,10 +106,10 @@ func (c *Claims) Rooms() []string {
 // Data returns the claim siren.data as JSON; nil when there is none. The slice is the caller's.
 func (c *Claims) Data() jsontext.Value {
 	var data jsontext.Value
-	_ = object(c.text, func(name, value string, _ jsontext.Kind) error {
-		if name != "siren" {
-			return nil
-		}
+	if c == nil {
+		return nil
+	}
+	_ = c.find("siren", func(value string, _ jsontext.Kind) error {
 		return object(value, func(name, value string, _ jsontext.Kind) error {
 			if name == "data" {
 				data = jsontext.Value(value)
@@ -105,12 +134,8 @@ func (c *Claims) UnmarshalJSON(text []byte) error {
 func (c *Claims) claim(name, value string, kind jsontext.Kind) (err error) {
 	switch name {
 	case "sub":
-		c.subject, err = stringOf(value, kind)
-	case "exp":
-		c.expires, err = timeOf(value, kind)
-	case "iat":
-		c.issued, err = timeOf(value, kind)
-	case "nbf":
+		_, err = stringOf(value, kind)
+	case "exp", "iat", "nbf":
 		_, err = timeOf(value, kind)
 	case "siren":
 		c.lists, err = listsOf(value)
@@ -237,55 +262,44 @@ func listOf(value string, kind jsontext.Kind) ([]string, error) {
 	return list, nil
 }
 
-// timeOf is a NumericDate (RFC 7519 section 2) in milliseconds, at least 1: 0 stands for no time.
-func timeOf(value string, kind jsontext.Kind) (int64, error) {
+// timeOf is a NumericDate (RFC 7519 section 2), to the millisecond. It is never the zero Time.
+func timeOf(value string, kind jsontext.Kind) (time.Time, error) {
 	if kind != '0' {
-		return 0, errKind
+		return time.Time{}, errKind
 	}
 	seconds, err := strconv.ParseFloat(value, 64)
 	if err != nil || seconds > maxTime {
-		return 0, fmt.Errorf("%s is no time in seconds before the year 10000", value)
+		return time.Time{}, fmt.Errorf("%s is no time in seconds before the year 10000", value)
 	}
-	return max(1, int64(math.Ceil(max(seconds, 0)*1000))), nil
-}
-
-func fromMillis(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms)
+	return time.UnixMilli(int64(math.Ceil(max(seconds, 0) * 1000))), nil
 }
 
 // What follows implements jwt.Claims for the claims that the library checks.
 
 // GetExpirationTime implements jwt.Claims.
-func (c *Claims) GetExpirationTime() (*jwt.NumericDate, error) { return numericDate(c.expires), nil }
+func (c *Claims) GetExpirationTime() (*jwt.NumericDate, error) { return c.date("exp") }
 
 // GetIssuedAt implements jwt.Claims.
-func (c *Claims) GetIssuedAt() (*jwt.NumericDate, error) { return numericDate(c.issued), nil }
+func (c *Claims) GetIssuedAt() (*jwt.NumericDate, error) { return c.date("iat") }
 
 // GetNotBefore implements jwt.Claims.
-func (c *Claims) GetNotBefore() (date *jwt.NumericDate, err error) {
-	err = object(c.text, func(name, value string, kind jsontext.Kind) error {
-		if name != "nbf" {
-			return nil
-		}
-		ms, err := timeOf(value, kind)
-		date = numericDate(ms)
-		return err
-	})
-	return date, err
+func (c *Claims) GetNotBefore() (*jwt.NumericDate, error) { return c.date("nbf") }
+
+func (c *Claims) date(name string) (*jwt.NumericDate, error) {
+	t, err := c.time(name)
+	if err != nil || t.IsZero() {
+		return nil, err
+	}
+	return &jwt.NumericDate{Time: t}, nil
 }
 
 // GetSubject implements jwt.Claims.
-func (c *Claims) GetSubject() (string, error) { return c.subject, nil }
+func (c *Claims) GetSubject() (string, error) { return c.Subject(), nil }
 
 // GetIssuer implements jwt.Claims.
 func (c *Claims) GetIssuer() (issuer string, err error) {
-	err = object(c.text, func(name, value string, kind jsontext.Kind) (err error) {
-		if name == "iss" {
-			issuer, err = stringOf(value, kind)
-		}
+	err = c.find("iss", func(value string, kind jsontext.Kind) (err error) {
+		issuer, err = stringOf(value, kind)
 		return err
 	})
 	return issuer, err
@@ -293,10 +307,7 @@ func (c *Claims) GetIssuer() (issuer string, err error) {
 
 // GetAudience implements jwt.Claims. The claim may be a string or a list of them.
 func (c *Claims) GetAudience() (audience jwt.ClaimStrings, err error) {
-	err = object(c.text, func(name, value string, kind jsontext.Kind) error {
-		if name != "aud" {
-			return nil
-		}
+	err = c.find("aud", func(value string, kind jsontext.Kind) error {
 		if kind == '[' {
 			list, err := listOf(value, kind)
 			audience = list
@@ -307,11 +318,4 @@ func (c *Claims) GetAudience() (audience jwt.ClaimStrings, err error) {
 		return err
 	})
 	return audience, err
-}
-
-func numericDate(ms int64) *jwt.NumericDate {
-	if ms == 0 {
-		return nil
-	}
-	return &jwt.NumericDate{Time: time.UnixMilli(ms)}
 }

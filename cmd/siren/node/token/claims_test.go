@@ -79,8 +79,8 @@ func TestDataAndSubject(t *testing.T) {
 
 // Each connection with a token keeps its claims: beside their text they fill one small class of the allocator.
 func TestSizeOfClaims(t *testing.T) {
-	if n := unsafe.Sizeof(token.Claims{}); n > 64 {
-		t.Errorf("%d bytes, at most 64 are allowed", n)
+	if n := unsafe.Sizeof(token.Claims{}); n > 24 {
+		t.Errorf("%d bytes, at most 24 are allowed", n)
 	}
 }
 

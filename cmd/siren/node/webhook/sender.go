@@ -278,10 +278,16 @@ func (s *Sender) note(t *target, h *hook, a *Answer, err error, took time.Durati
 	if len(a.Wrong) == 0 {
 		return
 	}
-	s.stats.wrong.Add(uint64(len(a.Wrong)))
+	s.stats.wrong.Add(uint64(len(a.Wrong) - 1))
+	s.Complain(fmt.Errorf("%s %s: %w", h.kind, h.id, a.Wrong[0]))
+}
+
+// Complain counts and logs a part of an answer that could not be carried out.
+func (s *Sender) Complain(err error) {
+	s.stats.wrong.Add(1)
 	now, last := time.Now().UnixNano(), s.warned.Load()
 	if now-last >= int64(warnEvery) && s.warned.CompareAndSwap(last, now) {
-		t.wrong(h, a.Wrong[0])
+		s.target.Load().cfg.Log.LogAttrs(context.Background(), slog.LevelWarn, "part of a webhook's answer left out", slog.Any("err", err))
 	}
 }
 

@@ -115,9 +115,3 @@ func (t *target) failed(h *hook, err error) {
 	t.cfg.Log.LogAttrs(context.Background(), slog.LevelDebug, "webhook failed",
 		slog.String("id", h.id), slog.String("type", h.kind.String()), slog.Any("err", err))
 }
-
-// wrong logs a part of an answer that was left out.
-func (t *target) wrong(h *hook, err error) {
-	t.cfg.Log.LogAttrs(context.Background(), slog.LevelWarn, "part of a webhook's answer left out",
-		slog.String("id", h.id), slog.String("type", h.kind.String()), slog.Any("err", err))
-}
