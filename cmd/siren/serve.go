@@ -45,8 +45,9 @@ Names of rooms and events have 1 to 128 bytes without control characters. The
 names of Socket.IO's own events, such as "connect", and "count", "token" and
 "token-expiring" cannot be published. A socket may be in 1,000 rooms.
 
-A backend publishes by HTTP requests to the operators' listener, on
-127.0.0.1:3001 (--admin-listen); without an API key only this machine may ask.
+With a key in auth.jwt clients may give a token, and with webhooks.url a backend
+decides who comes in. It publishes by HTTP requests to the operators' listener,
+on 127.0.0.1:3001 (--admin-listen); without an API key only this machine may ask.
 
 Other paths: /healthz answers 200 "ok" as long as the process serves, also at
 the limit of connections; /readyz answers 503 while it stops; / is the demo page.

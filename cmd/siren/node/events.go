@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/server"
 )
 
@@ -63,7 +64,13 @@ func (n *Node) handleEvents(on server.Space, of func(ns *server.Namespace) *spac
 			n.answer(m, func() (any, error) { return h.do(call{m, s, r}) })
 		}, server.Inline())
 	}
-	on.OnUnhandled(func(_ context.Context, m *server.Message) error {
+	on.OnUnhandled(func(ctx context.Context, m *server.Message) error {
+		if sp := of(m.Socket().Namespace()); sp != nil {
+			if r := sp.rule.Load(); r != nil && n.gate.Sends(m.Event(), r.gate) {
+				n.gate.Event(ctx, m)
+				return nil
+			}
+		}
 		n.answer(m, func() (any, error) { return nil, refusal("unknown event") })
 		return nil
 	})
@@ -141,9 +148,10 @@ func join(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	claims := gate.Claims(c.socket)
 	var added []string
 	for _, name := range names {
-		if !c.rule.mayJoin(name) && name != c.socket.ID() {
+		if name != c.socket.ID() && !(c.rule.mayJoin(name) && claims.AllowsJoin(name)) {
 			return nil, errNotAllowed
 		}
 		if !c.socket.InRoom(name) {
@@ -213,11 +221,12 @@ func (c call) mayPublish(p *publication) error {
 	if reserved[p.event] {
 		return errReservedEvent
 	}
-	if !c.rule.Publish || p.all && !c.rule.mayPublishToAll() {
+	claims := gate.Claims(c.socket)
+	if !c.rule.Publish || p.all && !(c.rule.mayPublishToAll() && claims.AllowsPublishToAll()) {
 		return errNotAllowed
 	}
 	for _, room := range p.rooms {
-		if !c.rule.mayPublish(room) {
+		if !c.rule.mayPublish(room) || !claims.AllowsPublish(room) {
 			return errNotAllowed
 		}
 	}

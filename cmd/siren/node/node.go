@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
+	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/server"
 	"github.com/seed58c87869/siren/server/logqueue"
 )
@@ -37,6 +38,8 @@ type Node struct {
 	srv   *server.Server
 	load  func() (*config.Loaded, error)
 	name  string
+	// gate decides who comes in, and tells the backend.
+	gate *gate.Gate
 	// spaces are the namespaces with their rules.
 	spaces *spaces
 	// operators is nil without an operators' listener.
@@ -65,6 +68,9 @@ func New(o Options) (*Node, error) {
 	}
 	limitHeap(n.log)
 	if n.srv, err = server.New(n.serverConfig(cfg)); err != nil {
+		return nil, err
+	}
+	if n.gate, err = gate.New(gateConfig(cfg, n.name, n.log)); err != nil {
 		return nil, err
 	}
 	n.spaces = newSpaces(n)
@@ -139,6 +145,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if err != nil {
 		n.log.Warn("the limit of open files stays as it is", "err", err)
 	}
+	defer n.closeGate()
 	defer n.operators.close()
 	cfg := n.Config()
 	if err := n.srv.Listen(cfg.Listen...); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/admin"
 	"github.com/seed58c87869/siren/cmd/siren/node/api"
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
+	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/cmd/siren/node/problem"
 	"github.com/seed58c87869/siren/server"
 )
@@ -30,7 +31,8 @@ func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
 		Server: n.srv, Node: n.name, Version: server.Version,
 		Exists:   func(name string) bool { return n.spaces.rules.Load().find(name) != nil },
 		MaxEvent: cfg.Limits.QueueBytes / 2,
-		Reload:   n.reloadCall, Draining: n.ending.Load, Logger: n.log,
+		Data:     gate.Data, Revoker: revoker{n},
+		Reload: n.reloadCall, Draining: n.ending.Load, Logger: n.log,
 	})
 	if err != nil {
 		return nil, err

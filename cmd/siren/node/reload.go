@@ -56,6 +56,9 @@ func (n *Node) reload() (config.Change, error) {
 	if err != nil {
 		return config.Change{}, err
 	}
+	if err := n.gate.Update(gateConfig(cfg, n.name, n.log)); err != nil {
+		return config.Change{}, err
+	}
 	if err := n.operators.reload(cfg); err != nil {
 		return config.Change{}, err
 	}

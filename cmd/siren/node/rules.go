@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
+	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/cmd/siren/node/pattern"
 )
 
@@ -13,6 +14,8 @@ type rule struct {
 	config.Namespace
 	// rooms are those that clients may join or publish to.
 	rooms pattern.List
+	// gate is what the rule says of tokens and webhooks.
+	gate *gate.Rule
 	// roomsMax is the number of rooms that one socket may be in.
 	roomsMax int
 }
@@ -42,7 +45,7 @@ type patternRule struct {
 func newRules(cfg *config.Config) (*rules, error) {
 	out := &rules{byName: map[string]*rule{}, roomsMax: cfg.Limits.RoomsPerSocket}
 	for i, ns := range cfg.Namespaces {
-		r := &rule{Namespace: ns, rooms: ns.Rooms, roomsMax: out.roomsMax}
+		r := &rule{Namespace: ns, rooms: ns.Rooms, gate: gateRule(cfg, &ns), roomsMax: out.roomsMax}
 		if ns.Pattern == "" {
 			out.byName[ns.Name] = r
 			continue

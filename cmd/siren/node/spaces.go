@@ -63,12 +63,7 @@ func newSpaces(n *Node) *spaces {
 // serve registers everything with a namespace, or with the parent. of finds the space of a namespace; nil is one
 // without sockets.
 func (s *spaces) serve(on server.Space, of func(ns *server.Namespace) *space) {
-	on.Use(func(_ context.Context, sock *server.Socket) error {
-		if s.rules.Load().find(sock.Namespace().Name()) == nil {
-			return errNoNamespace
-		}
-		return nil
-	})
+	s.node.gate.Serve(on, s.gateRuleOf)
 	on.OnConnect(func(_ context.Context, sock *server.Socket) error { return s.enter(sock) })
 	on.OnDisconnect(func(sock *server.Socket, _ server.Reason) { s.leave(sock.Namespace()) })
 	s.node.handleEvents(on, of)

@@ -129,7 +129,7 @@ type Proxies struct {
 // Auth says who may connect.
 type Auth struct {
 	// Refuse clients without a token, in all namespaces whose rule does not say otherwise.
-	Required bool `key:"required" reload:"live" later:"yes"`
+	Required bool `key:"required" reload:"live"`
 	// Which tokens are accepted.
 	JWT JWT `key:"jwt"`
 }
@@ -137,23 +137,23 @@ type Auth struct {
 // JWT says which tokens are accepted.
 type JWT struct {
 	// Secrets of HS256, HS384 and HS512: the first one signs (siren token), all are accepted.
-	HMACSecrets []string `key:"hmac_secrets" is:"secret" secret:"yes" reload:"live" later:"yes"`
+	HMACSecrets []string `key:"hmac_secrets" is:"secret" secret:"yes" reload:"live"`
 	// File with more of such secrets, one a line.
-	HMACSecretsFile SecretFile `key:"hmac_secrets_file" reload:"live" later:"yes"`
+	HMACSecretsFile SecretFile `key:"hmac_secrets_file" reload:"live"`
 	// File with a public key or certificate, PEM.
-	PublicKeyFile string `key:"public_key_file" reload:"live" later:"yes"`
+	PublicKeyFile string `key:"public_key_file" reload:"live"`
 	// Address of a JSON Web Key Set: https, or http on a loopback address.
-	JWKSURL string `key:"jwks_url" is:"secureurl" reload:"live" later:"yes"`
+	JWKSURL string `key:"jwks_url" is:"secureurl" reload:"live"`
 	// File with a JSON Web Key Set.
-	JWKSFile string `key:"jwks_file" reload:"live" later:"yes"`
+	JWKSFile string `key:"jwks_file" reload:"live"`
 	// Algorithms that are accepted. Empty: all that the keys can have.
-	Algorithms []string `key:"algorithms" is:"algorithm" reload:"live" later:"yes"`
+	Algorithms []string `key:"algorithms" is:"algorithm" reload:"live"`
 	// Value that the claim iss must have. Empty: any.
-	Issuer string `key:"issuer" reload:"live" later:"yes"`
+	Issuer string `key:"issuer" reload:"live"`
 	// Value that the claim aud must have or contain. Empty: any.
-	Audience string `key:"audience" reload:"live" later:"yes"`
+	Audience string `key:"audience" reload:"live"`
 	// Accept tokens without exp, which never end.
-	AllowNoExp bool `key:"allow_no_exp" reload:"live" later:"yes"`
+	AllowNoExp bool `key:"allow_no_exp" reload:"live"`
 }
 
 // Namespace is the rule of one namespace, or of all whose names match a pattern.
@@ -201,23 +201,23 @@ type Limits struct {
 // Webhooks tell a backend what clients do.
 type Webhooks struct {
 	// Address of the backend, which gets POST requests. Empty: no webhooks.
-	URL string `key:"url" is:"url" reload:"live" later:"yes"`
-	// Secrets that sign the requests, as whsec_BASE64 or text. The first one signs.
-	Secrets []string `key:"secrets" is:"secret" secret:"yes" reload:"live" later:"yes"`
+	URL string `key:"url" is:"url" reload:"live"`
+	// Secrets that sign the requests, as whsec_BASE64 or text. Each signs, the first one first.
+	Secrets []string `key:"secrets" is:"hooksecret" secret:"yes" reload:"live"`
 	// File with more of such secrets, one a line.
-	SecretsFile SecretFile `key:"secrets_file" reload:"live" later:"yes"`
+	SecretsFile SecretFile `key:"secrets_file" reload:"live"`
 	// What the backend is told: connects, disconnects, events.
-	Events []string `key:"events" enum:"connect,disconnect,event" reload:"live" later:"yes"`
+	Events []string `key:"events" enum:"connect,disconnect,event" reload:"live"`
 	// Header fields of the client's first request that are passed on.
-	Headers []string `key:"headers" is:"header" reload:"live" later:"yes"`
+	Headers []string `key:"headers" is:"header" reload:"live"`
 	// How long the backend may take to answer.
-	Timeout time.Duration `key:"timeout" min:"1ms" max:"5m" reload:"live" later:"yes"`
+	Timeout time.Duration `key:"timeout" min:"1ms" max:"5m" reload:"live"`
 	// Requests at once.
-	MaxInFlight int `key:"max_in_flight" min:"1" max:"10000" later:"yes"`
+	MaxInFlight int `key:"max_in_flight" min:"1" max:"10000"`
 	// Requests that wait.
-	Queue int `key:"queue" min:"1" max:"1000000" later:"yes"`
+	Queue int `key:"queue" min:"1" max:"1000000"`
 	// What happens to clients that connect while the backend is down: they are refused (deny) or let in (allow).
-	OnFailure string `key:"on_failure" enum:"deny,allow" reload:"live" later:"yes"`
+	OnFailure string `key:"on_failure" enum:"deny,allow" reload:"live"`
 }
 
 // Broker joins nodes to one cluster.

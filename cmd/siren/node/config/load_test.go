@@ -317,7 +317,8 @@ func TestSecretFiles(t *testing.T) {
 func TestErrorsHideSecrets(t *testing.T) {
 	for _, file := range []string{
 		"admin: {api_keys: hunter2}", "admin: {api_keys: ['hunter2 ']}", "admin: {api_keys: [{hunter2: 1}]}",
-		"auth: {jwt: {hmac_secrets: hunter2}}", "auth: {jwt: {hmac_secrets: [' hunter2']}}", "webhooks: {secrets: [hunter2]}",
+		"auth: {jwt: {hmac_secrets: hunter2}}", "auth: {jwt: {hmac_secrets: [' hunter2']}}", "webhooks: {secrets: hunter2}",
+		"webhooks: {secrets: [whsec_hunter2]}",
 	} {
 		_, err := load(t, file, nil, nil)
 		if err == nil || strings.Contains(err.Error(), "hunter2") {

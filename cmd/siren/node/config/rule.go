@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -27,20 +28,21 @@ const (
 
 // textRules check a value, or one item of a list, by the name in the tag "is". Their errors are messages for a key.
 var textRules = map[string]func(value string) error{
-	"address":   checkAddress,
-	"admin":     checkAdmin,
-	"path":      checkPath,
-	"origin":    checkOrigin,
-	"prefix":    checkPrefix,
-	"secret":    checkSecret,
-	"apikey":    checkAPIKey,
-	"url":       checkURL,
-	"secureurl": checkSecureURL,
-	"namespace": checkNamespace,
-	"regexp":    checkRegexp,
-	"room":      func(v string) error { return checkName("a room", v) },
-	"event":     func(v string) error { return checkName("an event", v) },
-	"header":    checkHeader,
+	"address":    checkAddress,
+	"admin":      checkAdmin,
+	"path":       checkPath,
+	"origin":     checkOrigin,
+	"prefix":     checkPrefix,
+	"secret":     checkSecret,
+	"apikey":     checkAPIKey,
+	"hooksecret": checkHookSecret,
+	"url":        checkURL,
+	"secureurl":  checkSecureURL,
+	"namespace":  checkNamespace,
+	"regexp":     checkRegexp,
+	"room":       func(v string) error { return checkName("a room", v) },
+	"event":      func(v string) error { return checkName("an event", v) },
+	"header":     checkHeader,
 }
 
 const addressForms = "an address is tcp://host:port, host:port, :port or unix://path"
@@ -132,6 +134,18 @@ func checkSecret(v string) error {
 		return fmt.Errorf("must have 1 to %d bytes", secretBytesMax)
 	case hasControl(v), v != strings.TrimSpace(v):
 		return errors.New("must not have control characters, or white space around it")
+	}
+	return nil
+}
+
+// checkHookSecret takes any secret, and whsec_ with the key in base64.
+func checkHookSecret(v string) error {
+	encoded, ok := strings.CutPrefix(v, "whsec_")
+	if !ok {
+		return checkSecret(v)
+	}
+	if key, err := base64.StdEncoding.DecodeString(encoded); err != nil || len(key) == 0 {
+		return errors.New("must have base64 behind whsec_")
 	}
 	return nil
 }
