@@ -5,10 +5,10 @@ import "time"
 // Config is the configuration of a node: every key, with its default in Default. The comment of a field is the text of
 // its key in the reference, in the file that `siren config init` writes and in the JSON Schema. Immutable once loaded.
 //
-// Tags: key is the name, flag the flag of serve ("!" in front: the flag turns it off), is the rule of a value or of
-// each item of a list (see rules), min and max are the bounds of a number or duration, enum lists the values of a
-// string, reload:"live" marks what a reload changes in a running node, secret marks what is never shown, later what
-// this version cannot do yet.
+// Tags: key is the name, flag the flag of serve ("!" in front: the flag turns it off, and off is its text), is the rule
+// of a value or of each item of a list (see rules), min and max are the bounds of a number or duration, enum lists the
+// values of a string, reload:"live" marks what a reload changes in a running node, secret marks what is never shown,
+// later what this version cannot do yet.
 type Config struct {
 	// Addresses of the clients' listener: tcp://host:port, host:port, :port or unix://path.
 	Listen []string `key:"listen" flag:"addr" is:"address" min:"1"`
@@ -19,7 +19,7 @@ type Config struct {
 	// Name of this node in webhooks and statistics. Empty: the name of the host.
 	Node string `key:"node" flag:"node"`
 	// Serve the demo page at / of the clients' listener.
-	Demo bool `key:"demo" flag:"!no-demo"`
+	Demo bool `key:"demo" flag:"!no-demo" off:"Do not serve the demo page."`
 	// Let another process listen on the same addresses, for restarts that refuse nobody.
 	ReusePort bool `key:"reuse_port" flag:"reuse-port" later:"yes"`
 	// The operators' listener: the API, metrics, health and profiles.
@@ -190,8 +190,8 @@ type Limits struct {
 	BytesPerSecond int `key:"bytes_per_second" min:"0" reload:"live" later:"yes"`
 	// Rooms that one socket may be in.
 	RoomsPerSocket int `key:"rooms_per_socket" min:"1" max:"1000000" reload:"live"`
-	// Bytes that wait for one client, which is disconnected at more. At least twice engine.max_payload. Left out: 2097152, or
-	// twice engine.max_payload where that is more.
+	// Bytes that wait for one client, which is disconnected at more. At least twice engine.max_payload. Left out:
+	// 2097152, or twice engine.max_payload where that is more.
 	QueueBytes int `key:"queue_bytes" flag:"queue-bytes" min:"1" max:"1073741824"`
 	// Bytes that all clients together may hold. 0: a quarter of what GOMEMLIMIT, the control group or the machine
 	// allows. -1: no bound.

@@ -33,7 +33,7 @@ func AddFlags(set *pflag.FlagSet) *Flags {
 		v := &flagValue{key: k, def: flagDefault(k, &def)}
 		usage := k.Doc
 		if k.negated {
-			usage = "Off: " + usage
+			usage = k.off
 		}
 		added := set.VarPF(v, k.Flag, "", usage)
 		if k.kind == list {

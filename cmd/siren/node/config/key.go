@@ -36,6 +36,7 @@ type Key struct {
 	negated, secret bool
 	kind            kind
 	rule, min, max  string
+	off             string // the text of a flag that turns it off
 	enum            []string
 	index           []int
 	items           []*Key // of a rule of namespaces
@@ -117,7 +118,7 @@ func (s *schema) section(name, doc string, t reflect.Type, index []int, docs map
 func newKey(name, doc string, f reflect.StructField, index []int) *Key {
 	flag, negated := strings.CutPrefix(f.Tag.Get("flag"), "!")
 	k := &Key{
-		Name: name, Doc: doc, Flag: flag, negated: negated, index: index,
+		Name: name, Doc: doc, Flag: flag, negated: negated, off: f.Tag.Get("off"), index: index,
 		Live: f.Tag.Get("reload") == "live", Later: f.Tag.Get("later") != "", secret: f.Tag.Get("secret") != "",
 		rule: f.Tag.Get("is"), min: f.Tag.Get("min"), max: f.Tag.Get("max"), kind: kindOf(f.Type),
 	}

@@ -71,7 +71,7 @@ func unknownVariable(name string) string {
 	known := slices.Collect(maps.Keys(theSchema().byEnv))
 	slices.Sort(known)
 	near := nearestOf(name, known)
-	if editDistance(name, near) <= 3 {
+	if editDistance(name, near) <= (len(name)-len(envPrefix))/4 {
 		return name + " is not a key of the configuration and is ignored; did you mean " + near + "?"
 	}
 	return name + " is not a key of the configuration and is ignored"
