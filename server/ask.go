@@ -238,7 +238,7 @@ func (a *ask) release(cause error) {
 		a.leaveOthers(cause)
 	}
 	for _, loop := range owing {
-		a.ns.srv.loops[loop].Post((*sweep)(a))
+		a.ns.srv.host.Loop(loop).Post((*sweep)(a))
 	}
 }
 
@@ -247,7 +247,7 @@ type sweep ask
 
 // Run implements task.
 func (w *sweep) Run(loop int) {
-	l, blocks := w.ns.srv.loops[loop], w.debts[loop]
+	l, blocks := w.ns.srv.host.Loop(loop), w.debts[loop]
 	for over := false; len(blocks) > 0 && !over; blocks = blocks[1:] {
 		for i := range blocks[0] {
 			d := &blocks[0][i]

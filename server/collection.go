@@ -200,7 +200,7 @@ func (mv *move) post(t *selection, loops []int, c *census) error {
 	srv := mv.ns.srv
 	mv.ns.moves.Add(int64(len(loops)))
 	for _, loop := range loops {
-		if srv.loops[loop].Full() {
+		if srv.host.Loop(loop).Full() {
 			for _, held := range loops {
 				mv.done(held)
 			}
@@ -209,7 +209,7 @@ func (mv *move) post(t *selection, loops []int, c *census) error {
 	}
 	for _, loop := range loops {
 		c.expecting(loop)
-		srv.loops[loop].Post(t)
+		srv.host.Loop(loop).Post(t)
 	}
 	return nil
 }

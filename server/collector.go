@@ -125,9 +125,9 @@ func (c *collector) close(cause error, loop int) bool {
 	switch {
 	case !timed:
 	case loop == int(c.home):
-		c.ns.srv.loops[loop].Wheel().Cancel(&c.timer)
+		c.ns.srv.host.Loop(loop).Wheel().Cancel(&c.timer)
 	default:
-		c.ns.srv.loops[c.home].Post((*timing)(c))
+		c.ns.srv.host.Loop(int(c.home)).Post((*timing)(c))
 	}
 	return true
 }
@@ -233,12 +233,12 @@ func (c *collector) limit(d time.Duration) {
 		return
 	}
 	c.timeout = d
-	if _, engine := c.ns.srv.running(); engine == nil {
+	if _, engine := c.ns.srv.host.Running(); engine == nil {
 		c.stop = both(c.stop, time.AfterFunc(d, func() { c.finish(ErrTimeout, offLoop) }).Stop)
 		return
 	}
 	c.timed = true
-	c.ns.srv.loops[c.home].Post((*timing)(c))
+	c.ns.srv.host.Loop(int(c.home)).Post((*timing)(c))
 }
 
 // timing is the beginning or the end of a time-out, on its way to the loop.
@@ -249,7 +249,7 @@ func (t *timing) Run(int) { (*collector)(t).time() }
 
 // time starts the timer, or stops it when the wait is over. Loop-only, on the loop home.
 func (c *collector) time() {
-	loop := c.ns.srv.loops[c.home]
+	loop := c.ns.srv.host.Loop(int(c.home))
 	if c.isOver() {
 		loop.Wheel().Cancel(&c.timer)
 		return

@@ -44,7 +44,7 @@ func (e Emission) Compress(on bool) Emission {
 func (srv *Server) deflate(b *broadcast) {
 	for i := range srv.nloops {
 		if b.target.OnShard(i) {
-			srv.engine.Deflate(b.frame)
+			srv.host.Engine().Deflate(b.frame)
 			return
 		}
 	}

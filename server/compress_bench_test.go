@@ -13,7 +13,7 @@ func (r *rig) fillPacked(t testing.TB, n int, room string) {
 	offer := bytes.Replace(handshake, []byte("\r\n\r\n"), []byte("\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"), 1)
 	for range n {
 		c := new(sink)
-		c.recv = r.srv.engine.Accept(c, 0)
+		c.recv = r.srv.host.Engine().Accept(c, 0)
 		c.feed(bytes.Clone(offer), packet("0"))
 	}
 	r.loop.run()

@@ -67,15 +67,8 @@ func (s *Socket) answer(f *eio.Frame, onLoop bool) error {
 
 // refused is why a loop took no task.
 func (srv *Server) refused() error {
-	if srv.state.Load() >= serverClosing {
+	if srv.host.Closing() {
 		return ErrClosed
-	}
-	if p, _ := srv.running(); p != nil {
-		select {
-		case <-p.Done(): // the event loops have failed
-			return ErrClosed
-		default:
-		}
 	}
 	srv.stats.queueFull.Add(1)
 	return ErrQueueFull

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/seed58c87869/siren/poller"
+	"github.com/seed58c87869/siren/server/internal/host"
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
@@ -82,12 +83,16 @@ func (e *FilesError) Error() string {
 	return fmt.Sprintf("server: the limit of open files (RLIMIT_NOFILE) is %d, and at least %d are needed", e.Limit, e.Need)
 }
 
-// startError is what Listen returns when the event loops did not start.
-func (srv *Server) startError(err error) error {
+// startError is what Listen and Attach return when the event loops did not start.
+func (srv *Server) startError(what string, err error) error {
 	var listen *poller.ListenError
 	var config *poller.ConfigError
 	var files *poller.FilesError
 	switch {
+	case err == host.ErrClosed:
+		return ErrClosed
+	case err == host.ErrBegun:
+		return fmt.Errorf("server: %w", err)
 	case errors.As(err, &listen):
 		return &ListenError{Addr: listen.Addr, Err: listen.Err}
 	case errors.As(err, &files):
@@ -97,7 +102,7 @@ func (srv *Server) startError(err error) error {
 	case errors.As(err, &config):
 		return fmt.Errorf("server: Config.%s: %s", config.Field, config.Reason)
 	}
-	return fmt.Errorf("server: cannot start: %w", err)
+	return fmt.Errorf("server: cannot %s: %w", what, err)
 }
 
 // Refusal is an error whose text, and data, the client may see. Immutable.

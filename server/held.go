@@ -5,45 +5,20 @@ import (
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/poller/memory"
+	"github.com/seed58c87869/siren/server/internal/host"
 	"github.com/seed58c87869/siren/session"
 )
 
 // This file keeps account of what clients hold besides what package session counts: see package memory.
 
-const (
-	// memoryPart is which part of the memory the clients may hold by default: the garbage collector needs as much again.
-	memoryPart = 4
-	// memoryUnknown is the default budget on systems that do not tell how much memory there is.
-	memoryUnknown = 1 << 30
-	// memoryMin is the least budget: a few clients with the largest messages must fit.
-	memoryMin = 1 << 20
-)
-
 // settleMemory fills in the default of MemoryBudget and checks it.
 func (c *Config) settleMemory() error {
-	if c.MemoryBudget == 0 {
-		c.MemoryBudget = memoryUnknown
-		if least := memory.ReadLimits().Least(); least > 0 {
-			c.MemoryBudget = max(least/memoryPart, memoryMin)
-		}
+	budget, err := host.Budget(c.MemoryBudget)
+	if err != nil {
+		return fmt.Errorf("server: Config.MemoryBudget = %d: %w", c.MemoryBudget, err)
 	}
-	if c.MemoryBudget > 0 && c.MemoryBudget < memoryMin {
-		return fmt.Errorf("server: Config.MemoryBudget = %d: at least %d are needed", c.MemoryBudget, memoryMin)
-	}
+	c.MemoryBudget = budget
 	return nil
-}
-
-// memory is the budget of all clients; nil before the server runs, and without one.
-func (srv *Server) memory() *memory.Budget {
-	srv.life.RLock()
-	defer srv.life.RUnlock()
-	return srv.budget
-}
-
-// overBudget logs that clients were ended because all together held too much. It is called on loops.
-func (srv *Server) overBudget(r memory.Report) {
-	srv.log.Warn("memory budget exceeded, clients disconnected", "clients", r.Evicted, "largest", r.Largest, "held", r.Held,
-		"budget", r.Limit)
 }
 
 // count notes that f was added.

@@ -1,24 +1,12 @@
 package server
 
-import (
-	"fmt"
-
-	"github.com/seed58c87869/siren/session"
-)
+import "fmt"
 
 // SetCORS replaces Config.CORS for requests that come from now on; open sessions stay. Errors name the field that is
 // wrong, and change nothing. Safe for concurrent use.
 func (srv *Server) SetCORS(c CORS) error {
-	srv.life.Lock()
-	defer srv.life.Unlock()
-	check := srv.sessionConfig()
-	check.CORS = c
-	if err := session.Check(check); err != nil {
+	if err := srv.host.SetCORS(c); err != nil {
 		return fmt.Errorf("server: %w", err)
-	}
-	srv.cfg.CORS = c // for an engine that begins later
-	if srv.engine != nil {
-		return srv.engine.SetCORS(c)
 	}
 	return nil
 }
@@ -30,9 +18,5 @@ func (srv *Server) LevelChanged() {
 	for _, l := range []logger{srv.log, srv.eio, srv.sio} {
 		l.ask()
 	}
-	srv.life.RLock()
-	defer srv.life.RUnlock()
-	if srv.engine != nil {
-		srv.engine.LevelChanged()
-	}
+	srv.host.LevelChanged()
 }

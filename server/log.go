@@ -59,17 +59,18 @@ func (s *Socket) about(event string) []any {
 // for fewer, and many systems start processes with a limit of 1,024 or 4,096.
 const fewConns = 10_000
 
-// logStart is the first line of a server's life. Called with life held.
+// logStart is the first line of a server's life.
 func (srv *Server) logStart() {
 	var addrs []string
-	for _, a := range srv.poller.Addrs() {
+	for _, a := range srv.host.Addrs() {
 		addrs = append(addrs, a.String())
 	}
+	maxConns, openFiles := srv.host.MaxConns()
 	srv.log.Info("listening", "version", Version, "socketio", socketIOProtocol, "engineio", eio.Protocol,
 		"eio3", srv.cfg.AllowEIO3, "addr", strings.Join(addrs, ", "), "path", srv.cfg.Path, "loops", srv.nloops,
-		"maxConns", srv.maxConns)
-	if c := srv.poller.Config(); srv.cfg.MaxConns == 0 && srv.maxConns < fewConns {
-		srv.log.Warn("the limit of open files (RLIMIT_NOFILE) allows few connections", "maxConns", srv.maxConns,
-			"openFiles", c.MaxConns+c.FDReserve)
+		"maxConns", maxConns)
+	if srv.cfg.MaxConns == 0 && maxConns < fewConns {
+		srv.log.Warn("the limit of open files (RLIMIT_NOFILE) allows few connections", "maxConns", maxConns,
+			"openFiles", openFiles)
 	}
 }

@@ -47,7 +47,7 @@ func (p *probe) Run(loop int) {
 	s := &LoopStats{
 		Loop: loop, Lag: time.Since(p.begun), Broadcasts: c.broadcasts, Connects: c.connects, Disconnects: c.disconnects,
 	}
-	if _, engine := srv.running(); engine != nil {
+	if _, engine := srv.host.Running(); engine != nil {
 		t := engine.Traffic(loop)
 		s.ReceivedPackets, s.SentPackets = t.Received, t.Sent
 		s.Polling, s.WebSockets = t.Sessions-t.WebSockets, t.WebSockets
@@ -60,7 +60,7 @@ func (p *probe) Run(loop int) {
 // small task for it: wait no longer than ctx says for those that are busy. It needs no lock, and counting costs the loops
 // no atomic operation. On an event loop it does not wait.
 func (srv *Server) LoopStats(ctx context.Context) []LoopStats {
-	p, engine := srv.running()
+	p, engine := srv.host.Running()
 	if engine == nil {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (srv *Server) LoopStats(ctx context.Context) []LoopStats {
 	ask := &probe{srv: srv, begun: time.Now(), answered: make(chan int, srv.nloops)}
 	for i := range all {
 		all[i].Lag = -1
-		srv.loops[i].Post(ask)
+		srv.host.Loop(i).Post(ask)
 	}
 	if !srv.onLoop() {
 		ask.await(ctx, all)
@@ -100,7 +100,7 @@ func (p *probe) await(ctx context.Context, all []LoopStats) {
 			all[loop].Lag = 0
 		case <-ctx.Done():
 			return
-		case <-p.srv.done:
+		case <-p.srv.host.Done():
 			return
 		}
 	}

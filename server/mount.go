@@ -2,9 +2,6 @@ package server
 
 import (
 	"net/http"
-
-	"github.com/seed58c87869/siren/poller"
-	"github.com/seed58c87869/siren/session/mount"
 )
 
 // Handler serves the server in a program that has an HTTP server already:
@@ -27,28 +24,4 @@ import (
 //
 // Close ends all of them. http.Server.Shutdown does not wait for WebSockets but does for polling requests, which last up
 // to Config.PingInterval: call Close before it, or by RegisterOnShutdown.
-func (srv *Server) Handler() http.Handler { return srv.mount }
-
-// newMount makes the server's part in the program's own HTTP server.
-func (srv *Server) newMount() *mount.Handler {
-	timeout := srv.cfg.WriteTimeout
-	if timeout == 0 {
-		timeout = poller.DefaultWriteTimeout
-	}
-	return mount.New(mount.Config{
-		WriteTimeout: timeout, Fallback: srv.cfg.Fallback, Full: srv.fullWith, Failed: srv.done, Logger: srv.eio.Logger,
-	})
-}
-
-// fullWith holds Config.MaxConns for connections that no event loop watches, of which there are so many.
-func (srv *Server) fullWith(bridged int) bool {
-	limit, conns := srv.cfg.MaxConns, bridged
-	if p, _ := srv.running(); p != nil {
-		limit, conns = srv.maxConns, conns+p.Conns()
-	}
-	full := limit > 0 && conns >= limit
-	if full {
-		srv.warnFull()
-	}
-	return full
-}
+func (srv *Server) Handler() http.Handler { return srv.host.Handler() }

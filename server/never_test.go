@@ -125,8 +125,8 @@ func TestLongestDurationIsNever(t *testing.T) {
 			w, own := waitings[name]
 			r := newRig(t, cfg, w.opts...)
 			if !own {
-				sc, pc := r.srv.cfg.session(), r.srv.pollerConfig(nil)
-				for _, below := range []map[string]*time.Duration{pollertest.Durations(&sc), pollertest.Durations(&pc)} {
+				sc, hc := r.srv.cfg.session(), r.srv.hostConfig()
+				for _, below := range []map[string]*time.Duration{pollertest.Durations(&sc), pollertest.Durations(&hc)} {
 					if d := below[name]; d != nil && *d == never {
 						return
 					}

@@ -263,14 +263,14 @@ func (srv *Server) post(b *broadcast) (n int, err error) {
 		if !b.target.OnShard(i) {
 			continue
 		}
-		if srv.loops[i].Full() {
+		if srv.host.Loop(i).Full() {
 			return 0, srv.refused()
 		}
 		b.lead = i
 	}
 	for i := range srv.nloops {
 		if b.target.OnShard(i) {
-			srv.loops[i].Post(b)
+			srv.host.Loop(i).Post(b)
 			n += b.countOn(i)
 		}
 	}
@@ -280,14 +280,14 @@ func (srv *Server) post(b *broadcast) (n int, err error) {
 // dispatch posts a task to each loop that has members of the target, or to none; before is called for each of them.
 func (srv *Server) dispatch(target *room.Target, t task, before func(loop int)) error {
 	for i := range srv.nloops {
-		if target.OnShard(i) && srv.loops[i].Full() {
+		if target.OnShard(i) && srv.host.Loop(i).Full() {
 			return srv.refused()
 		}
 	}
 	for i := range srv.nloops {
 		if target.OnShard(i) {
 			before(i)
-			srv.loops[i].Post(t)
+			srv.host.Loop(i).Post(t)
 		}
 	}
 	return nil

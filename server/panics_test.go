@@ -38,7 +38,7 @@ func (c *fragileSink) end() {
 // dialFragile opens a session on a fragile connection and asks to join "/".
 func (r *rig) dialFragile() *fragileSink {
 	c := new(fragileSink)
-	c.recv = r.srv.engine.Accept(c, 0)
+	c.recv = r.srv.host.Engine().Accept(c, 0)
 	c.feed(bytes.Clone(handshake), packet("0"))
 	return c
 }

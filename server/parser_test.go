@@ -119,7 +119,7 @@ func feed(c *pollertest.Conn, frames ...[]byte) {
 // dialRecorded is dial with a connection that keeps its frames.
 func (r *rig) dialRecorded() *pollertest.Conn {
 	c := pollertest.NewConn(r.loop.Loop, nil)
-	c.SetReceiver(r.srv.engine.Accept(c, 0))
+	c.SetReceiver(r.srv.host.Engine().Accept(c, 0))
 	c.Feed(bytes.Clone(handshake))
 	c.TakeFrames()
 	return c

@@ -278,7 +278,7 @@ func (o Operator) emitKept(fill func(p *packets.Payload) error) (n int, err erro
 	}
 	if n > 0 {
 		// Not under the history's lock: compressing takes a while. A loop that has come to the packet first has done it.
-		o.ns.srv.engine.Deflate(sent)
+		o.ns.srv.host.Engine().Deflate(sent)
 	}
 	return n, o.publish(data)
 }

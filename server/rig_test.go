@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -118,7 +117,7 @@ func (c *sink) feed(packets ...[]byte) {
 // dial opens a WebSocket session.
 func (r *rig) dial() *pollertest.Conn {
 	c := pollertest.NewQuietConn(r.loop.Loop, nil)
-	c.SetReceiver(r.srv.engine.Accept(c, 0))
+	c.SetReceiver(r.srv.host.Engine().Accept(c, 0))
 	c.Feed(handshake)
 	return c
 }
@@ -126,7 +125,7 @@ func (r *rig) dial() *pollertest.Conn {
 // dialSink opens one that leads nowhere.
 func (r *rig) dialSink() *sink {
 	c := new(sink)
-	c.recv = r.srv.engine.Accept(c, 0)
+	c.recv = r.srv.host.Engine().Accept(c, 0)
 	c.feed(bytes.Clone(handshake))
 	return c
 }
@@ -184,7 +183,7 @@ func (r *rig) fill(t testing.TB, n int, room string) []*Socket {
 
 // waitUntil waits for what other goroutines do.
 func waitUntil(limit time.Duration, done func() bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	pollUntil(ctx, done)
+	for deadline := time.Now().Add(limit); !done() && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
 }

@@ -8,30 +8,16 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/seed58c87869/siren/codec/httpwire"
 	"github.com/seed58c87869/siren/codec/sio"
-	"github.com/seed58c87869/siren/poller"
-	"github.com/seed58c87869/siren/poller/memory"
-	"github.com/seed58c87869/siren/poller/stream"
+	"github.com/seed58c87869/siren/server/internal/host"
 	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/server/logqueue"
 	"github.com/seed58c87869/siren/session"
-	"github.com/seed58c87869/siren/session/mount"
 )
 
 // task is what a loop's mailbox takes: Run gets the loop's index. It is an alias, so that the real loop and the one
 // of tests have the identical type.
 type task = interface{ Run(loop int) }
-
-// serverState is where a server is in its life.
-const (
-	serverNew = iota
-	serverOpen
-	// serverEnding: what was accepted is answered still; nothing new is taken, and nobody waits for answers any more.
-	serverEnding
-	serverClosing
-	serverClosed
-)
 
 // Server is a Socket.IO server. Safe for concurrent use.
 type Server struct {
@@ -60,41 +46,20 @@ type Server struct {
 	// dynamic keeps account of those that clients made.
 	dynamic dynamics
 
-	state atomic.Int32
-	// life is held while Listen or Attach starts what follows, and guards it; loops are set before the first
-	// connection. poller stays nil when the loops are somebody else's.
-	life   sync.RWMutex
-	loops  []EventLoop
-	engine *session.Engine
-	// mounted are the loops as package mount takes them.
-	mounted []mount.Loop
-	// deadlines are those of the sockets, by loop. Immutable, each element its loop's.
+	// host runs the sessions. Immutable.
+	host *host.Host
+	// deadlines are those of the sockets, by loop. Set before the first connection, each element its loop's.
 	deadlines []*deadlines
-	// budget is nil without Config.MemoryBudget.
-	budget *memory.Budget
-	poller *poller.Engine
-	// maxConns is the limit of connections, but for those that may ask for Config.HealthPath only; full thins out the
-	// warnings that it is reached.
-	maxConns int
-	full     poller.Throttle
 	// waits are what somebody waits for; turns counts those that no socket's loop times.
 	waits *waits
 	turns atomic.Uint32
 	// guestsOnLoops tells that code of the application's may run on event loops.
 	guestsOnLoops atomic.Bool
-	mount         *mount.Handler // immutable
 	// node is nil unless the server is one of a cluster. Immutable after New.
 	node *node
 	// ctx ends when the server closes.
 	ctx  context.Context
 	stop context.CancelCauseFunc
-
-	closing  sync.Once
-	closeErr error
-	// done is closed at the end of the server, when endErr, which is why, does not change any more.
-	ended  sync.Once
-	done   chan struct{}
-	endErr error
 }
 
 // Option plugs something into a Server.
@@ -110,17 +75,17 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	srv := &Server{
 		cfg: cfg, logs: logs, limits: cfg.packets(), enc: packets.New(cfg.Parser, cfg.JSON, cfg.MaxAttachmentsSent), nloops: cfg.Loops, spaces: map[string]*Namespace{},
 		log: newLogger(logs, "node"), eio: newLogger(logs, "eio"), sio: newLogger(logs, "sio"),
-		done: make(chan struct{}), waits: newWaits(cfg.Loops), counted: make([]loopCounters, cfg.Loops),
+		waits: newWaits(cfg.Loops), counted: make([]loopCounters, cfg.Loops),
 	}
 	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Engine != nil || cfg.Parser != nil)
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}
 	srv.settings = cfg.settings(srv.inbox)
 	srv.dynamic.srv = srv
-	srv.mount = srv.newMount()
 	srv.ctx, srv.stop = context.WithCancelCause(context.Background())
 	for _, o := range opts {
 		o(srv)
 	}
+	srv.host = host.New(srv.hostConfig())
 	srv.root = newNamespace(srv, "/")
 	srv.spaces["/"] = srv.root
 	if err := srv.node.subscribe(srv.root); err != nil {
@@ -195,83 +160,12 @@ func (srv *Server) Start() error { return srv.Listen() }
 // those of IPv4. The file of a unix socket that nobody listens on any more is replaced, and Close removes the server's
 // own; its permissions are Config.UnixMode.
 func (srv *Server) Listen(addrs ...string) error {
-	srv.life.Lock()
-	defer srv.life.Unlock()
-	switch srv.state.Load() {
-	case serverNew:
-	case serverOpen:
-		return errBegun
-	default:
-		return ErrClosed
+	if err := srv.host.Listen(addrs); err != nil {
+		return srv.startError("start", err)
 	}
-	if err := srv.start(addrs); err != nil {
-		srv.loops, srv.engine, srv.poller = nil, nil, nil
-		return srv.startError(err)
-	}
-	srv.opened()
 	srv.logStart()
-	go srv.watch(srv.poller)
 	return nil
 }
-
-func (srv *Server) start(addrs []string) error {
-	p, err := poller.New(srv.pollerConfig(addrs))
-	if err != nil {
-		return err
-	}
-	loops := make([]EventLoop, 0, srv.nloops)
-	for _, l := range p.Loops() {
-		loops = append(loops, l)
-	}
-	borrow := func(c session.StreamConn, home int) session.Conn {
-		return c.(*poller.Conn).Borrow(p.Loops()[home])
-	}
-	if err := srv.attach(loops, borrow); err != nil {
-		return err
-	}
-	srv.poller = p
-	if err := srv.limitConns(); err != nil {
-		return err
-	}
-	return p.Start()
-}
-
-// sessionConfig has Close wait for hooks as for other handlers.
-func (srv *Server) sessionConfig() session.Config {
-	sc := srv.cfg.session()
-	sc.Running, sc.Logger = &srv.jobs, srv.eio.Logger
-	return sc
-}
-
-func (srv *Server) pollerConfig(addrs []string) poller.Config {
-	sc := srv.cfg.session()
-	return poller.Config{
-		Addrs: addrs, Backlog: srv.cfg.Backlog, UnixMode: srv.cfg.UnixMode, Loops: srv.nloops, WriteTimeout: srv.cfg.WriteTimeout,
-		QueueBytesMax:   queueBytes(&srv.cfg),
-		RestBytesMax:    restBytes(&srv.cfg),
-		TimerResolution: min(sc.Resolution(), max(srv.cfg.AckTimeout/100, time.Millisecond)), Logger: srv.log.Logger, Reject: tooMany, PrivateFiles: srv.privateFiles,
-		Accept: srv.accept, MaxConns: srv.pollerConns(),
-	}
-}
-
-// restBytes is the most that an honest connection may have in an unfinished request: a chunked body and its framing,
-// the head, and what is pipelined behind.
-func restBytes(c *Config) int {
-	return 2*max(c.MaxPayload, c.MaxRequestBody) + 4*max(c.MaxHeaderBytes, 16<<10) + 128<<10
-}
-
-// queueBytes is the most that waits for one connection: an answer or a session's queue, and their framing. The session's
-// own limits are reached before.
-func queueBytes(c *Config) int {
-	return max(c.MaxResponse, c.MaxPayload, c.Queue.MaxBytes) + session.DefaultQueueFrames*stream.FrameOverhead + 64<<10
-}
-
-// tooMany is what a connection above MaxConns gets. It is made in advance, so it has no Date, which an error of the server
-// may lack (RFC 9110, section 6.6.1).
-var tooMany = httpwire.AppendResponse(nil, &httpwire.Response{
-	Status: 503, ContentType: "text/plain; charset=UTF-8", Body: []byte("Too many connections"),
-	Header: []string{"Retry-After", "5"}, Close: true,
-})
 
 // Addr returns the first of Addrs; nil when there is none.
 func (srv *Server) Addr() net.Addr {
@@ -283,20 +177,7 @@ func (srv *Server) Addr() net.Addr {
 
 // Addrs returns the addresses that the server listens on, with their real ports, in the order of Listen's arguments. It is
 // nil before Listen, after Start, and for an attached server. Safe for concurrent use.
-func (srv *Server) Addrs() []net.Addr {
-	p, _ := srv.running()
-	if p == nil {
-		return nil
-	}
-	return p.Addrs()
-}
-
-// running is what Listen has started; nil before. An attached server has no poller.
-func (srv *Server) running() (*poller.Engine, *session.Engine) {
-	srv.life.RLock()
-	defer srv.life.RUnlock()
-	return srv.poller, srv.engine
-}
+func (srv *Server) Addrs() []net.Addr { return srv.host.Addrs() }
 
 // ListenAndServe is Listen, then serves until ctx ends, when it closes the server, or until Close, or until the event
 // loops fail.
@@ -307,7 +188,7 @@ func (srv *Server) ListenAndServe(ctx context.Context, addrs ...string) error {
 	select {
 	case <-ctx.Done():
 		return srv.Close()
-	case <-srv.done:
+	case <-srv.Done():
 		return srv.Wait()
 	}
 }
@@ -320,18 +201,31 @@ func (srv *Server) leaveCluster() error {
 	return srv.node.adapter.Close()
 }
 
-// app is what the session engine sees of the server.
-type app struct{ srv *Server }
+// hostConfig is the part of the configuration that has nothing to do with Socket.IO.
+func (srv *Server) hostConfig() host.Config {
+	c := &srv.cfg
+	sc := c.session()
+	sc.Running, sc.Logger = &srv.jobs, srv.eio.Logger // Close waits for hooks as for other handlers
+	return host.Config{
+		Session: sc, Attached: func(loops []EventLoop) { srv.deadlines = newDeadlines(loops) }, Open: srv.open, Fallback: c.Fallback, MaxResponse: c.MaxResponse,
+		Loops: c.Loops, Backlog: c.Backlog, UnixMode: c.UnixMode, PrivateFiles: srv.privateFiles, MaxConns: c.MaxConns,
+		Resolution: max(c.AckTimeout/100, time.Millisecond), WriteTimeout: c.WriteTimeout, CloseTimeout: c.CloseTimeout,
+		MemoryBudget: c.MemoryBudget, Jobs: &srv.jobs,
+		Panicked: func() { srv.stats.panics.Add(1) }, Failed: srv.endWaits,
+		Log: srv.log.Logger, EIO: srv.eio.Logger,
+	}
+}
 
-// Open implements session.App.
-func (a app) Open(s *session.Session) session.Client {
-	var c session.Client
-	if a.srv.cfg.Engine == nil {
-		c = newClient(a.srv, s)
-	} else if c = a.srv.cfg.Engine(s); c == nil {
+// open makes the client of a session.
+func (srv *Server) open(s *session.Session) session.Client {
+	if srv.cfg.Engine == nil {
+		return newClient(srv, s)
+	}
+	c := srv.cfg.Engine(s)
+	if c == nil {
 		// Nobody wants it. It cannot be closed before it has opened.
 		s.Shard().Loop().PostFunc(func() { s.Close(ReasonForcedServerClose) })
-		c = nobody{}
+		return nobody{}
 	}
 	return c
 }
@@ -344,9 +238,3 @@ func (nobody) Message([]byte, bool) {}
 
 // Closed implements session.Client.
 func (nobody) Closed(session.Reason) {}
-
-// Serves implements session.App.
-func (a app) Serves() bool { return a.srv.cfg.Fallback != nil }
-
-// Request implements session.App.
-func (a app) Request(x *session.Exchange, r *httpwire.Request) { a.srv.fallback(x, r) }

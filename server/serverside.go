@@ -69,7 +69,7 @@ func (ns *Namespace) serverSideMessage(event string, args []any) (*cluster.Messa
 	if sio.Reserved(event) || event == "connection" || event == "new_namespace" {
 		return nil, reservedError(event)
 	}
-	if ns.srv.state.Load() >= serverEnding {
+	if ns.srv.host.Ending() {
 		return nil, ErrClosed
 	}
 	data, err := ns.srv.enc.EventData(event, args)

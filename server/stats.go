@@ -72,19 +72,11 @@ func (srv *Server) Stats() Stats {
 	r := &srv.stats.recovery
 	s.Recovered, s.NotRecovered, s.RecoveryDropped = r.Recovered.Load(), r.Refused.Load(), r.Dropped.Load()
 	s.DynamicNamespaces, s.NamespacesRefused = srv.dynamic.len(), srv.stats.namespacesFull.Load()
-	s.Bridged = srv.mount.Bridged()
 	logs := srv.logs.Stats()
 	s.LogsDropped, s.LogsThrottled = logs.Dropped, logs.Throttled
-	p, engine := srv.running()
-	if p != nil {
-		s.Poller = p.Stats()
-	}
-	if engine != nil {
-		s.Sessions = engine.Stats()
-	}
+	h := srv.host.Stats()
+	s.Poller, s.Sessions, s.Bridged = h.Poller, h.Sessions, h.Bridged
+	s.MemoryHeld, s.MemoryBudget, s.Evicted = h.MemoryHeld, h.MemoryBudget, h.Evicted
 	s.EventsShed = srv.stats.shed.Load()
-	if b := srv.memory(); b != nil {
-		s.MemoryHeld, s.MemoryBudget, s.Evicted = b.Held(), b.Limit(), uint64(b.Evicted())
-	}
 	return s
 }

@@ -40,7 +40,7 @@ func (ns *Namespace) walk(loop int, target *room.Target, v visitor) {
 // Run implements task.
 func (w *walk) Run(loop int) {
 	defer w.goOn(loop) // behind a panic, too: others have nothing to do with it
-	l, work := w.ns.srv.loops[loop], w.visitor.work()
+	l, work := w.ns.srv.host.Loop(loop), w.visitor.work()
 	block := max(blockWork/work, 1)
 	for over := false; len(w.rest) > 0 && !over; {
 		members := w.rest[:min(block, len(w.rest))]
@@ -54,7 +54,7 @@ func (w *walk) Run(loop int) {
 func (w *walk) goOn(loop int) {
 	if len(w.rest) > 0 {
 		next := *w
-		w.ns.srv.loops[loop].Continue(&next)
+		w.ns.srv.host.Loop(loop).Continue(&next)
 		return
 	}
 	w.selection.End()

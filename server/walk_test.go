@@ -113,7 +113,7 @@ func TestMembersAreServedInTurns(t *testing.T) {
 				t.Fatalf("%d in the room", n)
 			}
 			other := pollertest.NewConn(cr.loop, nil)
-			other.SetReceiver(cr.engine.Accept(other, 0))
+			other.SetReceiver(cr.host.Engine().Accept(other, 0))
 			if err := c.begin(cr); err != nil {
 				t.Fatal(err)
 			}
@@ -150,7 +150,7 @@ func TestMembersAreFixedForAllTurns(t *testing.T) {
 	}
 	c.turns(t, func(int) {})
 	last := pollertest.NewConn(c.loop, nil)
-	last.SetReceiver(c.engine.Accept(last, 0))
+	last.SetReceiver(c.host.Engine().Accept(last, 0))
 	last.Feed(handshake)
 	last.Feed(packet("0"))
 	last.Feed(packet(`2["hi"]`))

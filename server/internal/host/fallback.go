@@ -1,4 +1,4 @@
-package server
+package host
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -19,7 +20,7 @@ import (
 )
 
 // fallback answers a request for a path that is not Socket.IO's through Config.Fallback, off the loop.
-func (srv *Server) fallback(x *session.Exchange, r *httpwire.Request) {
+func (h *Host) fallback(x *session.Exchange, r *httpwire.Request) {
 	req, err := newRequest(x, r)
 	if err != nil {
 		x.Respond(&httpwire.Response{Status: 400, ContentType: "text/plain; charset=UTF-8", Body: []byte("Bad request"), Close: true})
@@ -28,36 +29,36 @@ func (srv *Server) fallback(x *session.Exchange, r *httpwire.Request) {
 	ctx, cancel := context.WithCancel(context.Background())
 	x.OnGone(cancel)
 	req = req.WithContext(ctx)
-	srv.jobs.Add(1)
+	h.cfg.Jobs.Add(1)
 	go func() {
-		defer srv.jobs.Add(-1)
+		defer h.cfg.Jobs.Add(-1)
 		defer cancel()
-		w := &bufferedResponse{header: http.Header{}, limit: srv.cfg.MaxResponse, head: req.Method == http.MethodHead}
+		w := &bufferedResponse{header: http.Header{}, limit: h.cfg.MaxResponse, head: req.Method == http.MethodHead}
 		returned := false
 		defer func() {
 			if !returned { // the handler ended its goroutine
 				w.fail()
 			}
-			resp := w.response(srv)
+			resp := w.response(h.cfg.Log)
 			x.Loop().PostFunc(func() { x.Respond(resp) })
 		}()
-		srv.runFallback(w, req)
+		h.runFallback(w, req)
 		returned = true
 	}()
 }
 
 // runFallback runs the user's handler; a panic becomes 500, where net/http would drop the connection without a word.
-func (srv *Server) runFallback(w *bufferedResponse, req *http.Request) {
+func (h *Host) runFallback(w *bufferedResponse, req *http.Request) {
 	defer func() {
 		if p := recover(); p != nil {
 			if p != http.ErrAbortHandler {
-				srv.stats.panics.Add(1)
-				srv.log.Error("fallback panicked", "path", req.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				h.cfg.Panicked()
+				h.cfg.Log.Error("fallback panicked", "path", req.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			}
 			w.fail()
 		}
 	}()
-	srv.cfg.Fallback.ServeHTTP(w, req)
+	h.cfg.Fallback.ServeHTTP(w, req)
 }
 
 // newRequest copies a request out of the loop's memory.
@@ -142,9 +143,9 @@ func (w *bufferedResponse) fail() {
 
 // response is what is sent. Whatever a handler may write, its fields cannot break the framing: codec/httpwire drops
 // names that are no tokens and has spaces for control characters.
-func (w *bufferedResponse) response(srv *Server) *httpwire.Response {
+func (w *bufferedResponse) response(log *slog.Logger) *httpwire.Response {
 	if w.over {
-		srv.log.Error("the response of Fallback is larger than Config.MaxResponse", "limit", w.limit)
+		log.Error("the response of Fallback is larger than Config.MaxResponse", "limit", w.limit)
 		w.fail()
 	}
 	if w.status == 0 {

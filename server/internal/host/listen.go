@@ -1,0 +1,143 @@
+package host
+
+import (
+	"errors"
+
+	"github.com/seed58c87869/siren/codec/httpwire"
+	"github.com/seed58c87869/siren/poller"
+	"github.com/seed58c87869/siren/poller/memory"
+	"github.com/seed58c87869/siren/poller/stream"
+	"github.com/seed58c87869/siren/session"
+	"github.com/seed58c87869/siren/session/mount"
+)
+
+// The errors of Listen and Attach, besides those of package poller.
+var (
+	// ErrBegun: the Host listens, or is attached, already.
+	ErrBegun = errors.New("it listens already, or is attached")
+	// ErrClosed: Close was called.
+	ErrClosed = errors.New("siren: closed")
+)
+
+// begin reports why the Host cannot start. Called with life held.
+func (h *Host) begin() error {
+	switch h.state.Load() {
+	case fresh:
+		return nil
+	case open:
+		return ErrBegun
+	}
+	return ErrClosed
+}
+
+// Listen opens the addresses and serves until Close. After an error it may be called again.
+func (h *Host) Listen(addrs []string) error {
+	h.life.Lock()
+	defer h.life.Unlock()
+	if err := h.begin(); err != nil {
+		return err
+	}
+	if err := h.start(addrs); err != nil {
+		h.loops, h.engine, h.poller = nil, nil, nil
+		return err
+	}
+	h.opened()
+	go h.watch(h.poller)
+	return nil
+}
+
+func (h *Host) start(addrs []string) error {
+	p, err := poller.New(h.pollerConfig(addrs))
+	if err != nil {
+		return err
+	}
+	loops := make([]Loop, 0, h.cfg.Loops)
+	for _, l := range p.Loops() {
+		loops = append(loops, l)
+	}
+	borrow := func(c session.StreamConn, home int) session.Conn {
+		return c.(*poller.Conn).Borrow(p.Loops()[home])
+	}
+	if err := h.attach(loops, borrow); err != nil {
+		return err
+	}
+	h.poller = p
+	if err := h.limitConns(); err != nil {
+		return err
+	}
+	return p.Start()
+}
+
+// Attach is Listen on Config.Loops loops that others drive. It returns what takes a new connection.
+func (h *Host) Attach(loops []Loop, borrow session.Borrow) (accept func(c session.StreamConn, loop int) session.Receiver, err error) {
+	h.life.Lock()
+	defer h.life.Unlock()
+	if err := h.begin(); err != nil {
+		return nil, err
+	}
+	if err := h.attach(loops, borrow); err != nil {
+		return nil, err
+	}
+	h.opened()
+	return h.engine.Accept, nil
+}
+
+// attach makes the engine on the loops. Called with life held.
+func (h *Host) attach(loops []Loop, borrow session.Borrow) error {
+	shards, mounted := make([]session.Loop, 0, len(loops)), make([]mount.Loop, 0, len(loops))
+	for _, l := range loops {
+		if l == nil {
+			return errors.New("a loop is nil")
+		}
+		shards, mounted = append(shards, l), append(mounted, l)
+	}
+	engine, err := session.New(h.cfg.Session, (*app)(h), shards, mount.Lend(mounted, borrow))
+	if err != nil {
+		return err
+	}
+	if h.cfg.MemoryBudget > 0 {
+		h.budget = memory.NewBudget(h.cfg.MemoryBudget, h.overBudget)
+		for _, l := range loops {
+			h.budget.Join(l.Memory(), l.PostFunc)
+		}
+	}
+	if h.cfg.Attached != nil {
+		h.cfg.Attached(loops)
+	}
+	h.loops, h.mounted, h.engine = append([]Loop(nil), loops...), mounted, engine
+	return nil
+}
+
+// opened begins to serve. Called with life held.
+func (h *Host) opened() {
+	h.mount.Serve(h.engine, h.mounted)
+	h.state.Store(open)
+}
+
+func (h *Host) pollerConfig(addrs []string) poller.Config {
+	return poller.Config{
+		Addrs: addrs, Backlog: h.cfg.Backlog, UnixMode: h.cfg.UnixMode, Loops: h.cfg.Loops, WriteTimeout: h.cfg.WriteTimeout,
+		QueueBytesMax: queueBytes(&h.cfg), RestBytesMax: restBytes(&h.cfg.Session),
+		TimerResolution: min(h.cfg.Session.Resolution(), h.cfg.Resolution), Logger: h.cfg.Log, Reject: tooMany,
+		PrivateFiles: h.cfg.PrivateFiles, Accept: h.accept, MaxConns: h.pollerConns(),
+	}
+}
+
+// restBytes is the most that an honest connection may have in an unfinished request: a chunked body and its framing,
+// the head, and what is pipelined behind.
+func restBytes(c *session.Config) int {
+	return 2*max(c.MaxPayload, c.MaxRequestBody) + 4*max(c.MaxHeaderBytes, 16<<10) + 128<<10
+}
+
+// queueBytes is the most that waits for one connection: an answer or a session's queue, and their framing. The session's
+// own limits are reached before.
+func queueBytes(c *Config) int {
+	return max(c.MaxResponse, c.Session.MaxPayload, c.Session.QueueBytes) + session.DefaultQueueFrames*stream.FrameOverhead + 64<<10
+}
+
+// tooMany is what a connection above MaxConns gets. It is made in advance, so it has no Date, which an error of the server
+// may lack (RFC 9110, section 6.6.1).
+var tooMany = httpwire.AppendResponse(nil, &httpwire.Response{
+	Status: 503, ContentType: "text/plain; charset=UTF-8", Body: []byte("Too many connections"),
+	Header: []string{"Retry-After", "5"}, Close: true,
+})

@@ -1,0 +1,34 @@
+package host
+
+import "github.com/seed58c87869/siren/poller"
+
+// Done is closed when the Host has ended: when Close has finished, or when the event loops have failed. Then Wait
+// tells why.
+func (h *Host) Done() <-chan struct{} { return h.done }
+
+// Wait waits for the end, whether it listens yet or not, and returns what Close returned, or why the
+// event loops failed; they end by themselves when the system gives them nothing to work with any more. A Host whose
+// loops have failed serves nobody: Close tidies up behind it.
+func (h *Host) Wait() error {
+	<-h.done
+	return h.endErr
+}
+
+// end is the end, for the first reason that there is.
+func (h *Host) end(err error) {
+	h.ended.Do(func() {
+		h.endErr = err
+		close(h.done)
+	})
+}
+
+// watch waits for the event loops. When they fail, nobody answers any longer. Those that Close stops are its own to tell
+// about.
+func (h *Host) watch(p *poller.Engine) {
+	<-p.Done()
+	if err := p.Err(); err != nil && h.state.Load() == open {
+		h.cfg.Log.Error("the event loops have failed", "err", err)
+		h.cfg.Failed()
+		h.end(err)
+	}
+}
