@@ -17,7 +17,7 @@ func TestImports(t *testing.T) {
 	// What a package may import, its own imports bring along.
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory"}
 	server := append([]string{"/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets",
-		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack"}, session...)
+		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack", "/server/internal/host"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -44,6 +44,8 @@ func TestImports(t *testing.T) {
 		{"/room/cluster", []string{"/codec/sio", "/codec/quote"}, []string{gnet}},
 		{"/server/parser", []string{"/codec/sio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/packets", []string{"/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
+		{"/server/internal/host", append([]string{"/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
+		{"/server/engineio", append([]string{"/server/internal/host", "/server/internal/stack", "/server/logqueue", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/internal/history", []string{"/codec/eio", "/codec/quote", "/poller/wheel"}, []string{gnet}},
 		{"/server/internal/roster", nil, []string{gnet}},
 		{"/server/internal/peers", []string{"/room/cluster", "/codec/sio", "/codec/quote"}, []string{gnet}},
@@ -96,7 +98,7 @@ func TestImports(t *testing.T) {
 func TestDeadlinesSaturate(t *testing.T) {
 	sum := regexp.MustCompile(`(?i)(?:now|clock)(?:\(\))? ?\+ ?int64\(([^()]*)`)
 	constants := regexp.MustCompile(`^(time\.\w+|warnEvery)$`)
-	for _, dir := range []string{".", "internal/history", "../session", "../session/mount", "../poller", "../poller/stream", "../poller/pollertest"} {
+	for _, dir := range []string{".", "internal/history", "internal/host", "../session", "../session/mount", "../poller", "../poller/stream", "../poller/pollertest"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatal(dir, err)

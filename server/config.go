@@ -30,8 +30,6 @@ type (
 	Cookie = session.Cookie
 	// Overflow is what happens when a queue is full.
 	Overflow = session.Overflow
-	// Session is one Engine.IO connection, for programs that use Config.Engine.
-	Session = session.Session
 	// RequestInfo is the first request of a session, as AllowRequest and Handshake have it.
 	RequestInfo = session.Handshake
 	// Tuning are the settings of one session, as Config.Tune has them. QueueBytes, VolatileBytes and OnFull are those of
@@ -39,8 +37,6 @@ type (
 	Tuning = session.Tuning
 	// ConnectionError is a request that was refused, as OnConnectionError has it.
 	ConnectionError = session.ConnectionError
-	// EngineClient is the application's end of a plain Engine.IO session.
-	EngineClient = session.Client
 )
 
 // The transports, the overflow policies and the reasons for the end of a socket.
@@ -246,9 +242,7 @@ type Config struct {
 	OnConnectionError func(e ConnectionError)
 	// Fallback answers requests for other paths. Default: 404. Handlers get a buffered request and response.
 	Fallback http.Handler
-	// Engine, when set, makes this a plain Engine.IO server (default path "/engine.io"): it is called on the event
-	// loop for each session, and no namespace is ever used.
-	Engine func(s *Session) EngineClient
+
 	// Loops is the number of event loops. Default GOMAXPROCS.
 	Loops int
 	// Backlog is the longest listen queue of each address that Listen opens, up to 65,535: connects that find it full fail
@@ -324,9 +318,6 @@ const (
 func (c Config) settle() (Config, error) {
 	if c.Path == "" {
 		c.Path = "/socket.io"
-		if c.Engine != nil {
-			c.Path = session.DefaultPath
-		}
 	}
 	if err := c.checkIdle(); err != nil {
 		return c, err

@@ -108,7 +108,7 @@
 //
 // # Concurrency
 //
-// Server, Namespace, ParentNamespace, Socket, EngineSocket, Registration, Message, NodeMessage, Operator, Emission,
+// Server, Namespace, ParentNamespace, Socket, Registration, Message, NodeMessage, Operator, Emission,
 // RemoteSocket, Prepared and Key are safe for concurrent use, from handlers of every kind and from any other goroutine.
 // Data is encoded in the call: arguments may be changed afterwards, except the ones of Prepare. Received data is the
 // handler's own, except an Inline handler's Message.

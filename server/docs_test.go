@@ -43,7 +43,7 @@ func TestDocumentsNameWhatThereIs(t *testing.T) {
 		reflect.TypeFor[*server.Server](), reflect.TypeFor[*server.Namespace](), reflect.TypeFor[*server.ParentNamespace](),
 		reflect.TypeFor[*server.Socket](), reflect.TypeFor[server.Handshake](), reflect.TypeFor[server.Operator](),
 		reflect.TypeFor[*server.Message](), reflect.TypeFor[server.Registration](), reflect.TypeFor[server.RemoteSocket](),
-		reflect.TypeFor[server.EngineSocket](), reflect.TypeFor[server.Config](), reflect.TypeFor[server.Reason](),
+		reflect.TypeFor[server.Config](), reflect.TypeFor[server.Reason](),
 		reflect.TypeFor[server.Stats](), reflect.TypeFor[server.Emission](), reflect.TypeFor[server.Reply](),
 		reflect.TypeFor[server.Queue](), reflect.TypeFor[server.Inbox](), reflect.TypeFor[server.CORS](),
 	} {

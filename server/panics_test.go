@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -72,10 +71,6 @@ func TestPanicsOfTasks(t *testing.T) {
 		"event": func(s *Socket) error { return s.Emit("x") },
 		"event with an acknowledgement": func(s *Socket) error {
 			return s.EmitAck(context.Background(), "x", func(Reply, error) {})
-		},
-		"event of a plain session": func(s *Socket) error {
-			s.client.loop().Post(&engineDelivery{s.client.sess, eio.NewMessage([]byte("x"))})
-			return nil
 		},
 		"leaving a room": func(s *Socket) error {
 			s.ns.watch.Store(new(roomWatch)) // queues nothing without its namespace

@@ -77,7 +77,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 		log: newLogger(logs, "node"), eio: newLogger(logs, "eio"), sio: newLogger(logs, "sio"),
 		waits: newWaits(cfg.Loops), counted: make([]loopCounters, cfg.Loops),
 	}
-	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Engine != nil || cfg.Parser != nil)
+	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Parser != nil)
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}
 	srv.settings = cfg.settings(srv.inbox)
 	srv.dynamic.srv = srv
@@ -207,7 +207,9 @@ func (srv *Server) hostConfig() host.Config {
 	sc := c.session()
 	sc.Running, sc.Logger = &srv.jobs, srv.eio.Logger // Close waits for hooks as for other handlers
 	return host.Config{
-		Session: sc, Attached: func(loops []EventLoop) { srv.deadlines = newDeadlines(loops) }, Open: srv.open, Fallback: c.Fallback, MaxResponse: c.MaxResponse,
+		Session: sc, Attached: func(loops []EventLoop) { srv.deadlines = newDeadlines(loops) },
+		Open:     func(s *session.Session) session.Client { return newClient(srv, s) },
+		Fallback: c.Fallback, MaxResponse: c.MaxResponse,
 		Loops: c.Loops, Backlog: c.Backlog, UnixMode: c.UnixMode, PrivateFiles: srv.privateFiles, MaxConns: c.MaxConns,
 		Resolution: max(c.AckTimeout/100, time.Millisecond), WriteTimeout: c.WriteTimeout, CloseTimeout: c.CloseTimeout,
 		MemoryBudget: c.MemoryBudget, Jobs: &srv.jobs,
@@ -215,26 +217,3 @@ func (srv *Server) hostConfig() host.Config {
 		Log: srv.log.Logger, EIO: srv.eio.Logger,
 	}
 }
-
-// open makes the client of a session.
-func (srv *Server) open(s *session.Session) session.Client {
-	if srv.cfg.Engine == nil {
-		return newClient(srv, s)
-	}
-	c := srv.cfg.Engine(s)
-	if c == nil {
-		// Nobody wants it. It cannot be closed before it has opened.
-		s.Shard().Loop().PostFunc(func() { s.Close(ReasonForcedServerClose) })
-		return nobody{}
-	}
-	return c
-}
-
-// nobody is the client of a session that is about to be closed.
-type nobody struct{}
-
-// Message implements session.Client.
-func (nobody) Message([]byte, bool) {}
-
-// Closed implements session.Client.
-func (nobody) Closed(session.Reason) {}

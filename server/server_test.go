@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
-	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/server"
 )
 
@@ -220,27 +218,6 @@ func TestCloseInHandler(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// Plain Engine.IO.
-func TestEngine(t *testing.T) {
-	srv := start(t, server.Config{Engine: func(s *server.Session) server.EngineClient {
-		if s.Handshake().Header("X-Nobody") != "" {
-			return nil
-		}
-		return &echo{s}
-	}}, nil)
-	c := dialPath(t, srv, "/engine.io", nil)
-	c.raw("4hello")
-	c.expect("hello")
-	c = dialPath(t, srv, "/engine.io/", http.Header{"X-Nobody": {"1"}})
-	c.raw("4hello")
-	c.expectClosed()
-}
-
-type echo struct{ s *server.Session }
-
-func (e *echo) Message(data []byte, binary bool) { e.s.Send(eio.NewMessage(data), false) }
-func (e *echo) Closed(server.Reason)             {}
 
 // Three groups; at Info the life of the server with its versions, at Debug that of connections; off costs
 // nothing (see TestAllocs).

@@ -2,9 +2,7 @@ package server_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -55,82 +53,6 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// Plain Engine.IO, from any goroutine, on both kinds of messages.
-func TestEngineSocket(t *testing.T) {
-	opened := make(chan server.EngineSocket, 1)
-	closed := make(chan server.Reason, 1)
-	srv := start(t, server.Config{Engine: func(s *server.Session) server.EngineClient {
-		e := server.NewEngineSocket(s)
-		opened <- e
-		return engineRecorder{closed}
-	}}, nil)
-	c := dialPath(t, srv, "/engine.io/", nil)
-	e := receive(t, opened)
-	if !e.Open() || e.Transport() != server.WebSocket || e.ID() == "" || e.Handshake().Query().Get("EIO") != "4" {
-		t.Errorf("%v %v %q", e.Open(), e.Transport(), e.ID())
-	}
-	data := []byte{1, 2}
-	if err := errors.Join(e.SendText("hellö"), e.SendBinary(data), e.SendText("")); err != nil {
-		t.Fatal(err)
-	}
-	data[0] = 9 // it was copied
-	c.expect("hellö", "binary 0102", "")
-	var all sync.WaitGroup
-	for range 4 {
-		all.Go(func() {
-			for range 50 {
-				if err := e.SendText("x"); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	for range 200 {
-		c.expect("x")
-	}
-	if err := e.Retune(func(t *server.Tuning) { t.QueueBytes = 100_000 }); err != nil {
-		t.Error(err)
-	}
-	_ = e.SendText("last")
-	e.Close()
-	c.expect("last")
-	c.expectClosed()
-	if r := receive(t, closed); r != server.ReasonForcedClose || e.Open() {
-		t.Errorf("%v, open %v", r, e.Open())
-	}
-	if err := e.SendText("late"); !errors.Is(err, server.ErrClosed) {
-		t.Errorf("late: %v", err)
-	}
-}
-
-// A plain socket that compresses is open like any other.
-func TestEngineSocketDeflates(t *testing.T) {
-	opened := make(chan server.EngineSocket, 1)
-	srv := start(t, server.Config{
-		Path: "/socket.io/", PerMessageDeflate: server.PerMessageDeflate{Enabled: true},
-		Engine: func(s *server.Session) server.EngineClient {
-			e := server.NewEngineSocket(s)
-			opened <- e
-			return engineRecorder{make(chan server.Reason, 1)}
-		},
-	}, nil)
-	sent := later(func() error {
-		e := <-opened
-		return errors.Join(e.SendText("in place of CONNECT"), e.SendText("hello"))
-	})
-	c := dialPacked(t, srv)
-	if err := receive(t, sent); err != nil {
-		t.Fatal(err)
-	}
-	c.want("4hello", false)
-}
-
-type engineRecorder struct{ closed chan server.Reason }
-
-func (engineRecorder) Message([]byte, bool)     {}
-func (e engineRecorder) Closed(r server.Reason) { e.closed <- r }
-
 // quietHandler takes no debug records and counts what it is asked.
 type quietHandler struct{ calls *atomic.Int64 }
 
@@ -172,41 +94,3 @@ func TestLogsOff(t *testing.T) {
 		t.Errorf("%d calls of the logger", n)
 	}
 }
-
-// A chat without Socket.IO: what one says, all hear.
-func ExampleNewEngineSocket() {
-	var mu sync.Mutex
-	all := map[server.EngineSocket]bool{}
-	_, err := server.New(server.Config{Engine: func(s *server.Session) server.EngineClient {
-		mu.Lock()
-		defer mu.Unlock()
-		e := server.NewEngineSocket(s)
-		all[e] = true
-		return speaker{
-			heard: func(text string) {
-				mu.Lock()
-				defer mu.Unlock()
-				for other := range all {
-					_ = other.SendText(text)
-				}
-			},
-			gone: func() {
-				mu.Lock()
-				defer mu.Unlock()
-				delete(all, e)
-			},
-		}
-	}})
-	if err != nil {
-		panic(err)
-	}
-}
-
-// speaker is one client of the example. Its methods run on the event loop and must not block for long.
-type speaker struct {
-	heard func(text string)
-	gone  func()
-}
-
-func (s speaker) Message(data []byte, _ bool) { s.heard(string(data)) }
-func (s speaker) Closed(server.Reason)        { s.gone() }
