@@ -86,6 +86,7 @@ var errAdopt = errors.New("poller: adopt: the connection could not be watched")
 type adoption struct {
 	rest   []byte
 	accept func(c *Conn) Receiver
+	bell   *bell // not nil: no connection of a client
 	opened bool
 	err    error
 }

@@ -53,6 +53,12 @@ func (h *handler) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.Close
 	}
 	adopted, _ := gc.Context().(*adoption)
+	if adopted != nil && adopted.bell != nil {
+		if adopted.opened = adopted.bell.open(gc); !adopted.opened {
+			return nil, gnet.Close
+		}
+		return nil, gnet.None
+	}
 	l.enter()
 	defer l.leave()
 	l.chain.sawRead = true
@@ -94,7 +100,13 @@ func (e *Engine) admit(l *Loop) bool {
 func (h *handler) OnTraffic(gc gnet.Conn) gnet.Action {
 	data, err := gc.Next(-1)
 	c, ok := gc.Context().(*Conn)
-	if !ok || err != nil || len(data) == 0 {
+	if !ok {
+		if b, ok := gc.Context().(*bell); ok {
+			b.ring()
+		}
+		return gnet.None
+	}
+	if err != nil || len(data) == 0 {
 		return gnet.None
 	}
 	l := c.Loop()
@@ -124,6 +136,10 @@ func (l *Loop) catchUp() {
 // socket.Close.
 func (h *handler) OnClose(gc gnet.Conn, err error) gnet.Action {
 	e := h.engine()
+	if b, ok := gc.Context().(*bell); ok {
+		b.close()
+		return gnet.None
+	}
 	c, ok := gc.Context().(*Conn)
 	if !ok {
 		return gnet.None

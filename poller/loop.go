@@ -45,6 +45,8 @@ type Loop struct {
 	vector   []unix.Iovec
 	writable writableTask
 	input    inputSet
+	bell     *bell // tells of connections that take more data; nil while the engine's writables do
+	belled   bool  // a bell was asked for
 
 	_ [64]byte // keeps the next loop's counters on other cache lines
 }
@@ -143,6 +145,14 @@ func (l *Loop) bind(el gnet.EventLoop) {
 	l.driver.Store(goroutineID())
 }
 
+// wantBell asks for a bell, once: loops whose connections are never blocked need none.
+func (l *Loop) wantBell() {
+	if !l.belled && !l.engine.config.PrivateFiles {
+		l.belled = true
+		go l.hangBell()
+	}
+}
+
 // kill stops all wakes. After it has returned, nobody writes to gnet's event file.
 func (l *Loop) kill() {
 	l.wakeMu.Lock()
@@ -162,15 +172,18 @@ type loopRunner struct{ loop *Loop }
 // Run runs a turn. It always returns nil, because gnet shuts down on some errors.
 func (r *loopRunner) Run(context.Context) error {
 	l := r.loop
-	defer func() {
-		// Panics of user code are recovered elsewhere; this one is for the engine's own code, because gnet has none.
-		if v := recover(); v != nil {
-			l.Panicked("turn", v)
-			l.depth = 0
-			l.Recover()
-			l.engine.kicker.kick(l)
-		}
-	}()
+	defer l.survive("turn")
 	l.turn(true)
 	return nil
+}
+
+// survive, deferred by an entry, recovers its panic and requests another turn. Panics of user code are recovered
+// elsewhere; this one is for the engine's own code, because gnet has none.
+func (l *Loop) survive(entry string) {
+	if v := recover(); v != nil {
+		l.Panicked(entry, v)
+		l.depth = 0
+		l.Recover()
+		l.engine.kicker.kick(l)
+	}
 }

@@ -49,6 +49,10 @@ func (s *socket) Write(parts [][]byte, total int) (n int, err error) {
 // AwaitWritable implements stream.Socket.
 func (s *socket) AwaitWritable(ticket uint64) error {
 	l := s.loop()
+	if l.bell != nil {
+		return l.bell.await(s.gc.Fd(), ticket, (*Conn)(s).Armed())
+	}
+	l.wantBell()
 	return l.engine.writables.await(s.gc.Fd(), l.index, ticket, (*Conn)(s).Armed())
 }
 
@@ -76,6 +80,9 @@ func (s *socket) Close(error) {
 	s.gc = nil
 	if (*Conn)(s).Armed() {
 		l.engine.writables.forget(gc.Fd())
+		if l.bell != nil {
+			l.bell.forget(gc.Fd())
+		}
 	}
 	switch s.Mark {
 	case markAdmitted:

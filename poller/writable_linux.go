@@ -64,15 +64,21 @@ func (s *readySet) disarm(fd int) { _ = s.control(unix.EPOLL_CTL_DEL, fd, 0, 0) 
 
 // wait waits for ready descriptors, reports the data of each, and returns false after close.
 func (s *readySet) wait(report func(data uint64)) bool {
-	var events [64]unix.EpollEvent
-	err := s.conn.Read(func(fd uintptr) bool {
-		n, err := unix.EpollWait(int(fd), events[:], 0)
-		for i := range events[:max(n, 0)] {
-			report(uint64(uint32(events[i].Fd)) | uint64(uint32(events[i].Pad))<<32)
-		}
+	err := s.conn.Read(func(uintptr) bool {
+		n, err := s.poll(report)
 		return n > 0 || err != nil && err != unix.EINTR
 	})
 	return err == nil
+}
+
+// poll reports the data of descriptors that are ready now, and returns their number: 64 at most.
+func (s *readySet) poll(report func(data uint64)) (n int, err error) {
+	var events [64]unix.EpollEvent
+	n, err = unix.EpollWait(s.epoll, events[:], 0)
+	for i := range events[:max(n, 0)] {
+		report(uint64(uint32(events[i].Fd)) | uint64(uint32(events[i].Pad))<<32)
+	}
+	return max(n, 0), err
 }
 
 // close ends wait and releases the set. arm and disarm must not be called afterwards.
