@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/poller/memory"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -27,11 +28,16 @@ func (s *Socket) place(f *eio.Frame, volatile bool) error {
 // tryPost posts the delivery to its loop, unless that is too far behind, by the number of tasks or by bytes.
 func (d *delivery) tryPost(l EventLoop) bool {
 	size := d.f.Size()
+	if size < memory.DepartMin {
+		return l.TryPost(d)
+	}
 	if !l.Memory().Depart(size) {
 		return false
 	}
+	d.counted = size
 	if !l.TryPost(d) {
 		l.Memory().Arrive(size)
+		d.counted = 0
 		return false
 	}
 	return true
@@ -47,7 +53,6 @@ func (s *Socket) answer(f *eio.Frame, onLoop bool) error {
 	s.client.sess.Deflate(f)
 	d := newDelivery(s, f, false)
 	if onLoop {
-		d.onLoop = true
 		s.client.loop().Post(d)
 		return nil
 	}
@@ -78,8 +83,8 @@ func (srv *Server) refused() error {
 type delivery struct {
 	s        *Socket
 	f        *eio.Frame
+	counted  int // bytes that the loop's ledger has for the time on the way
 	volatile bool
-	onLoop   bool // it was posted by its loop, and does not count as on its way
 }
 
 // deliveries are those that have arrived: there is one for each packet to a single socket.
@@ -100,8 +105,8 @@ func (d *delivery) release() {
 // Run implements task.
 func (d *delivery) Run(int) {
 	s, f, volatile := d.s, d.f, d.volatile
-	if !d.onLoop {
-		s.client.loop().Memory().Arrive(f.Size())
+	if d.counted > 0 {
+		s.client.loop().Memory().Arrive(d.counted)
 	}
 	d.release()
 	defer s.client.sess.EndOnPanic()

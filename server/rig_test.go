@@ -60,9 +60,15 @@ func (l *rigLoop) take() bool {
 
 // run works off what is posted, by others and by the connections of the loop.
 func (l *rigLoop) run() {
-	for l.take() || l.Posted() > 0 {
-		l.Do(l.work)
-		l.RunTurn()
+	for {
+		switch {
+		case l.take():
+			l.Do(l.work)
+		case l.Posted() > 0:
+			l.RunTurn()
+		default:
+			return
+		}
 	}
 }
 

@@ -41,8 +41,13 @@ func (h *HTTPConn) post(fn func()) {
 
 // atHome runs fn on the home loop of the WebSocket's session: now, when the caller is there already.
 func (w *wsConn) atHome(fn func()) {
-	w.shard().on(w.home(), func() {
-		defer w.session.EndOnPanic()
-		fn()
-	})
+	if home := w.home(); home != w.shard() {
+		home.loop.PostFunc(func() {
+			defer w.session.EndOnPanic()
+			fn()
+		})
+		return
+	}
+	defer w.session.EndOnPanic()
+	fn()
 }

@@ -74,15 +74,15 @@ func (l *Ledger) Add(n int) {
 	}
 }
 
-// departMin is the least size of packets that Depart counts. The number of tasks bounds smaller ones in a mailbox.
-const departMin = 1 << 10
+// DepartMin is the least size of packets that Depart counts. The number of tasks bounds smaller ones in a mailbox.
+const DepartMin = 1 << 10
 
 // Depart adds a packet of n bytes that is posted to the loop, until Arrive takes it off. Depart returns false and adds
 // nothing when all clients hold more than twice the budget and posted packets are a good part of it: the senders are
 // too fast then. Safe for concurrent use.
 func (l *Ledger) Depart(n int) bool {
 	b := l.budget
-	if b == nil || n < departMin {
+	if b == nil || n < DepartMin {
 		return true
 	}
 	if l.coming.Add(int64(n)) > b.step*steps/4 && b.Held() > 2*b.limit {
@@ -95,7 +95,7 @@ func (l *Ledger) Depart(n int) bool {
 
 // Arrive takes off what Depart has added. Safe for concurrent use.
 func (l *Ledger) Arrive(n int) {
-	if l.budget != nil && n >= departMin {
+	if l.budget != nil && n >= DepartMin {
 		l.coming.Add(-int64(n))
 		l.held.Add(-int64(n))
 	}
