@@ -6,6 +6,8 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/seed58c87869/siren/poller/wheel"
 )
 
 // bell wakes a loop when blocked connections of it take more data, without another goroutine in between. gnet waits for
@@ -99,7 +101,7 @@ func (b *bell) ring() {
 	l.chain.sawRead = true
 	b.rings++
 	if ready, _ := b.set.poll(l.Writable); ready > 0 {
-		l.FlushSome(ready, l.Now()+int64(l.engine.config.FlushTime))
+		l.FlushSome(ready, wheel.Deadline(l.Now(), l.engine.config.FlushTime))
 	}
 }
 

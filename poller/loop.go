@@ -2,6 +2,7 @@ package poller
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -170,10 +171,17 @@ func (l *Loop) isBound() bool {
 type loopRunner struct{ loop *Loop }
 
 // Run runs a turn. It always returns nil, because gnet shuts down on some errors.
+//
+// A loop that has used up its budget has more to do, and gnet would not let go of the processor: handlers that this loop
+// has started would wait until the scheduler stops it, for 10 ms. So it gives them their turn.
 func (r *loopRunner) Run(context.Context) error {
 	l := r.loop
 	defer l.survive("turn")
+	busy := l.Overspent()
 	l.turn(true)
+	if busy || l.chain.time >= int64(l.engine.config.TurnTime) {
+		runtime.Gosched()
+	}
 	return nil
 }
 
