@@ -37,7 +37,8 @@ type spaces struct {
 	parent *server.ParentNamespace
 	// rules are those in force. Written with mu held.
 	rules atomic.Pointer[rules]
-	// children has the *space of each child of parent with sockets, by name. Events of clients read it without a lock.
+	// children has the *space of each child of parent with sockets, by its *server.Namespace. Events of clients read it
+	// without a lock.
 	children sync.Map
 
 	mu sync.Mutex // guards what follows, and changes of children
@@ -51,12 +52,7 @@ func newSpaces(n *Node) *spaces {
 	s.parent = n.srv.OfFunc(func(_ context.Context, name string, _ server.Raw) bool {
 		return s.rules.Load().find(name) != nil
 	})
-	s.serve(s.parent, func(ns *server.Namespace) *space {
-		if sp, ok := s.children.Load(ns.Name()); ok && sp.(*space).ns == ns {
-			return sp.(*space)
-		}
-		return nil
-	})
+	s.serve(s.parent, s.child)
 	return s
 }
 
@@ -98,7 +94,7 @@ func (s *spaces) count(ns *server.Namespace) (n int, presence, ok bool) {
 		return 0, false, false
 	}
 	if sp != s.named[ns.Name()] {
-		s.children.Store(ns.Name(), sp)
+		s.children.Store(ns, sp)
 	}
 	sp.users++
 	return sp.live.add(1, r.Presence), r.Presence, true
@@ -109,7 +105,12 @@ func (s *spaces) find(ns *server.Namespace) *space {
 	if sp := s.named[ns.Name()]; sp != nil {
 		return sp
 	}
-	if sp, ok := s.children.Load(ns.Name()); ok && sp.(*space).ns == ns {
+	return s.child(ns)
+}
+
+// child returns the space of a child with sockets, else nil.
+func (s *spaces) child(ns *server.Namespace) *space {
+	if sp, ok := s.children.Load(ns); ok {
 		return sp.(*space)
 	}
 	return nil
@@ -126,7 +127,7 @@ func (s *spaces) leave(ns *server.Namespace) {
 	r := sp.rule.Load()
 	sp.live.add(-1, r != nil && r.Presence)
 	if sp.users--; sp.users == 0 && sp != s.named[ns.Name()] {
-		s.children.Delete(ns.Name())
+		s.children.Delete(ns)
 	}
 }
 
@@ -141,7 +142,7 @@ func (s *spaces) apply(rs *rules) error {
 	limits := server.NamespaceConfig{MaxRooms: rs.roomsMax}
 	err := s.parent.Configure(limits)
 	for _, sp := range s.all() {
-		if sp.ns != nil && err == nil {
+		if err == nil {
 			err = sp.ns.Configure(limits)
 		}
 	}
@@ -183,7 +184,7 @@ func (s *spaces) name(name string) {
 		sp := s.find(ns)
 		if sp == nil {
 			sp = newSpace(ns, nil)
-			s.children.Store(name, sp)
+			s.children.Store(ns, sp)
 		}
 		s.named[name] = sp
 		return
