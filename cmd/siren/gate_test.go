@@ -105,6 +105,31 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// A client that lost its connection needs its token to come back as itself.
+func TestTokensOfClientsThatComeBack(t *testing.T) {
+	file := newConfigFile(t, tokens)
+	n := startNode(t, "--config", string(file), "--recovery", "1m")
+	token := sign(t, file, "--sub", "ada")
+	c, witness := n.open(t), n.open(t)
+	witness.connect(t, "/", fmt.Sprintf(`{"token":%q}`, token))
+	var first, back struct{ SID, PID string }
+	answer := c.connect(t, "/", fmt.Sprintf(`{"token":%q}`, token))
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(answer, "40")), &first); err != nil || first.PID == "" {
+		t.Fatalf("CONNECT: %s", answer)
+	}
+	witness.waitCount(t, 2)
+	_ = c.conn.Close()
+	witness.waitCount(t, 1)
+	c = n.open(t)
+	if got := c.connect(t, "/", fmt.Sprintf(`{"pid":%q}`, first.PID)); !strings.Contains(got, "token required") {
+		t.Errorf("back without a token: %s", got)
+	}
+	answer = c.connect(t, "/", fmt.Sprintf(`{"pid":%q,"token":%q}`, first.PID, token))
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(answer, "40")), &back); err != nil || back.SID == "" {
+		t.Errorf("back with the token: %s", answer)
+	}
+}
+
 // A namespace that is anonymous takes clients without a token where others need one.
 func TestAnonymousNamespace(t *testing.T) {
 	file := newConfigFile(t, tokens+"  - {name: /open, auth: anonymous, join: true}\n")

@@ -120,7 +120,8 @@ func (n *Node) serverConfig(cfg *config.Config) server.Config {
 		// The pages take no bodies; the smallest limit refuses one before it has come.
 		MaxRequestBody: 1,
 		AllowEIO3:      e.AllowEIO3, PerMessageDeflate: server.PerMessageDeflate{Enabled: e.Compress},
-		Recovery:      server.Recovery{MaxDisconnection: e.Recovery},
+		// Clients that come back show their token again: it may be another one, or have been revoked.
+		Recovery:      server.Recovery{MaxDisconnection: e.Recovery, RunMiddlewares: e.Recovery > 0},
 		ProxyProtocol: cfg.Proxies.ProxyProtocol,
 		CORS:          originsAllowed(cfg.CORS.Origins),
 	}
