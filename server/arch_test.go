@@ -17,7 +17,8 @@ func TestImports(t *testing.T) {
 	// What a package may import, its own imports bring along.
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory"}
 	server := append([]string{"/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets",
-		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack", "/server/internal/host"}, session...)
+		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack", "/server/internal/host",
+		"/server/internal/deadline", "/server/internal/paging", "/server/internal/keyed"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -47,6 +48,9 @@ func TestImports(t *testing.T) {
 		{"/server/internal/host", append([]string{"/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/engineio", append([]string{"/server/internal/host", "/server/internal/stack", "/server/logqueue", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/internal/history", []string{"/codec/eio", "/codec/quote", "/poller/wheel"}, []string{gnet}},
+		{"/server/internal/deadline", append([]string{"/session"}, session...), []string{gnet}},
+		{"/server/internal/paging", nil, []string{gnet}},
+		{"/server/internal/keyed", nil, []string{gnet}},
 		{"/server/internal/roster", nil, []string{gnet}},
 		{"/server/internal/peers", []string{"/room/cluster", "/codec/sio", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/socketctx", append([]string{"/session"}, session...), []string{gnet}},

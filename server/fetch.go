@@ -151,9 +151,9 @@ func (s *Socket) Data() Raw {
 // shared are the values of shared keys by their names.
 func (s *Socket) shared() map[string]any {
 	out := map[string]any{}
-	for k := range s.values().all {
-		if name, ok := k.key.(sharedKey).shared(); ok {
-			out[name] = k.value
+	for k := range s.values().All {
+		if name, ok := k.Key.(sharedKey).shared(); ok {
+			out[name] = k.Value
 		}
 	}
 	return out

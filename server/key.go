@@ -1,10 +1,9 @@
 package server
 
 import (
-	"slices"
-	"sync"
 	"sync/atomic"
 
+	"github.com/seed58c87869/siren/server/internal/keyed"
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
@@ -67,22 +66,22 @@ func (k *Key[T]) Set(s *Socket, v T) {
 	s.mu.Lock()
 	vs := s.ownValues()
 	s.mu.Unlock()
-	vs.set(k, v)
+	vs.Set(k, v)
 }
 
 // Get is the value kept with the socket; ok tells whether there is one.
 func (k *Key[T]) Get(s *Socket) (v T, ok bool) {
-	v, ok = s.values().get(k).(T)
+	v, ok = s.values().Get(k).(T)
 	return v, ok
 }
 
 // Delete forgets the value kept with the socket, if there is one.
-func (k *Key[T]) Delete(s *Socket) { s.values().remove(k) }
+func (k *Key[T]) Delete(s *Socket) { s.values().Remove(k) }
 
 // extra is what few sockets have.
 type extra struct {
 	// values are what keys keep; nil while there are none. Stored with the socket's mutex held, as is rare.
-	values atomic.Pointer[values]
+	values atomic.Pointer[keyed.Values]
 	rare   atomic.Pointer[rare]
 	// identity is what SetIdentity has set. Guarded by the socket's mutex.
 	identity any
@@ -119,7 +118,7 @@ func (s *Socket) extras() *extra {
 }
 
 // values are what keys keep; nil while there are none.
-func (s *Socket) values() *values {
+func (s *Socket) values() *keyed.Values {
 	if e := s.extra.Load(); e != nil {
 		return e.values.Load()
 	}
@@ -127,63 +126,10 @@ func (s *Socket) values() *values {
 }
 
 // ownValues makes the values, when there are none yet. Called with the socket's mutex held.
-func (s *Socket) ownValues() *values {
+func (s *Socket) ownValues() *keyed.Values {
 	e := s.extras()
 	if e.values.Load() == nil {
-		e.values.Store(new(values))
+		e.values.Store(new(keyed.Values))
 	}
 	return e.values.Load()
-}
-
-// values are what keys keep. A socket has few, if any: a slice is enough. Safe for concurrent use, and shared by the lives
-// of a socket that comes back; nil is empty.
-type values struct {
-	mu   sync.Mutex
-	list []keyed // guarded by mu
-}
-
-type keyed struct{ key, value any }
-
-func (v *values) set(key, value any) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for i := range v.list {
-		if v.list[i].key == key {
-			v.list[i].value = value
-			return
-		}
-	}
-	v.list = append(v.list, keyed{key, value})
-}
-
-func (v *values) get(key any) any {
-	for k := range v.all {
-		if k.key == key {
-			return k.value
-		}
-	}
-	return nil
-}
-
-func (v *values) remove(key any) {
-	if v == nil {
-		return
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.list = slices.DeleteFunc(v.list, func(k keyed) bool { return k.key == key })
-}
-
-// all yields the values, with the lock held.
-func (v *values) all(yield func(keyed) bool) {
-	if v == nil {
-		return
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, k := range v.list {
-		if !yield(k) {
-			return
-		}
-	}
 }

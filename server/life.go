@@ -252,7 +252,7 @@ func (s *Socket) end(r Reason) bool {
 	if s.phase == phaseClosed {
 		return false
 	}
-	s.ns.srv.deadlines[s.shard()].remove(s)
+	s.ns.srv.deadlines[s.shard()].Remove(s)
 	mayComeBack := s.mayComeBack(r)
 	if s.phase == phaseConnected {
 		s.ns.srv.counted[s.shard()].disconnects++

@@ -2,18 +2,16 @@ package server
 
 import (
 	"cmp"
-	"container/heap"
 	"context"
-	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/paging"
 )
 
 // ErrPosition: the position of a page is none that a page has returned.
-var ErrPosition = errors.New("siren: invalid position of a page")
+var ErrPosition = paging.ErrPosition
 
 // pageWalk is the most members of rooms that the event loops look through for a page. A loop takes about 100 ns for each.
 // Above it all sockets of the namespace are looked at off the loops, which is more work and holds nobody up.
@@ -27,7 +25,7 @@ const pageWalk = 16 << 10
 // look.
 func (o Operator) Page(ctx context.Context, position string, limit int) (page []*Socket, next string, err error) {
 	m := o.ns.sockets
-	begin, err := pageStart(position, int(m.Size()), m.StripeIndex)
+	begin, err := paging.Start(position, int(m.Size()), m.StripeIndex)
 	if err != nil {
 		return nil, "", err
 	}
@@ -35,12 +33,12 @@ func (o Operator) Page(ctx context.Context, position string, limit int) (page []
 	if limit <= 0 || !o.resolve(&t) {
 		return nil, "", nil
 	}
-	c := newCandidates(begin, limit, func(s *Socket) pageKey { return pageKey{m.StripeIndex(s.id), s.id} })
+	c := paging.New(begin, limit, func(s *Socket) paging.Key { return paging.Key{m.StripeIndex(s.id), s.id} })
 	f := newSocketFilter(o, &t)
 	switch {
 	case len(t.Rooms) == 0:
 		for member := range f.members {
-			c.offer(member.Owner().(*Socket), f.selects)
+			c.Offer(member.Owner().(*Socket), f.selects)
 		}
 	case o.walkable(&t):
 		here, err := o.Local().census(ctx, o.requestLimit(ctx), true)
@@ -48,16 +46,16 @@ func (o Operator) Page(ctx context.Context, position string, limit int) (page []
 			return nil, "", err
 		}
 		for _, s := range here.sockets {
-			c.offer(s, func(*Socket) bool { return true })
+			c.Offer(s, func(*Socket) bool { return true })
 		}
 	default:
-		for i := begin.stripe; i < int(m.Size()) && !c.full(); i++ {
+		for i := begin.Stripe; i < int(m.Size()) && !c.Full(); i++ {
 			for _, s := range m.InStripe(i) {
-				c.offer(s, f.selects)
+				c.Offer(s, f.selects)
 			}
 		}
 	}
-	page, next = c.page()
+	page, next = c.Page()
 	return page, next, nil
 }
 
@@ -83,19 +81,19 @@ type RoomInfo struct {
 // for positions. Sockets' own ids are no rooms here. Errors: ErrPosition.
 func (ns *Namespace) RoomPage(prefix, position string, limit int) (page []RoomInfo, next string, err error) {
 	d := ns.rooms
-	begin, err := pageStart(position, d.Stripes(), d.StripeOf)
+	begin, err := paging.Start(position, d.Stripes(), d.StripeOf)
 	if err != nil || limit <= 0 {
 		return nil, "", err
 	}
-	c := newCandidates(begin, limit, func(r *room.Room) pageKey { return pageKey{d.StripeOf(r.Name()), r.Name()} })
+	c := paging.New(begin, limit, func(r *room.Room) paging.Key { return paging.Key{d.StripeOf(r.Name()), r.Name()} })
 	var rooms []*room.Room
-	for i := begin.stripe; i < d.Stripes() && !c.full(); i++ {
+	for i := begin.Stripe; i < d.Stripes() && !c.Full(); i++ {
 		rooms = d.InStripe(i, rooms[:0])
 		for _, r := range rooms {
-			c.offer(r, func(r *room.Room) bool { return strings.HasPrefix(r.Name(), prefix) && r.Count() > 0 })
+			c.Offer(r, func(r *room.Room) bool { return strings.HasPrefix(r.Name(), prefix) && r.Count() > 0 })
 		}
 	}
-	found, next := c.page()
+	found, next := c.Page()
 	for _, r := range found {
 		page = append(page, RoomInfo{r.Name(), r.Count()})
 	}
@@ -119,101 +117,3 @@ func (ns *Namespace) TopRooms(n int) []RoomInfo {
 
 // RoomTotal is the number of rooms of this node. Sockets' own ids are no rooms here.
 func (ns *Namespace) RoomTotal() int { return ns.rooms.Len() }
-
-// pageKey orders what is paged: by the part of the map that it is in, then by name. It never changes.
-type pageKey struct {
-	stripe int
-	name   string
-}
-
-// pageBegin is where a page begins: behind a key, or with the first of all.
-type pageBegin struct {
-	pageKey
-	behind bool
-}
-
-func (k pageKey) less(o pageKey) bool {
-	return k.stripe < o.stripe || k.stripe == o.stripe && k.name < o.name
-}
-
-// position is the text of the key.
-func (k pageKey) position() string { return strconv.Itoa(k.stripe) + "." + k.name }
-
-// pageStart parses a position: a page begins behind it. stripeOf holds it to what a page has returned.
-func pageStart(position string, stripes int, stripeOf func(name string) int) (pageBegin, error) {
-	if position == "" {
-		return pageBegin{}, nil
-	}
-	number, name, ok := strings.Cut(position, ".")
-	i, err := strconv.Atoi(number)
-	if !ok || err != nil || i < 0 || i >= stripes || stripeOf(name) != i {
-		return pageBegin{}, ErrPosition
-	}
-	return pageBegin{pageKey{i, name}, true}, nil
-}
-
-// candidates are what may be on a page: of all that is offered the limit first ones, and one more, which tells whether
-// there is another page. It is a heap with the last one on top.
-type candidates[T any] struct {
-	begin pageBegin
-	limit int
-	key   func(T) pageKey
-	heap  pageHeap[T]
-}
-
-type pageItem[T any] struct {
-	key  pageKey
-	item T
-}
-
-func newCandidates[T any](begin pageBegin, limit int, key func(T) pageKey) *candidates[T] {
-	return &candidates[T]{begin: begin, limit: limit, key: key}
-}
-
-// offer takes an item that belongs on the page if suits agrees, which is asked last because it costs the most.
-func (c *candidates[T]) offer(item T, suits func(T) bool) {
-	k := c.key(item)
-	if c.begin.behind && !c.begin.less(k) {
-		return
-	}
-	over := c.full() && len(c.heap) > 0
-	if over && !k.less(c.heap[0].key) || !suits(item) {
-		return
-	}
-	if over {
-		c.heap[0] = pageItem[T]{k, item}
-		heap.Fix(&c.heap, 0)
-		return
-	}
-	heap.Push(&c.heap, pageItem[T]{k, item})
-}
-
-// full reports whether the page is complete, unless smaller keys are offered.
-func (c *candidates[T]) full() bool { return len(c.heap) > c.limit }
-
-// page returns the items in order, each once, and the position behind them; "" when there are no more.
-func (c *candidates[T]) page() (items []T, next string) {
-	slices.SortFunc(c.heap, func(a, b pageItem[T]) int {
-		return cmp.Or(cmp.Compare(a.key.stripe, b.key.stripe), strings.Compare(a.key.name, b.key.name))
-	})
-	for i := range c.heap {
-		if len(items) == c.limit {
-			return items, c.heap[i-1].key.position()
-		}
-		items = append(items, c.heap[i].item)
-	}
-	return items, ""
-}
-
-// pageHeap implements heap.Interface.
-type pageHeap[T any] []pageItem[T]
-
-func (h pageHeap[T]) Len() int           { return len(h) }
-func (h pageHeap[T]) Less(i, j int) bool { return h[j].key.less(h[i].key) }
-func (h pageHeap[T]) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *pageHeap[T]) Push(x any)        { *h = append(*h, x.(pageItem[T])) }
-func (h *pageHeap[T]) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
-}

@@ -9,6 +9,7 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/server/internal/history"
+	"github.com/seed58c87869/siren/server/internal/keyed"
 	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/session"
 )
@@ -155,7 +156,7 @@ func (s *Socket) comeBack(a *history.Away, missed []*eio.Frame) bool {
 	}
 	e := s.extra.Load()
 	*s.recovery() = recovery{pid: a.PID, recovered: true, base: a.Base, arrived: a.Arrived, back: &comeback{missed, a.Farewell}}
-	e.values.Store(a.Values.(*values))
+	e.values.Store(a.Values.(*keyed.Values))
 	e.user = a.User
 	s.id = a.ID
 	s.member.Init(s.shard(), s)
