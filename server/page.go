@@ -33,7 +33,7 @@ func (o Operator) Page(ctx context.Context, position string, limit int) (page []
 	if limit <= 0 || !o.resolve(&t) {
 		return nil, "", nil
 	}
-	c := paging.New(begin, limit, func(s *Socket) paging.Key { return paging.Key{m.StripeIndex(s.id), s.id} })
+	c := paging.New(begin, limit, func(s *Socket) paging.Key { return paging.Key{Stripe: m.StripeIndex(s.id), Name: s.id} })
 	f := newSocketFilter(o, &t)
 	switch {
 	case len(t.Rooms) == 0:
@@ -85,7 +85,7 @@ func (ns *Namespace) RoomPage(prefix, position string, limit int) (page []RoomIn
 	if err != nil || limit <= 0 {
 		return nil, "", err
 	}
-	c := paging.New(begin, limit, func(r *room.Room) paging.Key { return paging.Key{d.StripeOf(r.Name()), r.Name()} })
+	c := paging.New(begin, limit, func(r *room.Room) paging.Key { return paging.Key{Stripe: d.StripeOf(r.Name()), Name: r.Name()} })
 	var rooms []*room.Room
 	for i := begin.Stripe; i < d.Stripes() && !c.Full(); i++ {
 		rooms = d.InStripe(i, rooms[:0])
