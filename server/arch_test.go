@@ -59,6 +59,7 @@ func TestImports(t *testing.T) {
 		{"/server", server, nil},
 		{"/cmd/siren/node/pattern", nil, []string{gnet}},
 		{"/cmd/siren/node/problem", nil, []string{gnet}},
+		{"/cmd/siren/node/remote", nil, []string{gnet}},
 		{"/cmd/siren/node/admin", []string{"/cmd/siren/node/problem"}, []string{gnet}},
 		{"/cmd/siren/node/token", []string{"/cmd/siren/node/pattern"}, []string{gnet}},
 		{"/cmd/siren/node/webhook", []string{"/cmd/siren/node/pattern"}, []string{gnet}},

@@ -55,6 +55,7 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newServeCommand(), newConfigCommand(), newTokenCommand(), newVersionCommand(), newBenchCommand())
+	root.AddCommand(newEmitCommand(), newCtlCommand())
 	return root
 }
 

@@ -493,7 +493,10 @@ func TestOverloaded(t *testing.T) {
 
 // A namespace of which the rules know, but where nobody is, takes events to nobody.
 func TestNamespacesThatMayExist(t *testing.T) {
-	n := start(t, nil, func(cfg *Config) { cfg.Exists = func(name string) bool { return name == "/room-1" } })
+	n := start(t, nil, func(cfg *Config) {
+		cfg.Exists = func(name string) bool { return name == "/room-1" }
+	})
+	n.srv.Of("/other") // the server has it still, but no rule names it any more
 	for call, body := range map[string]string{
 		"emit": `"event":"e"`, "call": `"event":"e"`, "join": `"to":["x"]`, "leave": `"to":["x"]`, "disconnect": `"close":true`,
 		"sockets": `"limit":1`, "rooms": `"limit":1`, "count": `"except":[]`,

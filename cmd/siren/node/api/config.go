@@ -17,8 +17,8 @@ type Config struct {
 	Server *server.Server
 	// Node is the node's name, Version that of the program; both for stats.
 	Node, Version string
-	// Exists reports whether a namespace may exist that no client is in now, so that what is sent there reaches nobody
-	// instead of being an error. Default: none but those that the server has.
+	// Exists reports whether there is a namespace of that name. What is sent to one that exists and has no client reaches
+	// nobody, whatever the server has; what is sent to another one is an error. Default: those that the server has.
 	Exists func(namespace string) bool
 	// Data is what sockets tells of a socket. Default: Socket.Data.
 	Data func(s *server.Socket) server.Raw
@@ -70,7 +70,7 @@ func (c Config) settle() (Config, error) {
 		c.MaxEvent = maxEventDefault
 	}
 	if c.Exists == nil {
-		c.Exists = func(string) bool { return false }
+		c.Exists = func(name string) bool { return c.Server.Lookup(name) != nil }
 	}
 	if c.Data == nil {
 		c.Data = (*server.Socket).Data

@@ -15,11 +15,10 @@ func (a *API) target(x *exchange) (ns *server.Namespace, o server.Operator, err 
 	if name == "" {
 		name = "/"
 	}
-	ns = a.cfg.Server.Lookup(name)
-	switch {
-	case ns == nil && !a.cfg.Exists(name):
+	if !a.cfg.Exists(name) {
 		return nil, o, problem.Field(problem.UnknownNamespace, x.path("namespace"), "there is no such namespace")
-	case ns == nil || x.nobody():
+	}
+	if ns = a.cfg.Server.Lookup(name); ns == nil || x.nobody() {
 		return nil, o, nil
 	}
 	o = ns.To(x.rooms...)

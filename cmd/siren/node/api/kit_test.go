@@ -246,19 +246,28 @@ func escape(s string) string {
 type client struct {
 	t    testing.TB
 	conn net.Conn
+	from readWriter
 	id   string
 	in   chan string // closed with the connection
 	wmu  sync.Mutex
 }
 
+type readWriter struct {
+	io.Reader
+	io.Writer
+}
+
 // connect connects a client as a user to a namespace.
 func (n *node) connect(user string) *client {
 	n.t.Helper()
-	conn, _, _, err := ws.Dial(n.t.Context(), "ws://"+n.srv.Addr().String()+"/socket.io/?EIO=4&transport=websocket")
+	conn, ahead, _, err := ws.Dial(n.t.Context(), "ws://"+n.srv.Addr().String()+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	c := &client{t: n.t, conn: conn, in: make(chan string, 1024)}
+	c := &client{t: n.t, conn: conn, from: readWriter{conn, conn}, in: make(chan string, 1024)}
+	if ahead != nil { // packets that came with the handshake
+		c.from.Reader = ahead
+	}
 	done := make(chan struct{})
 	go func() { defer close(done); c.read() }()
 	n.t.Cleanup(func() { _ = conn.Close(); <-done })
@@ -276,7 +285,7 @@ func (n *node) connect(user string) *client {
 func (c *client) read() {
 	defer close(c.in)
 	for {
-		data, op, err := wsutil.ReadServerData(c.conn)
+		data, op, err := wsutil.ReadServerData(c.from)
 		switch {
 		case err != nil:
 			return
