@@ -51,8 +51,8 @@ func late(err error) bool {
 
 // EmitCounted is Emit that also tells whether the count is exact: the number of sockets of this node that the event was
 // queued for. It is for a single room, or a single socket id, with nobody left out; else it is an upper bound, as Emit's.
-// It waits for the event loops only when SocketsJoin or SocketsLeave are under way, as long as Count does, and fails with
-// ErrOnLoop on a loop. Errors are those of Emit.
+// It waits for the event loops only when SocketsJoin or SocketsLeave are under way, as long as Count does; on a
+// loop it does not wait, and the count is an upper bound then. Errors are those of Emit.
 func (o Operator) EmitCounted(ctx context.Context, event string, args ...any) (n int, exact bool, err error) {
 	return o.sendCounted(ctx, func() (int, error) { return o.Emit(event, args...) })
 }
@@ -63,16 +63,14 @@ func (o Operator) EmitPreparedCounted(ctx context.Context, p *Prepared) (n int, 
 }
 
 func (o Operator) sendCounted(ctx context.Context, send func() (int, error)) (n int, exact bool, err error) {
-	if o.ns.srv.onLoop() {
-		return 0, false, ErrOnLoop
-	}
 	exact = len(o.rooms) == 1 && len(o.users)+len(o.except) == 0 && o.from == nil
 	moving := !o.ns.still()
 	n, err = send()
 	if err != nil || !exact || !moving || n == 0 {
 		return n, exact && err == nil, err
 	}
-	// Moves on their way hold references of the room. The loops count behind them, and behind the event.
+	// Moves on their way hold references of the room. The loops count behind them, and behind the event. On a loop the
+	// census fails at once.
 	here, censusErr := o.Local().census(ctx, o.requestLimit(ctx), false)
 	if censusErr != nil {
 		return n, false, nil

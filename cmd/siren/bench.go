@@ -25,7 +25,7 @@ func newBenchCommand() *cobra.Command {
 		other, _ := s.command()
 		cmd.AddCommand(other)
 	}
-	cmd.AddCommand(newSimCommand(), newCompareCommand(), newReportCommand(), newChildCommand())
+	cmd.AddCommand(newBenchAPICommand(), newSimCommand(), newCompareCommand(), newReportCommand(), newChildCommand())
 	return cmd
 }
 

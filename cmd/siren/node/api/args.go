@@ -20,8 +20,9 @@ const (
 )
 
 // arguments makes the arguments of an event from the array of them, which is valid JSON. Their numbers stay as they are.
-// path is where the array is. size is about what they take on the wire.
-func arguments(array []byte, path string) (args []any, size int, p *problem.Problem) {
+// size is about what they take on the wire.
+func arguments(array []byte) (args []any, size int, p *problem.Problem) {
+	const path = "args"
 	elements, deep := split(array)
 	switch {
 	case len(elements) > argsMax:

@@ -55,7 +55,7 @@ func BenchmarkDecode(b *testing.B) {
 		if p != nil {
 			b.Fatal(p)
 		}
-		if _, _, p := arguments(r.args, "args"); p != nil {
+		if _, _, p := arguments(r.args); p != nil {
 			b.Fatal(p)
 		}
 	}

@@ -4,7 +4,7 @@ package api
 func CheckEmit(body []byte) error {
 	r, p := decode(body, emitFields, emitRequired)
 	if p == nil && r.args != nil {
-		_, _, p = arguments(r.args, fieldSpecs[fieldArgs].name)
+		_, _, p = arguments(r.args)
 	}
 	if p != nil {
 		return p

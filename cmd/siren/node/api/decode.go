@@ -152,15 +152,14 @@ func (d *decoder) object(r *request, allowed, required fieldSet) (bad *problem.P
 		return nil, err
 	}
 	for d.dec.PeekKind() != '}' {
-		name, err := d.name()
+		f, name, err := d.name()
 		if err != nil {
 			return nil, fatal{err, d.pathOf(err)}
 		}
-		f, known := fieldNamed(name)
 		switch {
 		case bad != nil:
 			err = d.dec.SkipValue()
-		case !known || !allowed.has(f):
+		case !allowed.has(f):
 			bad = problem.Field(problem.BadField, d.path(shorten(name)), "there is no such field")
 			err = d.dec.SkipValue()
 		default:
@@ -185,16 +184,23 @@ func (d *decoder) object(r *request, allowed, required fieldSet) (bad *problem.P
 	return bad, nil
 }
 
-// name reads the name of a member.
-func (d *decoder) name() (string, error) {
+// name reads the name of a member: a field, or any name that is none.
+func (d *decoder) name() (field, string, error) {
 	raw, err := d.dec.ReadValue()
 	if err != nil {
-		return "", err
+		return fields, "", err
 	}
 	if raw.Kind() != '"' {
-		return "", jsontext.ErrNonStringName
+		return fields, "", jsontext.ErrNonStringName
 	}
-	return unquote(raw), nil
+	if f, ok := fieldNames[string(raw[1:len(raw)-1])]; ok {
+		return f, fieldSpecs[f].name, nil
+	}
+	name := unquote(raw)
+	if f, ok := fieldNames[name]; ok {
+		return f, name, nil
+	}
+	return fields, name, nil
 }
 
 // unquote is the text of a valid JSON string.

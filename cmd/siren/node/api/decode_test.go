@@ -148,7 +148,7 @@ func TestDecodeMemory(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		r, p := decode([]byte(body), emitFields|setOf(fieldEmits), 0)
 		if p == nil {
-			_, _, p = arguments(r.args, "args")
+			_, _, p = arguments(r.args)
 		}
 		runtime.ReadMemStats(&after)
 		if p == nil {
@@ -220,7 +220,7 @@ func checkArgs(t *testing.T, array []byte, want json.RawMessage) {
 	if array == nil {
 		return
 	}
-	args, _, p := arguments(array, "args")
+	args, _, p := arguments(array)
 	if p != nil {
 		return
 	}
@@ -252,7 +252,7 @@ func TestBinaryBothWays(t *testing.T) {
 			text += fmt.Sprintf(`,{"x":[{"$binary":%q}]}`, []string{"", "AQ==", "AQI=", "AQID"}[(i+n)%4])
 		}
 		text += "]"
-		args, _, p := arguments([]byte("["+text+"]"), "args")
+		args, _, p := arguments([]byte("[" + text + "]"))
 		if p != nil {
 			t.Fatal(p)
 		}

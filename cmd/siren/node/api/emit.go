@@ -40,7 +40,8 @@ func (a *API) event(x *exchange) ([]any, error) {
 	size := len(x.event) + len(`[""]`)
 	if x.args != nil {
 		more, p := 0, (*problem.Problem)(nil)
-		if args, more, p = arguments(x.args, x.path("args")); p != nil {
+		if args, more, p = arguments(x.args); p != nil {
+			p.Field = x.path(p.Field)
 			return nil, p
 		}
 		size += more

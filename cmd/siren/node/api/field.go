@@ -94,12 +94,7 @@ func namesSchema(max int) schema {
 	}
 }
 
-// fieldNamed finds a field by its name.
-func fieldNamed(name string) (field, bool) {
-	f, ok := fieldNames[name]
-	return f, ok
-}
-
+// fieldNames finds fields by their names.
 var fieldNames = func() map[string]field {
 	m := make(map[string]field, fields)
 	for f := range fields {
