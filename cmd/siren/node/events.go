@@ -98,7 +98,8 @@ func (n *Node) refused(m *server.Message, text string, err error) {
 	}
 	s := m.Socket()
 	attrs := []slog.Attr{
-		slog.String("ns", s.Namespace().Name()), slog.String("id", s.ID()), slog.String("event", m.Event()), slog.String("error", text),
+		slog.String("ns", s.Namespace().Name()), slog.String("id", s.ID()), slog.String("event", m.Event()),
+		slog.String("error", text),
 	}
 	if text != err.Error() {
 		attrs = append(attrs, slog.Any("cause", err))

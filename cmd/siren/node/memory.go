@@ -12,8 +12,8 @@ import (
 // what it does not count, such as the program itself, and for being late.
 const heapPart = 90
 
-// limitHeap sets a soft limit for the Go runtime when a control group has a limit and GOMEMLIMIT is not set, not even to
-// off. The garbage collector then runs more often near the limit, where the kernel would end the process.
+// limitHeap sets a soft limit for the Go runtime when a control group has a limit and GOMEMLIMIT is not set, not even
+// to off. The garbage collector then runs more often near the limit, where the kernel would end the process.
 func limitHeap(log *slog.Logger) {
 	l := memory.ReadLimits()
 	limit := heapLimit(l, os.Getenv("GOMEMLIMIT"))

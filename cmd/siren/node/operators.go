@@ -76,8 +76,8 @@ func (n *Node) reloadCall(context.Context) (api.Reloaded, error) {
 	return api.Reloaded{}, out
 }
 
-// listen opens the listener. Several nodes on one machine may have the default address: the first one gets it, and the others
-// go on without one. An address that somebody has set must be free.
+// listen opens the listener. Several nodes on one machine may have the default address: the first one gets it, and the
+// others go on without one. An address that somebody has set must be free.
 func (o *operators) listen(n *Node, set bool) error {
 	err := o.server.Listen()
 	switch {

@@ -38,7 +38,8 @@ const (
 )
 
 var publicationKeys = [...]string{
-	keyEvent: "event", keyData: "data", keyArgs: "args", keyRoom: "room", keyRooms: "rooms", keyAll: "all", keyExcept: "except",
+	keyEvent: "event", keyData: "data", keyArgs: "args",
+	keyRoom: "room", keyRooms: "rooms", keyAll: "all", keyExcept: "except",
 }
 
 // readPublication reads the argument of publish. A message to everybody says so: a room that is missing, or misspelt,
