@@ -1,5 +1,5 @@
-// The demo page: one socket, one room at a time. Whatever comes from others is
-// put into the page as text, never as markup.
+// The demo page: one socket, one room at a time. It shows input of others as
+// text, never as markup.
 
 import { Socket, State } from "./socket.js";
 
@@ -40,7 +40,7 @@ function storeName(name) {
   try {
     localStorage.setItem(NAME_KEY, name);
   } catch {
-    // The name lasts as long as the page then.
+    // The name is then lost with the page.
   }
 }
 
@@ -55,7 +55,7 @@ function ownName() {
   return view.name.value.trim().slice(0, NAME_MAX) || view.name.placeholder;
 }
 
-// The same sender has the same colour on every screen.
+// A sender has the same colour on every screen.
 function hueOf(id) {
   let sum = 0;
   for (const c of id) sum = (sum * 31 + c.codePointAt(0)) % 9973;
@@ -88,7 +88,7 @@ async function switchRoom(name) {
   await enterRoom();
 }
 
-// Brings the server's idea of the room in line with the page's.
+// Makes the server's room the same as the page's.
 async function enterRoom() {
   const mine = ++turn;
   const wanted = room;
@@ -103,7 +103,7 @@ async function enterRoom() {
     if (mine !== turn) return;
     await socket.request("join", wanted);
     if (mine !== turn) {
-      // Another switch began meanwhile and could not know of this room.
+      // Another switch has begun meanwhile, without knowing about this room.
       if (wanted !== room) await socket.request("leave", wanted);
       return;
     }
@@ -165,7 +165,7 @@ function scrollToEnd() {
   view.newer.hidden = true;
 }
 
-// Anybody may publish anything: what does not look like a message is left out.
+// Anybody may publish anything, so skip everything that is not a message.
 function isMessage(data) {
   return typeof data === "object" && data !== null && data.room === room &&
     ["from", "name", "text"].every((key) => typeof data[key] === "string") &&
@@ -251,13 +251,13 @@ view.composer.addEventListener("submit", async (event) => {
     const { count } = await socket.request("publish", { room, event: "chat", data });
     say(`Sent to ${count.toLocaleString()} ${count === 1 ? "connection, yours" : "connections"}`);
   } catch (error) {
-    // Nothing typed is lost.
+    // Keep the typed text.
     if (!view.text.value) view.text.value = text;
     say(`Not sent: ${error.message}`, "error");
   }
 });
 
-// A page that is put away leaves, so that the others' count is right, and comes back when it is shown again.
+// A hidden page leaves, so that the number of people is right, and rejoins when it is shown again.
 window.addEventListener("pagehide", () => socket.close());
 window.addEventListener("pageshow", () => socket.open());
 window.addEventListener("online", () => socket.open());

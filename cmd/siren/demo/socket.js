@@ -1,7 +1,7 @@
 // A small Socket.IO client: protocol 5 on Engine.IO 4, one namespace, JSON
-// without binary attachments. It opens a WebSocket, or, where that cannot be
-// done, polls; it answers the server's heartbeat and leaves when that stops;
-// and it connects again, ever more slowly, until it is told to close.
+// without binary attachments. It opens a WebSocket or, if that fails, polls. It
+// answers the server's heartbeat, and disconnects when that stops. It reconnects,
+// with increasing pauses, until it is closed.
 //
 //   const socket = new Socket("/socket.io/", { namespace: "/chat", auth: { token } });
 //   socket.onstate = (state) => {};        // see State
@@ -9,14 +9,14 @@
 //   socket.open();
 //   const answer = await socket.request("join", "lobby");
 
-// How long a transport may take to say hello, in milliseconds.
+// How long a transport may take to open, in milliseconds.
 const OPEN_TIMEOUT = 5_000;
 // How long an acknowledgement may take.
 const ACK_TIMEOUT = 10_000;
 // The pause before the first new attempt, and the longest one.
 const RETRY_FIRST = 500;
 const RETRY_LONGEST = 8_000;
-// Between the packets of a polling payload.
+// Separates the packets of a polling payload.
 const SEPARATOR = "\x1e";
 
 /** The states of a socket. */
@@ -65,7 +65,7 @@ class PollingTransport {
   }
 
   async fetch(options) {
-    // The number keeps caches out of it.
+    // The number prevents caching.
     const response = await fetch(`${this.url}&t=${Date.now().toString(36)}${Math.random().toString(36).slice(2, 6)}`, {
       ...options,
       cache: "no-store",
@@ -122,7 +122,7 @@ class PollingTransport {
   close() {
     if (this.abort.signal.aborted) return;
     this.abort.abort();
-    // Without this packet the server would wait for a heartbeat. A beacon is sent even when the page goes away.
+    // Without this packet the server would wait for the heartbeat. A beacon is sent even when the page closes.
     if (this.sid) navigator.sendBeacon(this.url, "1");
   }
 }
@@ -224,7 +224,7 @@ export class Socket {
     const gone = () => {
       if (transport && transport !== this.#transport) return;
       if (!said && Transport === WebSocketTransport) {
-        // What is between here and the server may not let WebSockets through.
+        // A device on the way to the server may block WebSockets.
         this.#drop(new Error("no WebSocket"));
         this.#connect(PollingTransport);
         return;
@@ -250,7 +250,7 @@ export class Socket {
     }, OPEN_TIMEOUT);
   }
 
-  // One Engine.IO packet.
+  // Handles one Engine.IO packet.
   #packet(packet) {
     switch (packet[0]) {
       case "0": {
@@ -273,7 +273,7 @@ export class Socket {
     }
   }
 
-  // One Socket.IO packet: type, perhaps the namespace, perhaps the number of an acknowledgement, JSON.
+  // Handles one Socket.IO packet: type, optional namespace, optional number of an acknowledgement, JSON.
   #message(message) {
     const [, type, number, json] = /^(\d)(?:\/[^,]*,?)?(\d*)(.*)$/s.exec(message) ?? [];
     switch (type) {
@@ -321,13 +321,13 @@ export class Socket {
     else ack.resolve(answer);
   }
 
-  // The server has shown that it is there; when it does not do so again in time, it is not.
+  // The server is alive. If it does not ping again in time, it is gone.
   #alive() {
     clearTimeout(this.#heartbeatTimer);
     this.#heartbeatTimer = setTimeout(() => this.#lose(), this.#patience);
   }
 
-  // Gives up the transport and all that depends on it.
+  // Drops the transport and everything that depends on it.
   #drop(error) {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#openTimer);
@@ -341,7 +341,7 @@ export class Socket {
 
   #lose() {
     this.#drop(new Error("connection lost"));
-    // Half of it at random: clients of a server that was restarted should not all come back in the same moment.
+    // Half of the pause is random, so that the clients of a restarted server do not reconnect all at once.
     const longest = Math.min(RETRY_LONGEST, RETRY_FIRST * 2 ** this.#attempts++);
     const pause = longest * (0.5 + Math.random() / 2);
     this.#retryTimer = setTimeout(() => this.open(), pause);

@@ -1,4 +1,4 @@
-// The page of the chat. Whatever comes from others is put into it as text, never as markup.
+// The page of the chat. It shows input of others as text, never as markup.
 
 import { Socket, State } from "/demo/socket.js";
 
@@ -39,7 +39,7 @@ at("sign-in").addEventListener("submit", async (event) => {
   }
 });
 
-// The server does not know the token (any more): it may have been started again. One new token is worth a try.
+// The server does not know the token, perhaps because it was restarted. Try once more with a new one.
 let tries = 0;
 socket.onrefused = async ({ message }) => {
   try {

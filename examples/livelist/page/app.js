@@ -1,4 +1,4 @@
-// The page of the list: it shows the state that came last, and asks the server for changes.
+// The page of the list: it shows the latest state, and asks the server for changes.
 
 import { Socket, State } from "/demo/socket.js";
 
@@ -17,7 +17,7 @@ socket.onstate = (state) => {
   for (const button of document.querySelectorAll("button")) button.disabled = state !== State.connected;
 };
 
-// The whole state comes each time, after a break too, so there is nothing to put right.
+// The server sends the whole state each time, also after a reconnect, so there is nothing to merge.
 socket.on("state", ({ items }) => {
   const list = at("items");
   const known = new Map([...list.children].map((node) => [Number(node.dataset.id), node]));
@@ -35,14 +35,14 @@ function line({ id, title }) {
   button.textContent = "Delete";
   button.setAttribute("aria-label", `Delete ${title}`);
   button.addEventListener("click", async () => {
-    // The button that had the focus is gone then.
+    // The button that had the focus is removed.
     if (await ask("delete", id)) at("items").focus();
   });
   node.append(text, button);
   return node;
 }
 
-// Asks the server, and shows what is wrong.
+// Sends a request to the server, and shows errors.
 async function ask(event, arg) {
   try {
     await socket.request(event, arg);
