@@ -8,45 +8,45 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// Client is a client's socket in one namespace, over a connection that other sockets of it may share. It is owned by
-// the test's goroutine.
+// Client is a client's socket in one namespace. Several sockets may share its connection. It is owned by the test's
+// goroutine.
 type Client struct {
 	link *link
 	ns   string
 	auth any
 	id   string
-	// pid and offset are what the client can come back with; "" when the server has told none.
+	// pid and offset are the client's state for recovery; "" if the server has sent none.
 	pid, offset string
-	// former is the client that Reconnect was called for; nil for others.
+	// former is the client of the Reconnect that made this one, or nil.
 	former *Client
-	// refusal is the CONNECT_ERROR, reason why the socket has ended.
+	// refusal is the CONNECT_ERROR, reason the cause of the socket's end.
 	refusal *Refusal
 	reason  string
 	// asked is the id of the next event that asks for an acknowledgement.
 	asked   uint64
 	answers map[uint64]*Answer
-	// events are those that came and nobody has taken.
+	// events has the received events that were not taken.
 	events   []Event
 	handlers map[string]func(e Event) []any
 }
 
-// Refusal is why the server did not let a client in. Immutable.
+// Refusal is the server's refusal of a client. Immutable.
 type Refusal struct {
-	// Status is that of the HTTP response when there is no session at all, 0 for a CONNECT_ERROR.
+	// Status is the status of the HTTP response if there is no session at all, 0 for a CONNECT_ERROR.
 	Status  int
 	Message string
-	// Data is what server.Refuse was given; without JSON when it was nothing.
+	// Data is the data of server.Refuse; it has no JSON if there was none.
 	Data server.Raw
 }
 
-// Connect opens a connection and joins a namespace; auth, which may be nil, is the payload of CONNECT. The client may
-// have been refused: see Refused.
+// Connect opens a connection and joins a namespace. auth is the payload of CONNECT, or nil. If the server may refuse
+// the client, see Refused.
 func (ts *Server) Connect(namespace string, auth any, opts ...Option) *Client {
 	ts.t.Helper()
 	return ts.Client(append(slices.Clone(opts), Namespace(namespace), Auth(auth))...)
 }
 
-// Client is Connect with options alone.
+// Client is Connect with options only.
 func (ts *Server) Client(opts ...Option) *Client {
 	ts.t.Helper()
 	o := newOptions(opts)
@@ -102,10 +102,10 @@ func (l *link) join(namespace string, auth any) *Client {
 
 func (c *Client) ts() *Server { return c.link.ts }
 
-// ID is the socket's id, which the server knows it by; "" before it is connected.
+// ID returns the socket's id, or "" before it is connected.
 func (c *Client) ID() string { return c.id }
 
-// Socket is the server's side of the client; nil when it is not connected.
+// Socket returns the server's side of the client, or nil if it is not connected.
 func (c *Client) Socket() *server.Socket {
 	if c.id == "" {
 		return nil
@@ -113,10 +113,10 @@ func (c *Client) Socket() *server.Socket {
 	return c.ts().Server.Of(c.ns).Socket(c.id)
 }
 
-// Connected tells whether the socket is in its namespace, as far as the client knows.
+// Connected reports whether the socket is in its namespace, as far as the client knows.
 func (c *Client) Connected() bool { return c.id != "" && c.reason == "" }
 
-// Transport is the transport in use.
+// Transport returns the transport in use.
 func (c *Client) Transport() server.Transport {
 	if c.link.ws != nil {
 		return server.WebSocket
@@ -124,7 +124,7 @@ func (c *Client) Transport() server.Transport {
 	return server.Polling
 }
 
-// Refused is why the server refused the client; nil when it did not. The connection stays after a CONNECT_ERROR.
+// Refused returns the server's refusal of the client, or nil. The connection stays open after a CONNECT_ERROR.
 func (c *Client) Refused() *Refusal {
 	if c.refusal != nil {
 		return c.refusal
@@ -132,11 +132,11 @@ func (c *Client) Refused() *Refusal {
 	return c.link.refusal
 }
 
-// DisconnectReason is why the socket has ended, in the official client's words, such as "io server disconnect",
-// "io client disconnect" or "transport close"; "" while it has not.
+// DisconnectReason returns the reason of the socket's end in the official client's words, such as "io server
+// disconnect", "io client disconnect" or "transport close"; it is "" before the end.
 func (c *Client) DisconnectReason() string { return c.reason }
 
-// Disconnect leaves the namespace; with its last socket, the client closes its connection.
+// Disconnect leaves the namespace. With its last socket, the client closes its connection.
 func (c *Client) Disconnect() {
 	c.ts().t.Helper()
 	if c.reason != "" {
@@ -153,18 +153,18 @@ func (c *Client) Disconnect() {
 	c.ts().did()
 }
 
-// Cut ends the connection without a goodbye, as when the network fails. The server sees it at once; for a client that
-// just falls silent, see StopReading and AnswerPings.
+// Cut cuts the connection, like a network failure. The server notices at once; for a client that only falls silent, see
+// StopReading and AnswerPings.
 func (c *Client) Cut() {
 	c.ts().t.Helper()
 	c.link.end(reasonClose)
 	c.ts().did()
 }
 
-// StopReading makes the client a slow one: it takes nothing more from its connection, and answers no pings.
+// StopReading makes the client stop reading from its connection. It then answers no pings.
 func (c *Client) StopReading() { c.read(false) }
 
-// Resume goes on reading.
+// Resume makes the client read again.
 func (c *Client) Resume() {
 	c.ts().t.Helper()
 	c.read(true)
@@ -178,11 +178,11 @@ func (c *Client) read(on bool) {
 	}
 }
 
-// AnswerPings turns the answering of pings off, or on again.
+// AnswerPings switches the answers to pings off, or on again.
 func (c *Client) AnswerPings(on bool) { c.link.pongs = on }
 
-// Probe begins an upgrade from polling to a WebSocket, up to the server's answer to the probe. It reports whether that
-// came. Upgrade ends it.
+// Probe begins an upgrade from polling to a WebSocket, up to the server's answer to the probe, and reports whether that
+// arrived. Upgrade completes it.
 func (c *Client) Probe() bool {
 	c.ts().t.Helper()
 	l := c.link
@@ -194,7 +194,7 @@ func (c *Client) Probe() bool {
 	return l.probed
 }
 
-// Upgrade goes over from polling to a WebSocket. It reports whether the server let it.
+// Upgrade upgrades from polling to a WebSocket, and reports whether the server accepted it.
 func (c *Client) Upgrade() bool {
 	c.ts().t.Helper()
 	if c.Probe() && c.link.reason == "" {
@@ -204,14 +204,14 @@ func (c *Client) Upgrade() bool {
 	return c.link.ws != nil
 }
 
-// SendRaw sends an Engine.IO packet as it is, for tests of what clients should not send: "42[\"event\"]", "x".
+// SendRaw sends an Engine.IO packet unchanged, for tests of invalid input: "42[\"event\"]", "x".
 func (c *Client) SendRaw(text string) {
 	c.ts().t.Helper()
 	c.link.send(packet{text: text})
 	c.ts().did()
 }
 
-// ended is the end of the socket as the client sees it.
+// ended handles the end of the socket at the client.
 func (c *Client) ended(reason string) {
 	if c.reason == "" {
 		c.reason = reason

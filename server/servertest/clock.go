@@ -6,10 +6,10 @@ import (
 
 // clock is the time of all loops. Owned by the test's goroutine.
 type clock struct {
-	// base is what the loops' clocks showed at first, now what has passed since.
+	// base is the initial time of the loops' clocks, now the time that has passed since.
 	base int64
 	now  time.Duration
-	// bubble: the time is that of a bubble of testing/synctest, which showed begin at first.
+	// bubble is set in a bubble of testing/synctest, whose time began at begin.
 	bubble bool
 	begin  time.Time
 	// wake is signalled when something is posted.
@@ -20,7 +20,7 @@ func newClock(base int64, wake <-chan struct{}) clock {
 	return clock{base: base, bubble: inBubble(), begin: time.Now(), wake: wake}
 }
 
-// target is what the time should be: in a bubble, time passes without the loops.
+// target is the time that the clock should reach: in a bubble, time passes without the loops.
 func (c *clock) target() time.Duration {
 	if c.bubble {
 		return time.Since(c.begin)
@@ -28,9 +28,9 @@ func (c *clock) target() time.Duration {
 	return c.now
 }
 
-// Advance moves the clock by d. It stops at each moment at which a timer of the server is due, as often as that is,
-// and settles there before it goes on, so that for example each ping is answered in time. In a bubble of
-// testing/synctest, the bubble's time moves along, and timers of the test and of handlers fire on the way.
+// Advance moves the clock by d. It stops whenever a timer of the server is due, and settles before it continues, so
+// that, for example, each ping is answered in time. In a bubble of testing/synctest, the bubble's time moves too, and
+// timers of the test and of handlers fire on the way.
 func (ts *Server) Advance(d time.Duration) {
 	ts.t.Helper()
 	for end := ts.clock.target() + d; ; {
@@ -48,10 +48,10 @@ func (ts *Server) Advance(d time.Duration) {
 	}
 }
 
-// Now is what has passed since New on the server's clock.
+// Now returns the time since New on the server's clock.
 func (ts *Server) Now() time.Duration { return ts.clock.target() }
 
-// due is when the next timer of a loop is; far away when there is none.
+// due returns the time of the next timer of a loop, or a far time if there is none.
 func (ts *Server) due() time.Duration {
 	next := time.Duration(1<<63 - 1)
 	for _, l := range ts.loops {
@@ -70,7 +70,7 @@ func (ts *Server) turn(now time.Duration) {
 	ts.clock.now = now
 }
 
-// sleep passes the bubble's time, until something is posted.
+// sleep lets the bubble's time pass until something is posted.
 func (ts *Server) sleep(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -80,7 +80,8 @@ func (ts *Server) sleep(d time.Duration) {
 	}
 }
 
-// catchUp brings the loops nearer to the bubble's time: to the next timer on the way. It is false when they are there.
+// catchUp moves the loops towards the bubble's time, to the next timer on the way. It returns false if they have
+// reached it.
 func (ts *Server) catchUp() bool {
 	target := ts.clock.target()
 	if target <= ts.clock.now {

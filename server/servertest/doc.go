@@ -1,5 +1,5 @@
-// Package servertest runs a Socket.IO server in memory, for tests of what is built on package server: no network, a
-// clock that the test moves, and clients that speak the real protocol.
+// Package servertest runs a Socket.IO server in memory, for tests of programs that use package server: no network, a
+// clock under the test's control, and clients that use the real protocol.
 //
 //	func TestChat(t *testing.T) {
 //		ts := servertest.New(t, server.Config{})
@@ -10,20 +10,20 @@
 //		ann.Emit("say", "hello")
 //		bob.Expect("said", "hello")
 //
-//		ts.Advance(time.Hour) // heartbeats and all; takes no time
+//		ts.Advance(time.Hour) // with all heartbeats; takes no time
 //	}
 //
 // # What is real
 //
-// Everything but the sockets and the clock: a client's bytes are HTTP requests and WebSocket frames, they go through
-// the server's parsers, sessions and namespaces, and handlers run on their goroutines as in production.
+// Everything except the sockets and the clock. Clients send HTTP requests and WebSocket frames, which pass through the
+// server's parsers, sessions and namespaces, and handlers run on their goroutines as in production.
 //
 // # Time
 //
-// All of the server's own times are under the test's clock, which only [Server.Advance] moves: heartbeats, the times
-// for connecting, upgrading, acknowledging, for requests and for closing. What handlers do with package time (Sleep,
-// timers, deadlines of contexts) is not. Run the test in a bubble of testing/synctest, and it is: there the clock of
-// the server is the bubble's, and Advance moves both.
+// All times of the server are under the test's clock, which only [Server.Advance] moves: heartbeats, and the times for
+// connecting, upgrading, acknowledgements, requests and closing. Package time (Sleep, timers, deadlines of contexts) in
+// handlers is not, unless the test runs in a bubble of testing/synctest. There the server's clock is the bubble's, and
+// Advance moves both.
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		ts := servertest.New(t, server.Config{})
@@ -32,13 +32,13 @@
 //
 // # Order
 //
-// What a test has a client do is done when the call returns: the loops are idle, and no handler is at work but those
-// that wait for a client in Request or Call. So the same test takes the same course each time. Only handlers that one
-// cause starts for several sockets at once, such as the disconnect handlers when the server closes, run side by side.
-// A handler that waits for something else makes the test fail after some seconds, unless the test runs in a bubble,
-// where all blocked handlers are known, or has called [Server.Manual].
+// When a call on a client returns, its effects are complete: the loops are idle, and no handler runs except those that
+// wait for a client in Request or Call. So a test takes the same course each time. Only handlers that one cause starts
+// for several sockets at once, such as the disconnect handlers when the server closes, run concurrently. A handler that
+// waits for anything else makes the test fail after some seconds, unless the test runs in a bubble, where all blocked
+// handlers are known, or has called [Server.Manual].
 //
 // # Concurrency
 //
-// Server and Client are for the test's goroutine; the embedded server.Server is as safe for concurrent use as ever.
+// Server and Client are for the test's goroutine. The embedded server.Server is safe for concurrent use as usual.
 package servertest

@@ -9,13 +9,13 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// Event is what came from the server: an event, or the arguments of an acknowledgement, which has no name. Immutable.
+// Event is an event from the server, or the arguments of an acknowledgement, which has no name. Immutable.
 type Event struct {
 	Name string
 	Args []server.Raw
 	c    *Client
 	id   uint64
-	// asks: the server wants an acknowledgement.
+	// asks means that the server wants an acknowledgement.
 	asks bool
 }
 
@@ -27,8 +27,8 @@ func newEvent(c *Client, p *sio.Packet, attachments [][]byte) Event {
 	return e
 }
 
-// Decode decodes the arguments into the values that dst points to, in order. A dst without an argument stays as it is,
-// and so does one that is nil.
+// Decode decodes the arguments, in order, into the values that dst points to. A dst without an argument stays
+// unchanged, and a nil dst skips its argument.
 func (e Event) Decode(dst ...any) error {
 	for i, d := range dst {
 		if i >= len(e.Args) || d == nil {
@@ -41,7 +41,7 @@ func (e Event) Decode(dst ...any) error {
 	return nil
 }
 
-// WantsAck tells whether the server waits for an acknowledgement.
+// WantsAck reports whether the server waits for an acknowledgement.
 func (e Event) WantsAck() bool { return e.asks }
 
 // Ack acknowledges the event.
@@ -54,7 +54,7 @@ func (e Event) Ack(args ...any) {
 	e.c.ts().did()
 }
 
-// String is the event as a call: name(1, "two").
+// String returns the event as a call: name(1, "two").
 func (e Event) String() string {
 	args := make([]string, len(e.Args))
 	for i, a := range e.Args {
@@ -68,7 +68,7 @@ func (e Event) String() string {
 	return e.Name + "(" + strings.Join(args, ", ") + ")"
 }
 
-// differs tells what is not as wanted: pointers are decoded into, other values compared as JSON.
+// differs returns the difference to the wanted arguments: pointers are decoded into, other values compared as JSON.
 func (e Event) differs(event string, want []any) string {
 	if e.Name != event {
 		return "another event came"
@@ -93,7 +93,7 @@ func (e Event) differs(event string, want []any) string {
 	return ""
 }
 
-// same compares an argument with a value of Go.
+// same compares an argument with a Go value.
 func same(got server.Raw, want any) bool {
 	text, attachments, err := sio.AppendEvent(nil, "/", -1, "x", []any{want})
 	var p sio.Packet
@@ -119,7 +119,7 @@ func describe(event string, args []any) string {
 	return event + "(" + strings.Join(texts, ", ") + ")"
 }
 
-// list is events one under the other.
+// list formats events, one per line.
 func list(events []Event) string {
 	if len(events) == 0 {
 		return "nothing"

@@ -7,8 +7,8 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// Emit sends an event. When it returns the server has handled it, and what it caused. A []byte, at any depth, is sent
-// as an attachment.
+// Emit sends an event. When it returns, the server has handled the event and its consequences. A []byte, at any depth,
+// is sent as an attachment.
 func (c *Client) Emit(event string, args ...any) {
 	c.ts().t.Helper()
 	c.emit(-1, event, args)
@@ -30,16 +30,16 @@ func (c *Client) Ask(event string, args ...any) *Answer {
 	return a
 }
 
-// Answer is an acknowledgement that a client has asked for.
+// Answer is a requested acknowledgement.
 type Answer struct {
 	reply Event
 	came  bool
 }
 
-// Reply is what the server answered; false when it has not yet.
+// Reply returns the server's answer; it returns false if there is none yet.
 func (a *Answer) Reply() (Event, bool) { return a.reply, a.came }
 
-// EmitAck is Emit with a request for an acknowledgement, which it returns. The test ends when none comes.
+// EmitAck is Emit with a request for an acknowledgement, which it returns. Without one, it ends the test.
 func (c *Client) EmitAck(event string, args ...any) Event {
 	c.ts().t.Helper()
 	a := c.Ask(event, args...)
@@ -49,9 +49,9 @@ func (c *Client) EmitAck(event string, args ...any) Event {
 	return a.reply
 }
 
-// Expect takes the next event that came, which must have that name and those arguments: an argument that is a pointer
-// is decoded into, any other is compared. Arguments behind those given are left alone. The test ends when it is another
-// one, or none.
+// Expect takes the next received event, which must have that name and those arguments: it decodes an argument into a
+// pointer, and compares it with any other value. Further arguments are ignored. A different event, or none, ends the
+// test.
 func (c *Client) Expect(event string, args ...any) Event {
 	c.ts().t.Helper()
 	if !c.ts().await(func() bool { return len(c.events) > 0 }) {
@@ -65,7 +65,7 @@ func (c *Client) Expect(event string, args ...any) Event {
 	return e
 }
 
-// ExpectNothing settles and ends the test when an event came that nobody has taken.
+// ExpectNothing settles, and ends the test if an event was received that was not taken.
 func (c *Client) ExpectNothing() {
 	c.ts().t.Helper()
 	c.ts().await(func() bool { return false })
@@ -74,7 +74,7 @@ func (c *Client) ExpectNothing() {
 	}
 }
 
-// Events settles and takes all events that came.
+// Events settles and takes all received events.
 func (c *Client) Events() []Event {
 	c.ts().t.Helper()
 	c.ts().await(func() bool { return false })
@@ -83,9 +83,9 @@ func (c *Client) Events() []Event {
 	return slices.Clone(out)
 }
 
-// On has fn called for each event of that name, from now on, in place of Expect and Events. What it returns is the
-// acknowledgement, if the server asked for one. It is called while the test's goroutine works for the kit, and must not
-// call the kit itself. A nil fn ends it.
+// On calls fn for each later event of that name, instead of Expect and Events. The result of fn is the acknowledgement,
+// if the server asked for one. fn is called while the test's goroutine is in a call of this package, and must not call
+// the package itself. A nil fn ends it.
 func (c *Client) On(event string, fn func(e Event) []any) {
 	if c.handlers == nil {
 		c.handlers = map[string]func(e Event) []any{}
@@ -95,7 +95,7 @@ func (c *Client) On(event string, fn func(e Event) []any) {
 	}
 }
 
-// state is what a failure tells of the client.
+// state describes the client for a failure.
 func (c *Client) state() string {
 	switch r := c.Refused(); {
 	case r != nil:

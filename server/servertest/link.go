@@ -17,7 +17,8 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// link is one Engine.IO session as its client sees it, with the sockets in its namespaces. Owned by the test's goroutine.
+// link is the client's side of one Engine.IO session, with the sockets in its namespaces. Owned by the test's
+// goroutine.
 type link struct {
 	ts   *Server
 	opts *options
@@ -26,18 +27,18 @@ type link struct {
 	sid   string
 	// ws is the transport when it is a WebSocket; get and post are the connections of polling.
 	ws, get, post *wire
-	// probe is a WebSocket that is to take over; probed: the server has answered its probe.
+	// probe is the WebSocket of an upgrade; probed is set when the server has answered its probe.
 	probe  *wire
 	probed bool
-	// in are packets that came and were not handled yet, out those that wait for a POST, or for the end of an upgrade.
+	// in has received packets that were not handled yet, out packets that wait for a POST or the end of an upgrade.
 	in, out []packet
 	asm     sio.Assembler
 	sockets []*Client
 	pongs   bool
 	paused  bool
-	// refusal is what the server's HTTP response said when it refused the session.
+	// refusal is the server's HTTP response that refused the session.
 	refusal *Refusal
-	// reason is why the session has ended; "" while it has not.
+	// reason is the cause of the session's end, "" before.
 	reason string
 }
 
@@ -47,7 +48,7 @@ type packet struct {
 	binary []byte // not nil for a binary one
 }
 
-// The client's reasons for the end, which are the official client's.
+// The client's reasons for an end, which are the official client's.
 const (
 	reasonServer    = "io server disconnect"
 	reasonClient    = "io client disconnect"
@@ -65,7 +66,7 @@ func (l *link) open() {
 	l.fetch()
 }
 
-// openWebSocket opens a WebSocket, for the session if there is one already.
+// openWebSocket opens a WebSocket, for the present session if there is one.
 func (l *link) openWebSocket() *wire {
 	w := l.ts.dial(l.opts)
 	w.stall(l.paused)
@@ -100,7 +101,7 @@ func (l *link) request(w *wire, method, transport, body string, fields ...string
 	w.write([]byte(b.String() + "\r\n" + body))
 }
 
-// reuse is a connection for the next request.
+// reuse returns a connection for the next request.
 func (l *link) reuse(w *wire) *wire {
 	if w == nil || w.closed() {
 		w = l.ts.dial(l.opts)
@@ -115,13 +116,13 @@ func (l *link) fetch() {
 	l.request(l.get, http.MethodGet, "polling", "")
 }
 
-// send sends packets, or keeps them until the transport can.
+// send sends packets, or queues them until the transport is ready.
 func (l *link) send(packets ...packet) {
 	l.out = append(l.out, packets...)
 	l.flush()
 }
 
-// flush sends what waits.
+// flush sends the queued packets.
 func (l *link) flush() {
 	if len(l.out) == 0 || l.reason != "" || l.sid == "" || l.probed {
 		return
@@ -158,12 +159,12 @@ func appendFrame(dst []byte, p packet) []byte {
 	return wsframe.AppendMaskedFrame(dst, op, true, [4]byte{1, 2, 3, 4}, data)
 }
 
-// wires are the session's connections.
+// wires returns the session's connections.
 func (l *link) wires() []*wire {
 	return slices.DeleteFunc([]*wire{l.ws, l.probe, l.get, l.post}, func(w *wire) bool { return w == nil })
 }
 
-// end is the end of the session for its client.
+// end ends the session at the client.
 func (l *link) end(reason string) {
 	if l.reason != "" {
 		return
@@ -178,7 +179,7 @@ func (l *link) end(reason string) {
 	}
 }
 
-// leave ends the session from the client's side, with a goodbye.
+// leave ends the session from the client's side, with a close packet.
 func (l *link) leave() {
 	if l.ws != nil {
 		l.ws.write(wsframe.AppendMaskedFrame(nil, ws.OpClose, true, [4]byte{1, 2, 3, 4}, nil))
@@ -189,7 +190,7 @@ func (l *link) leave() {
 	l.end(reasonClient)
 }
 
-// opened takes the open packet.
+// opened handles the open packet.
 func (l *link) opened(data []byte) {
 	var info struct {
 		SID string `json:"sid"`
@@ -202,7 +203,7 @@ func (l *link) opened(data []byte) {
 	l.flush()
 }
 
-// refused takes an HTTP response that refuses the session, or ends it.
+// refused handles an HTTP response that refuses the session, or ends it.
 func (l *link) refused(r *http.Response, body []byte) {
 	if l.sid == "" {
 		var e struct{ Message string }

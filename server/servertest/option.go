@@ -10,7 +10,7 @@ import (
 // Option changes how a client connects.
 type Option func(*options)
 
-// options are how a client connects. Immutable once it has.
+// options are the options of a client. Immutable once it has connected.
 type options struct {
 	namespace string
 	auth      any
@@ -32,21 +32,21 @@ func newOptions(opts []Option) *options {
 	return o
 }
 
-// Namespace is what the client joins. Default "/".
+// Namespace sets the namespace to join. Default "/".
 func Namespace(name string) Option { return func(o *options) { o.namespace = name } }
 
-// Auth is the payload of CONNECT, which must become a JSON object. Default: none.
+// Auth sets the payload of CONNECT, which must encode to a JSON object. Default: none.
 func Auth(auth any) Option { return func(o *options) { o.auth = auth } }
 
-// Transport is what the client begins with. Default server.WebSocket.
+// Transport sets the client's first transport. Default server.WebSocket.
 func Transport(t server.Transport) Option { return func(o *options) { o.transport = t } }
 
-// Upgrade has the client begin with polling and go over to a WebSocket once it has connected, as browsers do.
+// Upgrade makes the client begin with polling and upgrade to a WebSocket once it has connected, like browsers.
 func Upgrade() Option {
 	return func(o *options) { o.transport, o.upgrade = server.Polling, true }
 }
 
-// Address is the client's address, such as "203.0.113.7:4000"; the port may be left out. Default 192.0.2.1:40000.
+// Address sets the client's address, such as "203.0.113.7:4000"; the port may be left out. Default 192.0.2.1:40000.
 func Address(addr string) Option {
 	return func(o *options) {
 		if a, err := netip.ParseAddr(addr); err == nil {
@@ -69,5 +69,5 @@ func Query(name, value string) Option { return func(o *options) { o.query.Add(na
 // several loops a polling client's requests come in on all of them.
 func OnLoop(index int) Option { return func(o *options) { o.loop = max(index, 0) } }
 
-// NoPongs has the client not answer pings; see also Client.AnswerPings.
+// NoPongs makes the client not answer pings; see also Client.AnswerPings.
 func NoPongs() Option { return func(o *options) { o.silent = true } }

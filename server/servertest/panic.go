@@ -27,8 +27,8 @@ func (l *panicLog) take() []string {
 	return list
 }
 
-// queueLog puts a queue in front of the Logger's handler here, so that the kit can wait for it, and has the panics kept.
-// A Logger that has a queue already is used as it is; its panics are counted, but their texts are not kept.
+// queueLog puts a queue in front of the Logger's handler, so that the kit can wait for it, and keeps the panics. A
+// Logger with its own queue is used as it is; its panics are counted, but their texts are not kept.
 func queueLog(cfg *server.Config, panics *panicLog) *logqueue.Handler {
 	inner := slog.DiscardHandler
 	if cfg.Logger != nil {
@@ -42,7 +42,7 @@ func queueLog(cfg *server.Config, panics *panicLog) *logqueue.Handler {
 	return h
 }
 
-// panicHandler is a log's handler that keeps panics, besides handing all records on. Safe for concurrent use.
+// panicHandler is a slog.Handler that keeps panics and passes all records on. Safe for concurrent use.
 type panicHandler struct {
 	slog.Handler
 	panics *panicLog
@@ -88,9 +88,9 @@ func (h panicHandler) WithGroup(name string) slog.Handler {
 	return panicHandler{h.Handler.WithGroup(name), h.panics}
 }
 
-// Panics settles, and returns the panics of handlers, hooks and listeners since the last call, with their stacks. They no
-// longer make the test fail. Those that end their goroutine with runtime.Goexit are among them. Of very many at once some
-// have no text; see server.Config.LogBurst.
+// Panics settles, and returns the panics of handlers, hooks and listeners since the last call, with their stacks. They
+// no longer make the test fail. Those that end their goroutine with runtime.Goexit are among them. Of very many at once
+// some have no text; see server.Config.LogBurst.
 func (ts *Server) Panics() []string {
 	ts.t.Helper()
 	ts.settle()

@@ -10,7 +10,7 @@ import (
 	"github.com/seed58c87869/siren/codec/wsframe"
 )
 
-// receive handles one thing that has come; it is false when nothing has.
+// receive handles one received packet or response. It returns false if there is none.
 func (l *link) receive() bool {
 	if l.reason != "" || l.paused {
 		return false
@@ -37,7 +37,7 @@ func (l *link) readWebSocket() bool {
 	return ok
 }
 
-// readFrame reads one thing from a WebSocket: the answer to its handshake, or a message, or a control frame.
+// readFrame reads from a WebSocket: the answer to its opening handshake, a message, or a control frame.
 func (l *link) readFrame(w *wire) (p *packet, ok bool) {
 	if !w.webSocket {
 		r, body, err := w.response()
@@ -81,7 +81,7 @@ func (l *link) readFrame(w *wire) (p *packet, ok bool) {
 	return nil, true
 }
 
-// readProbe reads one message of the WebSocket that is to take over.
+// readProbe reads one message of an upgrade's WebSocket.
 func (l *link) readProbe() bool {
 	opening := !l.probe.webSocket
 	p, ok := l.readFrame(l.probe)
@@ -98,7 +98,7 @@ func (l *link) readProbe() bool {
 	return ok
 }
 
-// dropProbe ends an upgrade that has failed: polling goes on.
+// dropProbe ends a failed upgrade. Polling continues.
 func (l *link) dropProbe() {
 	l.probe.cut()
 	l.probe, l.probed = nil, false
@@ -179,7 +179,7 @@ func (l *link) readGet() bool {
 	return true
 }
 
-// wideLimits let a client take whatever a server sends.
+// wideLimits accept anything that a server sends.
 var wideLimits = sio.Limits{Attachments: 1 << 20, AttachmentBytes: 1 << 30, Depth: sio.MaxDepth, Namespace: 1 << 20, Args: 1 << 20}
 
 // handle handles one packet.
@@ -220,7 +220,7 @@ func (l *link) handle(p packet) {
 	}
 }
 
-// dispatch gives a packet to the socket of its namespace.
+// dispatch passes a packet to the socket of its namespace.
 func (l *link) dispatch(p *sio.Packet, attachments [][]byte) {
 	for _, c := range l.sockets {
 		if c.ns == string(p.Namespace) {

@@ -9,9 +9,9 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// Reconnect opens another connection for a client whose connection has ended, with the options of the first one and
-// further ones, as the official client does: if the server has Config.Recovery, the client asks to go on as it was. The
-// events that it missed come to the new Client. See Recovered.
+// Reconnect opens a new connection for a client whose connection has ended, with the options of the first one and
+// further ones, like the official client. If the server has Config.Recovery, the client asks to resume. The new Client
+// gets the missed events. See Recovered.
 func (c *Client) Reconnect(opts ...Option) *Client {
 	c.ts().t.Helper()
 	auth := map[string]any{}
@@ -34,7 +34,7 @@ func (c *Client) Reconnect(opts ...Option) *Client {
 	return again
 }
 
-// recovery is what the client says to go on as it was.
+// recovery returns the client's state for the server's recovery.
 func (c *Client) recovery() map[string]any {
 	out := map[string]any{"pid": c.pid}
 	if c.offset != "" {
@@ -43,13 +43,13 @@ func (c *Client) recovery() map[string]any {
 	return out
 }
 
-// Recovered tells whether the client goes on as the one that Reconnect was called for.
+// Recovered reports whether the client has resumed the one that Reconnect was called for.
 func (c *Client) Recovered() bool {
 	return c.former != nil && c.id != "" && c.pid != "" && c.pid == c.former.pid
 }
 
-// noteOffset keeps the last argument of an event if it is a string, as the official client does: with Config.Recovery it is
-// the event's offset.
+// noteOffset stores the last argument of an event if it is a string, like the official client: with Config.Recovery it
+// is the event's offset.
 func (c *Client) noteOffset(e Event) {
 	if n := len(e.Args); n > 0 && !e.asks {
 		var text string

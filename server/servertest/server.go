@@ -21,12 +21,12 @@ type Server struct {
 	accept func(c session.StreamConn, loop int) session.Receiver
 	// links are the clients' connections that have not ended, in the order of their opening.
 	links []*link
-	// dialled counts the connections, which come to the loops in turn.
+	// dialled counts the connections, which are distributed over the loops in turn.
 	dialled int
 
 	// logs is the queue of Config.Logger.
 	logs *logqueue.Handler
-	// panics are what handlers panicked with, and forgiven is how many of them the test has taken.
+	// panics has the panics of handlers; forgiven is the number of those that the test has taken.
 	panics   *panicLog
 	forgiven uint64
 
@@ -37,10 +37,10 @@ type Server struct {
 	closeErr error
 }
 
-// defaultPatience is how long handlers may be at work, in real time, before the test fails.
+// defaultPatience is how long handlers may run, in real time, before the test fails.
 const defaultPatience = 10 * time.Second
 
-// loop is an event loop that lets the test know of posts.
+// loop is an event loop that reports posts to the test.
 type loop struct {
 	*pollertest.Loop
 	// wake has room for one signal.
@@ -70,9 +70,9 @@ type postedFunc func()
 // Run implements the mailbox's task.
 func (f postedFunc) Run(int) { f() }
 
-// New makes a server, which the end of the test closes. The test fails if handlers still run then, or if one panicked; see
-// Panics. The server has one event loop unless cfg.Loops says otherwise, and logs nothing unless cfg.Logger is set. A
-// configuration that server.New refuses ends the test, and so does everything else that goes wrong in this package.
+// New makes a server that is closed at the end of the test. The test fails if handlers still run then, or if one
+// panicked; see Panics. The server has one event loop unless cfg.Loops is set, and logs nothing unless cfg.Logger is
+// set. An invalid configuration ends the test, and so does every other error in this package.
 func New(t testing.TB, cfg server.Config, opts ...server.Option) *Server {
 	t.Helper()
 	if cfg.Loops == 0 {
@@ -112,16 +112,17 @@ func New(t testing.TB, cfg server.Config, opts ...server.Option) *Server {
 	return ts
 }
 
-// SetPatience sets how long handlers may be at work, in real time, before the test fails. Default 10 s; only a test
-// that fails takes that long.
+// SetPatience sets how long handlers may run, in real time, before the test fails. Default 10 s; only a failing test
+// takes that long.
 func (ts *Server) SetPatience(d time.Duration) { ts.patience = d }
 
-// Manual ends the waiting for handlers: what the test has clients do returns when the loops are idle, and only Settle,
-// Advance and what expects something of a client wait. It is for tests whose handlers wait for the test.
+// Manual stops the waiting for handlers: calls on clients return when the loops are idle. Only Settle, Advance, and
+// calls that expect something from a client wait. It is for tests whose handlers wait for the test.
 func (ts *Server) Manual() { ts.manual = true }
 
-// Close ends all connections with "server shutting down" and closes the server, as server.Server's Close does, while
-// the loops go on. The end of the test does so, too, but cuts the connections before, one by one: a test need not call it.
+// Close ends all connections with "server shutting down" and closes the server, like server.Server's Close, while the
+// loops run. The end of the test closes it too, after cutting the connections one by one, so a test need not call
+// Close. It does not wait for clients that do not fetch their packets.
 func (ts *Server) Close() error {
 	if ts.closed {
 		return ts.closeErr
@@ -145,8 +146,8 @@ func (ts *Server) Close() error {
 	}
 }
 
-// hangUp cuts the clients' connections one by one, so that their disconnect handlers do not run side by side. Handlers
-// that block are left to Close.
+// hangUp cuts the clients' connections one by one, so that their disconnect handlers do not run concurrently. It leaves
+// handlers that block to Close.
 func (ts *Server) hangUp() {
 	for len(ts.links) > 0 {
 		ts.links[0].end(reasonClose)
@@ -158,7 +159,7 @@ func (ts *Server) hangUp() {
 	}
 }
 
-// dial opens a connection, to the loop whose turn it is.
+// dial opens a connection to the next loop in turn.
 func (ts *Server) dial(o *options) *wire {
 	i := ts.dialled % len(ts.loops)
 	ts.dialled++
@@ -175,14 +176,14 @@ func (ts *Server) dial(o *options) *wire {
 	return &wire{conn: c}
 }
 
-// forget takes out a connection that has ended.
+// forget removes a connection that has ended.
 func (ts *Server) forget(l *link) {
 	if i := slices.Index(ts.links, l); i >= 0 {
 		ts.links = slices.Delete(ts.links, i, i+1)
 	}
 }
 
-// inBubble tells whether the calling goroutine is in a bubble of testing/synctest, where Wait does not panic.
+// inBubble reports whether the calling goroutine is in a bubble of testing/synctest, where Wait does not panic.
 func inBubble() (in bool) {
 	defer func() { in = recover() == nil }()
 	synctest.Wait()

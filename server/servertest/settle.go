@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Settle lets the server and the clients work until nothing is left to do at this moment: the loops are idle, the
-// clients have read what came, the Logger has had all records, and no handler is at work but those that wait for a
-// client in Request or Call. A handler that does not come to an end makes the test fail, with its stack, after the time
-// of SetPatience; in a bubble of testing/synctest handlers may block on whatever they like.
+// Settle lets the server and the clients run until nothing is left to do at this time: the loops are idle, the clients
+// have read everything, the Logger has all records, and no handler runs except those that wait for a client in Request
+// or Call. A handler that does not return makes the test fail, with its stack, after the time of SetPatience. In a
+// bubble of testing/synctest handlers may block on anything.
 func (ts *Server) Settle() {
 	ts.t.Helper()
 	ts.settle()
@@ -25,7 +25,7 @@ func (ts *Server) settle() {
 	}
 }
 
-// settles is false when a handler does not come to an end.
+// settles returns false if a handler does not return.
 func (ts *Server) settles() bool {
 	for {
 		switch {
@@ -60,7 +60,7 @@ func (ts *Server) did() {
 	ts.settle()
 }
 
-// await works until cond holds; it is false when it does not and nothing is left to do.
+// await runs the loops and clients until cond holds. It returns false if it does not and nothing is left to do.
 func (ts *Server) await(cond func() bool) bool {
 	ts.t.Helper()
 	if !ts.manual || ts.closed {
@@ -78,7 +78,7 @@ func (ts *Server) await(cond func() bool) bool {
 	}
 }
 
-// runLoops runs what is posted to the loops; it is false when nothing was.
+// runLoops runs the posted tasks of the loops. It returns false if there are none.
 func (ts *Server) runLoops() bool {
 	ran := 0
 	for _, l := range ts.loops {
@@ -96,7 +96,7 @@ func (ts *Server) posted() bool {
 	return false
 }
 
-// receive has one client handle one thing that came; it is false when nothing has.
+// receive makes one client handle one received packet or response. It returns false if there is none.
 func (ts *Server) receive() bool {
 	for _, l := range ts.links {
 		if l.receive() {
@@ -106,8 +106,8 @@ func (ts *Server) receive() bool {
 	return false
 }
 
-// awaitHandlers waits until no handler is at work, or something is posted, which one of them may wait for. It is false
-// when that takes longer than the test's patience.
+// awaitHandlers waits until no handler runs, or something is posted, which one of them may wait for. It returns false
+// if that takes longer than the test's patience.
 func (ts *Server) awaitHandlers() bool {
 	if ts.clock.bubble {
 		synctest.Wait()
@@ -132,7 +132,7 @@ func (ts *Server) awaitHandlers() bool {
 	return ts.quiet()
 }
 
-// awaitLog waits until the Logger has had all records. It is false when that takes longer than the test's patience.
+// awaitLog waits until the Logger has all records. It returns false if that takes longer than the test's patience.
 func (ts *Server) awaitLog() bool { return ts.logs.Flush(ts.patience) }
 
 func (ts *Server) quiet() bool {
@@ -143,7 +143,7 @@ func (ts *Server) quiet() bool {
 	return st.Handlers == st.Waiting
 }
 
-// handlers are the stacks of goroutines that run handlers, of this server or of others in the process.
+// handlers returns the stacks of goroutines that run handlers, of this server or of others in the process.
 func handlers() string {
 	const most = 5
 	buf := make([]byte, 1<<20)

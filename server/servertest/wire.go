@@ -10,23 +10,23 @@ import (
 	"github.com/seed58c87869/siren/poller/pollertest"
 )
 
-// wire is the client's end of one connection: a WebSocket, or HTTP requests one after the other.
+// wire is the client's side of one connection: a WebSocket, or HTTP requests one after the other.
 type wire struct {
 	conn *pollertest.Conn
 	in   []byte // what has come and was not looked at
-	// webSocket: the opening handshake is done.
+	// webSocket is set when the opening handshake is done.
 	webSocket bool
 	frames    wsframe.Reader
-	// stalled: nothing is read.
+	// stalled means that the client does not read.
 	stalled bool
-	// busy: a request waits for its answer.
+	// busy means that a request waits for its answer.
 	busy bool
 }
 
 // write sends bytes.
 func (w *wire) write(data []byte) { w.conn.Feed(data) }
 
-// pull takes what has come.
+// pull reads what has arrived.
 func (w *wire) pull() {
 	if w.stalled {
 		return
@@ -36,7 +36,7 @@ func (w *wire) pull() {
 	}
 }
 
-// closed tells whether the server has closed the connection.
+// closed reports whether the server has closed the connection.
 func (w *wire) closed() bool {
 	closed, _ := w.conn.Closed()
 	return closed
@@ -49,7 +49,7 @@ func (w *wire) cut() {
 	}
 }
 
-// stall makes the client stop reading, or go on.
+// stall makes the client stop reading, or read again.
 func (w *wire) stall(on bool) {
 	if w == nil || w.stalled == on {
 		return
@@ -62,7 +62,7 @@ func (w *wire) stall(on bool) {
 	w.conn.Stall(on)
 }
 
-// response takes the next response; nil when none has come.
+// response returns the next response, or nil if none has arrived.
 func (w *wire) response() (r *http.Response, body []byte, err error) {
 	w.pull()
 	if len(w.in) == 0 {
@@ -85,7 +85,8 @@ func (w *wire) response() (r *http.Response, body []byte, err error) {
 
 var clientLimits = wsframe.Limits{Client: true, MessageBytes: 1 << 30, Fragments: 1 << 20}
 
-// message takes the next WebSocket message, whose data lives until the next call; false when none has come.
+// message returns the next WebSocket message, whose data is valid until the next call. It returns false if none has
+// arrived.
 func (w *wire) message(m *wsframe.Message) (bool, error) {
 	w.pull()
 	for len(w.in) > 0 {
