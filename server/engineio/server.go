@@ -40,8 +40,8 @@ type Config struct {
 	// Open is called on the event loop for each session that has opened, and returns who gets its messages. What it sends
 	// is the first message behind the open packet. A nil Client ends the session.
 	Open func(s Socket) Client
-	// Session holds the settings of the sessions: path, heartbeat, limits, CORS, cookie, compression, hooks. Its Running and
-	// Logger are the server's.
+	// Session holds the settings of the sessions: path, heartbeat, limits, CORS, cookie, compression, hooks. Its Running
+	// and Logger are the server's.
 	Session session.Config
 	// Fallback answers requests for other paths. Default: 404. Handlers get a buffered request and response.
 	Fallback http.Handler
@@ -51,8 +51,8 @@ type Config struct {
 	Loops int
 	// MaxConns bounds the connections. Default: the descriptor limit less a reserve.
 	MaxConns int
-	// MemoryBudget bounds, in bytes, what all clients together hold, see the field of that name of server.Config. Default: a
-	// quarter of the memory that the process may use. Negative: no bound.
+	// MemoryBudget bounds, in bytes, what all clients together hold, see the field of that name of server.Config. Default:
+	// a quarter of the memory that the process may use. Negative: no bound.
 	MemoryBudget int64
 	// WriteTimeout closes a connection whose peer takes nothing for that long. Default: poller's.
 	WriteTimeout time.Duration
@@ -156,7 +156,7 @@ func opener(open func(s Socket) Client) func(s *session.Session) session.Client 
 		if c := open(Socket{s}); c != nil {
 			return c
 		}
-		// Nobody wants it. It cannot be closed before it has opened.
+		// The application refuses it. It cannot be closed before it has opened.
 		s.Shard().Loop().PostFunc(func() { s.Close(session.ReasonForcedServerClose) })
 		return nobody{}
 	}
@@ -171,8 +171,8 @@ func (nobody) Message([]byte, bool) {}
 // Closed implements Client.
 func (nobody) Closed(Reason) {}
 
-// Listen opens the addresses, such as ":3000" or "unix:///run/siren.sock", and serves until Close; without any it serves
-// only Handler. It returns when the server accepts connections. The addresses are server.Server.Listen's.
+// Listen opens the addresses, such as ":3000" or "unix:///run/siren.sock", and serves until Close; without any it
+// serves only Handler. It returns when the server accepts connections. The addresses are server.Server.Listen's.
 func (srv *Server) Listen(addrs ...string) error {
 	if err := srv.host.Listen(addrs); err != nil {
 		return fmt.Errorf("engineio: cannot listen: %w", err)
@@ -216,9 +216,9 @@ func (e *CloseError) Error() string {
 		e.Connections, e.Sessions, e.Handlers)
 }
 
-// Close ends the server without losing what it has accepted: sessions end behind what is queued for them, and connections
-// when their clients have taken everything. The error is a *CloseError, or wraps one, when something was left at
-// Config.CloseTimeout. Every call returns when the server is closed.
+// Close ends the server without losing what it has accepted: sessions end behind what is queued for them, and
+// connections when their clients have taken everything. The error is a *CloseError, or wraps one, when something was
+// left at Config.CloseTimeout. Every call returns when the server is closed.
 func (srv *Server) Close() error {
 	nothing := func() {}
 	return srv.host.Close(host.Steps{

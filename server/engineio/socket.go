@@ -55,7 +55,7 @@ func (e Socket) ID() string { return e.s.SID() }
 // Open reports whether the session is not over yet.
 func (e Socket) Open() bool { return e.s.Open() }
 
-// Transport is the transport in use now.
+// Transport returns the transport in use now.
 func (e Socket) Transport() session.Transport { return e.s.Transport() }
 
 // Handshake is the session's first request.

@@ -14,30 +14,30 @@ const (
 
 // Limits bound a Handler. Zero fields mean the defaults.
 type Limits struct {
-	// Records bounds the records that wait for the handler behind. Those below Warn get three quarters of it, so that a
-	// flood of them leaves room for warnings. Default 4,096: about 1.5 MB, and what a thousand clients cause that connect
-	// at once, at Debug.
+	// Records bounds the records that wait for the next handler. Records below Warn get three quarters of it, so that a
+	// flood of them leaves room for warnings. Default 4,096: about 1.5 MB, and enough for the Debug records of a thousand
+	// clients that connect at once.
 	Records int
 	// Burst bounds the records at Warn and above that have the same message and come within ten seconds. Default 20:
 	// enough to see what happens, and to whom.
 	Burst int
 }
 
-// Stats are the counters of a Handler.
+// Stats has the counters of a Handler.
 type Stats struct {
-	// Dropped counts the records that were left out because Limits.Records were waiting, Throttled those that came after
+	// Dropped counts records that were left out because Limits.Records others were waiting, Throttled those after
 	// Limits.Burst of their kind.
 	Dropped, Throttled uint64
 }
 
-// Handler is a slog.Handler with a queue, which it shares with the handlers that its With methods make. Safe for
+// Handler is a slog.Handler with a queue, which it shares with the handlers that its With methods return. Safe for
 // concurrent use.
 type Handler struct {
 	next slog.Handler
 	*queue
 }
 
-// New returns a Handler in front of next. Whether next takes records at Debug is asked once, here.
+// New returns a Handler in front of next. It checks once whether next takes records at Debug.
 func New(next slog.Handler, limits Limits) *Handler {
 	if limits.Records == 0 {
 		limits.Records = DefaultRecords
@@ -50,12 +50,12 @@ func New(next slog.Handler, limits Limits) *Handler {
 	return h
 }
 
-// LevelChanged asks the handler behind again whether it takes debug records: it is asked only by New and here. That holds
-// for all handlers that share the queue.
+// LevelChanged asks the handler behind again whether it takes debug records: it is asked only by New and here. That
+// holds for all handlers that share the queue.
 func (h *Handler) LevelChanged() { h.debug.Store(h.own.Enabled(context.Background(), slog.LevelDebug)) }
 
-// Enabled reports whether records of the level may be taken. The handler behind is asked about those at Info and above
-// when it gets them, on the queue's goroutine.
+// Enabled reports whether records of the level may be taken. Records at Info and above are checked again with the next
+// handler, on the queue's goroutine.
 func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 	switch {
 	case level >= slog.LevelInfo:
@@ -66,7 +66,7 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.next.Enabled(ctx, level)
 }
 
-// Handle queues the record, or leaves it out. It does not block and never fails. Values of the record must not change
+// Handle queues the record, or leaves it out. It never blocks or fails. Values of the record must not change
 // afterwards.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if ctx.Done() != nil {
@@ -86,8 +86,8 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 	return &Handler{h.next.WithGroup(name), h.queue}
 }
 
-// Flush waits until the handler behind has had all records, but no longer than limit. It is false when some still wait
-// then. What is left out within the last ten seconds is told first.
+// Flush waits until the next handler has got all records, at most for limit. It returns false if some still wait. It
+// first reports the records that were left out in the last ten seconds.
 func (h *Handler) Flush(limit time.Duration) bool {
 	idle := h.awaitIdle()
 	if idle == nil {

@@ -8,22 +8,22 @@ import (
 const (
 	// window is the time in which Limits.Burst records of one kind pass.
 	window = 10 * time.Second
-	// kindsMax bounds the messages that are told apart: a message may have text of a client's in it.
+	// kindsMax bounds the number of distinct messages, because a message may contain text of a client.
 	kindsMax = 256
-	// others is the kind of all messages beyond kindsMax.
+	// others is the kind of all messages above kindsMax.
 	others = "others"
 )
 
-// kind are the records of one message within a window. Guarded by the queue's lock.
+// kind counts the records of one message within a window. Guarded by the queue's lock.
 type kind struct {
 	level slog.Level
-	// since is the time of the first of them, passed how many were taken, and left how many were not.
+	// since is the time of the first record, passed the number that were taken, and left the number that were left out.
 	since  time.Time
 	passed int
 	left   uint64
 }
 
-// over reports whether the kind's window has ended. Times that go back end it too.
+// over reports whether the kind's window has ended. It also ends when the time goes back.
 func (k *kind) over(now time.Time) bool {
 	age := now.Sub(k.since)
 	return age < 0 || age >= window
@@ -52,7 +52,7 @@ func (q *queue) admit(r *slog.Record) bool {
 	return false
 }
 
-// kind returns the kind of records with the message, and what it is called. Called with the lock held.
+// kind returns the kind of records with the message, and its name. Called with the lock held.
 func (q *queue) kind(message string, now time.Time) (name string, k *kind) {
 	if k = q.kinds[message]; k != nil {
 		return message, k
@@ -70,7 +70,7 @@ func (q *queue) kind(message string, now time.Time) (name string, k *kind) {
 	return message, k
 }
 
-// forget takes out the kinds whose windows have ended. Called with the lock held.
+// forget removes the kinds whose windows have ended. Called with the lock held.
 func (q *queue) forget(now time.Time) {
 	for message, k := range q.kinds {
 		if k.over(now) {
@@ -88,7 +88,7 @@ func (q *queue) tell(message string, k *kind) {
 	}
 }
 
-// sweep tells what was left out in the windows that have ended.
+// sweep logs what was left out in the windows that have ended.
 func (q *queue) sweep() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -102,7 +102,7 @@ func (q *queue) sweep() {
 	}
 }
 
-// tellAll tells what was left out of all kinds. Called with the lock held.
+// tellAll logs what was left out of all kinds. Called with the lock held.
 func (q *queue) tellAll() {
 	for message, k := range q.kinds {
 		q.tell(message, k)

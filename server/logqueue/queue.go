@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// entry is a record on its way to a handler. Immutable.
+// entry is a queued record. Immutable.
 type entry struct {
 	handler slog.Handler
 	ctx     context.Context
 	record  slog.Record
 }
 
-// queue is what the handlers of one New share. Safe for concurrent use.
+// queue is shared by the handlers of one New. Safe for concurrent use.
 type queue struct {
 	// own gets the lines of the queue itself: it is the handler that New was given. Immutable, as are limits.
 	own    slog.Handler
@@ -24,21 +24,21 @@ type queue struct {
 	debug atomic.Bool
 
 	mu sync.Mutex // guards the following fields
-	// waiting are the records behind batch, which the goroutine has taken, and of which it has given away the first at.
+	// waiting has the records after batch. The goroutine has taken batch, and passed on its first at records.
 	waiting, batch []entry
 	at             int
 	running        bool
 	stats          Stats
-	// told is how many of stats.Dropped a line has told of.
+	// told is the part of stats.Dropped that a line has reported.
 	told uint64
-	// idle, when somebody waits for the end of the goroutine, is closed there.
+	// idle, if set, is closed at the end of the goroutine.
 	idle chan struct{}
 	// kinds are the records at Warn and above of late, by their messages; sweeper tells what was left out of them.
 	kinds   map[string]*kind
 	sweeper *time.Timer
 }
 
-// keepMax is up to how many places an empty queue keeps the memory of.
+// keepMax is the largest capacity that an empty queue keeps.
 const keepMax = 64
 
 // put queues an entry, or counts it.
@@ -68,14 +68,15 @@ func (q *queue) push(e entry) {
 	}
 }
 
-// say queues a line of the queue's own, for which there is always room: there are few. Called with the lock held.
+// say queues one of the queue's own lines, without a limit because they are few. Called with the lock held.
 func (q *queue) say(level slog.Level, message string, args ...any) {
 	r := slog.NewRecord(time.Now(), level, message, 0)
 	r.Add(args...)
 	q.push(entry{q.own, context.Background(), r})
 }
 
-// run gives away records until there are none. A handler that panics, or ends the goroutine, has had its record.
+// run passes on records until there are none. A record whose handler panics, or ends the goroutine, is not passed on
+// again.
 func (q *queue) run() {
 	ended := false
 	defer func() {
@@ -96,7 +97,7 @@ func (q *queue) run() {
 	}
 }
 
-// next takes a record out; without one, the goroutine has ended.
+// next removes and returns a record. If there is none, the goroutine ends.
 func (q *queue) next() (e entry, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -116,7 +117,7 @@ func (q *queue) next() (e entry, ok bool) {
 	return e, true
 }
 
-// turn makes what waits the next batch, behind a line about what did not fit. Called with the lock held.
+// turn makes the waiting records the next batch, after a line about those that did not fit. Called with the lock held.
 func (q *queue) turn() {
 	empty := q.batch[:0]
 	if cap(empty) > keepMax {
@@ -130,7 +131,7 @@ func (q *queue) turn() {
 	q.batch, q.waiting = q.waiting, empty
 }
 
-// awaitIdle returns a channel that is closed when nothing waits any more; nil when nothing does now.
+// awaitIdle returns a channel that is closed when no record waits any more, or nil if none does now.
 func (q *queue) awaitIdle() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	// visitReadBytes is how much of a request's body is handed to the loop at once.
+	// visitReadBytes is the size of the parts of a request's body that are passed to the loop.
 	visitReadBytes = 32 << 10
-	// chunkHeadBytes is the first line of our chunks: eight digits and CRLF.
+	// chunkHeadBytes is the length of a chunk's first line: eight digits and CRLF.
 	chunkHeadBytes = 10
 	crlf           = "\r\n"
 )
 
-// visitBody is the body of a request of net/http, in parts as HTTP/1.1 has them on the wire: net/http has taken the
-// framing off, so a body of unknown length gets chunks of its own. It belongs to the request's goroutine.
+// visitBody reads the body of a net/http request in parts, with HTTP/1.1 framing: net/http has removed the framing, so
+// a body of unknown length is framed as chunks again. It belongs to the request's goroutine.
 type visitBody struct {
 	from io.Reader
 	buf  []byte
-	// left is how much is to come; below zero it is not known, and 0 is the end.
+	// left is the number of bytes left; negative if it is unknown, and 0 at the end.
 	left int64
 }
 
@@ -34,7 +34,7 @@ func newVisitBody(r *http.Request) *visitBody {
 // whole reports whether next has returned all parts.
 func (b *visitBody) whole() bool { return b.left == 0 }
 
-// next reads the next part, which is good until the next call. It must not be called at the end.
+// next reads the next part, which is valid until the next call. It must not be called at the end.
 func (b *visitBody) next() ([]byte, error) {
 	if b.left < 0 {
 		return b.nextChunk()
@@ -44,7 +44,7 @@ func (b *visitBody) next() ([]byte, error) {
 	return b.buf[:n], err
 }
 
-// nextChunk fills a chunk, so that its framing is small beside it, whatever pieces the body comes in.
+// nextChunk fills a chunk, whatever pieces the body arrives in, so that the framing is small beside it.
 func (b *visitBody) nextChunk() ([]byte, error) {
 	data := b.buf[chunkHeadBytes : len(b.buf)-len(crlf)]
 	n := 0

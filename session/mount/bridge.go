@@ -8,15 +8,15 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// bridge is a connection that no event loop watches: what comes in is posted to the loop, and what goes out is taken by
-// somebody else's goroutine. It is a stream.Conn of the loop as any other, over a socket that is a list of frames. The
-// Conn is the loop's; the other methods are safe for concurrent use.
+// bridge is a connection that no event loop watches. Its input is posted to the loop, and another goroutine takes its
+// output. It is a stream.Conn of the loop like any other, over a socket that is a list of frames. The Conn is the
+// loop's; the other methods are safe for concurrent use.
 type bridge struct {
 	stream.Conn
 	loop Loop
-	// kick is called, on whatever goroutine, when there is something to take out. It must not block. Immutable.
+	// kick is called, on any goroutine, when there is output to take. It must not block. Immutable.
 	kick func()
-	// fed gets a token when the loop has handled what feed has posted. It holds one.
+	// fed gets a token when the loop has handled the bytes of feed. It holds one token.
 	fed chan struct{}
 
 	// Loop-owned.
@@ -30,7 +30,7 @@ type bridge struct {
 	ticket uint64       // guarded by mu: whom to tell when there is room; 0: nobody waits
 }
 
-// bridgeEnding is how a bridge is to end.
+// bridgeEnding is the way in which a bridge ends.
 type bridgeEnding uint8
 
 const (
@@ -39,8 +39,8 @@ const (
 	bridgeNow                // what is in out is void
 )
 
-// bridgeWindow is how many bytes a bridge takes that are not sent: as much as the kernel takes from other connections.
-// The rest waits in the connection's queue, by reference.
+// bridgeWindow is the number of unsent bytes that a bridge accepts: as much as the kernel accepts for other
+// connections. The rest waits in the connection's queue, by reference.
 const bridgeWindow = 64 << 10
 
 func newBridge(loop Loop, addr netip.AddrPort, kick func()) *bridge {
@@ -61,7 +61,7 @@ func (b *bridge) begin(accept func(c session.StreamConn, loop int) session.Recei
 	})
 }
 
-// feed posts bytes that were received. They must stay as they are until fed has a token; there must be one feed at a time.
+// feed posts received bytes. They must not change until fed has a token; there must be one feed at a time.
 func (b *bridge) feed(data []byte) {
 	b.loop.PostFunc(func() {
 		defer b.handled()
@@ -69,7 +69,7 @@ func (b *bridge) feed(data []byte) {
 	})
 }
 
-// handled lets whoever feeds go on, unless the connection is not to be read.
+// handled allows the next feed, unless reading is stopped.
 func (b *bridge) handled() {
 	b.owed = true
 	b.pay()
@@ -88,7 +88,7 @@ func (b *bridge) finish(err error) {
 	b.loop.PostFunc(func() { b.Ended(err) })
 }
 
-// end notes how the bridge is to end; the more urgent ending counts.
+// end notes how the bridge ends; the more urgent ending counts.
 func (b *bridge) end(how bridgeEnding) {
 	b.mu.Lock()
 	news := how > b.ending
@@ -101,12 +101,11 @@ func (b *bridge) end(how bridgeEnding) {
 	}
 }
 
-// bridgeFramesKeep bounds the places for frames that a bridge keeps when it has sent a burst: a connection may be idle for
-// long after.
+// bridgeFramesKeep bounds the capacity for frames that a bridge keeps after a burst, because a connection may be idle
+// for long afterwards.
 const bridgeFramesKeep = 64
 
-// take takes out what the connection has handed over, into the list whose frames have left; sent says when it has been
-// sent.
+// take removes and returns the output, in exchange for the list whose frames were sent. Call sent when it was sent.
 func (b *bridge) take(list [][]byte) ([][]byte, bridgeEnding) {
 	if cap(list) > bridgeFramesKeep {
 		list = nil
@@ -119,7 +118,7 @@ func (b *bridge) take(list [][]byte) ([][]byte, bridgeEnding) {
 	return taken, b.ending
 }
 
-// sent tells that so many bytes of what was taken out have left.
+// sent notes that so many bytes of the output were sent.
 func (b *bridge) sent(bytes int) {
 	b.mu.Lock()
 	b.held -= bytes
@@ -135,14 +134,14 @@ func (b *bridge) sent(bytes int) {
 	}
 }
 
-// unsent is how many bytes the connection has handed over that have not left.
+// unsent returns the number of bytes of output that were not sent.
 func (b *bridge) unsent() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.held
 }
 
-// bridgeSocket is a bridge as the stream.Socket under its connection.
+// bridgeSocket implements stream.Socket for a bridge's connection.
 type bridgeSocket bridge
 
 // Write implements stream.Socket.
@@ -190,7 +189,7 @@ func (s *bridgeSocket) StopReading(stop bool) {
 	(*bridge)(s).pay()
 }
 
-// Close implements stream.Socket. Who feeds must see the end.
+// Close implements stream.Socket. It wakes the goroutine that feeds, which must see the end.
 func (s *bridgeSocket) Close(error) {
 	(*bridge)(s).end(bridgeNow)
 	s.StopReading(false)

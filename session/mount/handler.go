@@ -24,11 +24,11 @@ type Config struct {
 	Full func(bridged int) bool
 	// Failed is closed when the event loops have failed, so that nobody waits for them.
 	Failed <-chan struct{}
-	// Logger gets what goes wrong with a connection, at Debug.
+	// Logger gets errors of connections, at Debug.
 	Logger *slog.Logger
 }
 
-// Loop is an event loop as a Handler needs it: the one of package session, and its part that serves connections.
+// Loop is the interface of a Handler to an event loop: package session's, and the part that serves connections.
 type Loop interface {
 	session.Loop
 	// Stream returns the part of the loop that serves connections. Immutable.
@@ -61,8 +61,8 @@ type engine struct {
 // New returns a Handler that does not serve yet.
 func New(cfg Config) *Handler { return &Handler{cfg: cfg} }
 
-// Serve begins to serve the engine. The loops are the engine's, in the order of their indexes, and its Borrow must be one
-// that Lend has returned. Serve is called once.
+// Serve begins to serve the engine. The loops are the engine's, in the order of their indexes, and its Borrow must be
+// one that Lend has returned. Serve is called once.
 func (h *Handler) Serve(e *session.Engine, loops []Loop) { h.serving.Store(&engine{e, loops}) }
 
 // closeTimeout is how long Close waits for the last goroutines after their connections were closed.
@@ -102,8 +102,8 @@ func unavailable(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "The server does not run", http.StatusServiceUnavailable)
 }
 
-// targetOf returns the request target as the engine must see it. A program may have stripped a prefix before the engine's
-// path, which r.URL shows, or the path itself, which the request line still has.
+// targetOf returns the request target as the engine must see it. A program may have stripped a prefix before the
+// engine's path, which r.URL shows, or the path itself, which the request line still has.
 func targetOf(e *session.Engine, r *http.Request) (target string, own bool) {
 	if path, _, _ := strings.Cut(r.RequestURI, "?"); e.Owns(path) {
 		return r.RequestURI, true
@@ -136,8 +136,8 @@ func (h *Handler) loopFor(e *engine, r *http.Request) Loop {
 	return e.loops[int(h.turn.Add(1)-1)%len(e.loops)]
 }
 
-// Lend returns the engine's Borrow: it makes the handles with which loops write to bridges of other loops, and uses borrow
-// for all other connections. It returns nil if borrow is nil, which is for an engine of one loop.
+// Lend returns the engine's Borrow: it makes the handles with which loops write to bridges of other loops, and uses
+// borrow for all other connections. It returns nil if borrow is nil, which is for an engine of one loop.
 func Lend(loops []Loop, borrow session.Borrow) session.Borrow {
 	if borrow == nil {
 		return nil

@@ -10,13 +10,13 @@ import (
 	"strconv"
 )
 
-// ownFields are not passed on: what they say of a message's framing is net/http's, and has been dealt with.
+// ownFields are not passed on, because they describe the framing of a message, which net/http has decoded.
 var ownFields = map[string]bool{
 	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Trailer": true, "Te": true, "Expect": true,
 }
 
-// appendHead appends the head of a request as it came, or might have come, over HTTP/1.1. A negative length says that the
-// body comes in chunks. Nothing in it can end a line early.
+// appendHead appends the head of a request in HTTP/1.1. A negative length means that the body is chunked. Nothing in
+// the head can end a line early.
 func appendHead(dst []byte, r *http.Request, target string, length int64) []byte {
 	dst = appendClean(dst, r.Method)
 	dst = append(dst, ' ')
@@ -47,8 +47,8 @@ func appendLine(dst []byte, name, value string) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// appendClean appends a text with spaces for control characters: what a client has sent has none, but what a program's
-// middleware has put there may.
+// appendClean appends a text with spaces in place of control characters. A client's request has none, but middleware of
+// the program may have added some.
 func appendClean(dst []byte, s string) []byte {
 	at := len(dst)
 	dst = append(dst, s...)
@@ -60,7 +60,7 @@ func appendClean(dst []byte, s string) []byte {
 	return dst
 }
 
-// answerReader puts an answer of the session layer together, which is one frame or several, and reads it.
+// answerReader assembles an answer of the session layer, from one frame or several, and parses it.
 type answerReader struct {
 	head   bool // the request was HEAD: no body comes
 	raw    []byte
@@ -72,7 +72,7 @@ type answerReader struct {
 
 func (a *answerReader) add(frame []byte) { a.raw = append(a.raw, frame...) }
 
-// whole reports whether the answer is there, and reads it then.
+// whole reports whether the answer is complete, and parses it then.
 func (a *answerReader) whole() bool {
 	if a.done || len(a.raw) == 0 || !bytes.Contains(a.raw, []byte("\r\n\r\n")) {
 		return a.done

@@ -10,7 +10,7 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// asksForWebSocket reports whether a request wants to become a WebSocket (RFC 6455, section 4.1).
+// asksForWebSocket reports whether a request asks for a WebSocket (RFC 6455, section 4.1).
 func asksForWebSocket(r *http.Request) bool {
 	return hasToken(r.Header["Connection"], "upgrade") && hasToken(r.Header["Upgrade"], "websocket") ||
 		r.Method == http.MethodConnect && r.ProtoMajor > 1 // RFC 8441
@@ -27,11 +27,11 @@ func hasToken(values []string, token string) bool {
 	return false
 }
 
-// linger is how long net/http reads on behind an answer that ends its connection, so that the client gets the answer
-// and no reset. A client that has nothing more to send is closed when it is over.
+// linger is how long net/http reads on after an answer that ends its connection, so that the client gets the answer
+// rather than a reset. Afterwards the connection closes.
 const linger = time.Second
 
-// closes ends the connection of a request with its answer, and does not wait for its body.
+// closes makes net/http close the request's connection after the answer, without waiting for the body.
 func closes(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
@@ -39,15 +39,16 @@ func closes(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// turnAway refuses a request for a WebSocket; other requests on its connection would not be meant for net/http.
+// turnAway refuses a request for a WebSocket, and closes its connection, because further requests on it would not be
+// for net/http.
 func turnAway(w http.ResponseWriter, r *http.Request, text string, status int) {
 	closes(w, r)
 	http.Error(w, text, status)
 }
 
-// takeOver takes a connection that is to become a WebSocket from net/http. The request is read again from its bytes, so
-// that the handshake is the session layer's in all its parts; what it refuses is answered on the same connection,
-// which ends then.
+// takeOver takes a connection that asks for a WebSocket from net/http. The session layer parses the request again from
+// its bytes, and so handles the whole opening handshake. If it refuses the request, it answers on the same connection,
+// which then ends.
 func (h *Handler) takeOver(e *engine, w http.ResponseWriter, r *http.Request, target string) {
 	switch {
 	case r.ProtoMajor != 1:

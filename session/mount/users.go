@@ -14,7 +14,7 @@ func (h *Handler) enter() bool {
 	return true
 }
 
-// exit is the end of a request.
+// exit counts off a request.
 func (h *Handler) exit() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -22,21 +22,21 @@ func (h *Handler) exit() {
 	h.leaveLocked()
 }
 
-// more counts another goroutine of a user, also when the Handler is closed.
+// more counts another goroutine of a user, even if the Handler is closed.
 func (h *Handler) more() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.users++
 }
 
-// leave is the end of a goroutine of a wire.
+// leave counts off a goroutine of a wire.
 func (h *Handler) leave() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.leaveLocked()
 }
 
-// leaveLocked counts a user out. When the Handler is closed, none comes after the last one. Called with the lock held.
+// leaveLocked counts off a user. After Close, the last one closes the channel. Called with the lock held.
 func (h *Handler) leaveLocked() {
 	if h.users--; h.users == 0 && h.idle != nil {
 		close(h.idle)
@@ -95,9 +95,9 @@ func (h *Handler) remove(w *wire) {
 	delete(h.open, w)
 }
 
-// Close refuses new requests, waits until those that are left, and the bridged WebSockets, have ended by themselves or ctx
-// has ended, and cuts the rest. It returns the number of requests that it has cut, and of WebSockets with something
-// unsent. It is called once.
+// Close refuses new requests and waits until the present ones and the bridged WebSockets have ended, or ctx ends. Then
+// it cuts the rest. It returns the number of requests that it has cut, and of WebSockets with unsent output. It is
+// called once.
 func (h *Handler) Close(ctx context.Context) (cut int) {
 	h.mu.Lock()
 	h.closed = true

@@ -11,8 +11,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// visit is a request that net/http has read and the session layer answers: a bridge that brings one request and takes one
-// answer. It belongs to the request's goroutine.
+// visit is a request that net/http has read and the session layer answers: a bridge for one request and one answer. It
+// belongs to the request's goroutine.
 type visit struct {
 	*bridge
 	h      *Handler
@@ -25,7 +25,7 @@ type visit struct {
 	answer answerReader
 }
 
-// visit serves a request that asks for no WebSocket.
+// visit serves a request that does not ask for a WebSocket.
 func (h *Handler) visit(e *engine, w http.ResponseWriter, r *http.Request, target string) {
 	v := &visit{
 		h: h, engine: e, r: r, rc: http.NewResponseController(w), kicks: make(chan struct{}, 1), quit: h.done(),
@@ -33,7 +33,7 @@ func (h *Handler) visit(e *engine, w http.ResponseWriter, r *http.Request, targe
 	}
 	peer := peerOf(r)
 	v.bridge = newBridge(h.loopFor(e, r), peer.Addr, v.kicked)
-	// The time-outs of the program's server are for handlers that answer at once.
+	// The program's time-outs are meant for handlers that answer at once.
 	_ = v.rc.SetWriteDeadline(time.Time{})
 	v.begin(func(c session.StreamConn, loop int) session.Receiver { return e.AcceptFrom(c, loop, peer) },
 		appendHead(nil, r, target, r.ContentLength))
@@ -63,8 +63,8 @@ func (v *visit) kicked() {
 	}
 }
 
-// bring hands the body over as it comes, each part when the loop has handled the one before, unless the answer is there
-// before: a body that is not wanted is not read. whole reports whether all of it was.
+// bring passes the body to the loop as it arrives, each part when the loop has handled the one before. It stops when
+// the answer is complete, so that an unwanted body is not read. whole reports whether all of the body was read.
 func (v *visit) bring(body *visitBody) (whole bool, err error) {
 	v.setBodyDeadline()
 	for {
@@ -88,7 +88,7 @@ func (v *visit) bring(body *visitBody) (whole bool, err error) {
 	}
 }
 
-// setBodyDeadline bounds the time of the body as the session layer does, which does not see a read that blocks.
+// setBodyDeadline bounds the time for the body, like the session layer, which does not see a read that blocks.
 func (v *visit) setBodyDeadline() {
 	if v.r.ContentLength == 0 {
 		return
@@ -117,7 +117,7 @@ func (v *visit) await() error {
 	}
 }
 
-// collect takes out what is queued and reports whether the answer is whole, and how the connection ends behind it.
+// collect takes the output and reports whether the answer is complete, and how the connection ends after it.
 func (v *visit) collect() (whole bool, ending bridgeEnding) {
 	v.frames, ending = v.take(v.frames)
 	for _, f := range v.frames {
@@ -127,7 +127,7 @@ func (v *visit) collect() (whole bool, ending bridgeEnding) {
 	return v.answer.whole(), ending
 }
 
-// refuse answers when the session layer cannot.
+// refuse answers if the session layer does not.
 func (v *visit) refuse(w http.ResponseWriter, err error) {
 	closes(w, v.r)
 	switch {
@@ -140,7 +140,7 @@ func (v *visit) refuse(w http.ResponseWriter, err error) {
 	}
 }
 
-// reply writes the answer. Fields that middleware has set give way to the session layer's.
+// reply writes the answer. The session layer's fields replace those of middleware.
 func (v *visit) reply(w http.ResponseWriter) {
 	_ = v.rc.SetWriteDeadline(time.Now().Add(v.h.cfg.WriteTimeout))
 	h := w.Header()

@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	// wireReadBytes is the buffer that a wire holds while it waits for its client: four small frames of a browser, a
-	// quarter of a TLS record. Longer messages take several reads.
+	// wireReadBytes is the size of the buffer in which a wire waits for input: four small frames of a browser, a quarter
+	// of a TLS record. Longer messages take several reads.
 	wireReadBytes = 4 << 10
-	// wireWriteBytes is how much is written at once, in one TLS record.
+	// wireWriteBytes is the size of one write, which is one TLS record.
 	wireWriteBytes = 16 << 10
-	// wireLastBytes is wireWriteBytes for a wire that is about to close: time is short then, and counts from the last
-	// progress, which shows only between two writes.
+	// wireLastBytes is wireWriteBytes for a wire that is about to close. Time limits then count from the last progress,
+	// which shows only between two writes.
 	wireLastBytes = 2 << 10
 )
 
-// wire is a bridge to a net.Conn that only Go's own network poller can watch, such as TLS. One goroutine reads; another
+// wire is a bridge to a net.Conn that only Go's network poller can watch, such as TLS. One goroutine reads; another
 // writes while there is something to write. Safe for concurrent use.
 type wire struct {
 	*bridge
@@ -43,7 +43,7 @@ func (w *wire) kicked() {
 	}
 }
 
-// read takes bytes from the connection to the loop until either ends. It is the goroutine of the wire.
+// read passes bytes from the connection to the loop until either ends. It is the goroutine of the wire.
 func (w *wire) read() {
 	defer w.h.leave()
 	err := w.pump()
@@ -61,7 +61,8 @@ func (w *wire) retire() {
 	w.done = true
 }
 
-// pump reads, and waits each time until the loop has handled what was read: what a client sends ahead waits in the kernel.
+// pump reads, and waits after each read until the loop has handled the bytes, so that input which the client sends
+// ahead waits in the kernel.
 func (w *wire) pump() error {
 	quit := w.h.done()
 	buf := make([]byte, wireReadBytes)
@@ -81,10 +82,10 @@ func (w *wire) pump() error {
 	}
 }
 
-// errCut is for connections that Close ends.
+// errCut ends connections in Close.
 var errCut = errors.New("siren: closed")
 
-// write sends what is queued, and what comes meanwhile, and ends the connection when that is asked for.
+// write sends the output, including what is added meanwhile, and ends the connection when that is requested.
 func (w *wire) write() {
 	defer w.h.leave()
 	var frames [][]byte
@@ -112,7 +113,7 @@ func (w *wire) write() {
 	}
 }
 
-// retreat ends the writer, which has seen to that ending, if there is nothing new to do; kicked starts it again.
+// retreat ends the writer, which has handled that ending, if there is nothing new to do; kicked starts it again.
 func (w *wire) retreat(ending bridgeEnding) bool {
 	w.state.Lock()
 	defer w.state.Unlock()
@@ -162,8 +163,9 @@ func (w *wire) put(buf []byte) error {
 	return err
 }
 
-// halfClose tells the client that this was all, if the connection can. It lingers for the client to close: closing at once
-// would reset the connection if the client has sent anything that was not read, and the client could lose the end.
+// halfClose shuts down the sending side, if the connection can, and waits for the client to close. Closing at once
+// would reset the connection if the client has sent bytes that were not read, and the client could lose the end of the
+// data.
 func (w *wire) halfClose() {
 	if half, ok := w.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
 		w.cut()

@@ -17,28 +17,28 @@ type Away struct {
 	Rooms  []string // without its own id
 	Values any      // what its keys keep
 	User   string
-	// since is when it ended.
+	// since is the time of the socket's end.
 	since time.Duration
-	// Base is the offset of the latest event before the socket entered the namespace: a client that has no offset of the
+	// Base is the offset of the latest event before the socket entered the namespace. A client that has no offset from the
 	// time since then was sent nothing.
 	Base uint64
-	// Arrived is a time: the events that were emitted before it have arrived, or were not for the socket. An event that is
-	// older than the end of the session by a whole heartbeat has, because the client has answered a ping that was sent
-	// after it.
+	// Arrived is the time before which emitted events have arrived, or were not for the socket. An event that was emitted
+	// more than a whole heartbeat before the end of the session has arrived, because the client has answered a ping that
+	// was sent after it.
 	Arrived time.Duration
-	// Farewell is that of its disconnect handlers; nil when there are none.
+	// Farewell is that of its disconnect handlers; nil if there are none.
 	Farewell *Farewell
 }
 
-// Farewell tells when the disconnect handlers of a socket that is away have run. Guarded by the history's mutex.
+// Farewell notes when the disconnect handlers of an absent socket have run. Guarded by the history's mutex.
 type Farewell struct {
 	Over bool
 	// next is called then; nil when nobody waits.
 	next func()
 }
 
-// PrivateID is a socket's private id: whoever knows it may take the socket over, so it is a secret of the client and the
-// server.
+// PrivateID is a socket's private id, a secret between the client and the server: whoever knows it may take over the
+// socket.
 type PrivateID [18]byte
 
 func NewPrivateID() (p PrivateID) {
@@ -48,7 +48,7 @@ func NewPrivateID() (p PrivateID) {
 
 func (p PrivateID) String() string { return base64.RawURLEncoding.EncodeToString(p[:]) }
 
-// privateIDOf is the private id with that text; false when it is none.
+// privateIDOf parses a private id. It returns false if the text is not one.
 func privateIDOf(text string) (p PrivateID, ok bool) {
 	if base64.RawURLEncoding.DecodedLen(len(text)) != len(p) {
 		return p, false
@@ -57,26 +57,26 @@ func privateIDOf(text string) (p PrivateID, ok bool) {
 	return p, err == nil && n == len(p)
 }
 
-// inTime reports whether a socket that is away may come back still.
+// inTime reports whether an absent socket may still come back.
 func (h *History) inTime(a *Away, now time.Duration) bool {
 	return now-a.since <= h.limits.MaxDisconnection
 }
 
-// forgetAway forgets a client that is away, and gives up its id. Called with the lock held.
+// forgetAway forgets an absent client and releases its id. Called with the lock held.
 func (h *History) forgetAway(e *list.Element) {
 	a := h.leaving.Remove(e).(*Away)
 	delete(h.away, a.PID)
 	h.forget(a.ID)
 }
 
-// Enter calls announce, which lets a socket into the namespace, with the offset of the latest event before that.
+// Enter calls announce, which lets a socket into the namespace, with the offset of the latest event before.
 func (h *History) Enter(announce func(base uint64, now time.Duration) bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return announce(h.next()-1, h.Now())
 }
 
-// Afterwards calls next when the farewell is over, in place of what waits for that now.
+// Afterwards calls next when the farewell is over. It replaces an earlier next.
 func (h *History) Afterwards(f *Farewell, next func()) {
 	h.mu.Lock()
 	over := f.Over
@@ -89,7 +89,7 @@ func (h *History) Afterwards(f *Farewell, next func()) {
 	}
 }
 
-// Over is the end of a farewell, if there is one.
+// Over ends a farewell, if there is one.
 func (h *History) Over(f *Farewell) {
 	if f == nil {
 		return
@@ -104,7 +104,7 @@ func (h *History) Over(f *Farewell) {
 	}
 }
 
-// Leave calls end, which ends a socket, and keeps what it returns so that the socket may come back.
+// Leave calls end, which ends a socket, and stores its result so that the socket may come back.
 func (h *History) Leave(end func(now time.Duration) *Away) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -122,16 +122,16 @@ func (h *History) Leave(end func(now time.Duration) *Away) {
 	h.sweepLater()
 }
 
-// Awaits reports whether a socket may come back still. Called with the lock held.
+// Awaits reports whether a socket may still come back. Called with the lock held.
 func (h *History) Awaits(pid PrivateID) bool {
 	e := h.away[pid]
 	return e != nil && h.inTime(e.Value.(*Away), h.Now())
 }
 
-// Restore takes out the socket with that private id, with what it missed behind the offset, and calls enter, which posts
-// its way back into its rooms, before anything else can be emitted. It is false when the socket cannot come back: it is
-// unknown or away for too long, or it may have missed an event that is not kept any more, or enter is false. Nobody
-// comes back twice.
+// Restore removes the absent socket with that private id, with the events that it missed after the offset, and calls
+// enter, which posts its joins, before anything else can be emitted. It returns false if the socket cannot come back:
+// it is unknown or has been absent for too long, it may have missed an event that is no longer stored, or enter
+// returned false. No socket comes back twice.
 func (h *History) Restore(pid, after string, enter func(a *Away, missed []*eio.Frame) bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -168,8 +168,8 @@ func (h *History) comeBack(text, after string, enter func(a *Away, missed []*eio
 	return true
 }
 
-// behind is the offset of the first event that a socket may have missed, whose client has that offset; false when events
-// that it may have missed are not kept any more.
+// behind returns the offset of the first event that a socket may have missed whose client has that offset. It returns
+// false if such events are no longer stored.
 func (h *History) behind(a *Away, after string) (from uint64, ok bool) {
 	n := a.Base
 	if after != "" {
@@ -188,7 +188,7 @@ func (h *History) behind(a *Away, after string) (from uint64, ok bool) {
 	return max(n+1, h.first+uint64(owed)), true
 }
 
-// missed are the events from that offset on that were for the socket; false when they are too many.
+// missed returns the events from that offset on that were for the socket. It returns false if they are too many.
 func (h *History) missed(a *Away, from uint64) (frames []*eio.Frame, ok bool) {
 	rooms := map[string]struct{}{a.ID: {}}
 	for _, name := range a.Rooms {

@@ -23,30 +23,30 @@ type Limits struct {
 	MaxPackets, MaxBytes, MaxSessions, MaxReplay int
 }
 
-// History is what a namespace keeps for recovery: what was emitted lately, and who is away. Safe for concurrent use.
+// History stores a namespace's recent events and absent sockets for recovery. Safe for concurrent use.
 //
-// Its lock orders the namespace's events: an event gets its offset, is kept, and is posted to the loops in one go, so
-// that every client gets events in the order of their offsets, and what comes behind the last one that it has is
-// what it missed. Sockets that may come back enter and leave the namespace under the same lock: an event finds each of
-// them either connected or away.
+// Its lock orders the namespace's events: under it an event gets its offset, is stored and is posted to the loops. So
+// every client gets events in the order of their offsets, and has missed the events after its last one. Sockets that
+// may come back enter and leave the namespace under the same lock, so an event finds each of them either connected or
+// absent.
 type History struct {
 	limits Limits
 	// keepFor is how long events are kept: MaxDisconnection and a heartbeat, see Away.Arrived.
 	keepFor time.Duration
-	// replayMax is the most bytes that one client is sent again.
+	// replayMax bounds the bytes of the missed events of one client.
 	replayMax int
-	// Now is what has passed since the history began.
+	// Now returns the time since the history began.
 	Now func() time.Duration
-	// forget is told of the id of a socket that will not come back.
+	// forget is called with the id of a socket that will not come back.
 	forget func(id string)
 
 	mu sync.Mutex // guards what follows; it comes before the locks of sockets, rooms and mailboxes
-	// events are those kept, the oldest at head; the one at events[head] has the offset first.
+	// events has the stored events, from head on, the oldest first; events[head] has the offset first.
 	events []keptEvent
 	head   int
 	first  uint64
 	bytes  int
-	// dropped is when the latest event that is not kept any more was emitted.
+	// dropped is the time at which the latest event that is no longer stored was emitted.
 	dropped time.Duration
 	// away are the clients that may come back, by their private id: elements of leaving, an *Away each, in the order
 	// in which they left.
@@ -64,7 +64,7 @@ type History struct {
 // for MaxPackets or MaxBytes.
 type Stats struct{ Recovered, Refused, Dropped atomic.Uint64 }
 
-// keptEvent is an event as it was sent. Immutable.
+// keptEvent is a stored event, as it was sent. Immutable.
 type keptEvent struct {
 	frame *eio.Frame
 	to    *Audience
@@ -72,17 +72,18 @@ type keptEvent struct {
 	size  int
 }
 
-// Audience says whom an event was for, by name: rooms come and go. Immutable. No rooms and users are the whole namespace.
+// Audience has the receivers of an event by name, because rooms come and go. Immutable. Without rooms and users it is
+// the whole namespace.
 type Audience struct{ Rooms, Users, Except []string }
 
-// includes reports whether a socket of that user that was in those rooms, its own id among them, was meant.
+// includes reports whether the event was for a socket of that user in those rooms, which include its own id.
 func (a *Audience) includes(rooms map[string]struct{}, user string) bool {
 	in := func(name string) bool { _, ok := rooms[name]; return ok }
 	meant := len(a.Rooms)+len(a.Users) == 0 || slices.ContainsFunc(a.Rooms, in) || user != "" && slices.Contains(a.Users, user)
 	return meant && !slices.ContainsFunc(a.Except, in)
 }
 
-// size is what the names count for: an event may be for very many rooms.
+// size returns the size of the names, because an event may be for very many rooms.
 func (a *Audience) size() (n int) {
 	const nameBytes = 16
 	for _, list := range [...][]string{a.Rooms, a.Users, a.Except} {
@@ -104,21 +105,21 @@ func New(l Limits, stats *Stats, forget func(id string)) *History {
 	}
 }
 
-// Offsets are numbers of fixed length in a text form that JSON does not escape, so that one can be put into an event that
-// is encoded already.
+// Offsets are numbers with a text form of fixed length, which JSON does not escape, so that one can be put into an
+// encoded event.
 const (
 	offsetBytes = 6
 	offsetLen   = offsetBytes * 4 / 3
 )
 
-// offset is the text of an offset.
+// offset returns the text of an offset.
 func offset(n uint64) [offsetLen]byte {
 	var text [offsetLen]byte
 	base64.RawURLEncoding.Encode(text[:], []byte{byte(n >> 40), byte(n >> 32), byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
 	return text
 }
 
-// offsetOf is the number of an offset; false when the text is none.
+// offsetOf parses an offset. It returns false if the text is not one.
 func offsetOf(text string) (n uint64, ok bool) {
 	var raw [offsetBytes]byte
 	if len(text) != offsetLen {
@@ -133,18 +134,18 @@ func offsetOf(text string) (n uint64, ok bool) {
 	return n, true
 }
 
-// firstOffset is where the offsets of a history begin: somewhere, because a client may come with an offset that another
-// history gave it, that of this namespace before a restart for instance. It is to be seen that it is none of this one's.
+// firstOffset returns the first offset of a history. It is random, so that offsets of another history, such as that of
+// this namespace before a restart, can be recognised.
 func firstOffset() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return binary.BigEndian.Uint64(b[:])>>(64-8*offsetBytes+1) + 1
 }
 
-// Record has send post an event. With an audience it gets an offset of its own, and is kept if send did not fail;
-// without one it is not kept, and has the offset of the latest event that is. encode makes the frame with the offset as
-// the last argument: every event needs one, because clients take a last argument that is a string for it. Neither may
-// call back into the history.
+// Record makes send post an event. With an audience the event gets its own offset, and is stored if send succeeds.
+// Without one it is not stored, and carries the offset of the latest stored event. encode returns the frame with the
+// offset as the last argument: every event needs one, because clients take a last argument that is a string for the
+// offset. Neither function may call back into the history.
 func (h *History) Record(to *Audience, encode func(offset string) (*eio.Frame, error), send func(f *eio.Frame) error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -164,10 +165,10 @@ func (h *History) Record(to *Audience, encode func(offset string) (*eio.Frame, e
 	return nil
 }
 
-// keptOverhead is what a kept event counts for besides its bytes.
+// keptOverhead is the size of a stored event besides its bytes.
 const keptOverhead = 160
 
-// kept is the number of events, next the offset of the one that comes next. Both are called with the lock held.
+// kept returns the number of stored events, next the offset of the next one. Both are called with the lock held.
 func (h *History) kept() int { return len(h.events) - h.head }
 
 func (h *History) next() uint64 { return h.first + uint64(h.kept()) }
@@ -204,7 +205,7 @@ func (h *History) forgetFirst() {
 	}
 }
 
-// expire forgets what is older than anybody who may come back. Called with the lock held.
+// expire forgets events and sockets that are too old for any return. Called with the lock held.
 func (h *History) expire(now time.Duration) {
 	for h.head < len(h.events) && now-h.events[h.head].at > h.keepFor {
 		h.forgetFirst()
@@ -214,7 +215,7 @@ func (h *History) expire(now time.Duration) {
 	}
 }
 
-// sweepLater sees to it that a namespace in which nothing happens keeps nothing for longer than need be. Called with the
+// sweepLater schedules a sweep, so that an idle namespace stores nothing for longer than necessary. Called with the
 // lock held.
 func (h *History) sweepLater() {
 	if h.sweeper == nil && !h.closed {
@@ -223,7 +224,7 @@ func (h *History) sweepLater() {
 	}
 }
 
-// sweepSlack makes a sweep come when what is to be forgotten is old enough.
+// sweepSlack delays a sweep until the things to forget are old enough.
 const sweepSlack = 10 * time.Millisecond
 
 func (h *History) sweep() {

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// closeAbsent is how long Close waits, without progress, for polling clients that have nothing to fetch but the news that
-	// it is over: one that is there asks again at once.
+	// closeAbsent is how long Close waits, without progress, for polling clients that have everything except the news of
+	// the end. A client that is present asks again at once.
 	closeAbsent = 2 * time.Second
-	// closeLoops bounds the time in which the event loops give up what connections are left, behind Config.CloseTimeout:
-	// that is work, not waiting, and a million takes some seconds.
+	// closeLoops bounds the time in which the event loops close the remaining connections, after Config.CloseTimeout. That
+	// is work rather than waiting: a million take some seconds.
 	closeLoops = 15 * time.Second
-	// closePollMin and closePollMax are between two looks whether something has ended.
+	// closePollMin and closePollMax bound the time between two checks.
 	closePollMin = time.Millisecond
 	closePollMax = 20 * time.Millisecond
 )
@@ -43,8 +43,8 @@ type Left struct {
 
 // Close ends the Host without losing what it has accepted: intake stops, handlers answer, sessions end behind what is
 // queued for them, connections end when their clients have taken everything, and then the event loops stop.
-// Config.CloseTimeout bounds the waiting in total. result makes the error of Wait, and of every call of Close, of what was
-// left. Every call returns when the Host is closed.
+// Config.CloseTimeout bounds the waiting in total. result makes the error of Wait, and of every call of Close, of what
+// was left. Every call returns when the Host is closed.
 func (h *Host) Close(steps Steps, result func(left Left, err error) error) error {
 	h.closing.Do(func() {
 		h.closeErr = result(h.close(steps))
@@ -82,7 +82,7 @@ func (h *Host) close(steps Steps) (left Left, err error) {
 	return left, err
 }
 
-// answerAccepted lets the handlers of what was accepted answer.
+// answerAccepted waits for the handlers of accepted events.
 func (h *Host) answerAccepted(ctx context.Context, engine *session.Engine) {
 	half, cancel := context.WithTimeout(ctx, h.cfg.CloseTimeout/2)
 	defer cancel()
@@ -97,7 +97,7 @@ func (h *Host) answerAccepted(ctx context.Context, engine *session.Engine) {
 	h.awaitHandlers(half)
 }
 
-// awaitHandlers waits until no handler runs, but for one that called Close, and returns how many do.
+// awaitHandlers waits until no handler runs, except one that called Close, and returns the number of running ones.
 func (h *Host) awaitHandlers(ctx context.Context) (running int) {
 	own := int64(0)
 	if stack.OnHandler() {
@@ -107,8 +107,8 @@ func (h *Host) awaitHandlers(ctx context.Context) (running int) {
 	return int(max(h.cfg.Jobs.Load()-own, 0))
 }
 
-// awaitSessions waits until polling clients have fetched everything and know that their sessions are over. It gives up when
-// nothing moves any more, and returns how many sessions have packets left.
+// awaitSessions waits until polling clients have fetched everything and know that their sessions have ended. It gives
+// up when there is no more progress, and returns the number of sessions with packets left.
 func (h *Host) awaitSessions(ctx context.Context, engine *session.Engine) (unfetched int) {
 	var last session.Left
 	moved := time.Now()

@@ -28,7 +28,8 @@ type Config struct {
 	// Fallback answers requests for other paths; nil for 404. MaxResponse bounds its answers, in bytes.
 	Fallback    http.Handler
 	MaxResponse int
-	// Loops is the number of event loops. Addresses are opened with Backlog and UnixMode, and PrivateFiles is poller.Config's.
+	// Loops is the number of event loops. Addresses are opened with Backlog and UnixMode, and PrivateFiles is
+	// poller.Config's.
 	Loops        int
 	Backlog      int
 	UnixMode     fs.FileMode
@@ -79,7 +80,7 @@ type Host struct {
 	life   sync.RWMutex
 	loops  []Loop
 	engine *session.Engine
-	// mounted are the loops as package mount takes them.
+	// mounted has the loops for package mount.
 	mounted []mount.Loop
 	// budget is nil without Config.MemoryBudget.
 	budget *memory.Budget

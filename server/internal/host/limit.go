@@ -49,7 +49,7 @@ func (h *Host) accept(c *poller.Conn) poller.Receiver {
 	return h.engine.AcceptSpare(c, loop.Index())
 }
 
-// fullWith holds Config.MaxConns for connections that no event loop watches, of which there are so many.
+// fullWith reports whether Config.MaxConns is reached, with that many connections that no event loop watches.
 func (h *Host) fullWith(bridged int) bool {
 	limit, conns := h.cfg.MaxConns, bridged
 	if p, _ := h.Running(); p != nil {

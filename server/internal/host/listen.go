@@ -123,20 +123,20 @@ func (h *Host) pollerConfig(addrs []string) poller.Config {
 	}
 }
 
-// restBytes is the most that an honest connection may have in an unfinished request: a chunked body and its framing,
-// the head, and what is pipelined behind.
+// restBytes returns the greatest unfinished request of an honest connection: a chunked body with its framing, the head,
+// and pipelined input.
 func restBytes(c *session.Config) int {
 	return 2*max(c.MaxPayload, c.MaxRequestBody) + 4*max(c.MaxHeaderBytes, 16<<10) + 128<<10
 }
 
-// queueBytes is the most that waits for one connection: an answer or a session's queue, and their framing. The session's
-// own limits are reached before.
+// queueBytes returns the greatest queue of a connection: an answer or a session's queue, with their framing. The
+// session's own limits are reached before.
 func queueBytes(c *Config) int {
 	return max(c.MaxResponse, c.Session.MaxPayload, c.Session.QueueBytes) + session.DefaultQueueFrames*stream.FrameOverhead + 64<<10
 }
 
-// tooMany is what a connection above MaxConns gets. It is made in advance, so it has no Date, which an error of the server
-// may lack (RFC 9110, section 6.6.1).
+// tooMany is the answer to a connection above MaxConns. It is made in advance, so it has no Date, which an error of the
+// server may lack (RFC 9110, section 6.6.1).
 var tooMany = httpwire.AppendResponse(nil, &httpwire.Response{
 	Status: 503, ContentType: "text/plain; charset=UTF-8", Body: []byte("Too many connections"),
 	Header: []string{"Retry-After", "5"}, Close: true,

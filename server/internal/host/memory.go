@@ -9,16 +9,17 @@ import (
 )
 
 const (
-	// memoryPart is which part of the memory the clients may hold by default: the garbage collector needs as much again.
+	// memoryPart is the part of the memory that clients may hold by default, because the garbage collector needs as much
+	// again.
 	memoryPart = 4
-	// memoryUnknown is the default budget on systems that do not tell how much memory there is.
+	// memoryUnknown is the default budget if the memory of the system is unknown.
 	memoryUnknown = 1 << 30
 	// memoryMin is the least budget: a few clients with the largest messages must fit.
 	memoryMin = 1 << 20
 )
 
-// Budget returns the memory budget for a setting, in bytes: 0 is the default, a negative one is no bound. One that is too
-// small is an error.
+// Budget returns the memory budget for a setting, in bytes: 0 is the default, a negative one is no bound. One that is
+// too small is an error.
 func Budget(setting int64) (int64, error) {
 	switch {
 	case setting < 0 || setting >= memoryMin:

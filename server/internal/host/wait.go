@@ -22,8 +22,8 @@ func (h *Host) end(err error) {
 	})
 }
 
-// watch waits for the event loops. When they fail, nobody answers any longer. Those that Close stops are its own to tell
-// about.
+// watch waits for the event loops and ends the server if they fail. It ignores an end by Close, which reports that
+// itself.
 func (h *Host) watch(p *poller.Engine) {
 	<-p.Done()
 	if err := p.Err(); err != nil && h.state.Load() == open {

@@ -6,22 +6,22 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// Arguments are those of an event or an acknowledgement, not decoded yet. Immutable.
+// Arguments has the encoded arguments of an event or an acknowledgement. Immutable.
 type Arguments struct {
 	json        []byte // without the brackets around them
 	attachments [][]byte
 	n           int
 }
 
-// ArgumentsOf are the arguments of a packet. They share its memory.
+// ArgumentsOf returns the arguments of a packet. They share its memory.
 func ArgumentsOf(p *sio.Packet, attachments [][]byte) Arguments {
 	return Arguments{p.Args, attachments, p.NArgs}
 }
 
-// Len is the number of arguments.
+// Len returns the number of arguments.
 func (a Arguments) Len() int { return a.n }
 
-// Bytes is the length of their JSON and of their attachments.
+// Bytes returns the length of their JSON and their attachments.
 func (a Arguments) Bytes() int {
 	n := len(a.json)
 	for _, b := range a.attachments {
@@ -30,15 +30,15 @@ func (a Arguments) Bytes() int {
 	return n
 }
 
-// Own copies the JSON, so that it is not the packet's any more.
+// Own copies the JSON, so that it does not share the packet's memory.
 func (a *Arguments) Own() { a.json = append([]byte(nil), a.json...) }
 
-// Data are the arguments as an array.
+// Data returns the arguments as an array.
 func (a Arguments) Data() sio.Raw {
 	return sio.Raw{JSON: append(append([]byte{'['}, a.json...), ']'), Attachments: a.attachments}
 }
 
-// All are the arguments, each a sio.Raw.
+// All returns the arguments, each a sio.Raw.
 func (a Arguments) All() []any {
 	out := make([]any, 0, a.n)
 	for rest := a.json; len(rest) > 0; {
@@ -49,7 +49,7 @@ func (a Arguments) All() []any {
 	return out
 }
 
-// At is the argument with that index, from 0; without JSON when there is none.
+// At returns the argument with that index, from 0; it has no JSON if there is none.
 func (a Arguments) At(i int) sio.Raw {
 	rest := a.json
 	for ; len(rest) > 0; i-- {
@@ -62,8 +62,9 @@ func (a Arguments) At(i int) sio.Raw {
 	return sio.Raw{}
 }
 
-// Decode decodes the arguments into what dst points to, in order. A dst without an argument stays as it is, and so does
-// one that is nil; more arguments than dst are left alone. lib is nil for the built-in library. Errors wrap ErrDecode.
+// Decode decodes the arguments, in order, into the values that dst points to. A dst without an argument stays
+// unchanged, a nil dst skips its argument, and further arguments are ignored. lib is nil for the built-in library.
+// Errors wrap ErrDecode.
 func (a Arguments) Decode(lib Library, dst []any) error {
 	rest := a.json
 	for i, d := range dst {
@@ -82,7 +83,7 @@ func (a Arguments) Decode(lib Library, dst []any) error {
 	return nil
 }
 
-// Clone shares no memory with a.
+// Clone returns a copy that shares no memory with a.
 func (a Arguments) Clone() Arguments {
 	c := Arguments{json: append([]byte(nil), a.json...), n: a.n}
 	if a.attachments != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// EventFor makes the frame of an event and, when its data is wanted, that from the same payload: an array, the name first,
-// for other nodes and for listeners. It owns its data: what the arguments hold may be changed afterwards.
+// EventFor returns the frame of an event and, if its data is wanted, the event as an array, for other nodes and for
+// listeners. The data is a copy: the arguments may change afterwards.
 func (e *Encoding) EventFor(ns string, id int64, event string, args []any, wanted bool) (f *eio.Frame, data sio.Raw, err error) {
 	p := NewPayload(sio.Event, ns, id)
 	defer p.Release()
@@ -24,7 +24,7 @@ func (e *Encoding) EventFor(ns string, id int64, event string, args []any, wante
 	return f, data, err
 }
 
-// EventData is an event as an array. It owns its data.
+// EventData returns an event as an array. It is a copy.
 func (e *Encoding) EventData(event string, args []any) (sio.Raw, error) {
 	p := NewPayload(sio.Event, "", NoAck)
 	defer p.Release()
@@ -35,7 +35,7 @@ func (e *Encoding) EventData(event string, args []any) (sio.Raw, error) {
 	return p.Data(), nil
 }
 
-// ArgsData is a list of arguments as an array. It owns its data.
+// ArgsData returns a list of arguments as an array. It is a copy.
 func (e *Encoding) ArgsData(args []any) (sio.Raw, error) {
 	p := NewPayload(sio.Ack, "", 0)
 	defer p.Release()
@@ -55,10 +55,10 @@ func (p *Payload) Data() sio.Raw {
 	return d
 }
 
-// ErrData is for data of another node that is no list of arguments.
+// ErrData means that data of another node is not a list of arguments.
 var ErrData = errors.New("siren: not a list of arguments")
 
-// ParseData takes an array of another node apart. It may be anything.
+// ParseData parses an array of another node, which may be invalid.
 func ParseData(d sio.Raw) (Arguments, error) {
 	b := bytes.Trim(d.JSON, " \t\r\n")
 	if len(b) < 2 || b[0] != '[' || !sio.Valid(b, sio.MaxDepth) {
@@ -73,7 +73,7 @@ func ParseData(d sio.Raw) (Arguments, error) {
 	}
 }
 
-// ParseEvent takes an event of another node apart.
+// ParseEvent parses an event of another node.
 func ParseEvent(d sio.Raw) (event string, args Arguments, err error) {
 	all, err := ParseData(d)
 	if err != nil {
@@ -89,7 +89,7 @@ func ParseEvent(d sio.Raw) (event string, args Arguments, err error) {
 	return event, Arguments{json: rest, attachments: all.attachments, n: all.n - 1}, nil
 }
 
-// FirstArg is the first of a list of arguments that was made here.
+// FirstArg returns the first of a list of arguments that this package has made.
 func FirstArg(d sio.Raw) sio.Raw {
 	if len(d.JSON) < 2 {
 		return sio.Raw{}

@@ -12,23 +12,23 @@ import (
 	"github.com/seed58c87869/siren/server/parser"
 )
 
-// NoAck as a packet id asks for no acknowledgement.
+// NoAck is the packet id that asks for no acknowledgement.
 const NoAck = -1
 
-// Encoding makes the frames of all packets that a server sends, in two steps: values become a payload, a payload becomes
-// a frame. Immutable, safe for concurrent use.
+// Encoding makes the frames of all packets that a server sends, in two steps: values become a payload, a payload
+// becomes a frame. Immutable, safe for concurrent use.
 type Encoding struct {
 	parser parser.Parser // nil for the default one
 	json   Library       // nil for the built-in library
-	// attachments is the most that a packet of the default parser may have.
+	// attachments is the greatest number of attachments of a packet of the default parser.
 	attachments int
 }
 
-// DefaultAttachments is the most attachments of a packet that official clients take since March 2026.
+// DefaultAttachments is the greatest number of attachments of a packet that official clients accept since March 2026.
 const DefaultAttachments = 10
 
-// Default is that of all servers without a parser and a JSON library of the application's, and with the default
-// limit of attachments: events that were prepared are encoded once for all of them.
+// Default is the encoding of all servers without their own parser and JSON library, and with the default limit of
+// attachments. Prepared events are encoded once for all of them.
 var Default = &Encoding{attachments: DefaultAttachments}
 
 // New returns the encoding of a server. p is nil for the default parser, json for the built-in library.
@@ -43,7 +43,7 @@ func New(p parser.Parser, json Library, attachments int) *Encoding {
 // Parsed reports whether the packets are encoded by a parser of the application's.
 func (e *Encoding) Parsed() bool { return e.parser != nil }
 
-// Library is the application's JSON library; nil for the built-in one.
+// Library returns the application's JSON library, or nil for the built-in one.
 func (e *Encoding) Library() Library { return e.json }
 
 // Event makes the frame of an event, with its attachments.
@@ -87,7 +87,7 @@ func (e *Encoding) ConnectError(ns, message string) *eio.Frame {
 	return e.Plain(sio.ConnectError, ns, data)
 }
 
-// value is a value as the application's JSON library encodes it, if there is one.
+// value returns a value encoded by the application's JSON library, if there is one.
 func (e *Encoding) value(v any) (any, error) {
 	if e.json == nil {
 		return v, nil
@@ -99,8 +99,8 @@ func (e *Encoding) value(v any) (any, error) {
 	return args[0], nil
 }
 
-// Plain makes the frame of a packet without id and attachments. It is nil, which sends nothing, if a parser of the
-// application's fails; data is not kept.
+// Plain returns the frame of a packet without id and attachments. It returns nil, which sends nothing, if a parser of
+// the application fails. data is not kept.
 func (e *Encoding) Plain(t sio.Type, ns string, data []byte) *eio.Frame {
 	if e.parser != nil {
 		f, _ := e.translate(&parser.Packet{Type: t, Namespace: ns, Data: slices.Clone(data)})
@@ -111,8 +111,8 @@ func (e *Encoding) Plain(t sio.Type, ns string, data []byte) *eio.Frame {
 	return eio.NewText(append(head, data...))
 }
 
-// Payload is the JSON of a packet and its attachments, in a pooled buffer. In front of the JSON stands already what the
-// default parser puts there when there are no attachments, so that most packets are done with it.
+// Payload is the JSON of a packet and its attachments, in a pooled buffer. The default parser's head for a packet
+// without attachments is already in front of the JSON, so that most packets are complete.
 type Payload struct {
 	buf         *bytebufferpool.ByteBuffer
 	text        []byte // the buffer's
@@ -127,7 +127,7 @@ type Payload struct {
 // payloadPool holds the buffers in which packets are encoded before they are copied to their exact size.
 var payloadPool bytebufferpool.Pool
 
-// NewPayload begins the payload of a packet. It is to be released.
+// NewPayload begins the payload of a packet. The caller must release it.
 func NewPayload(t sio.Type, ns string, id int64) Payload {
 	buf := payloadPool.Get()
 	text := sio.AppendHead(append(buf.B[:0], byte(eio.Message)), t, 0, ns, id)
@@ -137,10 +137,10 @@ func NewPayload(t sio.Type, ns string, id int64) Payload {
 // json is the payload's text, valid until it is released.
 func (p *Payload) json() []byte { return p.text[p.start:] }
 
-// End is where setLast puts another argument behind those of an event.
+// End returns the position at which SetLast puts another argument of an event.
 func (p *Payload) End() int { return len(p.text) - 1 } // in front of the bracket
 
-// SetLast puts an argument there, a text that JSON does not escape, in place of what is there already.
+// SetLast puts an argument there, in place of what is there: a text that JSON does not escape.
 func (p *Payload) SetLast(end int, arg string) {
 	p.text = append(append(append(p.text[:end], `,"`...), arg...), `"]`...)
 }

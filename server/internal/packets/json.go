@@ -7,14 +7,14 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// Library is a JSON library of the application's, as the server's Config has it. Safe for concurrent use.
+// Library is a JSON library of the application, for the server's Config. Safe for concurrent use.
 type Library interface {
 	Marshal(v any) ([]byte, error)
 	Unmarshal(data []byte, v any) error
 }
 
-// marshalArgs has the library encode the arguments that it is for: a sio.Raw each. All others are those that look the same
-// whoever encodes them, and those that are, or may be, attachments.
+// marshalArgs lets the library encode its arguments, which become a sio.Raw each. The others are those that every
+// library encodes in the same way, and those that are or may be attachments.
 func marshalArgs(lib Library, args []any) ([]any, error) {
 	out := make([]any, len(args))
 	for i, arg := range args {
@@ -44,7 +44,7 @@ func DecodeWith(lib Library, arg []byte, attachments [][]byte, dst any) error {
 	return nil
 }
 
-// binaryArg reports whether an argument is no library's: a whole attachment, or a sio.Raw.
+// binaryArg reports whether the library must not encode an argument: a whole attachment, or a sio.Raw.
 func binaryArg(arg []byte, attachments [][]byte, dst any) bool {
 	switch dst.(type) {
 	case *sio.Raw:

@@ -8,22 +8,21 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// Prepared is an event that was encoded once, to be sent often: to any sockets, of any namespace. Immutable, safe for
+// Prepared is an event that is encoded once and sent often, to any sockets of any namespace. Immutable, safe for
 // concurrent use.
 type Prepared struct {
-	// Event is its name, args are its arguments.
+	// Event is the event's name, args its arguments.
 	Event       string
 	Args        []any
 	json        []byte // the payload
 	attachments [][]byte
 
 	mu sync.Mutex
-	// frames are the finished ones, one for each namespace that was sent to, and another one for each that is not to be
-	// compressed.
+	// frames has the finished frames: one for each namespace, and another one for each without compression.
 	frames []preparedFrame
 }
 
-// preparedKeep bounds the frames that are kept: the list is searched, and for more it is made anew.
+// preparedKeep bounds the frames that are kept, because the list is searched. Further ones are made each time.
 const preparedKeep = 32
 
 type preparedFrame struct {
@@ -44,16 +43,17 @@ func (e *Encoding) Prepare(to *Prepared, event string, args []any) error {
 	return nil
 }
 
-// Data is the event as an array. It is not a copy.
+// Data returns the event as an array. It is not a copy.
 func (p *Prepared) Data() sio.Raw { return sio.Raw{JSON: p.json, Attachments: p.attachments} }
 
-// Fill makes it the payload of a packet.
+// Fill makes the event the payload of a packet.
 func (p *Prepared) Fill(to *Payload) error {
 	to.text, to.attachments = append(to.text, p.json...), p.attachments
 	return nil
 }
 
-// Frame is the frame for a namespace; a plain one is not to be compressed. An error is that of a parser of the application's.
+// Frame returns the frame for a namespace; plain means without compression. An error is that of a parser of the
+// application.
 func (p *Prepared) Frame(e *Encoding, namespace string, plain bool) (*eio.Frame, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,7 +78,7 @@ func (p *Prepared) Frame(e *Encoding, namespace string, plain bool) (*eio.Frame,
 	return f, nil
 }
 
-// Size is the number of bytes of its JSON and its attachments.
+// Size returns the number of bytes of its JSON and its attachments.
 func (p *Prepared) Size() int {
 	n := len(p.json)
 	for _, a := range p.attachments {

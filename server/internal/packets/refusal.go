@@ -5,7 +5,7 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// Refuse makes a CONNECT_ERROR without data. old tells that the client is one of protocol 3.
+// Refuse returns a CONNECT_ERROR without data. old means that the client uses protocol 3.
 func (e *Encoding) Refuse(ns, message string, old bool) *eio.Frame {
 	if !old {
 		return e.ConnectError(ns, message)
@@ -15,7 +15,7 @@ func (e *Encoding) Refuse(ns, message string, old bool) *eio.Frame {
 	return e.Plain(sio.ConnectError, ns, data)
 }
 
-// RefuseWith is refuse with data of the application's, if hasData.
+// RefuseWith is Refuse with data of the application, if hasData is set.
 func (e *Encoding) RefuseWith(ns, message string, data any, hasData, old bool) (*eio.Frame, error) {
 	value, err := e.value(data)
 	if err != nil {
@@ -32,8 +32,8 @@ func (e *Encoding) RefuseWith(ns, message string, data any, hasData, old bool) (
 	return e.Plain(sio.ConnectError, ns, text), nil
 }
 
-// appendOldRefusal appends the payload of CONNECT_ERROR for a client of protocol 3, which gets the data alone or, when
-// that is nothing in JavaScript's eyes, the message.
+// appendOldRefusal appends the payload of CONNECT_ERROR for a client of protocol 3, which gets only the data or, if
+// that is false in JavaScript, the message.
 func appendOldRefusal(dst []byte, message string, value any, hasData bool) ([]byte, error) {
 	if hasData {
 		out, err := sio.AppendPlain(dst, value)

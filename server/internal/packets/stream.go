@@ -12,12 +12,12 @@ var (
 	errPacketType  = errors.New("siren: the parser gave a packet of no known type")
 )
 
-// Stream puts the packets of one connection together, with a decoder of the application's: it is trusted no more than a
-// client. Loop-owned.
+// Stream assembles the packets of one connection, with a decoder of the application, whose results are checked like
+// input of a client. Loop-owned.
 type Stream struct {
 	decoder parser.Decoder
 	limits  *sio.Limits
-	// messageMax is the most bytes of one message.
+	// messageMax is the greatest size of one message in bytes.
 	messageMax      int
 	messages, bytes int // of the packet that is not whole
 }
@@ -27,8 +27,8 @@ func (e *Encoding) NewStream(limits *sio.Limits, messageMax int) *Stream {
 	return &Stream{decoder: e.parser.NewDecoder(*limits), limits: limits, messageMax: messageMax}
 }
 
-// Add takes the connection's next message. done is true when a packet is whole with it; the packet and its attachments
-// are the caller's then. An error is the end of the connection.
+// Add handles the connection's next message. done is true if it completes a packet; the packet and its attachments then
+// belong to the caller. An error ends the connection.
 func (s *Stream) Add(message []byte, binary bool) (p sio.Packet, attachments [][]byte, done bool, err error) {
 	s.messages++
 	s.bytes += len(message)
@@ -44,13 +44,13 @@ func (s *Stream) Add(message []byte, binary bool) (p sio.Packet, attachments [][
 	return p, in.Attachments, err == nil, err
 }
 
-// Held is the number of bytes that came of the packet that is not whole.
+// Held returns the number of bytes of the incomplete packet.
 func (s *Stream) Held() int { return s.bytes }
 
-// Reset is the end of the connection.
+// Reset ends the stream with its connection.
 func (s *Stream) Reset() { s.decoder.Reset() }
 
-// check makes a packet of what a decoder has given.
+// check converts a decoder's packet and checks it.
 func check(in *parser.Packet, limits *sio.Limits) (sio.Packet, error) {
 	p := sio.Packet{
 		Type: in.Type, HasID: in.HasID, ID: in.ID, Namespace: []byte(in.Namespace), Attachments: len(in.Attachments),

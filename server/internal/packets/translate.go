@@ -15,7 +15,7 @@ var (
 	ErrNotForText = errors.New("the parser made a text that is not UTF-8, or has U+001E in it")
 )
 
-// translate makes the frames of a packet with the application's parser.
+// translate returns the frames of a packet that the application's parser encodes.
 func (e *Encoding) translate(p *parser.Packet) (_ *eio.Frame, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -6,16 +6,17 @@ import (
 	"github.com/seed58c87869/siren/room/cluster"
 )
 
-// Others are the other nodes as parties of a collector, whose mutex guards them.
+// Others counts the other nodes as parties of a collector, whose mutex guards it.
 type Others struct {
 	Roll
 	// Request is the id of the question in the cluster; "" before it has one.
 	Request string
-	// Expected clients of other nodes were asked; owed tells of each node how many of them have not answered.
+	// Expected is the number of clients of other nodes that were asked, answered of those that have answered. owed has the
+	// number of missing ones for each node.
 	Expected, Answered int
 	owed               map[string]int
 	lost               int
-	// Trouble is why the other nodes may not have got the question.
+	// Trouble is the reason why the other nodes may not have got the question.
 	Trouble error
 }
 
@@ -52,7 +53,7 @@ func (o *Others) Gone(node string) {
 	o.Roll.Answered(node)
 }
 
-// nodeState is what has come of a node that was asked.
+// nodeState is the state of a node that was asked.
 type nodeState uint8
 
 const (
@@ -61,19 +62,19 @@ const (
 	nodeRefused            // it could not take the question
 )
 
-// Roll tells which of the other nodes have answered. The zero value expects an unknown number of them.
+// Roll notes which of the other nodes have answered. The zero value expects an unknown number of them.
 type Roll struct {
 	Known bool
-	// count is the number of nodes, named those whose ids are known.
+	// count is the number of nodes; named has those whose ids are known.
 	count int
 	named map[string]nodeState
-	// early are the nodes that were heard of before it was known who is asked.
+	// early has the nodes that reported before expect was called.
 	early map[string]nodeState
 	// heard counts the answers without a known sender, refusals the nodes that refused the question.
 	heard, Refusals int
 }
 
-// Expect says who is asked. It is called once.
+// Expect sets the nodes that are asked. It is called once.
 func (r *Roll) Expect(p cluster.Peers) {
 	r.Known, r.count = true, p.Count
 	if len(p.Nodes) > 0 {
@@ -126,7 +127,8 @@ func (r *Roll) complete() bool {
 	return r.Known && n <= r.Refusals
 }
 
-// Missing are the nodes that have not answered, those that refused included. The ids are sorted.
+// Missing returns the number of nodes that have not answered, including those that refused, and their known ids,
+// sorted.
 func (r *Roll) Missing() (n int, ids []string) {
 	if r.named == nil {
 		return max(r.count-r.heard, 0), nil

@@ -43,7 +43,7 @@ func (l *List[S]) All(yield func(s *S) bool) {
 	}
 }
 
-// Last is the one that was added last, or has moved there; nil when there is none.
+// Last returns the last socket of the list, or nil.
 func (l *List[S]) Last() *S {
 	if l.more == nil {
 		return l.first
@@ -51,7 +51,7 @@ func (l *List[S]) Last() *S {
 	return (*l.more)[len(*l.more)-1]
 }
 
-// Remove takes one out, if it is there.
+// Remove removes a socket, if it is in the list.
 func (l *List[S]) Remove(s *S) {
 	last := l.Last()
 	if s != last {
@@ -67,7 +67,7 @@ func (l *List[S]) Remove(s *S) {
 	l.dropLast()
 }
 
-// index is the place of a socket among those behind the first; -1 when it is not there.
+// index returns the index of a socket among those after the first, or -1.
 func (l *List[S]) index(s *S) int {
 	if l.more == nil {
 		return -1

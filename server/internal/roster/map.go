@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// How many stripes a map of sockets has: of a namespace that the application named, and of a child, of which there
-// may be many thousands.
+// The numbers of stripes of a map of sockets: for a namespace of the application, and for a child, of which there may
+// be many thousands.
 const (
 	Stripes      = 64
 	SmallStripes = 4
@@ -23,10 +23,10 @@ type Map[S any] struct {
 
 type stripe[S any] struct {
 	mu sync.RWMutex
-	// byID has nil for a socket that is away and may come back: nobody finds it, but its id is taken.
+	// byID has nil for an absent socket that may come back: nobody finds it, but its id is taken.
 	byID map[string]*S
 	away int // how many are nil
-	// peak is the most sockets that the map has held: it does not shrink by itself.
+	// peak is the greatest number of sockets that the map has held, because a map does not shrink.
 	peak int
 	_    [16]byte
 }
@@ -39,7 +39,7 @@ func New[S any](stripes int) *Map[S] {
 	return &Map[S]{seed: maphash.MakeSeed(), size: uint64(stripes)}
 }
 
-// list are the stripes; none before the first socket.
+// list returns the stripes; there are none before the first socket.
 func (m *Map[S]) list() []stripe[S] {
 	if s := m.stripes.Load(); s != nil {
 		return *s
@@ -47,7 +47,7 @@ func (m *Map[S]) list() []stripe[S] {
 	return nil
 }
 
-// stripe is where a socket of that id is; nil before the first socket.
+// stripe returns the stripe of that id, or nil before the first socket.
 func (m *Map[S]) stripe(id string) *stripe[S] {
 	if s := m.list(); s != nil {
 		return &s[maphash.String(m.seed, id)%m.size]
@@ -58,10 +58,10 @@ func (m *Map[S]) stripe(id string) *stripe[S] {
 // Size is the number of stripes. Immutable.
 func (m *Map[S]) Size() uint64 { return m.size }
 
-// StripeIndex is the index of the stripe where a socket of that id is. It never changes.
+// StripeIndex returns the index of the stripe of that id. It never changes.
 func (m *Map[S]) StripeIndex(id string) int { return int(maphash.String(m.seed, id) % m.size) }
 
-// InStripe is a snapshot of the sockets of one stripe.
+// InStripe returns a snapshot of the sockets of one stripe.
 func (m *Map[S]) InStripe(i int) []*S {
 	stripes := m.list()
 	if i >= len(stripes) {
@@ -108,7 +108,7 @@ func (m *Map[S]) Remove(id string, s *S) {
 	})
 }
 
-// Leave takes out a socket that may come back: its id stays taken, until Forget or Add.
+// Leave removes a socket that may come back: its id stays taken until forget or add.
 func (m *Map[S]) Leave(id string, s *S) {
 	m.change(id, func(st *stripe[S], found *S) {
 		if found == s {
@@ -118,7 +118,7 @@ func (m *Map[S]) Leave(id string, s *S) {
 	})
 }
 
-// Forget gives up the id of a socket that is away.
+// Forget releases the id of an absent socket.
 func (m *Map[S]) Forget(id string) {
 	m.change(id, func(st *stripe[S], found *S) {
 		if found == nil {
@@ -128,7 +128,7 @@ func (m *Map[S]) Forget(id string) {
 	})
 }
 
-// change calls fn, with the lock held, if the id is taken; found is nil when its socket is away.
+// change calls fn, with the lock held, if the id is taken. found is nil if its socket is absent.
 func (m *Map[S]) change(id string, fn func(st *stripe[S], found *S)) {
 	st := m.stripe(id)
 	if st == nil {
@@ -149,7 +149,7 @@ func (st *stripe[S]) drop(id string) {
 	}
 }
 
-// Get finds a socket; nil when there is none, or when it is away.
+// Get returns a socket, or nil if there is none or it is absent.
 func (m *Map[S]) Get(id string) *S {
 	st := m.stripe(id)
 	if st == nil {
@@ -160,7 +160,7 @@ func (m *Map[S]) Get(id string) *S {
 	return st.byID[id]
 }
 
-// Taken reports whether a socket has that id, be it away.
+// Taken reports whether a socket, present or absent, has that id.
 func (m *Map[S]) Taken(id string) bool {
 	st := m.stripe(id)
 	if st == nil {
@@ -172,7 +172,7 @@ func (m *Map[S]) Taken(id string) bool {
 	return ok
 }
 
-// All is a snapshot of the sockets.
+// All returns a snapshot of the sockets.
 func (m *Map[S]) All() []*S {
 	var out []*S
 	stripes := m.list()

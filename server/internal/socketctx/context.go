@@ -11,8 +11,8 @@ import (
 // Context is a socket's own context: it ends when the socket does, with the session.Reason as its cause. It is part of
 // the socket, so that handing it to a handler allocates nothing. Safe for concurrent use.
 type Context struct {
-	// State is nil as long as the socket is there and nobody has asked for what only a context of the standard library
-	// can do: wait, carry derived contexts, tell its cause. Most sockets never need one.
+	// State is nil while the socket is connected and nobody has needed a context of the standard library: to wait, to
+	// derive contexts, or to read the cause. Most sockets never need one.
 	State atomic.Pointer[standardContext]
 }
 
@@ -34,7 +34,7 @@ func (c *standardContext) cancel(r session.Reason) {
 	}
 }
 
-// ended are the contexts of sockets that nobody had asked for one before they ended, by their reason.
+// ended has the contexts of sockets that ended before anybody needed one, by reason.
 var endedContexts = func() (ended [session.ReasonCount]*standardContext) {
 	for r := range ended {
 		ended[r] = newStandardContext()
