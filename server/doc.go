@@ -13,6 +13,27 @@
 //	Operator      whom a broadcast is for: chat.To("lobby").Except("muted")
 //	Message       an event that came, for handlers that take it raw
 //
+// # The first day, and later
+//
+// On the first day one needs New and Config, Server.Of, Server.ListenAndServe and Server.Close; On1 and Reply1 with their
+// kin for events, OnConnect and OnDisconnect, Use and Refuse for who may connect; Socket.Emit, Socket.Join, Socket.Leave and
+// Socket.Broadcast; Namespace.To and Operator.Emit; Call to ask a client. All else has its day:
+//
+//	to ask without waiting           EmitAck, OnAck1, Ack
+//	what belongs to a socket         NewKey, Key, SetUser, SetIdentity, SetDeadline
+//	handlers as methods              Register
+//	many sockets at once             FetchSockets, Count, Page, SocketsJoin, DisconnectSockets, CallAll, AskAll
+//	rooms as they come and go        OnRoom, RoomPage, TopRooms
+//	an event that is sent often      Prepare, EmitPrepared
+//	namespaces that clients name     OfFunc, OfRegexp, ParentNamespace
+//	lost connections                 Recovery, Recovered
+//	several nodes                    WithAdapter, RemoteSocket, ServerSideEmit, NodeMessage
+//	a program's own HTTP server      Handler, Start
+//	running it                       Stats, LoopStats, SetCORS, LevelChanged, CloseError
+//	other encodings                  JSON, and package parser
+//	without Socket.IO                package engineio
+//	tests and simulations            package servertest; Attach, EventLoop, PrivateFiles
+//
 // # The smallest program
 //
 //	package main
