@@ -18,7 +18,7 @@ func TestImports(t *testing.T) {
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory"}
 	server := append([]string{"/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets",
 		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack", "/server/internal/host",
-		"/server/internal/deadline", "/server/internal/paging", "/server/internal/keyed"}, session...)
+		"/server/internal/deadline", "/server/internal/listeners", "/server/internal/paging", "/server/internal/keyed"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -49,6 +49,7 @@ func TestImports(t *testing.T) {
 		{"/server/engineio", append([]string{"/server/internal/host", "/server/internal/stack", "/server/logqueue", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/internal/history", []string{"/codec/eio", "/codec/quote", "/poller/wheel"}, []string{gnet}},
 		{"/server/internal/deadline", append([]string{"/session"}, session...), []string{gnet}},
+		{"/server/internal/listeners", append([]string{"/session"}, session...), []string{gnet}},
 		{"/server/internal/paging", nil, []string{gnet}},
 		{"/server/internal/keyed", nil, []string{gnet}},
 		{"/server/internal/roster", nil, []string{gnet}},

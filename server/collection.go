@@ -142,7 +142,7 @@ func (o Operator) moveHere(names []string, join bool, c *census) error {
 	if len(names) == 0 || !o.resolve(&t.target) {
 		return nil
 	}
-	if w := ns.watch.Load(); join && w.full() {
+	if w := ns.watch.Load(); join && w.Full() {
 		ns.srv.stats.queueFull.Add(1)
 		return ErrQueueFull
 	}
@@ -255,5 +255,5 @@ func (s *Socket) move(mv *move, loop int) {
 // mayBeMoved reports whether the limits let the socket into one more room. One that a Join on its way decides about
 // counts already. Called with the lock held.
 func (s *Socket) mayBeMoved(r *room.Room) bool {
-	return !s.ns.watch.Load().full() && (s.rooms.Has(&s.member, r) || s.mayJoin(r.Name()) == nil)
+	return !s.ns.watch.Load().Full() && (s.rooms.Has(&s.member, r) || s.mayJoin(r.Name()) == nil)
 }

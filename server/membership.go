@@ -42,20 +42,20 @@ func (s *Socket) join(name string) error {
 		}
 	}
 	w := ns.watch.Load()
-	if !w.reserve(1) {
+	if !w.Reserve(1) {
 		ns.srv.stats.queueFull.Add(1)
 		return ErrQueueFull
 	}
 	if r == nil || !ns.rooms.Retain(r, s.shard()) {
 		if r, _ = ns.rooms.Acquire(name, s.shard()); r == nil {
-			w.arrived(1)
+			w.Arrived(1)
 			return ErrRoomTaken
 		}
 	}
 	m := s.operation(r, true, w)
 	if !s.client.loop().TryPost(m) {
 		m.release()
-		w.arrived(1)
+		w.Arrived(1)
 		ns.rooms.Release(r, s.shard())
 		return ns.srv.refused()
 	}
@@ -121,7 +121,7 @@ func (s *Socket) leaveRooms(r *room.Room, in bool) error {
 		m.release()
 		return s.ns.srv.refused()
 	}
-	w.coming(1)
+	w.Coming(1)
 	if r == nil {
 		s.rooms.LeaveAll()
 	} else {
@@ -182,7 +182,7 @@ func (m *membership) Run(loop int) {
 	s, r := m.s, m.room
 	defer s.client.sess.EndOnPanic()
 	m.apply(loop)
-	m.watch.arrived(1)
+	m.watch.Arrived(1)
 	if debugs(s.ns.srv.sio) {
 		name := "" // of all rooms
 		if r != nil {
@@ -219,7 +219,7 @@ func (ns *Namespace) link(s *Socket, r *room.Room, loop int) {
 		return
 	}
 	if w := ns.watch.Load(); w != nil {
-		w.put(RoomEvent{Kind: SocketJoined, Room: r.Name(), Socket: s.id})
+		w.Put(RoomEvent{Kind: SocketJoined, Room: r.Name(), Socket: s.id})
 	}
 }
 
@@ -233,7 +233,7 @@ func (ns *Namespace) unlink(s *Socket, r *room.Room, loop int) {
 // unlinked gives back the reference of a member that is one no longer. Loop-only.
 func (ns *Namespace) unlinked(s *Socket, r *room.Room, loop int) {
 	if w := ns.watch.Load(); w != nil && r != ns.rooms.Everyone() {
-		w.put(RoomEvent{Kind: SocketLeft, Room: r.Name(), Socket: s.id})
+		w.Put(RoomEvent{Kind: SocketLeft, Room: r.Name(), Socket: s.id})
 	}
 	ns.rooms.Release(r, loop)
 }

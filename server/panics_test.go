@@ -73,7 +73,7 @@ func TestPanicsOfTasks(t *testing.T) {
 			return s.EmitAck(context.Background(), "x", func(Reply, error) {})
 		},
 		"leaving a room": func(s *Socket) error {
-			s.ns.watch.Store(new(roomWatch)) // queues nothing without its namespace
+			s.ns.watch.Store(new(roomWatch)) // has nowhere to queue: Limits are nil
 			return s.Leave("x")
 		},
 	} {

@@ -141,7 +141,7 @@ func (c *client) beginRecoverable(ns *Namespace, auth string) {
 // emitted, and behind what was. Loop-only.
 func (s *Socket) comeBack(a *history.Away, missed []*eio.Frame) bool {
 	ns, w := s.ns, s.ns.watch.Load()
-	if len(a.Rooms) > s.settings().maxRooms || s.client.loop().Full() || !w.reserve(len(a.Rooms)) {
+	if len(a.Rooms) > s.settings().maxRooms || s.client.loop().Full() || !w.Reserve(len(a.Rooms)) {
 		return false
 	}
 	rooms := make([]*room.Room, len(a.Rooms))
@@ -150,7 +150,7 @@ func (s *Socket) comeBack(a *history.Away, missed []*eio.Frame) bool {
 			for _, r := range rooms[:i] {
 				ns.rooms.Release(r, s.shard())
 			}
-			w.arrived(len(a.Rooms))
+			w.Arrived(len(a.Rooms))
 			return false
 		}
 	}

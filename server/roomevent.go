@@ -3,10 +3,8 @@ package server
 import (
 	"iter"
 	"slices"
-	"sync"
-	"sync/atomic"
 
-	"github.com/seed58c87869/siren/session"
+	"github.com/seed58c87869/siren/server/internal/listeners"
 )
 
 // RoomEventKind is what happened to a room. Immutable.
@@ -64,91 +62,26 @@ func (ns *Namespace) OnRoom(fn func(e RoomEvent)) Registration {
 	defer ns.mu.Unlock()
 	w := ns.watch.Load()
 	if w == nil {
-		w = &roomWatch{ns: ns}
+		w = ns.newRoomWatch()
 		ns.watch.Store(w)
-		ns.rooms.Watch(w.room)
+		ns.rooms.Watch(func(name string, created bool) {
+			kind := RoomDeleted
+			if created {
+				kind = RoomCreated
+			}
+			w.Put(RoomEvent{Kind: kind, Room: name})
+		})
 	}
-	return w.add(fn)
+	return Registration{w.Add(fn)}
 }
 
-// add registers a listener. Its address is its identity.
-func (w *roomWatch) add(fn func(e RoomEvent)) Registration {
-	l := &fn
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.listeners = with(w.listeners, l)
-	return Registration{func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.listeners = slices.DeleteFunc(slices.Clone(w.listeners), func(x *func(e RoomEvent)) bool { return x == l })
+// roomWatch are the listeners of room events, and the events that wait for them.
+type roomWatch = listeners.Queue[RoomEvent]
+
+func (ns *Namespace) newRoomWatch() *roomWatch {
+	return &roomWatch{Max: ns.srv.cfg.MaxRoomEvents, Limits: &ns.srv.inbox, Call: func(e RoomEvent, fn func(e RoomEvent)) {
+		ns.guarded(e.Kind.String(), func() { fn(e) })
 	}}
-}
-
-// roomWatch are the listeners of room events and what waits for them. Safe for concurrent use; nil, as long as nobody
-// listens, it has room for everything.
-type roomWatch struct {
-	ns    *Namespace
-	inbox session.Inbox
-	// expected are the operations on their way to the loops that will be events.
-	expected atomic.Int64
-	mu       sync.Mutex
-	// listeners are guarded by mu; the slice is replaced, not changed.
-	listeners []*func(e RoomEvent)
-}
-
-// full reports whether the listeners are too far behind for more to come.
-func (w *roomWatch) full() bool {
-	return w != nil && int64(w.inbox.Len())+w.expected.Load() >= int64(w.ns.srv.cfg.MaxRoomEvents)
-}
-
-// reserve expects n events, and owes arrived for them, unless the listeners are too far behind.
-func (w *roomWatch) reserve(n int) bool {
-	if w == nil || n == 0 {
-		return true
-	}
-	if expected := w.expected.Add(int64(n)) - int64(n); int64(w.inbox.Len())+expected >= int64(w.ns.srv.cfg.MaxRoomEvents) {
-		w.arrived(n)
-		return false
-	}
-	return true
-}
-
-// coming expects n events that are never refused, and owes arrived for them.
-func (w *roomWatch) coming(n int) { w.arrived(-n) }
-
-// arrived tells that n events, which were expected, are in the queue, or will not come.
-func (w *roomWatch) arrived(n int) {
-	if w != nil {
-		w.expected.Add(-int64(n))
-	}
-}
-
-// put queues an event. It takes no lock for longer than that, and calls nobody.
-func (w *roomWatch) put(e RoomEvent) { w.inbox.PutAlways(&roomReport{w, e}, &w.ns.srv.inbox) }
-
-// room is what the directory tells.
-func (w *roomWatch) room(name string, created bool) {
-	kind := RoomDeleted
-	if created {
-		kind = RoomCreated
-	}
-	w.put(RoomEvent{Kind: kind, Room: name})
-}
-
-// roomReport is an event on its way to the listeners.
-type roomReport struct {
-	w *roomWatch
-	e RoomEvent
-}
-
-// Do implements session.Job.
-func (r *roomReport) Do() {
-	r.w.mu.Lock()
-	listeners := r.w.listeners
-	r.w.mu.Unlock()
-	for _, fn := range listeners {
-		r.w.ns.guarded(r.e.Kind.String(), func() { (*fn)(r.e) })
-	}
 }
 
 // Rooms yields the names of the rooms that sockets of this node are in, or about to be, in no order. Sockets' own ids
