@@ -42,7 +42,7 @@ func TestImports(t *testing.T) {
 		{"/room", nil, []string{gnet}},
 		{"/session", session, []string{gnet}},
 		{"/session/mount", append([]string{"/session", "/poller", "/poller/stream"}, session...), []string{module + "/room"}},
-		{"/room/cluster", []string{"/codec/sio", "/codec/quote"}, []string{gnet}},
+		{"/room/cluster", []string{"/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/parser", []string{"/codec/sio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/packets", []string{"/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/host", append([]string{"/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},

@@ -38,6 +38,9 @@ func newAsk(ns *Namespace) *ask {
 // ask broadcasts the event. When it returns an error nobody got it, and nothing pends. It returns nil when the server
 // has ended the wait meanwhile, which is told as every end.
 func (a *ask) ask(ctx context.Context, o Operator, event string, args []any) (err error) {
+	if err := o.flags.check(); err != nil {
+		return err
+	}
 	ns := o.ns
 	if !ns.asks.add(a, ns.hooks.Load().settings.maxPendingAcks) {
 		return ErrTooManyAcks

@@ -179,7 +179,7 @@ func TestCallAllAlone(t *testing.T) {
 	}
 	got := later(func() answers { return callAll(t.Context(), ns, "q") })
 	id := ackID(t, c.next().text)
-	if err := ns.EmitAck(t.Context(), "q", nil); !errors.Is(err, server.ErrTooManyAcks) {
+	if err := ns.EmitAck(t.Context(), "q", func([]server.Reply, error) {}); !errors.Is(err, server.ErrTooManyAcks) {
 		t.Error(err)
 	}
 	c.send("3" + id + `["no number"]`)

@@ -81,6 +81,7 @@ func (o Operator) Requests(ctx context.Context, event string, args ...any) iter.
 // EmitAck itself returns an error, nobody got the event and done is not called. It does not wait, so event loops may
 // use it. Sockets of this node whose connect handlers still run are asked, too: they answer behind their CONNECT.
 func (o Operator) EmitAck(ctx context.Context, event string, done func(replies []Reply, err error), args ...any) error {
+	need(done != nil, "EmitAck")
 	a := newAsk(o.ns)
 	a.done, a.waiting = done, true
 	return a.ask(ctx, o, event, args)

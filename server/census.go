@@ -103,6 +103,9 @@ func (o Operator) census(ctx context.Context, limit time.Duration, list bool) (*
 	if o.ns.srv.onLoop() {
 		return nil, ErrOnLoop
 	}
+	if err := o.flags.check(); err != nil {
+		return nil, err
+	}
 	c := newCensus(o.ns, list)
 	c.ready = make(chan struct{}, 1)
 	if err := c.look(o); err != nil {

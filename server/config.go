@@ -414,6 +414,9 @@ func (c *Config) settleTimes() error {
 		if *f.v < 0 {
 			return fmt.Errorf("server: Config.%s = %v is negative", f.name, *f.v)
 		}
+		if 0 < *f.v && *f.v < timeoutMin {
+			return fmt.Errorf("server: Config.%s = %v: at least 1ms is needed", f.name, *f.v)
+		}
 	}
 	return nil
 }

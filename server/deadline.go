@@ -16,6 +16,7 @@ func (s *Socket) SetDeadline(d time.Duration) { s.client.loop().Post(&postponeme
 // OnDeadline adds a handler for the deadlines of sockets, see Socket.SetDeadline. It runs among the socket's handlers:
 // behind the events that came before, and not beside another one of the same socket. Setting the next deadline is up to it.
 func (r *registry) OnDeadline(fn func(s *Socket)) Registration {
+	need(fn != nil, "OnDeadline")
 	return r.change(func(h *hooks) { h.deadline = with(h.deadline, fn) })
 }
 

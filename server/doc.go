@@ -89,8 +89,9 @@
 // Handlers of one socket run one at a time, in the order of its events, on a goroutine that exists only while there is
 // work; they may block, and only their own socket waits. Inline runs a handler on the event loop instead: it must not
 // block then, and what it is given is valid only in the call. Concurrent lets an event's handlers run beside each other.
-// Of several handlers for an event one runs: a socket's own (Socket.On) before its namespace's, that before the parent's of
-// a dynamic namespace (OfFunc, OfRegexp), and one of Once before that of On.
+// An event may have several handlers of On, and all of them run in the order in which they were added; of On0 and its like
+// it has one. A socket's own handlers of an event (Socket.On) take the place of its namespace's, and those of a child the
+// place of its parent's (OfFunc, OfRegexp).
 //
 // The life of a socket is: middleware (Use), connect handlers (OnConnect), the CONNECT packet, events, and, if its
 // connect handlers passed, disconnect handlers, once. Each handler gets the socket's context, which ends with the
@@ -135,7 +136,7 @@
 // handler's own, except an Inline handler's Message.
 //
 // Values are encoded by the rules of codec/sio: as encoding/json does, but a []byte, at any depth, is a binary
-// attachment, in both directions. Raw carries a value through without decoding it.
+// attachment, in both directions, and an error is an object with its message. Raw carries a value through without decoding it.
 //
 // # Limits
 //

@@ -156,6 +156,7 @@ func TestDynamicInheritance(t *testing.T) {
 		t.Errorf("order %q, %q", a, b)
 	}
 	first.Remove()
+	parent.Off("who")
 	parent.On("who", func(_ context.Context, m *server.Message) { _ = m.Ack("parent 2") })
 	ask(`["child"]`)
 	child.Off("sync") // the parent's stays

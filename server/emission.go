@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/seed58c87869/siren/codec/sio"
@@ -26,6 +27,17 @@ type emitFlags struct {
 	plain bool
 }
 
+// timeoutMin is the shortest time that may be waited for: anything shorter is a number whose unit was forgotten.
+const timeoutMin = time.Millisecond
+
+// check returns an error for a time-out that nobody can mean.
+func (f *emitFlags) check() error {
+	if f.timeout > 0 && f.timeout < timeoutMin {
+		return fmt.Errorf("%w: Timeout(%d) is %v", ErrShortTimeout, int64(f.timeout), f.timeout)
+	}
+	return nil
+}
+
 // Volatile makes an Emission that is dropped when the client cannot take it at once; the drop is counted.
 func (s *Socket) Volatile() Emission { return Emission{s: s}.Volatile() }
 
@@ -38,7 +50,8 @@ func (e Emission) Volatile() Emission {
 	return e
 }
 
-// Timeout bounds the wait for the acknowledgement, beside a deadline of the context; 0 or less is the default again.
+// Timeout bounds the wait for the acknowledgement, beside a deadline of the context; 0 or less is the default again. With
+// a time below a millisecond, emits fail with ErrShortTimeout.
 func (e Emission) Timeout(d time.Duration) Emission {
 	e.flags.timeout = max(d, 0)
 	return e
@@ -49,6 +62,9 @@ func (e Emission) Emit(event string, args ...any) error { return e.s.emit(event,
 
 // EmitPrepared sends a prepared event; see Socket.EmitPrepared.
 func (e Emission) EmitPrepared(p *Prepared) error {
+	if err := e.flags.check(); err != nil {
+		return err
+	}
 	s := e.s
 	r := s.recovery()
 	if s.closed.Load() && (r == nil || e.flags.volatile) {
@@ -67,6 +83,10 @@ func (e Emission) EmitPrepared(p *Prepared) error {
 
 // EmitAck sends the event and has done called with the acknowledgement; see Socket.EmitAck.
 func (e Emission) EmitAck(ctx context.Context, event string, done func(r Reply, err error), args ...any) error {
+	need(done != nil, "EmitAck")
+	if err := e.flags.check(); err != nil {
+		return err
+	}
 	k := &callback{event: event, done: done}
 	k.init(k, ctx, e)
 	if err := k.ask(event, args); err != nil {
@@ -80,6 +100,9 @@ func (e Emission) EmitAck(ctx context.Context, event string, done func(r Reply, 
 
 // Request sends the event and waits for the acknowledgement; see Socket.Request.
 func (e Emission) Request(ctx context.Context, event string, args ...any) (Reply, error) {
+	if err := e.flags.check(); err != nil {
+		return Reply{}, err
+	}
 	s := e.s
 	switch {
 	case s.ns.srv.onLoop():
@@ -103,6 +126,9 @@ func (e Emission) Request(ctx context.Context, event string, args ...any) (Reply
 }
 
 func (s *Socket) emit(event string, args []any, flags emitFlags) error {
+	if err := flags.check(); err != nil {
+		return err
+	}
 	r := s.recovery()
 	if s.closed.Load() && (r == nil || flags.volatile) {
 		return ErrClosed

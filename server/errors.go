@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -40,6 +41,9 @@ var (
 	ErrRoomName = errors.New("siren: name of room too long")
 	// ErrTimeout: an acknowledgement, or the answer of another node, did not come in time.
 	ErrTimeout = errors.New("siren: timed out")
+	// ErrShortTimeout: a time-out is positive and below a millisecond, which nobody can mean: Timeout(5) is 5 ns. Write
+	// 5*time.Second.
+	ErrShortTimeout = errors.New("siren: time-out below a millisecond")
 	// ErrCluster: the adapter failed, for the reason that is wrapped. This node's sockets were served; those of other
 	// nodes, or of some, were not.
 	ErrCluster = errors.New("siren: other nodes not reached")
@@ -116,6 +120,17 @@ type Refusal struct {
 
 // Error is the message.
 func (r *Refusal) Error() string { return r.Message }
+
+// MarshalJSON gives the refusal the form of a CONNECT_ERROR: an object with its message and, if there is some, its data.
+func (r *Refusal) MarshalJSON() ([]byte, error) {
+	if !r.HasData {
+		return json.Marshal(map[string]string{"message": r.Message})
+	}
+	return json.Marshal(struct {
+		Message string `json:"message"`
+		Data    any    `json:"data"`
+	}{r.Message, r.Data})
+}
 
 // Refuse makes an error that the client gets to see: as CONNECT_ERROR when a middleware or a connect handler returns
 // it, as the error of an acknowledgement when an event's handler does. A nil data is not sent. What other errors say

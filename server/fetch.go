@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -61,11 +62,7 @@ func (o Operator) Count(ctx context.Context) (int, error) {
 func (s *Socket) details() *cluster.Socket {
 	h := s.Handshake()
 	return &cluster.Socket{
-		ID: s.id, Rooms: s.Rooms(), User: s.User(), Data: s.Data(),
-		Handshake: cluster.Handshake{
-			Headers: h.Headers(), Query: h.Query(), Auth: h.RawAuth(), Address: h.Address(), URL: h.URL(), Issued: h.Time,
-			Secure: h.Secure(), CrossDomain: h.CrossDomain(),
-		},
+		ID: s.id, Rooms: s.Rooms(), User: s.User(), Data: s.Data(), Handshake: cluster.Handshake(h.Data(h.RawAuth())),
 	}
 }
 
@@ -76,6 +73,18 @@ type RemoteSocket struct {
 	node    string
 	local   *Socket
 	details *cluster.Socket
+}
+
+// MarshalJSON returns an object with the socket's id, handshake, rooms and data, in the reference's form, and
+// with its user, if it has one.
+func (r RemoteSocket) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		ID        string            `json:"id"`
+		Handshake cluster.Handshake `json:"handshake"`
+		Rooms     []string          `json:"rooms"`
+		Data      Raw               `json:"data"`
+		User      string            `json:"user,omitempty"`
+	}{r.details.ID, r.details.Handshake, r.details.Rooms, r.details.Data, r.details.User})
 }
 
 // ID is the socket's id.

@@ -10,15 +10,19 @@ type Ack func(args ...any) error
 // OnAck0 sets a typed handler that acknowledges by itself, with its Ack: before it returns, or later. A handler that
 // returns nil without having done so leaves the client waiting; an error that it returns is the acknowledgement, unless
 // there was one. See On0 for the rest.
-func OnAck0(on Handlers, event string, fn func(ctx context.Context, s *Socket, ack Ack) error, opts ...HandlerOption) Registration {
-	return on.handle(event, func(ctx context.Context, m *Message) error {
+func OnAck0(
+	on Handlers, event string, fn func(ctx context.Context, s *Socket, ack Ack) error, opts ...HandlerOption,
+) Registration {
+	return typed(on, "OnAck0", event, fn != nil, func(ctx context.Context, m *Message) error {
 		return fn(ctx, m.s, m.Ack)
 	}, withAck(opts))
 }
 
 // OnAck1 is OnAck0 for an event with one argument.
-func OnAck1[A any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, ack Ack) error, opts ...HandlerOption) Registration {
-	return on.handle(event, func(ctx context.Context, m *Message) error {
+func OnAck1[A any](
+	on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, ack Ack) error, opts ...HandlerOption,
+) Registration {
+	return typed(on, "OnAck1", event, fn != nil, func(ctx context.Context, m *Message) error {
 		var a A
 		if err := m.Decode(&a); err != nil {
 			return err
@@ -28,8 +32,10 @@ func OnAck1[A any](on Handlers, event string, fn func(ctx context.Context, s *So
 }
 
 // OnAck2 is OnAck0 for an event with two arguments.
-func OnAck2[A, B any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B, ack Ack) error, opts ...HandlerOption) Registration {
-	return on.handle(event, func(ctx context.Context, m *Message) error {
+func OnAck2[A, B any](
+	on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B, ack Ack) error, opts ...HandlerOption,
+) Registration {
+	return typed(on, "OnAck2", event, fn != nil, func(ctx context.Context, m *Message) error {
 		var a A
 		var b B
 		if err := m.Decode(&a, &b); err != nil {
@@ -40,8 +46,10 @@ func OnAck2[A, B any](on Handlers, event string, fn func(ctx context.Context, s 
 }
 
 // OnAck3 is OnAck0 for an event with three arguments.
-func OnAck3[A, B, C any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B, c C, ack Ack) error, opts ...HandlerOption) Registration {
-	return on.handle(event, func(ctx context.Context, m *Message) error {
+func OnAck3[A, B, C any](
+	on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B, c C, ack Ack) error, opts ...HandlerOption,
+) Registration {
+	return typed(on, "OnAck3", event, fn != nil, func(ctx context.Context, m *Message) error {
 		var a A
 		var b B
 		var c C

@@ -2,12 +2,17 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
+
+	"github.com/seed58c87869/siren/codec/sio"
 )
 
 // handler is what was registered for an event. Immutable, but for once.
 type handler struct {
-	event  string
+	event string
+	// typed: it is one of On0 and its like, of which an event has one at each place.
+	typed  bool
 	inline bool
 	// keepsAck: the handler may acknowledge after it has returned, so its message is not used again.
 	keepsAck bool
@@ -66,9 +71,6 @@ func (h *handler) spent(reg Registration) {
 	}
 }
 
-// free reports whether the handler takes events still.
-func (h *handler) free() bool { return h.once == nil || !h.once.taken.Load() }
-
 // take reports whether this event is the handler's: of several that come at once, one is.
 func (h *handler) take() bool {
 	if h.once == nil {
@@ -83,34 +85,74 @@ func (h *handler) take() bool {
 	return true
 }
 
+// listeners are the handlers of an event at one place, in the order of their registration. Immutable once its table is
+// made.
+type listeners struct {
+	event string
+	// place is the registry that they belong to; nil for a socket's own.
+	place *registry
+	list  []*handler
+	// inline: all of them run on the event loop.
+	inline bool
+	// keepAcks: one of them may acknowledge after it has returned.
+	keepAcks bool
+}
+
 // handlerTable are the handlers by event. Immutable once made.
 type handlerTable struct {
-	events map[string]*handler
-	// next are those of Once, the oldest first; nil when there are none, as in most tables.
-	next map[string][]*handler
+	events map[string]*listeners
 }
 
-// find is the handler that takes the next event of that name.
-func (t *handlerTable) find(event string) *handler {
-	for _, h := range t.next[event] {
-		if h.free() {
-			return h
-		}
-	}
-	return t.events[event]
-}
+// find returns the handlers of an event; nil when there are none.
+func (t *handlerTable) find(event string) *listeners { return t.events[event] }
 
-// put adds a handler to a table that is being made.
-func (t *handlerTable) put(h *handler) {
-	if h.once != nil {
-		if t.next == nil {
-			t.next = make(map[string][]*handler)
-		}
-		t.next[h.event] = append(t.next[h.event], h)
-		return
-	}
+// put adds a handler to a table that is being made, in place of those of other places.
+func (t *handlerTable) put(h *handler, place *registry) {
 	if t.events == nil {
-		t.events = make(map[string]*handler)
+		t.events = make(map[string]*listeners)
 	}
-	t.events[h.event] = h
+	l := t.events[h.event]
+	if l == nil || l.place != place {
+		l = &listeners{event: h.event, place: place, inline: true}
+		t.events[h.event] = l
+	}
+	l.list = append(l.list, h)
+	l.inline = l.inline && h.inline && h.slots == nil
+	l.keepAcks = l.keepAcks || h.keepsAck
+}
+
+// mustNotRepeat panics when both are typed handlers of the same event: one of them would answer in vain.
+func (h *handler) mustNotRepeat(old *handler, place string) {
+	if h.typed && old.typed && h.event == old.event {
+		panic(fmt.Sprintf("server: %s has a typed handler for the event %q already", place, h.event))
+	}
+}
+
+// need panics when a function that the caller of api must give is nil.
+func need(ok bool, api string) {
+	if !ok {
+		panic("server: " + api + ": the function is nil")
+	}
+}
+
+// checkEvent panics for the name of an event that clients cannot send.
+func (srv *Server) checkEvent(place, event string) {
+	hint := "Socket.IO keeps the name to itself"
+	switch event {
+	case "connection":
+		srv.sio.Warn("a handler for an event that clients send is named \"connection\"; OnConnect runs when they connect",
+			"ns", place)
+		return
+	case "connect":
+		hint = "use OnConnect"
+	case "disconnect":
+		hint = "use OnDisconnect"
+	case "disconnecting":
+		hint = "use OnDisconnecting"
+	case "connect_error":
+		hint = "it is sent to a client when Use or OnConnect return an error"
+	}
+	if sio.Reserved(event) {
+		panic(fmt.Sprintf("server: a handler for the event %q in %q would never run: %s", event, place, hint))
+	}
 }

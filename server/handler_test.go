@@ -21,7 +21,7 @@ func TestOnceTakesOne(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if taken.Load() != 1 || hd.free() {
+	if taken.Load() != 1 || hd.take() {
 		t.Errorf("it took %d events", taken.Load())
 	}
 	removed := 0

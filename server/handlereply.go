@@ -3,16 +3,20 @@ package server
 import "context"
 
 // Reply0 sets a typed handler whose result is the acknowledgement, if the client asked for one; see On0 for the rest.
-func Reply0[R any](on Handlers, event string, fn func(ctx context.Context, s *Socket) (R, error), opts ...HandlerOption) Registration {
-	return on.handle(event, func(ctx context.Context, m *Message) error {
+func Reply0[R any](
+	on Handlers, event string, fn func(ctx context.Context, s *Socket) (R, error), opts ...HandlerOption,
+) Registration {
+	return typed(on, "Reply0", event, fn != nil, func(ctx context.Context, m *Message) error {
 		r, err := fn(ctx, m.s)
 		return m.answer(r, err)
 	}, opts)
 }
 
 // Reply1 is Reply0 for an event with one argument.
-func Reply1[A, R any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A) (R, error), opts ...HandlerOption) Registration {
-	return on.handle(event, func(ctx context.Context, m *Message) error {
+func Reply1[A, R any](
+	on Handlers, event string, fn func(ctx context.Context, s *Socket, a A) (R, error), opts ...HandlerOption,
+) Registration {
+	return typed(on, "Reply1", event, fn != nil, func(ctx context.Context, m *Message) error {
 		var a A
 		if err := m.Decode(&a); err != nil {
 			return err
@@ -23,8 +27,10 @@ func Reply1[A, R any](on Handlers, event string, fn func(ctx context.Context, s 
 }
 
 // Reply2 is Reply0 for an event with two arguments.
-func Reply2[A, B, R any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B) (R, error), opts ...HandlerOption) Registration {
-	return on.handle(event, func(ctx context.Context, m *Message) error {
+func Reply2[A, B, R any](
+	on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B) (R, error), opts ...HandlerOption,
+) Registration {
+	return typed(on, "Reply2", event, fn != nil, func(ctx context.Context, m *Message) error {
 		var a A
 		var b B
 		if err := m.Decode(&a, &b); err != nil {
@@ -36,8 +42,10 @@ func Reply2[A, B, R any](on Handlers, event string, fn func(ctx context.Context,
 }
 
 // Reply3 is Reply0 for an event with three arguments.
-func Reply3[A, B, C, R any](on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B, c C) (R, error), opts ...HandlerOption) Registration {
-	return on.handle(event, func(ctx context.Context, m *Message) error {
+func Reply3[A, B, C, R any](
+	on Handlers, event string, fn func(ctx context.Context, s *Socket, a A, b B, c C) (R, error), opts ...HandlerOption,
+) Registration {
+	return typed(on, "Reply3", event, fn != nil, func(ctx context.Context, m *Message) error {
 		var a A
 		var b B
 		var c C

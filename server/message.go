@@ -96,31 +96,32 @@ func (m *Message) Clone() *Message {
 // inlineMessages are those of inline handlers, which are theirs only in the call.
 var inlineMessages = sync.Pool{New: func() any { return new(Message) }}
 
-// receive takes an event on the loop: an inline handler runs at once, others through the socket's inbox. This is
-// where the payload is copied, unless it is owned.
+// receive takes an event on the loop: inline handlers run at once, others through the socket's inbox. This is where the
+// payload is copied, unless it is owned.
 func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	srv, h := s.ns.srv, s.ns.hooks.Load()
-	hd := h.events[string(p.Event)]
-	if own := s.ownHandlers(); own != nil || h.next != nil {
-		hd = findHandler(own, h, string(p.Event))
+	l := h.events[string(p.Event)]
+	if own := s.ownHandlers(); own != nil {
+		if o := own.events[string(p.Event)]; o != nil {
+			l = o
+		}
 	}
 	listened := len(h.any)+len(h.packet) > 0
 	if debugs(srv.sio) {
 		s.debugSocket("event", slog.String("event", string(p.Event)), slog.Int("bytes", len(p.Args)),
-			slog.Int("attachments", len(attachments)), slog.Bool("ack", p.HasID), slog.Bool("handled", hd != nil))
+			slog.Int("attachments", len(attachments)), slog.Bool("ack", p.HasID), slog.Bool("handled", l != nil))
 	}
-	if hd == nil && !listened && h.unhandled == nil && !(h.settings.echo && p.HasID) {
+	if l == nil && !listened && h.unhandled == nil && !(h.settings.echo && p.HasID) {
 		srv.stats.unhandled.Add(1)
 		return
 	}
 	args := packets.ArgumentsOf(p, attachments)
-	if hd != nil && hd.inline && hd.slots == nil && !listened && hd.take() {
-		s.receiveInline(p, hd, args)
+	if l != nil && l.inline && !listened && s.receiveInline(p, l, args) {
 		return
 	}
 	m := &Message{s: s, args: args, id: p.ID, hasID: p.HasID}
-	if hd != nil {
-		m.event = hd.event
+	if l != nil {
+		m.event = l.event
 	} else {
 		m.event = string(p.Event)
 	}
@@ -135,22 +136,24 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	}
 }
 
-// receiveInline runs an inline handler on the loop, on the arguments as they were read.
-func (s *Socket) receiveInline(p *sio.Packet, hd *handler, args packets.Arguments) {
+// receiveInline runs inline handlers on the loop, on the arguments as they were read. It returns false if none was left to
+// take the event.
+func (s *Socket) receiveInline(p *sio.Packet, l *listeners, args packets.Arguments) bool {
 	var m *Message
-	if hd.keepsAck {
+	if l.keepAcks {
 		m = new(Message)
 	} else {
 		m = inlineMessages.Get().(*Message)
 	}
-	m.s, m.event, m.args, m.id, m.hasID, m.onLoop = s, hd.event, args, p.ID, p.HasID, true
-	m.run(hd)
-	if hd.keepsAck {
+	m.s, m.event, m.args, m.id, m.hasID, m.onLoop = s, l.event, args, p.ID, p.HasID, true
+	ran := m.callAll(l)
+	if l.keepAcks {
 		m.args = packets.Arguments{} // which the read buffer holds
-		return
+		return ran
 	}
 	*m = Message{}
 	inlineMessages.Put(m)
+	return ran
 }
 
 // Do implements session.Job: listeners, packet middleware, then the handler.
@@ -176,29 +179,30 @@ func (m *Message) do() {
 	m.dispatch(h)
 }
 
-// dispatch finds the handler, of Once perhaps, which another event may take in the same moment.
+// dispatch finds the handlers: the socket's own, or else those of its namespace.
 func (m *Message) dispatch(h *hooks) {
-	for {
-		hd := findHandler(m.s.ownHandlers(), h, m.event)
-		if hd == nil {
-			break
-		}
-		if hd.take() {
-			m.call(hd)
-			return
-		}
+	if own := m.s.ownHandlers(); own != nil && m.callAll(own.find(m.event)) {
+		return
+	}
+	if m.callAll(h.find(m.event)) {
+		return
 	}
 	m.rest(h)
 }
 
-// findHandler is the one that takes an event: one of the socket's own before one of its namespace.
-func findHandler(own *handlerTable, h *hooks, event string) *handler {
-	if own != nil {
-		if hd := own.find(event); hd != nil {
-			return hd
+// callAll runs the handlers, in order, but for those of Once that another event has taken. It returns false if there was
+// none to run.
+func (m *Message) callAll(l *listeners) (ran bool) {
+	if l == nil {
+		return false
+	}
+	for _, h := range l.list {
+		if h.take() {
+			ran = true
+			m.call(h)
 		}
 	}
-	return h.find(event)
+	return ran
 }
 
 // call runs the handler, or begins to.

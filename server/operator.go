@@ -52,7 +52,8 @@ func (o Operator) Local() Operator {
 }
 
 // Timeout bounds the wait for acknowledgements, and for the answers of other nodes, beside a deadline of the context; 0 or
-// less is the default again (Config.AckTimeout, Config.RequestTimeout).
+// less is the default again (Config.AckTimeout, Config.RequestTimeout). With a time below a millisecond, emits and what
+// asks other nodes fail with ErrShortTimeout.
 func (o Operator) Timeout(d time.Duration) Operator {
 	o.flags.timeout = max(d, 0)
 	return o
@@ -63,6 +64,9 @@ func (o Operator) Timeout(d time.Duration) Operator {
 // several of the rooms counts for each, and one that is left out counts too. Errors: ErrReserved, ErrEncode,
 // ErrQueueFull and ErrClosed (nobody got it), ErrCluster (this node's sockets get it, others may not).
 func (o Operator) Emit(event string, args ...any) (int, error) {
+	if err := o.flags.check(); err != nil {
+		return 0, err
+	}
 	if o.ns.history != nil {
 		return o.emitKept(func(p *packets.Payload) error { return o.ns.srv.enc.AppendEvent(p, event, args) })
 	}

@@ -21,6 +21,7 @@ type ParentNamespace struct {
 // child is there, clients are connected to it without asking: whether a client may join is for the middleware to say.
 // A function that panics takes nothing. A name has at most 512 bytes.
 func (srv *Server) OfFunc(match func(ctx context.Context, name string, auth Raw) bool) *ParentNamespace {
+	need(match != nil, "OfFunc")
 	p := &ParentNamespace{match: match}
 	p.init(srv, "dynamic")
 	srv.dynamic.addParent(p)
@@ -29,6 +30,7 @@ func (srv *Server) OfFunc(match func(ctx context.Context, name string, auth Raw)
 
 // OfRegexp is OfFunc for the names that the expression matches; bind it to both ends (^ and $) to mean whole names.
 func (srv *Server) OfRegexp(names *regexp.Regexp) *ParentNamespace {
+	need(names != nil, "OfRegexp")
 	return srv.OfFunc(func(_ context.Context, name string, _ Raw) bool { return names.MatchString(name) })
 }
 

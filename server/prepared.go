@@ -31,6 +31,9 @@ func (p *Prepared) Size() int { return p.packet.Size() }
 
 // EmitPrepared broadcasts a prepared event, as Emit does.
 func (o Operator) EmitPrepared(p *Prepared) (int, error) {
+	if err := o.flags.check(); err != nil {
+		return 0, err
+	}
 	if o.ns.history != nil {
 		return o.emitKept(p.packet.Fill)
 	}

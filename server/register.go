@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
-	"unicode"
 
 	"github.com/seed58c87869/siren/codec/sio"
 )
@@ -27,17 +25,19 @@ type Disconnecter interface {
 	Disconnect(s *Socket, r Reason)
 }
 
-// Register serves a namespace, or all children of a parent, with consumers: make is called once for each connection, and the value it returns
-// handles that connection's events. A method
+// Register serves a namespace, or all children of a parent, with consumers: make is called once for each connection, and
+// the value it returns handles that connection's events. A method
 //
 //	func (c *Chat) EventChatMessage(ctx context.Context, s *server.Socket, m Msg) (Status, error)
 //
-// handles the event "chat_message": after the context and the socket come any number of arguments; it returns an
-// error, or a result for the acknowledgement and an error, or nothing. Connect and Disconnect are those of Connector
-// and Disconnecter. The signatures are checked here; a wrong one is an error. Methods are called by reflection, which
-// costs some allocations per event: On0 and its like are the form for hot paths.
-func Register[T any](on Space, make func() *T) error {
-	events, err := consumerMethods(make)
+// handles the event "chat_message", or, with options, one of another name: see EventNames and EventName. After the context
+// and the socket come any number of arguments; the method returns an error, or a result for the acknowledgement and an
+// error, or nothing. Connect and Disconnect are those of Connector and Disconnecter. The signatures are checked here; a
+// wrong one is an error. Like the handlers of On0 and Reply0, the methods acknowledge by themselves, and an event has one
+// of them. They are called by reflection, which costs some allocations per event: On0 and its like are the form for hot
+// paths.
+func Register[T any](on Space, make func() *T, opts ...RegisterOption) error {
+	events, err := consumerMethods(make, opts)
 	if err != nil {
 		return err
 	}
@@ -49,15 +49,16 @@ func Register[T any](on Space, make func() *T) error {
 }
 
 // consumerMethods are the checked methods of a consumer by event.
-func consumerMethods[T any](make func() *T) (map[string]*consumerMethod, error) {
+func consumerMethods[T any](make func() *T, opts []RegisterOption) (map[string]*consumerMethod, error) {
 	if make == nil {
 		return nil, errors.New("server: Register needs a function that makes consumers")
 	}
 	t := reflect.TypeFor[*T]()
+	names := newEventNaming(opts)
 	events := map[string]*consumerMethod{}
 	for i := range t.NumMethod() {
 		m := t.Method(i)
-		name, ok := eventName(m.Name)
+		name, ok := names.event(m.Name)
 		if !ok {
 			continue
 		}
@@ -73,15 +74,39 @@ func consumerMethods[T any](make func() *T) (map[string]*consumerMethod, error) 
 		}
 		events[name] = cm
 	}
-	for _, name := range []string{"Connect", "Disconnect"} {
-		if m, ok := t.MethodByName(name); ok && !implementsHook(t, name) {
-			return nil, fmt.Errorf("server: Register: %s.%s has the signature %s, which is not that of the hook", t, name, m.Type)
+	if err := names.unused(); err != nil {
+		return nil, fmt.Errorf("server: Register: %s: %w", t, err)
+	}
+	for name, hook := range consumerHooks {
+		if m, ok := t.MethodByName(name); ok && !t.Implements(hook.iface) {
+			return nil, fmt.Errorf("server: Register: %s.%s is %s; it must be %s", t, name, signature(m), hook.signature)
 		}
 	}
-	if len(events) == 0 && !implementsHook(t, "Connect") && !implementsHook(t, "Disconnect") {
+	if len(events) == 0 && !t.Implements(consumerHooks["Connect"].iface) && !t.Implements(consumerHooks["Disconnect"].iface) {
 		return nil, fmt.Errorf("server: Register: %s has no exported method Event…, Connect or Disconnect", t)
 	}
 	return events, nil
+}
+
+// consumerHooks are the methods of consumers that handle no event.
+var consumerHooks = map[string]struct {
+	iface     reflect.Type
+	signature string
+}{
+	"Connect":    {reflect.TypeFor[Connector](), "func(ctx context.Context, s *server.Socket, auth server.Raw) error"},
+	"Disconnect": {reflect.TypeFor[Disconnecter](), "func(s *server.Socket, r server.Reason)"},
+}
+
+// signature is a method's type without its receiver.
+func signature(m reflect.Method) string {
+	var in, out []reflect.Type
+	for i := range m.Type.NumIn() - 1 {
+		in = append(in, m.Type.In(i+1))
+	}
+	for i := range m.Type.NumOut() {
+		out = append(out, m.Type.Out(i))
+	}
+	return reflect.FuncOf(in, out, m.Type.IsVariadic()).String()
 }
 
 // serveConsumers makes a consumer for each socket, and has its methods called.
@@ -109,33 +134,8 @@ func serveConsumers[T any](ns Space, make func() *T, events map[string]*consumer
 				return errors.New("server: the socket connected before its namespace had consumers")
 			}
 			return cm.call(ctx, c, m)
-		}, nil)
+		}, []HandlerOption{asTyped})
 	}
-}
-
-func implementsHook(t reflect.Type, name string) bool {
-	if name == "Connect" {
-		return t.Implements(reflect.TypeFor[Connector]())
-	}
-	return t.Implements(reflect.TypeFor[Disconnecter]())
-}
-
-// eventName is the event that a method handles: EventChatMessage handles chat_message. A method such as Eventual
-// handles none.
-func eventName(method string) (string, bool) {
-	rest, ok := strings.CutPrefix(method, "Event")
-	runes := []rune(rest)
-	if !ok || rest == "" || unicode.IsLower(runes[0]) {
-		return "", false
-	}
-	var b strings.Builder
-	for i, r := range runes {
-		if unicode.IsUpper(r) && i > 0 && (!unicode.IsUpper(runes[i-1]) || (i+1 < len(runes) && unicode.IsLower(runes[i+1]))) {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String(), true
 }
 
 // consumerMethod is a checked method. Immutable.
@@ -147,13 +147,18 @@ type consumerMethod struct {
 
 func newConsumerMethod(m reflect.Method) (*consumerMethod, error) {
 	t := m.Type // with the receiver as its first argument
+	wrong := ""
 	switch {
 	case t.NumIn() < 3 || t.In(1) != typeContext || t.In(2) != typeSocket:
-		return nil, errors.New("its first arguments must be context.Context and *server.Socket")
+		wrong = "its first arguments must be context.Context and *server.Socket"
 	case t.IsVariadic():
-		return nil, errors.New("it must not be variadic; use server.Raw arguments or On")
+		wrong = "it must not be variadic; use server.Raw arguments or On"
 	case t.NumOut() > 2 || (t.NumOut() > 0 && t.Out(t.NumOut()-1) != typeError):
-		return nil, errors.New("it must return nothing, an error, or a result and an error")
+		wrong = "it must return nothing, an error, or a result and an error"
+	}
+	if wrong != "" {
+		return nil, fmt.Errorf("%s. It is %s; an event's method is like "+
+			"func(ctx context.Context, s *server.Socket, a A, b B) (R, error), with any arguments behind s", wrong, signature(m))
 	}
 	cm := &consumerMethod{fn: m.Func, out: t.NumOut() == 2}
 	for i := 3; i < t.NumIn(); i++ {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/servertest"
 )
 
 // chat is a consumer; there is one for each connection.
@@ -113,12 +114,19 @@ func TestRegisterErrors(t *testing.T) {
 		"variadic":                            server.Register(srv.Of("/"), func() *variadic { return nil }),
 		"twoResults.EventX: it must return":   server.Register(srv.Of("/"), func() *twoResults { return nil }),
 		"threeResults.EventX: it must return": server.Register(srv.Of("/"), func() *threeResults { return nil }),
-		"badConnect.Connect":                  server.Register(srv.Of("/"), func() *badConnect { return nil }),
-		"badGone.Disconnect":                  server.Register(srv.Of("/"), func() *badGone { return nil }),
-		"reserved event name":                 server.Register(srv.Of("/"), func() *reserved { return nil }),
-		"has no exported method":              server.Register(srv.Of("/"), func() *nothing { return nil }),
-		"no packet can carry":                 server.Register(srv.Of("/a,b"), func() *chat { return nil }),
-		"needs a function":                    server.Register[chat](srv.Of("/"), nil),
+		"twoResults.EventX: it must return nothing, an error, or a result and an error. It is func(context.Context, *server.Socket) (int, int); " +
+			"an event's method is like func(ctx context.Context, s *server.Socket, a A, b B) (R, error)": server.Register(srv.Of("/"), func() *twoResults { return nil }),
+		"badConnect.Connect is func(context.Context, *server.Socket) error; it must be " +
+			"func(ctx context.Context, s *server.Socket, auth server.Raw) error": server.Register(srv.Of("/"), func() *badConnect { return nil }),
+		"badGone.Disconnect is func(); it must be func(s *server.Socket, r server.Reason)": server.Register(srv.Of("/"), func() *badGone { return nil }),
+		`EventName("EventSay", "say"): there is no exported method`:                        server.Register(srv.Of("/"), func() *chat { return nil }, server.EventName("EventSay", "say")),
+		`two methods for the event "move"`:                                                 server.Register(srv.Of("/"), func() *chat { return nil }, server.EventName("EventSeen", "move")),
+		"badConnect.Connect":                                                               server.Register(srv.Of("/"), func() *badConnect { return nil }),
+		"badGone.Disconnect":                                                               server.Register(srv.Of("/"), func() *badGone { return nil }),
+		"reserved event name":                                                              server.Register(srv.Of("/"), func() *reserved { return nil }),
+		"has no exported method":                                                           server.Register(srv.Of("/"), func() *nothing { return nil }),
+		"no packet can carry":                                                              server.Register(srv.Of("/a,b"), func() *chat { return nil }),
+		"needs a function":                                                                 server.Register[chat](srv.Of("/"), nil),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -126,6 +134,44 @@ func TestRegisterErrors(t *testing.T) {
 	}
 	if err := server.Register(srv.Of("/"), func() *reserved { return nil }); !errors.Is(err, server.ErrReserved) {
 		t.Error(err)
+	}
+}
+
+// named is a consumer whose methods have events of other names.
+type named struct{}
+
+func (named) EventChatMessage(context.Context, *server.Socket) (string, error) { return "message", nil }
+func (named) EventHTTPGetV2(context.Context, *server.Socket) (string, error)   { return "get", nil }
+func (named) Say(context.Context, *server.Socket) (string, error)              { return "say", nil }
+
+// Events have the names that the rule, or the programmer, gives them.
+func TestRegisterNames(t *testing.T) {
+	for name, test := range map[string]struct {
+		opts   []server.RegisterOption
+		events []string
+	}{
+		"snake case": {nil, []string{"chat_message", "http_get_v2"}},
+		"kebab case": {[]server.RegisterOption{server.EventNames(server.KebabCase)}, []string{"chat-message", "http-get-v2"}},
+		"camel case": {[]server.RegisterOption{server.EventNames(server.CamelCase)}, []string{"chatMessage", "httpGetV2"}},
+		"own rule":   {[]server.RegisterOption{server.EventNames(strings.ToUpper)}, []string{"CHATMESSAGE", "HTTPGETV2"}},
+		"one by one": {[]server.RegisterOption{server.EventName("Say", "chat message"), server.EventName("EventChatMessage", "x:y")},
+			[]string{"x:y", "http_get_v2", "chat message"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ts := servertest.New(t, server.Config{})
+			if err := server.Register(ts.Of("/"), func() *named { return new(named) }, test.opts...); err != nil {
+				t.Fatal(err)
+			}
+			c := ts.Client()
+			for i, want := range []string{"message", "get", "say"}[:len(test.events)] {
+				if a := c.EmitAck(test.events[i]); string(a.Args[0].JSON) != `"`+want+`"` {
+					t.Errorf("%s: %v", test.events[i], a)
+				}
+			}
+			if got := panicText(func() { server.On0(ts.Of("/"), test.events[0], blowUp) }); !strings.Contains(got, "already") {
+				t.Errorf("a second handler of the event: %q", got)
+			}
+		})
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/seed58c87869/siren/codec/sio"
 )
 
 // Middleware runs before a socket is connected, off the event loop. An error refuses the connection with
@@ -14,7 +12,7 @@ import (
 type Middleware func(ctx context.Context, s *Socket) error
 
 // Handlers is what event handlers are registered with: a Namespace, a ParentNamespace or a Socket. Of several
-// handlers for one event a socket's own comes first, then its namespace's, then that of the namespace's parent.
+// handlers for one event a socket's own run, or else those of its namespace, or else those of the namespace's parent.
 type Handlers interface {
 	On(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration
 	Once(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration
@@ -91,25 +89,11 @@ type registry struct {
 
 // edit is one thing that was registered. Immutable; its address is its identity.
 type edit struct {
-	kind editKind
-	// event is the name of editHandler and editOnce.
-	event string
 	apply func(h *hooks)
-}
-
-type editKind uint8
-
-const (
-	editHook editKind = iota
-	editOnce
-	// Of the following there is one: a later one takes the place of an earlier one, of the same event.
-	editHandler
-	editSettings
-)
-
-// replaces reports whether e takes the place of an older edit.
-func (e *edit) replaces(old *edit) bool {
-	return e.kind >= editHandler && e.kind == old.kind && e.event == old.event
+	// handler is nil unless the edit registers one.
+	handler *handler
+	// settings: the edit sets the namespace's settings, of which the latest hold.
+	settings bool
 }
 
 func (r *registry) init(srv *Server, name string) {
@@ -119,7 +103,7 @@ func (r *registry) init(srv *Server, name string) {
 
 // build makes hooks of what was registered.
 func (srv *Server) build(edits []*edit) *hooks {
-	h := &hooks{settings: &srv.settings, handlerTable: handlerTable{events: map[string]*handler{}}}
+	h := &hooks{settings: &srv.settings}
 	for _, e := range edits {
 		e.apply(h)
 	}
@@ -134,7 +118,10 @@ func (r *registry) add(e *edit) Registration {
 	defer r.mu.Unlock()
 	own := make([]*edit, 0, len(r.own)+1)
 	for _, old := range r.own {
-		if !e.replaces(old) {
+		if e.handler != nil && old.handler != nil {
+			e.handler.mustNotRepeat(old.handler, "the namespace "+r.name)
+		}
+		if !e.settings || !old.settings {
 			own = append(own, old)
 		}
 	}
@@ -197,6 +184,7 @@ func with[T any](list []T, v T) []T { return append(list[:len(list):len(list)], 
 
 // Use adds a middleware. They run in the order they were added.
 func (r *registry) Use(m Middleware) Registration {
+	need(m != nil, "Use")
 	return r.change(func(h *hooks) { h.use = with(h.use, m) })
 }
 
@@ -204,28 +192,33 @@ func (r *registry) Use(m Middleware) Registration {
 // middleware and before the CONNECT packet. An error refuses the connection; what the handler emits reaches the
 // client after its CONNECT packet.
 func (r *registry) OnConnect(fn func(ctx context.Context, s *Socket) error) Registration {
+	need(fn != nil, "OnConnect")
 	return r.change(func(h *hooks) { h.connect = with(h.connect, fn) })
 }
 
 // OnDisconnecting adds a handler that runs before those of OnDisconnect, with Rooms as they were.
 func (r *registry) OnDisconnecting(fn func(s *Socket, r Reason)) Registration {
+	need(fn != nil, "OnDisconnecting")
 	return r.change(func(h *hooks) { h.disconnecting = with(h.disconnecting, fn) })
 }
 
 // OnDisconnect adds a handler that runs once for each socket whose connect handlers all passed, after the events
 // that came before its end. The socket is in no room any more as far as broadcasts go; Rooms still tells where it was.
 func (r *registry) OnDisconnect(fn func(s *Socket, r Reason)) Registration {
+	need(fn != nil, "OnDisconnect")
 	return r.change(func(h *hooks) { h.disconnect = with(h.disconnect, fn) })
 }
 
 // OnError adds a hook for the errors, those of Refuse included, and the panics of handlers. The event is "connection"
 // for middleware and connect handlers and "disconnect" for disconnect handlers. It runs where the handler ran.
 func (r *registry) OnError(fn func(s *Socket, event string, err error)) Registration {
+	need(fn != nil, "OnError")
 	return r.change(func(h *hooks) { h.failed = with(h.failed, fn) })
 }
 
 // OnAny adds a listener for all incoming events, before packet middleware and handlers.
 func (r *registry) OnAny(fn func(ctx context.Context, m *Message)) Registration {
+	need(fn != nil, "OnAny")
 	return r.change(func(h *hooks) { h.any = with(h.any, fn) })
 }
 
@@ -234,31 +227,36 @@ func (r *registry) OnAny(fn func(ctx context.Context, m *Message)) Registration 
 // before the event is sent. For a broadcast it runs among the socket's handlers, some time after, and the arguments
 // are Raw values; when that socket's inbox is full the call is left out, and counted. A panic is counted and logged.
 func (r *registry) OnAnyOutgoing(fn func(s *Socket, event string, args []any)) Registration {
+	need(fn != nil, "OnAnyOutgoing")
 	return r.change(func(h *hooks) { h.anyOutgoing = with(h.anyOutgoing, fn) })
 }
 
 // UsePacket adds a middleware for incoming events: an error keeps the event from its handler, and goes to OnError
 // and, if the client asked for one, into the acknowledgement.
 func (r *registry) UsePacket(fn func(ctx context.Context, m *Message) error) Registration {
+	need(fn != nil, "UsePacket")
 	return r.change(func(h *hooks) { h.packet = with(h.packet, fn) })
 }
 
-// On sets the handler of an event, in place of the one before. It gets the raw message, and acknowledges it itself,
-// now or later. Event names that Socket.IO uses itself never come; one is logged.
+// On adds a handler of an event, besides those that there are. All run, in the order in which they were added. It gets the
+// raw message, and acknowledges it itself, now or later; of several acknowledgements the first counts. A socket's own
+// handlers of an event take the place of its namespace's, and a child's those of its parent. Names of events that no
+// client can send, such as "disconnect", panic.
 func (r *registry) On(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration {
+	need(fn != nil, "On")
 	return r.handle(event, raw(fn), opts)
 }
 
-// Once adds a handler for the next such event alone, whichever socket sends it; it is taken in place of the handler
-// of On, and gone before it runs. Several are taken in the order they were added. See Socket.Once for the next event
-// of one socket.
+// Once is On for the next such event alone, whichever socket sends it: the handler is removed before it runs. See
+// Socket.Once for the next event of one socket.
 func (r *registry) Once(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration {
+	need(fn != nil, "Once")
 	return r.handle(event, raw(fn), append(slices.Clone(opts), once))
 }
 
 // Off removes the handlers of an event, those of Once included. What a child namespace has from its parent stays.
 func (r *registry) Off(event string) {
-	r.drop(func(e *edit) bool { return (e.kind == editHandler || e.kind == editOnce) && e.event == event })
+	r.drop(func(e *edit) bool { return e.handler != nil && e.handler.event == event })
 }
 
 // raw is a handler that acknowledges by itself.
@@ -271,15 +269,9 @@ func raw(fn func(ctx context.Context, m *Message)) func(ctx context.Context, m *
 
 // handle implements Handlers.
 func (r *registry) handle(event string, call func(ctx context.Context, m *Message) error, opts []HandlerOption) Registration {
-	if sio.Reserved(event) {
-		r.srv.sio.Warn("a handler for a reserved event name never runs", "ns", r.name, "event", event)
-	}
+	r.srv.checkEvent(r.name, event)
 	hd := r.srv.newHandler(event, call, opts)
-	kind := editHandler
-	if hd.once != nil {
-		kind = editOnce
-	}
-	reg := r.add(&edit{kind, event, func(h *hooks) { h.put(hd) }})
+	reg := r.add(&edit{handler: hd, apply: func(h *hooks) { h.put(hd, r) }})
 	hd.spent(reg)
 	return reg
 }

@@ -13,23 +13,24 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// A handler of Once takes one event, in front of that of On; of many events at once it takes one.
+// A handler of Once takes one event, in its place among the others; of many events at once it takes one.
 func TestOnce(t *testing.T) {
 	var once, always atomic.Int32
 	srv := start(t, server.Config{}, func(srv *server.Server) {
 		withSync(srv)
 		ns := srv.Of("/")
 		ns.On("e", func(_ context.Context, m *server.Message) { always.Add(1); _ = m.Ack("on") })
-		ns.Once("e", func(_ context.Context, m *server.Message) { once.Add(1); _ = m.Ack("first") })
-		ns.Once("e", func(_ context.Context, m *server.Message) { once.Add(1); _ = m.Ack("second") })
+		ns.Once("f", func(_ context.Context, m *server.Message) { _ = m.Socket().Emit("once") })
+		ns.On("f", func(_ context.Context, m *server.Message) { _ = m.Ack("on") })
+		ns.Once("f", func(_ context.Context, m *server.Message) { _ = m.Socket().Emit("once again") })
 		ns.Once("gone", func(context.Context, *server.Message) { t.Error("removed") }).Remove()
 		ns.Once("off", func(context.Context, *server.Message) { t.Error("off") })
 		ns.Once("inline", func(_ context.Context, m *server.Message) { _ = m.Ack("inline") }, server.Inline())
 		ns.Off("off")
 	})
 	c, _ := joined(t, srv, "/")
-	c.send(`21["e"]`, `22["e"]`, `23["e"]`, `2["gone"]`, `2["off"]`)
-	c.expect(`31["first"]`, `32["second"]`, `33["on"]`)
+	c.send(`21["f"]`, `22["f"]`, `2["gone"]`, `2["off"]`)
+	c.expect(`2["once"]`, `31["on"]`, `2["once again"]`, `32["on"]`)
 	c.send(`24["inline"]`, `25["inline"]`)
 	c.expect(`34["inline"]`)
 	c.sync()
@@ -51,7 +52,7 @@ func TestOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if once.Load() != 1 || always.Load() != n-1 {
+	if once.Load() != 1 || always.Load() != n {
 		t.Errorf("once %d, always %d", once.Load(), always.Load())
 	}
 }
@@ -118,8 +119,10 @@ func TestRemove(t *testing.T) {
 	}
 	older := ns.On("x", func(_ context.Context, m *server.Message) { _ = m.Ack("older") })
 	newer := ns.On("x", func(_ context.Context, m *server.Message) { _ = m.Ack("newer") })
-	older.Remove()
 	c, _ := joined(t, srv, "/")
+	c.send(`24["x"]`)
+	c.expect(`34["older"]`)
+	older.Remove()
 	c.send(`25["x"]`)
 	c.expect(`35["newer"]`)
 	newer.Remove()
@@ -134,19 +137,20 @@ func TestSocketHandlers(t *testing.T) {
 		withSync(srv)
 		ns := srv.Of("/")
 		ns.On("e", func(_ context.Context, m *server.Message) { _ = m.Ack("namespace") })
-		ns.Once("e", func(_ context.Context, m *server.Message) { _ = m.Ack("namespace once") })
+		ns.On("once", func(_ context.Context, m *server.Message) { _ = m.Ack("namespace") })
 		ns.OnConnect(func(_ context.Context, s *server.Socket) error {
 			if s.Handshake().RawAuth() == nil {
 				return nil
 			}
 			n := 0 // the socket's own state: its events come one at a time
 			reg := s.On("e", func(_ context.Context, m *server.Message) { n++; _ = m.Ack("own", n) })
-			s.Once("e", func(_ context.Context, m *server.Message) { _ = m.Ack("own once") })
+			s.Once("e", func(_ context.Context, m *server.Message) { _ = m.Ack("too late") })
 			server.Reply1(s, "typed", func(_ context.Context, _ *server.Socket, x int) (int, error) { return x + n, nil }, server.Inline())
 			s.On("remove", func(_ context.Context, m *server.Message) { reg.Remove(); _ = m.Ack() })
 			s.On("off", func(_ context.Context, m *server.Message) { s.Off("typed"); s.Off("off"); _ = m.Ack() })
-			s.On("e2", func(context.Context, *server.Message) { t.Error("replaced") })
+			s.On("e2", func(_ context.Context, m *server.Message) { _ = m.Socket().Emit("e2") })
 			s.On("e2", func(_ context.Context, m *server.Message) { _ = m.Ack("e2") })
+			s.Once("once", func(_ context.Context, m *server.Message) { _ = m.Ack("own once") })
 			return nil
 		})
 	})
@@ -154,12 +158,14 @@ func TestSocketHandlers(t *testing.T) {
 	c.send(`0{"own":true}`)
 	c.connected("")
 	for _, step := range [][2]string{
-		{`"e"`, `"own once"`}, {`"e"`, `"own",1`}, {`"e"`, `"own",2`}, {`"typed",40`, `42`}, {`"e2"`, `"e2"`}, {`"remove"`, ``},
-		{`"e"`, `"namespace once"`}, {`"e"`, `"namespace"`}, {`"off"`, ``},
+		{`"e"`, `"own",1`}, {`"e"`, `"own",2`}, {`"typed",40`, `42`}, {`"remove"`, ``},
+		{`"e"`, `"namespace"`}, {`"off"`, ``}, {`"once"`, `"own once"`}, {`"once"`, `"namespace"`},
 	} {
 		c.send(`21[` + step[0] + `]`)
 		c.expect(`31[` + step[1] + `]`)
 	}
+	c.send(`21["e2"]`)
+	c.expect(`2["e2"]`, `31["e2"]`)
 	c.send(`22["typed",1]`, `23["off"]`)
 	c.sync()
 	d, _ := joined(t, srv, "/")

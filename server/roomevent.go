@@ -37,13 +37,16 @@ func (k RoomEventKind) String() string {
 	return "unknown"
 }
 
+// MarshalText returns the reference's name of the event, for JSON and for logs.
+func (k RoomEventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
 // RoomEvent is something that happened to a room on this node. Immutable.
 type RoomEvent struct {
-	Kind RoomEventKind
+	Kind RoomEventKind `json:"kind"`
 	// Room is the room's name.
-	Room string
+	Room string `json:"room"`
 	// Socket is the id of the socket that joined or left; empty for rooms created and deleted.
-	Socket string
+	Socket string `json:"socket,omitempty"`
 }
 
 // OnRoom adds a listener for what happens to the rooms of this node. It costs nothing as long as there is none.
@@ -58,6 +61,7 @@ type RoomEvent struct {
 // in a queue, none is left out. When Config.MaxRoomEvents events are waiting, or on their way to the queue, Join and
 // SocketsJoin fail with ErrQueueFull. Events of sockets that leave are always queued. A panic is counted and logged.
 func (ns *Namespace) OnRoom(fn func(e RoomEvent)) Registration {
+	need(fn != nil, "OnRoom")
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	w := ns.watch.Load()

@@ -227,7 +227,7 @@ func TestLogs(t *testing.T) {
 		func(srv *server.Server) {
 			withSync(srv)
 			srv.Of("a,b")
-			srv.Of("/").On("disconnect", func(context.Context, *server.Message) {})
+			srv.Of("/").On("connection", func(context.Context, *server.Message) {})
 			server.On1(srv.Of("/"), "join", func(_ context.Context, s *server.Socket, room string) error { return s.Join(room) })
 			server.On0(srv.Of("/"), "ask", func(ctx context.Context, s *server.Socket) error {
 				return s.EmitAck(ctx, "q", func(server.Reply, error) {})
@@ -251,7 +251,7 @@ func TestLogs(t *testing.T) {
 		`level=INFO msg=listening node.version=` + server.Version + ` node.socketio=5 node.engineio=4`,
 		`level=INFO msg=closed`,
 		`level=ERROR msg="no client can join a namespace of this name" sio.ns=/a,b`,
-		`level=WARN msg="a handler for a reserved event name never runs" sio.ns=/ sio.event=disconnect`,
+		`level=WARN msg="a handler for an event that clients send is named \"connection\"; OnConnect runs when they connect" sio.ns=/`,
 		`level=DEBUG msg=open eio.addr=127.0.0.1 eio.transport=websocket`,
 		`level=DEBUG msg=closed eio.addr=127.0.0.1 eio.transport=websocket eio.reason="forced close"`,
 		`level=DEBUG msg=connected sio.ns=/ sio.id=`,

@@ -83,6 +83,7 @@ func (ns *Namespace) serverSideMessage(event string, args []any) (*cluster.Messa
 // goes on when no other handler runs. What waits for them is bounded as a socket's events are (Config.Inbox); what comes
 // above that is dropped and counted. ctx ends with the server.
 func (ns *Namespace) OnServerSide(event string, fn func(ctx context.Context, m *NodeMessage)) Registration {
+	need(fn != nil, "OnServerSide")
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	ss := ns.serverSide.Load()

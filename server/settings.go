@@ -51,6 +51,9 @@ func (r *registry) Configure(c NamespaceConfig) error {
 			return fmt.Errorf("server: NamespaceConfig.%s = %d is negative", f.name, f.value)
 		}
 	}
+	if 0 < c.AckTimeout && c.AckTimeout < timeoutMin {
+		return fmt.Errorf("server: NamespaceConfig.AckTimeout = %v: at least 1ms is needed", c.AckTimeout)
+	}
 	if least := r.srv.cfg.MaxPayload + messageOverhead; c.Inbox.MaxBytes > 0 && c.Inbox.MaxBytes < least {
 		return fmt.Errorf("server: NamespaceConfig.Inbox.MaxBytes = %d is too small for MaxPayload = %d: no such message could be handled",
 			c.Inbox.MaxBytes, r.srv.cfg.MaxPayload)
@@ -58,7 +61,7 @@ func (r *registry) Configure(c NamespaceConfig) error {
 	if c.EchoUnhandled != nil {
 		c.EchoUnhandled = new(*c.EchoUnhandled)
 	}
-	r.add(&edit{kind: editSettings, apply: func(h *hooks) { h.settings = c.over(h.settings) }})
+	r.add(&edit{settings: true, apply: func(h *hooks) { h.settings = c.over(h.settings) }})
 	return nil
 }
 

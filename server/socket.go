@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"sync/atomic"
 
@@ -81,11 +82,21 @@ type Handshake struct {
 }
 
 // RawAuth is a copy of the auth payload as JSON; nil when there was none.
-func (h Handshake) RawAuth() []byte {
+func (h Handshake) RawAuth() json.RawMessage {
 	if h.auth == "" {
 		return nil
 	}
-	return []byte(h.auth)
+	return json.RawMessage(h.auth)
+}
+
+// MarshalJSON gives a handshake the form that socket.handshake has in the reference: an object with headers, time, address,
+// xdomain, secure, issued, url, query and auth.
+func (h Handshake) MarshalJSON() ([]byte, error) {
+	auth := h.RawAuth()
+	if auth == nil {
+		auth = json.RawMessage("{}")
+	}
+	return h.Data(auth).MarshalJSON()
 }
 
 // Auth decodes the auth payload into dst, which stays as it is when there was none. Errors wrap ErrDecode.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
-
-	"github.com/seed58c87869/siren/codec/sio"
 )
 
 // ownHandlers are those of one socket, which few sockets have. Safe for concurrent use.
@@ -15,17 +13,18 @@ type ownHandlers struct {
 	list  []*handler // guarded by the socket's mutex; immutable slices
 }
 
-// On sets the socket's own handler of an event, in place of its own one before. It comes before the namespace's
-// handler of the same event, which then does not run; OnAny and UsePacket of the namespace hold for it too. Add it in
-// a connect handler, so that no event comes before it. It costs memory for each socket; handlers that are the same for
-// all sockets belong to the namespace. Handle and its like take a Socket as well.
+// On adds a handler of the socket's own for an event; see Namespace.On. The namespace's handlers of the same event do not
+// run for this socket then, but its OnAny and UsePacket hold. Add it in a connect handler, so that no event comes before
+// it. It costs memory for each socket; handlers that are the same for all sockets belong to the namespace. On0 and its
+// like take a Socket as well.
 func (s *Socket) On(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration {
+	need(fn != nil, "On")
 	return s.handle(event, raw(fn), opts)
 }
 
-// Once adds a handler for the socket's next event of that name, which is gone before it runs. It comes before that of
-// On; several are taken in the order they were added.
+// Once is On for the socket's next event of that name alone: the handler is removed before it runs.
 func (s *Socket) Once(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration {
+	need(fn != nil, "Once")
 	return s.handle(event, raw(fn), append(slices.Clone(opts), once))
 }
 
@@ -46,21 +45,22 @@ func (s *Socket) ownHandlers() *handlerTable {
 
 // handle implements Handlers.
 func (s *Socket) handle(event string, call func(ctx context.Context, m *Message) error, opts []HandlerOption) Registration {
-	if sio.Reserved(event) {
-		s.ns.srv.sio.Warn("a handler for a reserved event name never runs", s.about(event)...)
-	}
+	s.ns.srv.checkEvent(s.ns.name, event)
 	hd := s.ns.srv.newHandler(event, call, opts)
-	s.mu.Lock()
-	own := &s.extras().rarely().own
-	list := slices.Clone(own.list)
-	if hd.once == nil {
-		list = slices.DeleteFunc(list, func(h *handler) bool { return h.once == nil && h.event == event })
-	}
-	own.set(append(list, hd))
-	s.mu.Unlock()
+	s.addHandler(hd)
 	reg := Registration{func() { s.dropHandlers(func(h *handler) bool { return h == hd }) }}
 	hd.spent(reg)
 	return reg
+}
+
+func (s *Socket) addHandler(hd *handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := &s.extras().rarely().own
+	for _, h := range own.list {
+		hd.mustNotRepeat(h, "a socket of "+s.ns.name)
+	}
+	own.set(append(slices.Clone(own.list), hd))
 }
 
 func (s *Socket) dropHandlers(gone func(h *handler) bool) {
@@ -83,7 +83,7 @@ func (o *ownHandlers) set(list []*handler) {
 	}
 	t := new(handlerTable)
 	for _, h := range list {
-		t.put(h)
+		t.put(h, nil)
 	}
 	o.table.Store(t)
 }

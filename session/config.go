@@ -29,6 +29,20 @@ func (t Transport) String() string {
 	return "polling"
 }
 
+// MarshalText returns the transport's name, for JSON and for logs.
+func (t Transport) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText accepts the names of String.
+func (t *Transport) UnmarshalText(text []byte) error {
+	for _, known := range []Transport{Polling, WebSocket} {
+		if known.String() == string(text) {
+			*t = known
+			return nil
+		}
+	}
+	return fmt.Errorf("session: %q is no transport", text)
+}
+
 // Overflow is the policy for a frame that does not fit into a session's outbound queue. Immutable.
 type Overflow uint8
 
@@ -39,6 +53,17 @@ const (
 	// DropNewest drops the frame that does not fit and counts it.
 	DropNewest
 )
+
+// String returns the policy's name.
+func (o Overflow) String() string {
+	if o == DropNewest {
+		return "drop newest"
+	}
+	return "disconnect"
+}
+
+// MarshalText returns the policy's name, for JSON and for logs.
+func (o Overflow) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
 // Config holds the settings of an Engine. Immutable once passed to New. Zero fields mean the defaults, which are the
 // reference server's where it has the setting. A Duration of math.MaxInt64 means "never".
@@ -329,6 +354,8 @@ func (c *Cookie) settle() error {
 		return fmt.Errorf("session: Config.Cookie.SameSite = %q: it is Lax, Strict or None", c.SameSite)
 	case !slices.Contains([]string{"", "Low", "Medium", "High"}, c.Priority):
 		return fmt.Errorf("session: Config.Cookie.Priority = %q: it is Low, Medium or High", c.Priority)
+	case 0 < c.MaxAge && c.MaxAge < time.Second:
+		return fmt.Errorf("session: Config.Cookie.MaxAge = %v: browsers are told whole seconds", c.MaxAge)
 	case c.Partitioned && !c.Secure:
 		return fmt.Errorf("session: Config.Cookie.Partitioned needs Secure")
 	}

@@ -1,6 +1,9 @@
 package session
 
 import (
+	"encoding/json"
+	"maps"
+
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
@@ -15,6 +18,20 @@ type ConnectionError struct {
 	// Context has details under the reference's keys: "transport", "sid", "method", "protocol", "origin", "name", and
 	// "error" for a refusal by Config.Allow or an invalid id. It may be empty.
 	Context map[string]any
+}
+
+// MarshalJSON gives the error the form of the reference's connection_error, with the request's handshake as req.
+func (e ConnectionError) MarshalJSON() ([]byte, error) {
+	context := maps.Clone(e.Context)
+	if err, ok := context["error"].(error); ok {
+		context["error"] = err.Error()
+	}
+	return json.Marshal(struct {
+		Request *Handshake     `json:"req"`
+		Code    int            `json:"code"`
+		Message string         `json:"message"`
+		Context map[string]any `json:"context"`
+	}{e.Request, int(e.Code), e.Message, context})
 }
 
 // Bounds of the refusals that wait for Config.OnConnectionError; a client may send invalid requests at a high rate.

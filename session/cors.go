@@ -70,6 +70,8 @@ func (c *CORS) validate() error {
 		return fmt.Errorf("session: Config.CORS.SameHost needs Enforce")
 	case c.MaxAge < 0:
 		return fmt.Errorf("session: Config.CORS.MaxAge = %v is negative", c.MaxAge)
+	case 0 < c.MaxAge && c.MaxAge < time.Second:
+		return fmt.Errorf("session: Config.CORS.MaxAge = %v: browsers are told whole seconds", c.MaxAge)
 	}
 	if s := c.PreflightStatus; s != 0 && (s < 200 || s > 299) {
 		return fmt.Errorf("session: Config.CORS.PreflightStatus = %d is none of success", s)

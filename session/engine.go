@@ -154,7 +154,7 @@ type Stats struct {
 	// Open is the number of open sessions, Opened the number opened since the start.
 	Open, Opened uint64
 	// Closed counts the ends of sessions by reason.
-	Closed [ReasonCount]uint64
+	Closed ReasonCounts
 	// Upgraded and UpgradeFailed count finished and failed upgrades.
 	Upgraded, UpgradeFailed uint64
 	// SlowClosed counts sessions ended, and DroppedFull frames dropped, because a queue was full.

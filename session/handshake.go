@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
@@ -116,6 +117,17 @@ func unescape(s string) string {
 	}
 	return strings.ReplaceAll(s, "+", " ")
 }
+
+// Data returns the handshake as plain values, with the auth payload given, as JSON.
+func (h *Handshake) Data(auth []byte) eio.Handshake {
+	return eio.Handshake{
+		Headers: h.Headers(), Query: h.Query(), Auth: auth, Address: h.Address(), URL: h.URL(), Issued: h.Time,
+		Secure: h.Secure(), CrossDomain: h.CrossDomain(),
+	}
+}
+
+// MarshalJSON gives the handshake the form that socket.handshake has in the reference, without auth.
+func (h *Handshake) MarshalJSON() ([]byte, error) { return h.Data(nil).MarshalJSON() }
 
 // Issued returns Time in milliseconds since 1970, as handshake.issued in the reference.
 func (h *Handshake) Issued() int64 { return h.Time.UnixMilli() }

@@ -1,5 +1,10 @@
 package session
 
+import (
+	"encoding/json"
+	"fmt"
+)
+
 // Reason says why a session, or a socket on it, ended. Its text is the reference server's. Immutable.
 type Reason uint8
 
@@ -47,6 +52,34 @@ func (r Reason) String() string {
 		return "unknown"
 	}
 	return reasonTexts[r]
+}
+
+// MarshalText returns the same text, for JSON and for logs.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText accepts the texts of String.
+func (r *Reason) UnmarshalText(text []byte) error {
+	for known, t := range reasonTexts {
+		if known > 0 && t == string(text) {
+			*r = Reason(known)
+			return nil
+		}
+	}
+	return fmt.Errorf("session: %q is no reason", text)
+}
+
+// ReasonCounts counts something by its reason. A plain value.
+type ReasonCounts [ReasonCount]uint64
+
+// MarshalJSON returns an object with the counts that are not zero, under the texts of their reasons.
+func (c ReasonCounts) MarshalJSON() ([]byte, error) {
+	counts := map[Reason]uint64{}
+	for r, n := range c {
+		if n > 0 {
+			counts[Reason(r)] = n
+		}
+	}
+	return json.Marshal(counts)
 }
 
 // Error returns the same text. It makes a Reason usable as the cause of a cancelled context.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -117,7 +118,21 @@ func (e *encoder) appendValue(dst []byte, v any, depth int) ([]byte, error) {
 	case []any:
 		return e.appendSlice(dst, v, depth)
 	}
+	if PlainError(v) {
+		return append(quote.Append(append(dst, `{"message":`...), v.(error).Error()), '}'), nil
+	}
 	return e.marshal(dst, v)
+}
+
+// PlainError reports whether v is an error whose type says nothing of its JSON. It is written as an object with its text as
+// the message, because its fields, if it has any, are seldom meant for a reader.
+func PlainError(v any) bool {
+	_, ok := v.(error)
+	if !ok {
+		return false
+	}
+	r := reflect.ValueOf(v)
+	return !implementsAny(r.Type(), encodeMethods) && (r.Kind() != reflect.Pointer || !r.IsNil())
 }
 
 // appendBytes makes b an attachment and appends its placeholder.

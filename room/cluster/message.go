@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
@@ -133,3 +134,14 @@ type Handshake struct {
 	// Secure reports whether the request came over TLS, CrossDomain whether it had an Origin.
 	Secure, CrossDomain bool
 }
+
+// MarshalJSON gives the handshake the form that socket.handshake has in the reference.
+func (h Handshake) MarshalJSON() ([]byte, error) {
+	if h.Auth == nil {
+		h.Auth = []byte("{}")
+	}
+	return eio.Handshake(h).MarshalJSON()
+}
+
+// UnmarshalJSON reads what MarshalJSON has written, or a node that runs the reference.
+func (h *Handshake) UnmarshalJSON(b []byte) error { return (*eio.Handshake)(h).UnmarshalJSON(b) }

@@ -110,7 +110,11 @@ func (c *Client) Socket() *server.Socket {
 	if c.id == "" {
 		return nil
 	}
-	return c.ts().Server.Of(c.ns).Socket(c.id)
+	ns := c.ts().Lookup(c.ns) // Of would keep the child of a parent for good
+	if ns == nil {
+		return nil
+	}
+	return ns.Socket(c.id)
 }
 
 // Connected reports whether the socket is in its namespace, as far as the client knows.

@@ -24,6 +24,10 @@ func marshalArgs(lib Library, args []any) ([]any, error) {
 			out[i] = arg
 			continue
 		}
+		if sio.PlainError(arg) {
+			out[i] = arg
+			continue
+		}
 		b, err := lib.Marshal(arg)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrEncode, err)
