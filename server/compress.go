@@ -1,17 +1,6 @@
 package server
 
-import (
-	"github.com/seed58c87869/siren/codec/eio"
-	"github.com/seed58c87869/siren/session"
-)
-
-// These are the session package's types under the names users of this package write. All are immutable.
-type (
-	// PerMessageDeflate is compression of WebSocket messages (RFC 7692) for clients that offer it.
-	PerMessageDeflate = session.PerMessageDeflate
-	// HTTPCompression is compression of polling answers, for clients that accept it.
-	HTTPCompression = session.HTTPCompression
-)
+import "github.com/seed58c87869/siren/codec/eio"
 
 // Compress(false) keeps the event from being compressed, on either transport: for what is compressed already, an image
 // for instance. Events are compressed by default, where Config and the client allow for it and they are long enough. A

@@ -18,46 +18,6 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// These are the session package's types under the names users of this package write. All are immutable.
-type (
-	// Reason says why a socket ended; its String is the reference server's text.
-	Reason = session.Reason
-	// Transport is an Engine.IO transport.
-	Transport = session.Transport
-	// CORS says what pages of other origins may do.
-	CORS = session.CORS
-	// Cookie describes the session cookie.
-	Cookie = session.Cookie
-	// Overflow is what happens when a queue is full.
-	Overflow = session.Overflow
-	// RequestInfo is the first request of a session, as AllowRequest and Handshake have it.
-	RequestInfo = session.Handshake
-	// Tuning are the settings of one session, as Config.Tune has them. QueueBytes, VolatileBytes and OnFull are those of
-	// Queue.
-	Tuning = session.Tuning
-	// ConnectionError is a request that was refused, as OnConnectionError has it.
-	ConnectionError = session.ConnectionError
-)
-
-// The transports, the overflow policies and the reasons for the end of a socket.
-const (
-	Polling   = session.Polling
-	WebSocket = session.WebSocket
-
-	OverflowDisconnect = session.Disconnect
-	OverflowDropNewest = session.DropNewest
-
-	ReasonClientLeft        = session.ReasonClientLeft
-	ReasonServerLeft        = session.ReasonServerLeft
-	ReasonTransportClose    = session.ReasonTransportClose
-	ReasonTransportError    = session.ReasonTransportError
-	ReasonPingTimeout       = session.ReasonPingTimeout
-	ReasonParseError        = session.ReasonParseError
-	ReasonForcedClose       = session.ReasonForcedClose
-	ReasonForcedServerClose = session.ReasonForcedServerClose
-	ReasonServerShutdown    = session.ReasonServerShutdown
-)
-
 // Queue bounds what waits for one client.
 type Queue struct {
 	// MaxBytes is the limit in bytes. Default 4 MiB: what a loop queues in one turn, before it writes, must fit, and a
@@ -240,7 +200,9 @@ type Config struct {
 	// OnConnectionError, when set, is told of each request refused with one of the protocol's error codes. It runs in a
 	// goroutine of its own, one call at a time; while more than 1,024 wait it is not told, which is counted.
 	OnConnectionError func(e ConnectionError)
-	// Fallback answers requests for other paths. Default: 404. Handlers get a buffered request and response.
+	// Fallback answers requests for other paths. Default: 404. Handlers get a buffered request and response. It may be the
+	// Handler of another server where net/http serves both; Listen with addresses refuses that, because WebSockets would
+	// not reach the other server.
 	Fallback http.Handler
 
 	// Loops is the number of event loops. Default GOMAXPROCS.

@@ -25,6 +25,7 @@ func register(srv *server.Server, failed chan<- string) {
 			panic("a hook too")
 		}
 	})
+	server.On0(ns, "hook", func(context.Context, *server.Socket) error { return io.EOF })
 	for _, inline := range []bool{false, true} {
 		prefix, opts := "", []server.HandlerOption(nil)
 		if inline {
@@ -43,7 +44,6 @@ func register(srv *server.Server, failed chan<- string) {
 		server.On0(ns, prefix+"refuse", func(context.Context, *server.Socket) error { return server.Refuse("no", 5) }, opts...)
 		server.On0(ns, prefix+"refuse-badly", func(context.Context, *server.Socket) error { return server.Refuse("no", exploding{}) }, opts...)
 		server.On0(ns, prefix+"panic", func(context.Context, *server.Socket) error { panic(io.EOF) }, opts...)
-		server.On0(ns, "hook", func(context.Context, *server.Socket) error { return io.EOF }, opts...)
 		server.Reply1(ns, prefix+"unencodable", func(context.Context, *server.Socket, any) (func(), error) { return func() {}, nil }, opts...)
 		server.Reply1(ns, prefix+"explode", func(context.Context, *server.Socket, any) (exploding, error) { return exploding{}, nil }, opts...)
 		ns.On(prefix+"raw", func(_ context.Context, m *server.Message) { _ = m.Ack(m.Args()...); _ = m.Ack("twice") }, opts...)

@@ -129,7 +129,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	if !owned {
 		m.args.Own()
 	}
-	if !s.inbox.PutCounted(m, size, &h.settings.inbox, s.client.loop().Memory(), (*crowded)(s)) {
+	if !s.inbox.PutCounted((*arrival)(m), size, &h.settings.inbox, s.client.loop().Memory(), (*crowded)(s)) {
 		srv.stats.inboxFull.Add(1)
 		srv.sio.Warn("inbox full, client disconnected", s.about(m.event)...)
 		s.client.end(session.ReasonForcedServerClose)
@@ -156,8 +156,12 @@ func (s *Socket) receiveInline(p *sio.Packet, l *listeners, args packets.Argumen
 	return ran
 }
 
-// Do implements session.Job: listeners, packet middleware, then the handler.
-func (m *Message) Do() {
+// arrival is a Message that waits for its handlers.
+type arrival Message
+
+// Do implements session.Job: listeners, packet middleware, then the handlers.
+func (a *arrival) Do() {
+	m := (*Message)(a)
 	returned := false
 	defer m.answerUnless(&returned)
 	m.do()

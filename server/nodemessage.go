@@ -54,8 +54,12 @@ func (m *NodeMessage) Ack(args ...any) error {
 	return m.ns.srv.node.respond(m.from, &cluster.Message{Kind: cluster.ServerSideResponse, Data: data})
 }
 
+// nodeArrival is a NodeMessage that waits for its handlers.
+type nodeArrival NodeMessage
+
 // Do implements session.Job.
-func (m *NodeMessage) Do() {
+func (a *nodeArrival) Do() {
+	m := (*NodeMessage)(a)
 	ss, srv := m.ns.serverSide.Load(), m.ns.srv
 	for _, h := range ss.of(m.event) {
 		ss.turns.Take(srv.ctx, &srv.jobs, m.ns.hooks.Load().settings.inbox.Jobs, func(ctx context.Context) {
@@ -81,7 +85,7 @@ func (ns *Namespace) receiveServerSide(from *cluster.Message) error {
 		return nil
 	}
 	m := &NodeMessage{ns: ns, from: from, event: event, args: args}
-	if !ss.inbox.Put(m, args.Bytes()+messageOverhead, &ns.hooks.Load().settings.inbox) {
+	if !ss.inbox.Put((*nodeArrival)(m), args.Bytes()+messageOverhead, &ns.hooks.Load().settings.inbox) {
 		return ErrQueueFull
 	}
 	return nil

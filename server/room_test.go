@@ -17,9 +17,6 @@ func sockets(t *testing.T, namespaces ...string) (*server.Server, func(namespace
 	t.Helper()
 	srv := start(t, server.Config{MaxRooms: 20}, func(srv *server.Server) {
 		withSync(srv, namespaces...)
-		for _, n := range namespaces {
-			server.On0(srv.Of(n), "sync", func(context.Context, *server.Socket) error { return nil })
-		}
 	})
 	return srv, func(namespace string) (*client, *server.Socket) {
 		t.Helper()

@@ -24,7 +24,7 @@ type Config struct {
 	Full func(bridged int) bool
 	// Failed is closed when the event loops have failed, so that nobody waits for them.
 	Failed <-chan struct{}
-	// Logger gets errors of connections, at Debug.
+	// Logger gets errors of connections at Debug, and WebSockets that cannot be taken over at Warn.
 	Logger *slog.Logger
 }
 

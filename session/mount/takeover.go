@@ -69,6 +69,8 @@ func (h *Handler) takeOver(e *engine, w http.ResponseWriter, r *http.Request, ta
 	peer.Single = true // the next request on this connection would be the program's
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
+		h.cfg.Logger.Warn("a WebSocket cannot be taken over: its ResponseWriter has no Hijack, so clients stay on polling",
+			"addr", peer.Addr, "err", err)
 		turnAway(w, r, "WebSockets are not possible here", http.StatusNotImplemented)
 		return
 	}

@@ -17,6 +17,10 @@ var (
 	ErrBegun = errors.New("it listens already, or is attached")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("siren: closed")
+	// errNested: two servers on one listener. Fallback answers whole responses, so the clients of a server behind it would
+	// stay on polling.
+	errNested = errors.New("Config.Fallback is the Handler of another server, which would get no WebSockets on this " +
+		"listener. Serve both by one net/http server: mux.Handle(\"/socket.io/\", srv.Handler()) and the same for the other's path")
 )
 
 // begin reports why the Host cannot start. Called with life held.
@@ -36,6 +40,9 @@ func (h *Host) Listen(addrs []string) error {
 	defer h.life.Unlock()
 	if err := h.begin(); err != nil {
 		return err
+	}
+	if _, nested := h.cfg.Fallback.(*mount.Handler); nested && len(addrs) > 0 {
+		return errNested
 	}
 	if err := h.start(addrs); err != nil {
 		h.loops, h.engine, h.poller = nil, nil, nil

@@ -1,0 +1,120 @@
+package server
+
+import "github.com/seed58c87869/siren/session"
+
+// Reason says why a socket ended. It is an error, the cause of the socket's context. Immutable. Its methods:
+//
+//   - String() string, Error() string: the reference server's text, such as "transport close"
+//   - MarshalText, UnmarshalText: the same text in JSON and in logs
+type Reason = session.Reason
+
+// The reasons for the end of a socket.
+const (
+	ReasonClientLeft        = session.ReasonClientLeft        // the client disconnected the socket
+	ReasonServerLeft        = session.ReasonServerLeft        // Socket.Disconnect(false)
+	ReasonTransportClose    = session.ReasonTransportClose    // the connection was closed
+	ReasonTransportError    = session.ReasonTransportError    // the connection failed, or its queue was full
+	ReasonPingTimeout       = session.ReasonPingTimeout       // no pong came in time
+	ReasonParseError        = session.ReasonParseError        // the client sent what is no Engine.IO packet
+	ReasonForcedClose       = session.ReasonForcedClose       // the client sent what is no Socket.IO packet
+	ReasonForcedServerClose = session.ReasonForcedServerClose // Socket.Disconnect(true), or a limit of the server
+	ReasonServerShutdown    = session.ReasonServerShutdown    // Server.Close
+)
+
+// Transport is an Engine.IO transport. Immutable. Its methods:
+//
+//   - String() string: "polling" or "websocket"
+//   - MarshalText, UnmarshalText: the same text in JSON and in logs
+type Transport = session.Transport
+
+// The transports.
+const (
+	Polling   = session.Polling
+	WebSocket = session.WebSocket
+)
+
+// Overflow is what happens when a client's queue is full. Immutable. Its methods:
+//
+//   - String() string: "disconnect" or "drop newest"
+//   - MarshalText: the same text in JSON and in logs
+type Overflow = session.Overflow
+
+// The overflow policies.
+const (
+	OverflowDisconnect = session.Disconnect // the client is disconnected: what it receives has no gaps
+	OverflowDropNewest = session.DropNewest // what does not fit is dropped, and counted
+)
+
+// CORS says what pages of other origins may do. Without Origins and Match no headers are sent. Its fields:
+//
+//   - Origins []string: the allowed origins, such as "https://app.example", or "*" alone, which excludes Credentials
+//   - Match func(origin string) bool: allows further origins; runs on the event loop
+//   - Credentials bool: allows cookies and authorization
+//   - Methods, Headers []string: what preflights allow; default the common methods, and the headers asked for
+//   - Exposed []string: the response headers that pages may read
+//   - MaxAge time.Duration: how long browsers may keep a preflight's answer; whole seconds
+//   - PreflightStatus int: the status of a preflight's answer; default 204
+//   - Enforce bool: refuses requests of other origins with 403, on both transports
+//   - SameHost bool: lets pages of the server's own host pass Enforce
+type CORS = session.CORS
+
+// Cookie describes the session cookie, which is sent when it has a name. Its fields:
+//
+//   - Name string: the cookie's name; Node's is "io"
+//   - Path string: default "/"
+//   - Domain string: the cookie goes to that host and those below it
+//   - SameSite string: "Lax" (default), "Strict" or "None"
+//   - Secure, Partitioned bool: attributes of these names; Partitioned needs Secure
+//   - Script bool: lets scripts read the cookie (no HttpOnly)
+//   - MaxAge time.Duration: the lifetime; whole seconds
+//   - Priority string: "Low", "Medium" or "High"
+type Cookie = session.Cookie
+
+// PerMessageDeflate is compression of WebSocket messages (RFC 7692) for clients that offer it. Its fields:
+//
+//   - Enabled bool: accepts the offers of clients
+//   - Threshold int: the length in bytes from which messages are compressed; default 1,024
+//   - Level int: 1 (fast, the default) to 9 (small)
+//   - ServerMaxWindowBits int: bounds the window of sent messages, 8 to 15; default 15
+//   - ClientTakeover bool: lets clients keep their context, which costs up to 32 KB for each connection
+//   - ClientMaxWindowBits int: bounds that context, 8 to 15; default 15
+type PerMessageDeflate = session.PerMessageDeflate
+
+// HTTPCompression is compression of polling answers, for clients that accept it. Its fields:
+//
+//   - Disabled bool: sends all answers uncompressed
+//   - Threshold int: the length in bytes from which answers are compressed; default 1,024
+//   - Level int: 1 (fast, the default) to 9 (small)
+type HTTPCompression = session.HTTPCompression
+
+// RequestInfo is the first request of a session, as AllowRequest and Handshake have it. Immutable. Its members:
+//
+//   - Addr netip.AddrPort: the client's address, which trusted proxies may have told
+//   - Peer netip.AddrPort: the other end of the connection
+//   - Time time.Time: when the request came
+//   - Address() string: the client's IP address
+//   - Issued() int64: Time in milliseconds since 1970
+//   - Method() string, URL() string: of the request
+//   - Header(name string) string, Headers() http.Header: its header
+//   - Query() url.Values: its query
+//   - Secure() bool: whether the client used TLS
+//   - CrossDomain() bool: whether the request has an Origin
+//   - MarshalJSON: the form of socket.handshake in the reference
+//   - Data(auth []byte) eio.Handshake: all of it as plain values
+type RequestInfo = session.Handshake
+
+// Tuning are the settings of one session, as Config.Tune has them. Its fields:
+//
+//   - PingInterval, PingTimeout time.Duration: the heartbeat
+//   - MaxPayload int: bounds one message of the client, in bytes; at most Config.MaxPayload
+//   - QueueBytes int: bounds what waits for the client, in bytes; at most Config.Queue.MaxBytes
+//   - VolatileBytes int, OnFull Overflow: those of Queue
+type Tuning = session.Tuning
+
+// ConnectionError is a request that was refused, as OnConnectionError has it. Its members:
+//
+//   - Code eio.ErrorCode, Message string: what the answer said
+//   - Request *RequestInfo: the refused request
+//   - Context map[string]any: details under the reference's keys; may be empty
+//   - MarshalJSON: the form of connection_error in the reference
+type ConnectionError = session.ConnectionError
