@@ -53,7 +53,7 @@ func TestImports(t *testing.T) {
 		{"/server/internal/paging", nil, []string{gnet}},
 		{"/server/internal/keyed", nil, []string{gnet}},
 		{"/server/internal/roster", nil, []string{gnet}},
-		{"/server/internal/peers", []string{"/room/cluster", "/codec/sio", "/codec/quote"}, []string{gnet}},
+		{"/server/internal/peers", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/socketctx", append([]string{"/session"}, session...), []string{gnet}},
 		{"/server/internal/stack", append([]string{"/session", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/logqueue", nil, []string{gnet}},

@@ -36,7 +36,8 @@ type EventLoop = interface {
 // posted run on one goroutine at a time for each loop, and nothing is re-entrant. Several loops may be driven at the
 // same time when their connections and borrow allow for it. All else of the Server is as safe for concurrent use as
 // ever. Limits of the network are the caller's: Config.MaxConns and Config.WriteTimeout have no effect, and
-// Stats.Poller stays empty.
+// Stats.Poller stays empty. Loops that have a method Elapsed() time.Duration, which any goroutine may call, give the server
+// its clock for what is not a loop's.
 //
 // Close ends the sessions by posts and waits for them and for the handlers, for some seconds at most, so the loops
 // must be driven meanwhile by others than its caller. The loops stay the caller's.
@@ -48,5 +49,6 @@ func (srv *Server) Attach(loops []EventLoop, borrow session.Borrow) (accept func
 		return nil, srv.startError("attach", err)
 	}
 	srv.waits.counting.Store(true)
+	srv.clock.follow(loops[0])
 	return accept, nil
 }

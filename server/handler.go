@@ -85,9 +85,9 @@ func (h *handler) take() bool {
 	return true
 }
 
-// listeners are the handlers of an event at one place, in the order of their registration. Immutable once its table is
+// eventHandlers are the handlers of an event at one place, in the order of their registration. Immutable once its table is
 // made.
-type listeners struct {
+type eventHandlers struct {
 	event string
 	// place is the registry that they belong to; nil for a socket's own.
 	place *registry
@@ -100,20 +100,20 @@ type listeners struct {
 
 // handlerTable are the handlers by event. Immutable once made.
 type handlerTable struct {
-	events map[string]*listeners
+	events map[string]*eventHandlers
 }
 
 // find returns the handlers of an event; nil when there are none.
-func (t *handlerTable) find(event string) *listeners { return t.events[event] }
+func (t *handlerTable) find(event string) *eventHandlers { return t.events[event] }
 
 // put adds a handler to a table that is being made, in place of those of other places.
 func (t *handlerTable) put(h *handler, place *registry) {
 	if t.events == nil {
-		t.events = make(map[string]*listeners)
+		t.events = make(map[string]*eventHandlers)
 	}
 	l := t.events[h.event]
 	if l == nil || l.place != place {
-		l = &listeners{event: h.event, place: place, inline: true}
+		l = &eventHandlers{event: h.event, place: place, inline: true}
 		t.events[h.event] = l
 	}
 	l.list = append(l.list, h)

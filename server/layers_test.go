@@ -22,10 +22,10 @@ import (
 // layers are the files of package server, the lowest first: a file should need those before it, and not those behind it.
 // Files that are not listed count as the top.
 var layers = []struct{ what, files string }{
-	{"settings, errors and values", "doc raw missing errors reply config settings layers private"},
+	{"settings, errors and values", "doc raw types missing errors reply config settings layers private"},
 	{
 		"what there is: servers, namespaces, sockets and their hooks",
-		"socket namespace server handler registry key log stats guard attach mount live namespaces",
+		"socket namespace server handler registry key log stats guard clock attach mount live namespaces",
 	},
 	{"waiting for answers", "collector waits asktable debts"},
 	{
@@ -34,7 +34,7 @@ var layers = []struct{ what, files string }{
 	},
 	{
 		"events that come, and their handlers",
-		"message unhandled register handle handlereply handleack sockethandlers revision3 partial",
+		"message unhandled eventname register handle handlereply handleack sockethandlers revision3 partial",
 	},
 	{"rooms and users", "roomevent membership user"},
 	{

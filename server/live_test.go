@@ -70,6 +70,7 @@ func TestLevelChanged(t *testing.T) {
 
 // Events without a handler go to OnUnhandled, of the namespace or of its parent, also when listeners hear of them.
 func TestOnUnhandled(t *testing.T) {
+	var own []server.Registration
 	srv := start(t, server.Config{EchoUnhandled: true}, func(srv *server.Server) {
 		withSync(srv)
 		rest := func(name string) func(context.Context, *server.Message) error {
@@ -80,8 +81,7 @@ func TestOnUnhandled(t *testing.T) {
 				return m.Ack(name, m.Event(), m.Len())
 			}
 		}
-		srv.Of("/").OnUnhandled(rest("old"))
-		srv.Of("/").OnUnhandled(rest("own"))
+		own = append(own, srv.Of("/").OnUnhandled(rest("old")), srv.Of("/").OnUnhandled(rest("own")))
 		srv.Of("/heard").OnUnhandled(rest("heard"))
 		srv.Of("/heard").OnAny(func(context.Context, *server.Message) {})
 		parent := srv.OfFunc(func(_ context.Context, name string, _ server.Raw) bool { return strings.HasPrefix(name, "/child") })
@@ -97,7 +97,9 @@ func TestOnUnhandled(t *testing.T) {
 		c.send(`2/` + name + `,1["y"]`)
 		c.expect(`3/` + name + `,1["` + want + `","y",0]`)
 	}
-	srv.Of("/").OnUnhandled(nil)
+	for _, r := range own {
+		r.Remove()
+	}
 	c.send(`23["x",1]`)
 	c.expect(`33[1]`)
 	if n := srv.Stats().Unhandled; n != 0 {

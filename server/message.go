@@ -138,7 +138,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 
 // receiveInline runs inline handlers on the loop, on the arguments as they were read. It returns false if none was left to
 // take the event.
-func (s *Socket) receiveInline(p *sio.Packet, l *listeners, args packets.Arguments) bool {
+func (s *Socket) receiveInline(p *sio.Packet, l *eventHandlers, args packets.Arguments) bool {
 	var m *Message
 	if l.keepAcks {
 		m = new(Message)
@@ -196,7 +196,7 @@ func (m *Message) dispatch(h *hooks) {
 
 // callAll runs the handlers, in order, but for those of Once that another event has taken. It returns false if there was
 // none to run.
-func (m *Message) callAll(l *listeners) (ran bool) {
+func (m *Message) callAll(l *eventHandlers) (ran bool) {
 	if l == nil {
 		return false
 	}

@@ -110,9 +110,12 @@ func (n *node) sent(err error) error {
 // peers asks the adapter for the other nodes, for Config.RequestTimeout at most. It returns ErrClosed when the server
 // is closing, or begins to.
 func (n *node) peers(ctx context.Context, ns *Namespace) (cluster.Peers, error) {
-	ctx, cancel := context.WithTimeout(ctx, n.srv.cfg.RequestTimeout)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer n.srv.after(n.srv.cfg.RequestTimeout, cancel)()
 	defer context.AfterFunc(n.srv.waits.ctx, cancel)()
+	n.srv.waits.elsewhere.Add(1)
+	defer n.srv.waits.elsewhere.Add(-1)
 	p, err := n.adapter.Peers(ctx, ns.name)
 	if n.srv.waits.ctx.Err() != nil {
 		return p, ErrClosed

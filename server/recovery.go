@@ -59,13 +59,15 @@ func recoverable(r Reason) bool {
 // newHistory makes the history of a namespace.
 func (srv *Server) newHistory(forget func(id string)) *history.History {
 	c := &srv.cfg
-	return history.New(history.Limits{
+	h := history.New(history.Limits{
 		MaxDisconnection: c.Recovery.MaxDisconnection,
 		Heartbeat: session.HeartbeatMax(
 			cmp.Or(c.PingInterval, session.DefaultPingInterval), cmp.Or(c.PingTimeout, session.DefaultPingTimeout)),
 		MaxPackets: c.Recovery.MaxPackets, MaxBytes: c.Recovery.MaxBytes, MaxSessions: c.Recovery.MaxSessions,
 		MaxReplay: c.Queue.MaxBytes / 2,
 	}, &srv.stats.recovery, forget)
+	h.Now, h.After = srv.clock.now, srv.after
+	return h
 }
 
 // recovery is what a socket has that may come back, see Config.Recovery. Immutable once the socket is announced, but for

@@ -62,6 +62,7 @@ func TestRegistrationPanics(t *testing.T) {
 		"OnError":         {func() { ns.OnError(nil) }, "OnError: the function is nil"},
 		"OnAny":           {func() { ns.OnAny(nil) }, "OnAny: the function is nil"},
 		"OnAnyOutgoing":   {func() { ns.OnAnyOutgoing(nil) }, "OnAnyOutgoing: the function is nil"},
+		"OnUnhandled":     {func() { ns.OnUnhandled(nil) }, "OnUnhandled: the function is nil"},
 		"OnDeadline":      {func() { ns.OnDeadline(nil) }, "OnDeadline: the function is nil"},
 		"OnRoom":          {func() { ns.OnRoom(nil) }, "OnRoom: the function is nil"},
 		"OnServerSide":    {func() { ns.OnServerSide("e", nil) }, "OnServerSide: the function is nil"},

@@ -53,6 +53,8 @@ type Server struct {
 	// waits are what somebody waits for; turns counts those that no socket's loop times.
 	waits *waits
 	turns atomic.Uint32
+	// clock is the time of what no loop owns.
+	clock clock
 	// guestsOnLoops tells that code of the application's may run on event loops.
 	guestsOnLoops atomic.Bool
 	// node is nil unless the server is one of a cluster. Immutable after New.
@@ -75,7 +77,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	srv := &Server{
 		cfg: cfg, logs: logs, limits: cfg.packets(), enc: packets.New(cfg.Parser, cfg.JSON, cfg.MaxAttachmentsSent), nloops: cfg.Loops, spaces: map[string]*Namespace{},
 		log: newLogger(logs, "node"), eio: newLogger(logs, "eio"), sio: newLogger(logs, "sio"),
-		waits: newWaits(cfg.Loops), counted: make([]loopCounters, cfg.Loops),
+		waits: newWaits(cfg.Loops), clock: clock{begin: time.Now()}, counted: make([]loopCounters, cfg.Loops),
 	}
 	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Parser != nil)
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}

@@ -6,6 +6,7 @@ import "context"
 // Config.EchoUnhandled. It runs off the event loop, in the order of the socket's events. An error becomes {"error": text}
 // in the acknowledgement, as that of any handler (see Refuse for the text).
 func (r *registry) OnUnhandled(fn func(ctx context.Context, m *Message) error) Registration {
+	need(fn != nil, "OnUnhandled")
 	return r.change(func(h *hooks) { h.unhandled = fn })
 }
 

@@ -13,6 +13,8 @@ type waits struct {
 	// ctx ends when the server begins to close, by stop.
 	ctx  context.Context
 	stop context.CancelFunc
+	// elsewhere are the handlers that wait for an adapter.
+	elsewhere atomic.Int64
 	// counting tells that the server is on loops of others, who want to know how many handlers wait.
 	counting atomic.Bool
 }
@@ -90,7 +92,7 @@ func (w *waits) parked() (n int) {
 			c.mu.Unlock()
 		}
 	}
-	return n
+	return n + int(w.elsewhere.Load())
 }
 
 // endWaits ends all that is waited for with ErrClosed: acknowledgements of single sockets and of broadcasts, counts,

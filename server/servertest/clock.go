@@ -68,6 +68,7 @@ func (ts *Server) turn(now time.Duration) {
 		l.Advance(now - ts.clock.now)
 	}
 	ts.clock.now = now
+	ts.elapsed.Store(int64(now))
 }
 
 // sleep lets the bubble's time pass until something is posted.

@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,7 @@ type Server struct {
 	forgiven uint64
 
 	clock    clock
+	elapsed  atomic.Int64 // clock.now, for any goroutine
 	patience time.Duration
 	manual   bool
 	closed   bool
@@ -45,7 +47,12 @@ type loop struct {
 	*pollertest.Loop
 	// wake has room for one signal.
 	wake chan<- struct{}
+	// elapsed is what has passed on the kit's clock, which all loops share.
+	elapsed *atomic.Int64
 }
+
+// Elapsed is the server's clock for what is not a loop's.
+func (l *loop) Elapsed() time.Duration { return time.Duration(l.elapsed.Load()) }
 
 // Post implements server.EventLoop.
 func (l *loop) Post(t interface{ Run(loop int) }) {
@@ -88,7 +95,7 @@ func New(t testing.TB, cfg server.Config, opts ...server.Option) *Server {
 	wake := make(chan struct{}, 1)
 	var attached []server.EventLoop
 	for i := range cfg.Loops {
-		l := &loop{pollertest.NewLoop(i), wake}
+		l := &loop{pollertest.NewLoop(i), wake, &ts.elapsed}
 		ts.loops, attached = append(ts.loops, l), append(attached, l)
 	}
 	borrow := func(c session.StreamConn, home int) session.Conn {

@@ -35,8 +35,10 @@ type History struct {
 	keepFor time.Duration
 	// replayMax bounds the bytes of the missed events of one client.
 	replayMax int
-	// Now returns the time since the history began.
-	Now func() time.Duration
+	// Now returns the time since the history began. After calls fn when d is over, unless stop is called before. They are the
+	// runtime's clock and timers unless the owner sets others before the history is used.
+	Now   func() time.Duration
+	After func(d time.Duration, fn func()) (stop func() bool)
 	// forget is called with the id of a socket that will not come back.
 	forget func(id string)
 
@@ -53,8 +55,8 @@ type History struct {
 	away    map[PrivateID]*list.Element
 	leaving list.List
 
-	// sweeper runs while anything is kept.
-	sweeper *time.Timer
+	// sweeper stops the timer that runs while anything is kept; nil when none does.
+	sweeper func() bool
 	closed  bool
 
 	stats *Stats
@@ -100,7 +102,8 @@ func New(l Limits, stats *Stats, forget func(id string)) *History {
 	start := time.Now()
 	return &History{
 		limits: l, keepFor: time.Duration(wheel.Deadline(int64(l.Heartbeat), l.MaxDisconnection)), replayMax: l.MaxReplay,
-		Now: func() time.Duration { return time.Since(start) }, forget: forget,
+		Now:   func() time.Duration { return time.Since(start) },
+		After: func(d time.Duration, fn func()) func() bool { return time.AfterFunc(d, fn).Stop }, forget: forget,
 		first: firstOffset(), away: map[PrivateID]*list.Element{}, stats: stats,
 	}
 }
@@ -220,7 +223,7 @@ func (h *History) expire(now time.Duration) {
 func (h *History) sweepLater() {
 	if h.sweeper == nil && !h.closed {
 		wait := wheel.Deadline(int64(sweepSlack), h.limits.MaxDisconnection)
-		h.sweeper = time.AfterFunc(time.Duration(wait), h.sweep)
+		h.sweeper = h.After(time.Duration(wait), h.sweep)
 	}
 }
 
@@ -246,7 +249,7 @@ func (h *History) Close() {
 	defer h.mu.Unlock()
 	h.closed = true
 	if h.sweeper != nil {
-		h.sweeper.Stop()
+		h.sweeper()
 	}
 	for h.leaving.Len() > 0 {
 		h.forgetAway(h.leaving.Front())
