@@ -4,7 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copyBytesMax is the largest total that is copied into one buffer and written with write(2). Above it, writev(2)
+// copyBytesMax is the largest total that is copied into one buffer and sent with send(2). Above it, writev(2)
 // without a copy is cheaper.
 const copyBytesMax = 16 << 10
 
@@ -22,15 +22,15 @@ func (s *socket) Write(parts [][]byte, total int) (n int, err error) {
 	fd := s.gc.Fd()
 	for {
 		switch {
-		case len(parts) == 1:
-			n, err = unix.Write(fd, parts[0])
+		case len(parts) == 1 && total <= copyBytesMax:
+			n, err = send(fd, parts[0])
 		case total <= copyBytesMax:
 			l := s.loop()
 			buf := l.scratch[:0]
 			for _, p := range parts {
 				buf = append(buf, p...)
 			}
-			n, err = unix.Write(fd, buf)
+			n, err = send(fd, buf)
 		default:
 			n, err = s.loop().writev(fd, parts)
 		}

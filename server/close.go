@@ -47,7 +47,10 @@ func (srv *Server) Close() error {
 			defer srv.forgetHistory()
 			return srv.leaveCluster()
 		},
-		Last: func() { srv.logs.Flush(closeLog) },
+		Last: func() {
+			srv.runners.End()
+			srv.logs.Flush(closeLog)
+		},
 	}, closeError)
 }
 

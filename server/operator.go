@@ -120,6 +120,7 @@ func (o Operator) publish(data Raw) error {
 // broadcast makes the task of a broadcast, all but its target.
 func (o Operator) broadcast(f *eio.Frame, data Raw) *broadcast {
 	b := &broadcast{ns: o.ns, frame: f, volatile: o.flags.volatile}
+	b.target.Rooms = b.one[:0]
 	if o.listened() {
 		b.outgoing = newOutgoing(data)
 	}
@@ -147,7 +148,7 @@ func (o Operator) resolve(t *room.Target) bool {
 		t.ExceptMember = &o.from.member
 	}
 	if len(o.rooms)+len(o.users) == 0 {
-		t.Rooms = []*room.Room{o.ns.rooms.Everyone()}
+		t.Rooms = append(t.Rooms, o.ns.rooms.Everyone())
 	}
 	for _, name := range o.rooms {
 		if r := o.ns.rooms.Lookup(name); r != nil {
@@ -176,6 +177,7 @@ type broadcast struct {
 	ns       *Namespace
 	frame    *eio.Frame
 	target   room.Target
+	one      [1]*room.Room // the memory of target.Rooms, which is one room mostly
 	volatile bool
 	lead     int       // the loop that counts it
 	outgoing *outgoing // nil unless there are listeners for outgoing events

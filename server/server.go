@@ -39,6 +39,8 @@ type Server struct {
 	// counted has the counters of each loop. Immutable, each element as it says.
 	counted []loopCounters
 	jobs    atomic.Int64
+	// runners keeps the goroutines of handlers for the next events.
+	runners session.Runners
 
 	mu     sync.RWMutex // guards spaces
 	spaces map[string]*Namespace
@@ -80,7 +82,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 		waits: newWaits(cfg.Loops), clock: clock{begin: time.Now()}, counted: make([]loopCounters, cfg.Loops),
 	}
 	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Parser != nil)
-	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs}
+	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs, Runners: &srv.runners}
 	srv.settings = cfg.settings(srv.inbox)
 	srv.dynamic.srv = srv
 	srv.ctx, srv.stop = context.WithCancelCause(context.Background())

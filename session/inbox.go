@@ -10,7 +10,7 @@ import (
 // Job is one piece of work of an Inbox. It must not panic, but may end its goroutine (runtime.Goexit).
 type Job interface{ Do() }
 
-// Inbox runs the jobs of one socket off the event loop: in order, one at a time, on a goroutine that exists only while
+// Inbox runs the jobs of one socket off the event loop: in order, one at a time, on a goroutine that it has only while
 // there are jobs. Safe for concurrent use. The zero value is ready to use.
 type Inbox struct {
 	mu sync.Mutex
@@ -57,23 +57,25 @@ type InboxLimits struct {
 	Jobs, Bytes int
 	// Running, if set, counts the goroutines that run inboxes.
 	Running *atomic.Int64
+	// Runners, if set, keeps goroutines for the next inbox.
+	Runners *Runners
 }
 
 // Put appends a job of that size in bytes. If the inbox is full, it returns false and does not take the job.
 func (b *Inbox) Put(j Job, bytes int, lim *InboxLimits) bool {
 	ok, start, _ := b.put(sized{j, bytes}, lim, nil)
 	if start {
-		go b.run(lim.Running)
+		b.start(lim)
 	}
 	return ok
 }
 
 // PutAll puts a job of that size into each of n inboxes, as Put does, and calls refused for those that are full. get
-// gives an inbox and its job by number; the limits may differ, but all count the same Running. Inboxes without work are
+// gives an inbox and its job by number; the limits may differ, but not in Running and Runners. Inboxes without work are
 // started by another goroutine, because starting one takes ten times as long as putting.
 func PutAll(n, bytes int, get func(i int) (b *Inbox, j Job, lim *InboxLimits), refused func(i int)) {
 	var idle []*Inbox
-	var running *atomic.Int64
+	var limits *InboxLimits
 	for i := range n {
 		b, j, lim := get(i)
 		ok, start, _ := b.put(sized{j, bytes}, lim, nil)
@@ -81,13 +83,13 @@ func PutAll(n, bytes int, get func(i int) (b *Inbox, j Job, lim *InboxLimits), r
 		case !ok:
 			refused(i)
 		case start:
-			idle, running = append(idle, b), lim.Running
+			idle, limits = append(idle, b), lim
 		}
 	}
 	if len(idle) > 0 {
 		go func() {
 			for _, b := range idle {
-				go b.run(running)
+				b.start(limits)
 			}
 		}()
 	}
@@ -101,7 +103,7 @@ func (b *Inbox) PutCounted(j Job, bytes int, lim *InboxLimits, m *memory.Ledger,
 	}
 	ok, start, list := b.put(sized{j, bytes}, lim, m)
 	if start {
-		go b.run(lim.Running)
+		b.start(lim)
 	}
 	if list {
 		m.List(h)
@@ -133,7 +135,7 @@ func (b *Inbox) waiting() int {
 func (b *Inbox) PutAlways(j Job, lim *InboxLimits) {
 	b.mu.Lock()
 	if start, _ := b.add(sized{job: j}, lim, nil); start {
-		go b.run(lim.Running)
+		b.start(lim)
 	}
 }
 
