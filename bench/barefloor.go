@@ -15,7 +15,7 @@ func (r *run) bareFloor(ctx context.Context) error {
 	if len(r.cfg.Command) == 0 {
 		return fmt.Errorf("%w: the floor needs a command that starts it", ErrConfig)
 	}
-	for i := range r.rounds() {
+	for i := range r.each() {
 		for _, phase := range []func(context.Context, bool) error{r.floorBursts, r.floorEchoes, r.floorHandshakes, r.floorIdle} {
 			if err := phase(ctx, r.counts(i)); err != nil {
 				return err

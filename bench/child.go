@@ -107,7 +107,7 @@ func newClientChild(j job) (*agent, error) {
 	if t, err = t.resolve(); err != nil {
 		return nil, err
 	}
-	if err := raiseDescriptors(j.Config.descriptors()); err != nil {
+	if err := needDescriptors(j.Config.descriptors()); err != nil {
 		return nil, err
 	}
 	return newAgent(j.Config, j.Duty, t, func() {})

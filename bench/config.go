@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -128,7 +129,7 @@ type Config struct {
 // withDefaults returns the configuration with its zero fields filled in.
 func (c Config) withDefaults() Config {
 	if c.Kind == KindGame {
-		setDefault(&c.Members, DefaultPlayers)
+		setDefault(&c.Members, max(2, min(DefaultPlayers, cmp.Or(c.Subscribers, DefaultSubscribers))))
 		setDefault(&c.Rate, DefaultMoves)
 		setDefault(&c.Size, DefaultMoveSize)
 	}

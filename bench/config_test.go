@@ -268,8 +268,12 @@ func TestResultOK(t *testing.T) {
 		if spoil(r); true {
 			r.finish()
 		}
-		if r.OK {
+		if r.OK || len(r.Reasons) == 0 {
 			t.Errorf("row %d is ok", i)
+		}
+		var out strings.Builder
+		if err := r.WriteTable(&out); err != nil || !strings.Contains(out.String(), "FAILED: "+r.Reasons[0]) {
+			t.Errorf("row %d does not say why: %v\n%s", i, err, out.String())
 		}
 	}
 }

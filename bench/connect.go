@@ -12,7 +12,7 @@ func (r *run) connect(ctx context.Context) error {
 
 // connectRounds makes the rounds of connect for a transport.
 func (r *run) connectRounds(ctx context.Context, cfg Config, u unit, count bool) error {
-	for i := range r.rounds() {
+	for i := range r.each() {
 		main, err := r.open(cfg, duty{})
 		if err != nil {
 			return err
@@ -23,7 +23,7 @@ func (r *run) connectRounds(ctx context.Context, cfg Config, u unit, count bool)
 		if err != nil {
 			return err
 		}
-		if r.counts(i) {
+		if r.takes(i, &b) {
 			r.gauges.window(u, &b, cfg.ConnectRate > 0)
 			r.curve(latencyCurve(u.prefix+"handshake latency", b.latencies))
 		}

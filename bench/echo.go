@@ -32,13 +32,13 @@ func (r *run) echoRounds(ctx context.Context, cfg Config, u unit, count bool) er
 		return err
 	})
 	pause(ctx, settleAfter)
-	for i := range r.rounds() {
+	for i := range r.each() {
 		b, stop := main.echoes(ctx, cfg.echoPlan())
 		if b.latencies == nil {
 			return stop
 		}
 		r.result.faults(u.prefix+u.many, &b)
-		if r.counts(i) {
+		if r.takes(i, &b) {
 			r.gauges.window(u, &b, cfg.Rate > 0)
 			r.gauges.of(u.prefix+u.many, "", "").add(float64(b.Delivered))
 			r.curve(latencyCurve(u.prefix+"round trip latency", b.latencies))

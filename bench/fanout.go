@@ -14,7 +14,8 @@ func (r *run) fanout(ctx context.Context) error {
 	if r.cfg.Transport != TransportUpgrade {
 		return r.fanoutAttempt(ctx, r.cfg, unitMessage, r.rounds(), true)
 	}
-	for range r.cfg.Repeat {
+	for i := range r.cfg.Repeat {
+		r.begin(r.cfg.Warmup + i)
 		if err := r.fanoutAttempt(ctx, r.cfg, unitMessage, 1, true); err != nil {
 			return err
 		}
@@ -49,6 +50,9 @@ func (r *run) fanoutAttempt(ctx context.Context, cfg Config, u unit, bursts int,
 	})
 	warmup := bursts - r.cfg.Repeat
 	for i := range bursts {
+		if bursts > 1 {
+			r.begin(i)
+		}
 		b, stop, err := main.burst(ctx)
 		if err != nil {
 			return err
@@ -81,7 +85,7 @@ func (r *run) take(u unit, b *Burst, cfg Config, counted, report bool) {
 		r.result.faults(u.prefix+u.many, b)
 	}
 	r.gauges.window(u, b, cfg.Gap > 0)
-	if b.Latency != nil {
+	if b.Latency != nil && !b.Interrupted {
 		r.curve(latencyCurve(u.prefix+"latency", b.latencies))
 	}
 }
@@ -111,12 +115,11 @@ func (r *run) noteMemory(s *stage, before int64, connected int) {
 	if r.result.Memory != nil || before == 0 || after == 0 {
 		return
 	}
-	r.result.Memory = &Memory{
-		PIDs: s.server.pids, Before: before, After: after,
-		PerConnection: float64(after-before) / float64(connected),
-	}
-	if after < before {
-		r.result.note("the server gave memory back while connecting: measure a fresh process")
+	r.result.Memory = &Memory{PIDs: s.server.pids, Before: before, After: after}
+	if per := float64(after-before) / float64(connected); per >= sessionBytesMin {
+		r.result.Memory.PerConnection = per
+	} else {
+		r.result.note("no memory per connection: the server reused memory of earlier sessions, measure a fresh process")
 	}
 }
 

@@ -271,6 +271,10 @@ func TestRunEndsEarly(t *testing.T) {
 		if b.Missing != 0 || b.Outstanding == 0 || b.Outstanding+b.Delivered != b.Expected {
 			t.Errorf("missing %d, outstanding %d, delivered %d of %d", b.Missing, b.Outstanding, b.Delivered, b.Expected)
 		}
+		// What was half done says nothing about the server.
+		if s := result.Summary; s.Rate != nil || s.P50 != nil || s.ClientBusy != nil || s.Delivered != b.Delivered || len(result.Metrics) > 0 {
+			t.Errorf("figures of an interrupted burst: %+v, %+v", s, result.Metrics)
+		}
 	})
 	t.Run("timeout while connecting", func(t *testing.T) {
 		cfg := small((&fakeServer{silent: true}).start(t))

@@ -23,7 +23,7 @@ func (r *run) game(ctx context.Context) error {
 	}
 	pause(ctx, settleAfter)
 	r.noteMemory(s, before, connected)
-	for i := range r.rounds() {
+	for i := range r.each() {
 		b, stop := s.games(ctx, r.cfg)
 		if b.latencies == nil {
 			return stop

@@ -26,8 +26,12 @@ func (u unit) at(phase string) unit {
 // server is the name of the CPU figure.
 func (u unit) server() string { return u.prefix + "server CPU per " + u.one }
 
-// window adds the figures of one window. The rate of a paced one was requested, so it is neither good nor bad.
+// window adds the figures of one window, unless it was interrupted. The rate of a paced one was requested, so it is
+// neither good nor bad.
 func (g *gauges) window(u unit, b *Burst, paced bool) {
+	if b.Interrupted {
+		return
+	}
 	rate := BetterHigher
 	if paced {
 		rate = ""

@@ -9,9 +9,16 @@ import (
 // idleSamples is the number of memory samples while sessions are held.
 const idleSamples = 20
 
+// sessionBytesMin is the least memory that a session can take: no server keeps an identifier, a socket and a timer in
+// less. Smaller growth means that the server reused memory of earlier sessions.
+const sessionBytesMin = 64
+
+// sessionsJudged is the number of sessions from which on the growth of a server's memory is more than that of its pages.
+const sessionsJudged = 100
+
 // idle holds sessions that do nothing but answer heartbeats.
 func (r *run) idle(ctx context.Context) error {
-	for i := range r.rounds() {
+	for i := range r.each() {
 		main, err := r.open(r.cfg, duty{Park: true})
 		if err != nil {
 			return err
@@ -66,7 +73,7 @@ func (r *run) hold(ctx context.Context, s *stage, d time.Duration, counted bool)
 		},
 	})
 	seconds := time.Since(begin).Seconds()
-	if counted && b.latencies != nil {
+	if counted && b.latencies != nil && !b.Interrupted {
 		r.idleFigures(s, &b, idleCounts{sessions: n, pings: pings, lost: lost, before: before, after: after, seconds: seconds})
 		if s.floor == nil {
 			r.curve(memory)
@@ -106,7 +113,15 @@ func (r *run) idleFigures(s *stage, b *Burst, c idleCounts) {
 		}
 	}
 	if c.before > 0 && c.after > 0 {
-		figure("server RSS per connection", "bytes", BetterLower, float64(c.after-c.before)/float64(c.sessions))
+		per := float64(c.after-c.before) / float64(c.sessions)
+		switch {
+		case s.floor != nil || per >= sessionBytesMin:
+			figure("server RSS per connection", "bytes", BetterLower, per)
+		case c.sessions >= sessionsJudged:
+			r.result.problem("the server's memory grew by %.0f bytes per connection: it reused memory of earlier sessions, measure a fresh process", per)
+		default:
+			r.result.note("too few sessions to measure the server's memory")
+		}
 	}
 	if s.floor != nil {
 		return // and needs nothing while nothing happens

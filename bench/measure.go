@@ -70,6 +70,7 @@ func (s *stage) measure(ctx context.Context, m measurement) (Burst, error) {
 
 	var b Burst
 	early := waited != nil && !errors.Is(waited, errStalled)
+	b.Interrupted = early
 	if err := s.fill(&b, since, early); err != nil {
 		return Burst{}, err
 	}
@@ -166,17 +167,19 @@ func (s *stage) readClocks() clocks {
 // charge adds the processor time between two readings.
 func (s *stage) charge(b *Burst, before, after clocks) {
 	client := after.client.sub(before.client)
-	b.Client.User, b.Client.System = client.user.Seconds(), client.system.Seconds()
+	user, system := client.split()
+	b.Client.User, b.Client.System = user.Seconds(), system.Seconds()
 	if before.server == nil || after.server == nil {
 		return
 	}
 	used := after.server.sub(*before.server)
+	user, system = used.split()
 	n := float64(max(b.Delivered, 1))
 	b.Server = &ServerCPU{
-		User: used.user.Seconds(), System: used.system.Seconds(),
+		User: user.Seconds(), System: system.Seconds(),
 		PerMessage:       used.total().Seconds() * 1e6 / n,
-		UserPerMessage:   used.user.Seconds() * 1e6 / n,
-		SystemPerMessage: used.system.Seconds() * 1e6 / n,
+		UserPerMessage:   user.Seconds() * 1e6 / n,
+		SystemPerMessage: system.Seconds() * 1e6 / n,
 	}
 	if s.target.local() {
 		b.Others = othersShare(before.machine, after.machine, client.total()+used.total())

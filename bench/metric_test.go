@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -114,18 +115,30 @@ func TestRoomSizes(t *testing.T) {
 }
 
 func TestExactProcessTime(t *testing.T) {
-	before := cpuTime{user: 30, system: 10}
-	if got := before.refine(47); got != (cpuTime{37, 10}) {
-		t.Errorf("%+v", got)
-	}
-	if got := (cpuTime{10, 30}).refine(47); got != (cpuTime{10, 37}) {
-		t.Errorf("%+v", got)
-	}
-	if got := before.refine(0); got != before {
-		t.Errorf("%+v", got)
-	}
 	p := processes{root: procRoot, pids: []int{unix.Getpid()}}
 	if p.exact(unix.Getpid()) <= 0 || (processes{root: "/elsewhere"}).exact(unix.Getpid()) != 0 {
 		t.Error("the process's own clock")
+	}
+}
+
+// The parts of a processor time are never negative: the steps of the parts and the exact sum are not read at one moment.
+func TestPartsOfProcessorTime(t *testing.T) {
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		name          string
+		before, after cpuTime
+		user, system  time.Duration
+	}{
+		{"halves", cpuTime{}, cpuTime{10 * ms, 10 * ms, 30 * ms}, 15 * ms, 15 * ms},
+		{"the sum is smaller than its parts", cpuTime{}, cpuTime{10 * ms, 10 * ms, 8 * ms}, 4 * ms, 4 * ms},
+		{"less than a step", cpuTime{990 * ms, 1000 * ms, 1995 * ms}, cpuTime{990 * ms, 1000 * ms, 1998 * ms}, 3 * ms, 0},
+		{"the larger part changes", cpuTime{1000 * ms, 990 * ms, 1995 * ms}, cpuTime{1000 * ms, 1010 * ms, 2011 * ms}, 0, 16 * ms},
+		{"nothing", cpuTime{10 * ms, 10 * ms, 20 * ms}, cpuTime{10 * ms, 10 * ms, 20 * ms}, 0, 0},
+		{"the clock seems to go back", cpuTime{10 * ms, 10 * ms, 21 * ms}, cpuTime{10 * ms, 10 * ms, 20 * ms}, 0, 0},
+	} {
+		used := tt.after.sub(tt.before)
+		if user, system := used.split(); user != tt.user || system != tt.system || user+system != used.total() {
+			t.Errorf("%s: user %v, system %v of %v", tt.name, user, system, used.total())
+		}
 	}
 }

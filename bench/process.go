@@ -22,12 +22,30 @@ const userHZ = 100
 // errProc means that a file in /proc has an unexpected form.
 var errProc = errors.New("bench: unexpected contents of /proc")
 
-// cpuTime is processor time used so far, or in between two moments.
-type cpuTime struct{ user, system time.Duration }
+// cpuTime is processor time used so far, or between two moments. The parts come in steps of 1/userHZ, while the sum is
+// exact where the kernel reports it. They are kept apart, and only a difference is split, so no part is ever negative.
+type cpuTime struct{ user, system, sum time.Duration }
 
-func (t cpuTime) add(u cpuTime) cpuTime { return cpuTime{t.user + u.user, t.system + u.system} }
-func (t cpuTime) sub(u cpuTime) cpuTime { return cpuTime{t.user - u.user, t.system - u.system} }
-func (t cpuTime) total() time.Duration  { return t.user + t.system }
+// cpuParts returns a time whose sum is that of its parts.
+func cpuParts(user, system time.Duration) cpuTime { return cpuTime{user, system, user + system} }
+
+func (t cpuTime) add(u cpuTime) cpuTime {
+	return cpuTime{t.user + u.user, t.system + u.system, t.sum + u.sum}
+}
+func (t cpuTime) sub(u cpuTime) cpuTime {
+	return cpuTime{t.user - u.user, t.system - u.system, t.sum - u.sum}
+}
+func (t cpuTime) total() time.Duration { return max(t.sum, 0) }
+
+// split divides the sum in the proportion of the parts. If both are 0, all of it is user time.
+func (t cpuTime) split() (user, system time.Duration) {
+	u, s := max(t.user, 0), max(t.system, 0)
+	if u+s == 0 {
+		return t.total(), 0
+	}
+	system = time.Duration(float64(t.total()) * float64(s) / float64(u+s))
+	return t.total() - system, system
+}
 
 // processes describes the server's processes by /proc; immutable.
 type processes struct {
@@ -48,7 +66,10 @@ func (p processes) cpu() (cpuTime, error) {
 		if err != nil {
 			return cpuTime{}, err
 		}
-		sum = sum.add(t.refine(p.exact(pid)))
+		if exact := p.exact(pid); exact > 0 {
+			t.sum = exact
+		}
+		sum = sum.add(t)
 	}
 	return sum, nil
 }
@@ -62,18 +83,6 @@ func (p processes) exact(pid int) time.Duration {
 		return 0
 	}
 	return time.Duration(ts.Nano())
-}
-
-// refine adds the difference to the exact sum to the larger part.
-func (t cpuTime) refine(exact time.Duration) cpuTime {
-	switch {
-	case exact < t.total():
-	case t.system > t.user:
-		t.system = exact - t.user
-	default:
-		t.user = exact - t.system
-	}
-	return t
 }
 
 // resident is the memory of the processes in bytes (RSS). Pages that several
@@ -114,7 +123,7 @@ func parseStat(text string) (cpuTime, error) {
 	if err != nil {
 		return cpuTime{}, err
 	}
-	return cpuTime{user, system}, nil
+	return cpuParts(user, system), nil
 }
 
 // parseTicks converts a number of 1/100 s.
@@ -146,5 +155,5 @@ func ownCPU() cpuTime {
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
 		return cpuTime{}
 	}
-	return cpuTime{time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())}
+	return cpuParts(time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano()))
 }

@@ -15,7 +15,7 @@ func TestParseStat(t *testing.T) {
 	const fields = " S 1 2 3 4 5 6 7 8 9 10 1234 56 0 0 20 0 1 0 100"
 	for _, name := range []string{"siren", "a b", ") R 9 9 (", ""} {
 		got, err := parseStat("77 (" + name + ")" + fields)
-		if err != nil || got != (cpuTime{12340 * time.Millisecond, 560 * time.Millisecond}) {
+		if err != nil || got != (cpuParts(12340*time.Millisecond, 560*time.Millisecond)) {
 			t.Errorf("name %q: %v, %v", name, got, err)
 		}
 	}
@@ -109,11 +109,11 @@ func TestListenerOwners(t *testing.T) {
 	}
 }
 
-func TestRaiseDescriptors(t *testing.T) {
-	if err := raiseDescriptors(10); err != nil {
+func TestNeedDescriptors(t *testing.T) {
+	if err := needDescriptors(10); err != nil {
 		t.Error(err)
 	}
-	err := raiseDescriptors(1 << 40)
+	err := needDescriptors(1 << 40)
 	if !errors.Is(err, ErrDescriptors) || !strings.Contains(err.Error(), "raise it") {
 		t.Errorf("error %v", err)
 	}
@@ -124,5 +124,30 @@ func TestClock(t *testing.T) {
 	a, b := c.now(), d.now()
 	if b < a-int64(time.Millisecond) || b > a+int64(time.Minute) {
 		t.Errorf("two clocks say %d and %d", a, b)
+	}
+}
+
+// A server that was used before has memory left, so its growth is not what a session takes.
+func TestIdleMemoryOfAUsedServer(t *testing.T) {
+	for _, tt := range []struct {
+		name            string
+		sessions        int
+		before, after   int64
+		figure, problem bool
+	}{
+		{"a fresh server", 1000, 10 << 20, 12 << 20, true, false},
+		{"nothing more", 1000, 10 << 20, 10 << 20, false, true},
+		{"less", 1000, 10 << 20, 9 << 20, false, true},
+		{"less than any session takes", 1000, 10 << 20, 10<<20 + 4096, false, true},
+		{"few sessions", 8, 10 << 20, 10 << 20, false, false},
+		{"not known", 1000, 0, 0, false, false},
+	} {
+		r := &run{result: &Result{}}
+		s := &stage{result: r.result}
+		r.idleFigures(s, &Burst{}, idleCounts{sessions: tt.sessions, before: tt.before, after: tt.after, seconds: 60})
+		figure := slices.ContainsFunc(r.gauges.metrics(), func(m Metric) bool { return m.Name == "server RSS per connection" })
+		if figure != tt.figure || (len(r.result.Problems) > 0) != tt.problem {
+			t.Errorf("%s: a figure: %v, problems %q", tt.name, figure, r.result.Problems)
+		}
 	}
 }

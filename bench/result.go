@@ -31,6 +31,8 @@ type Result struct {
 	Curves  []Curve  `json:"curves"`
 	// Problems are faults that the counts do not show.
 	Problems []string `json:"problems,omitempty"`
+	// Reasons says why OK is false.
+	Reasons []string `json:"reasons,omitempty"`
 	// Notes are remarks that one must know to read the figures.
 	Notes []string `json:"notes,omitempty"`
 
@@ -76,10 +78,11 @@ type Machine struct {
 // Memory is the server's resident memory around the connecting of the
 // subscribers, the first time.
 type Memory struct {
-	PIDs          []int   `json:"pids"`
-	Before        int64   `json:"rss_before_bytes"`
-	After         int64   `json:"rss_after_bytes"`
-	PerConnection float64 `json:"rss_per_connection_bytes"`
+	PIDs   []int `json:"pids"`
+	Before int64 `json:"rss_before_bytes"`
+	After  int64 `json:"rss_after_bytes"`
+	// PerConnection is 0 if it is not known.
+	PerConnection float64 `json:"rss_per_connection_bytes,omitempty"`
 }
 
 // Connect is one opening of all subscribers.
@@ -124,6 +127,8 @@ type Burst struct {
 	Others float64 `json:"others_cpu_share"`
 	// Upgrades is nil unless the transport is TransportUpgrade.
 	Upgrades *Upgrades `json:"upgrades,omitempty"`
+	// Interrupted means that the run ended during the burst. Its deliveries are counted, but it has no figures.
+	Interrupted bool `json:"interrupted,omitempty"`
 
 	latencies       *hdrhistogram.Histogram
 	latencyMax      int64
@@ -255,18 +260,53 @@ func (r *Result) faults(what string, b *Burst) {
 
 // finish computes the derived figures.
 func (r *Result) finish() {
+	r.Reasons = r.reasons()
+	r.OK = len(r.Reasons) == 0
+	r.Summary = summarize(r.Bursts)
+}
+
+// reasons returns why the result is not OK; none if it is.
+func (r *Result) reasons() (list []string) {
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	rounds := r.rounds
 	if r.Scenario.Name == KindFanout || r.Scenario.Name == "" {
 		rounds = len(r.Bursts)
 	}
-	r.OK = r.Partial == "" && rounds == r.Scenario.Repeat && len(r.Problems) == 0
+	if r.Partial != "" {
+		add("the run ended early: %s", r.Partial)
+	}
+	if rounds < r.Scenario.Repeat {
+		add("%d of %d rounds were made", rounds, r.Scenario.Repeat)
+	}
+	var failed, lost int
+	var stray uint64
 	for _, c := range r.Connects {
-		r.OK = r.OK && c.Failed == 0 && c.Lost == 0 && c.Stray == 0
+		failed, lost, stray = failed+c.Failed, lost+c.Lost, stray+c.Stray
 	}
+	if failed > 0 {
+		add("%d sessions failed to connect", failed)
+	}
+	if lost > 0 {
+		add("%d sessions were lost", lost)
+	}
+	if stray > 0 {
+		add("%d messages came outside of the bursts", stray)
+	}
+	unclean := 0
 	for _, b := range r.Bursts {
-		r.OK = r.OK && b.clean()
+		if !b.clean() {
+			unclean++
+		}
 	}
-	r.Summary = summarize(r.Bursts)
+	if unclean > 0 {
+		add("%d of %d bursts were not delivered without a fault", unclean, len(r.Bursts))
+	}
+	if n := len(r.Problems); n == 1 {
+		list = append(list, r.Problems[0])
+	} else if n > 1 {
+		add("%s (and %d other problems)", r.Problems[0], n-1)
+	}
+	return list
 }
 
 // clean reports whether the burst was delivered without any fault.

@@ -7,13 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrDescriptors is returned when the process may not open as many files as
-// the run needs connections.
+// ErrDescriptors is returned when the process may not open as many files as the run needs connections.
 var ErrDescriptors = errors.New("bench: not enough file descriptors")
 
-// raiseDescriptors lifts the soft limit of open files to the hard one and
-// checks that it is enough.
-func raiseDescriptors(need int) error {
+// needDescriptors checks that the process may open so many files.
+func needDescriptors(need int) error {
 	limit, err := descriptorLimit()
 	if err != nil {
 		return err
@@ -25,18 +23,11 @@ func raiseDescriptors(need int) error {
 	return nil
 }
 
-// descriptorLimit lifts the soft limit of open files to the hard one and
-// returns it.
+// descriptorLimit returns how many files the process may open. Package os has raised the soft limit to the hard one.
 func descriptorLimit() (uint64, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, fmt.Errorf("bench: getrlimit: %w", err)
-	}
-	if limit.Cur < limit.Max {
-		limit.Cur = limit.Max
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-			return 0, fmt.Errorf("bench: setrlimit: %w", err)
-		}
 	}
 	return limit.Cur, nil
 }

@@ -38,7 +38,7 @@ func (r *run) rooms(ctx context.Context) error {
 			return err
 		})
 		u := unitMessage.at(fmt.Sprintf("%d members", members))
-		for i := range r.rounds() {
+		for i := range r.each() {
 			b, stop, err := main.burst(ctx)
 			if err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type run struct {
 	server *processes // nil when not known
 	gauges gauges
 	result *Result
+	round  int // the one that runs, from 0, warm-ups first; -1 before the first one
 }
 
 // scenarios has the functions of the kinds. Each runs all rounds and fills the gauges and curves. An error ends the run
@@ -85,10 +87,13 @@ func newRun(cfg Config) (*run, error) {
 	}
 	cfg.Floor = cfg.Floor && len(cfg.Command) > 0
 	cfg = cfg.withProcesses(limit)
-	if err := raiseDescriptors(cfg.descriptors()); err != nil {
+	if err := needDescriptors(cfg.descriptors()); err != nil {
 		return nil, err
 	}
-	r := &run{cfg: cfg, target: t, result: newResult(cfg, t)}
+	r := &run{cfg: cfg, target: t, result: newResult(cfg, t), round: -1}
+	if tell := cfg.Progress; tell != nil {
+		r.cfg.Progress = func(phase string, done, total int) { tell(r.phaseName(phase), done, total) }
+	}
 	if cfg.Kind == KindFloor {
 		return r, nil
 	}
@@ -152,5 +157,36 @@ func (r *run) open(cfg Config, d duty) (*stage, error) {
 // rounds returns the number of rounds, including the unmeasured ones, which come first.
 func (r *run) rounds() int { return r.cfg.Warmup + r.cfg.Repeat }
 
+// each yields the rounds and notes which one runs, for the progress.
+func (r *run) each() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range r.rounds() {
+			r.begin(i)
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// begin notes that the i-th round runs from now on.
+func (r *run) begin(i int) { r.round = i }
+
+// phaseName returns the name of a phase, with the round if there are several.
+func (r *run) phaseName(phase string) string {
+	switch {
+	case r.rounds() == 1 || r.round < 0:
+		return phase
+	case r.round < r.cfg.Warmup:
+		return fmt.Sprintf("%s, warm-up %d of %d", phase, r.round+1, r.cfg.Warmup)
+	default:
+		return fmt.Sprintf("%s, round %d of %d", phase, r.round+1-r.cfg.Warmup, r.cfg.Repeat)
+	}
+}
+
 // counts reports whether the i-th round is measured.
 func (r *run) counts(i int) bool { return i >= r.cfg.Warmup }
+
+// takes reports whether a window of the i-th round has figures: the round is measured, and the window was not
+// interrupted.
+func (r *run) takes(i int, b *Burst) bool { return r.counts(i) && !b.Interrupted }

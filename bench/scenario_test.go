@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"errors"
 	"net"
 	"slices"
@@ -273,6 +274,7 @@ func TestScenarioEndsEarly(t *testing.T) {
 func TestProgressIsTold(t *testing.T) {
 	t.Parallel()
 	cfg := quick((&fakeServer{}).start(t), KindFanout)
+	cfg.Warmup = 1
 	var phases []string
 	cfg.Progress = func(phase string, done, total int) {
 		if done < 0 || done > total {
@@ -283,7 +285,40 @@ func TestProgressIsTold(t *testing.T) {
 		}
 	}
 	measure(t, cfg)
-	if !slices.Equal(phases, []string{"connecting", "messages"}) {
+	want := []string{"connecting", "messages, warm-up 1 of 1", "messages, round 1 of 2", "messages, round 2 of 2"}
+	if !slices.Equal(phases, want) {
 		t.Errorf("phases %q", phases)
+	}
+}
+
+// An interrupted round is in no median, whatever the scenario. A storm is over too soon to be interrupted.
+func TestInterruptedRoundsHaveNoFigures(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []Kind{KindFanout, KindConnect, KindIdle, KindEcho, KindSlow, KindRooms, KindGame} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			cfg := quick((&fakeServer{}).start(t), kind)
+			// The second round is cut off in its middle: the first one has all the figures.
+			cfg.Gap, cfg.Duration, cfg.Rate, cfg.ConnectRate = 10*time.Millisecond, 200*time.Millisecond, 20, 20
+			cfg.Progress = func(phase string, done, total int) {
+				if strings.HasSuffix(phase, "round 2 of 2") && done > 0 && done < total && !strings.HasPrefix(phase, "connecting") {
+					cancel()
+				}
+			}
+			result, err := Run(ctx, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if result.OK || result.Partial != "interrupted" {
+				t.Fatalf("not interrupted:\n%s", show(result))
+			}
+			for _, m := range result.Metrics {
+				if len(m.Samples) > 1 {
+					t.Errorf("%s has %d samples", m.Name, len(m.Samples))
+				}
+			}
+		})
 	}
 }

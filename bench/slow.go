@@ -11,7 +11,7 @@ const slowGrace = 10 * time.Second
 
 // slow compares a fan-out with one in which some sessions do not read.
 func (r *run) slow(ctx context.Context) error {
-	for i := range r.rounds() {
+	for i := range r.each() {
 		main, err := r.open(r.cfg, duty{Join: true})
 		if err != nil {
 			return err
@@ -61,7 +61,7 @@ func (r *run) slowRound(ctx context.Context, s *stage, counted bool) error {
 		end = p
 		return p.SlowCaughtUp - caught + p.SlowLost - began.Progress.SlowLost, began.Count
 	})
-	if counted {
+	if counted && !with.Interrupted {
 		r.slowFigures(&without, &with, slowCounts{
 			sessions: began.Count, caught: end.SlowCaughtUp - caught,
 			lost:  end.SlowLost - began.Progress.SlowLost,

@@ -28,13 +28,13 @@ func (r *run) storm(ctx context.Context) error {
 		_, err := s.connect(ctx, s.cfg.Subscribers, 0)
 		return err
 	})
-	for i := range r.rounds() {
+	for i := range r.each() {
 		pause(ctx, settleAfter)
 		b, retried, stop := main.cutAll(ctx)
 		if b.latencies == nil {
 			return stop
 		}
-		if r.counts(i) {
+		if r.takes(i, &b) {
 			r.stormFigures(&b, retried)
 		}
 		if stop != nil {
@@ -116,7 +116,7 @@ func (r *run) serve(ctx context.Context, s *stage, n int, counted bool) error {
 	if b.latencies == nil {
 		return stop
 	}
-	if counted {
+	if counted && !b.Interrupted {
 		r.gauges.of("sessions served after the storm", "", "").add(float64(b.Delivered))
 	}
 	if int(b.Delivered) != n {

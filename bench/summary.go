@@ -9,7 +9,7 @@ type Spread struct {
 	Max    float64 `json:"max"`
 }
 
-// Summary condenses the bursts of a run. A figure is nil when no burst has it.
+// Summary condenses the bursts of a run. A figure is nil when no burst has it; one that was interrupted has none.
 type Summary struct {
 	Expected         uint64  `json:"expected"`
 	Delivered        uint64  `json:"delivered"`
@@ -98,6 +98,9 @@ func optional(p *float64) (float64, bool) {
 func spreadOf(bursts []Burst, pick func(*Burst) (float64, bool)) *Spread {
 	var values []float64
 	for i := range bursts {
+		if bursts[i].Interrupted {
+			continue
+		}
 		if v, ok := pick(&bursts[i]); ok {
 			values = append(values, v)
 		}

@@ -34,7 +34,7 @@ func (r *Result) WriteTable(out io.Writer) error {
 	}
 	verdict := "ok"
 	if !r.OK {
-		verdict = "FAILED"
+		verdict = "FAILED: " + strings.Join(r.Reasons, "; ")
 	}
 	t.row("verdict", "%s", verdict)
 	return w.Flush()
@@ -119,8 +119,11 @@ func (t table) connects(r *Result) {
 		}
 	}
 	if m := r.Memory; m != nil {
-		t.row("server memory", "%.1f MiB before, %.1f MiB after, %.2f KiB per connection (RSS)",
-			float64(m.Before)/(1<<20), float64(m.After)/(1<<20), m.PerConnection/(1<<10))
+		text := fmt.Sprintf("%.1f MiB before, %.1f MiB after", float64(m.Before)/(1<<20), float64(m.After)/(1<<20))
+		if m.PerConnection > 0 {
+			text += fmt.Sprintf(", %.2f KiB per connection (RSS)", m.PerConnection/(1<<10))
+		}
+		t.row("server memory", "%s", text)
 	}
 }
 

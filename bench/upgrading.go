@@ -9,7 +9,7 @@ import (
 // upgrade moves sessions from long-polling to WebSocket, at rest and while
 // messages are coming.
 func (r *run) upgrade(ctx context.Context) error {
-	for i := range r.rounds() {
+	for i := range r.each() {
 		if err := r.upgradeAtRest(ctx, r.counts(i)); err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (r *run) upgradeAtRest(ctx context.Context, counted bool) error {
 		return stop
 	}
 	r.upgradeFaults("at rest", b.upgradesDone, n)
-	if counted {
+	if counted && !b.Interrupted {
 		r.gauges.window(unitUpgrade.at("at rest"), &b, false)
 		r.curve(latencyCurve("upgrade latency at rest", b.latencies))
 	}

@@ -28,7 +28,7 @@ for (const file of readdirSync(dir).sort()) {
   const [scenario, name, , suffix] = file.split(".");
   if (suffix !== "json" || !names.includes(name)) continue;
   const result = JSON.parse(readFileSync(join(dir, file), "utf8"));
-  if (!result.ok) faults.push(`${file}: ${result.partial ?? ""} ${(result.problems ?? []).join("; ")}`);
+  if (!result.ok) faults.push(`${file}: ${(result.reasons ?? []).join("; ")}`);
   if (!scenarios.has(scenario)) scenarios.set(scenario, new Map());
   const figures = scenarios.get(scenario);
   for (const m of result.metrics) {

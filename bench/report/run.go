@@ -115,7 +115,11 @@ func (r run) alarms() []string {
 	var out []string
 	for _, result := range r.results {
 		if !result.OK {
-			out = appendOnce(out, "FAILED: the run had faults or was not complete")
+			why := "the run had faults or was not complete" // in results of earlier versions, which give no reasons
+			if len(result.Reasons) > 0 {
+				why = strings.Join(result.Reasons, "; ")
+			}
+			out = appendOnce(out, "FAILED: "+why)
 		}
 		for _, text := range result.Problems {
 			out = appendOnce(out, text)

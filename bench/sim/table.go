@@ -42,7 +42,7 @@ func WriteTable(out io.Writer, r *bench.Result) error {
 	}
 	verdict := "ok"
 	if !r.OK {
-		verdict = "FAILED"
+		verdict = "FAILED: " + failure(r)
 	}
 	row(w, "verdict", "%s", verdict)
 	_ = w.Flush() // a buffer takes everything
@@ -52,6 +52,18 @@ func WriteTable(out io.Writer, r *bench.Result) error {
 		}
 	}
 	return nil
+}
+
+// failure says in one line why a run failed.
+func failure(r *bench.Result) string {
+	switch {
+	case r.Partial != "":
+		return "the run ended early: " + r.Partial
+	case len(r.Problems) > 0:
+		return r.Problems[0]
+	default:
+		return "it was not complete"
+	}
 }
 
 // row writes one row.

@@ -145,9 +145,45 @@ func TestProgressLine(t *testing.T) {
 	now = now.Add(barEvery)
 	p.update("messages", 1, 2)
 	p.end()
-	want := "\r[" + strings.Repeat("=", barWidth/2) + strings.Repeat(" ", barWidth/2) + "] messages\x1b[K\r\x1b[K"
+	want := "\r[" + strings.Repeat("=", barWidth/2) + strings.Repeat(" ", barWidth/2) + "] messages: 1 of 2\x1b[K\r\x1b[K"
 	if out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
+	}
+	out.Reset()
+	p.update("handshakes", 0, 400)
+	now = now.Add(30 * time.Second)
+	p.update("handshakes", 100, 400)
+	if !strings.Contains(out.String(), "handshakes: 100 of 400, 1m30s left\x1b[K") {
+		t.Errorf("%q does not tell the time that is left", out.String())
+	}
+}
+
+// The default of a flag is no error, however few sessions there are.
+func TestMembersFollowTheSessions(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want int
+		ok   bool
+	}{
+		{[]string{"rooms", "--subscribers=100"}, 0, true},
+		{[]string{"rooms", "--subscribers=100", "--members=50"}, 50, true},
+		{[]string{"rooms", "--subscribers=100", "--members=101"}, 101, false},
+		{[]string{"game", "--subscribers=3"}, 0, true},
+		{[]string{"game", "--subscribers=3", "--members=6"}, 6, false},
+		{[]string{"game", "--members=4"}, 4, true},
+	} {
+		for _, s := range scenarios() {
+			if string(s.kind) != tt.args[0] {
+				continue
+			}
+			cmd, f := s.command()
+			if err := cmd.ParseFlags(append(tt.args[1:], "--url=http://127.0.0.1:1")); err != nil {
+				t.Fatal(err)
+			}
+			if c, err := f.finish(); c.Members != tt.want || (err == nil) != tt.ok {
+				t.Errorf("%v: %d members, %v", tt.args, c.Members, err)
+			}
+		}
 	}
 }
 

@@ -24,6 +24,8 @@ type benchFlags struct {
 	// positive are the flags of the command that must not be zero: a zero on
 	// the command line is not the default.
 	positive map[string]func() bool
+	// given leave the fields of flags that were not given to bench's defaults.
+	given []func()
 }
 
 // flagGroup adds related flags to a command.
@@ -105,12 +107,15 @@ func echoFlags(f *benchFlags, flags *pflag.FlagSet, _ scenarioDefaults) {
 
 // finish moves the parsed flags into the configuration and checks it.
 func (f *benchFlags) finish() (bench.Config, error) {
-	c := f.config
 	for name, ok := range f.positive {
 		if !ok() {
-			return c, fmt.Errorf("--%s must be greater than zero", name)
+			return f.config, fmt.Errorf("--%s must be greater than zero", name)
 		}
 	}
+	for _, leave := range f.given {
+		leave()
+	}
+	c := f.config
 	if f.gapMicros < 0 || f.gapMicros > math.MaxInt64/int64(time.Microsecond) {
 		return c, errors.New("--gap-us is out of range")
 	}

@@ -25,6 +25,7 @@ type progressLine struct {
 	terminal bool
 	now      func() time.Time
 	phase    string
+	begun    time.Time // of the phase
 	last     time.Time
 	shown    bool // a bar is on the line
 }
@@ -50,6 +51,9 @@ func (p *progressLine) update(phase string, done, total int) {
 	if !fresh && now.Sub(p.last) < wait {
 		return
 	}
+	if fresh {
+		p.begun = now
+	}
 	p.phase, p.last = phase, now
 	if !p.terminal {
 		fmt.Fprintf(p.out, "%s: %d of %d\n", phase, done, total)
@@ -59,8 +63,18 @@ func (p *progressLine) update(phase string, done, total int) {
 	if total > 0 {
 		filled = barWidth * min(done, total) / total
 	}
-	fmt.Fprintf(p.out, "%s[%s%s] %s%s", startOfLine, strings.Repeat("=", filled), strings.Repeat(" ", barWidth-filled), phase, clearToEnd)
+	fmt.Fprintf(p.out, "%s[%s%s] %s: %d of %d%s%s", startOfLine, strings.Repeat("=", filled), strings.Repeat(" ", barWidth-filled),
+		phase, done, total, timeLeft(now.Sub(p.begun), done, total), clearToEnd)
 	p.shown = true
+}
+
+// timeLeft estimates from the time that a phase has taken when it ends. It is empty as long as that says little.
+func timeLeft(taken time.Duration, done, total int) string {
+	if taken < time.Second || done <= 0 || done >= total {
+		return ""
+	}
+	left := time.Duration(float64(taken) / float64(done) * float64(total-done))
+	return fmt.Sprintf(", %v left", left.Round(time.Second))
 }
 
 // end clears the line.

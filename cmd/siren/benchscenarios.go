@@ -137,16 +137,25 @@ func slowFlag(f *benchFlags, flags *pflag.FlagSet, _ scenarioDefaults) {
 
 // gameFlags describe a game.
 func gameFlags(f *benchFlags, flags *pflag.FlagSet, _ scenarioDefaults) {
-	flags.IntVar(&f.config.Members, "members", bench.DefaultPlayers, "players in a room")
+	f.members(flags, bench.DefaultPlayers, "players in a room")
 	flags.IntVar(&f.config.Rate, "rate", bench.DefaultMoves, "messages that each player sends per second")
-	mustBePositive(f, "members", &f.config.Members)
 	mustBePositive(f, "rate", &f.config.Rate)
 }
 
 // membersFlag says where the rooms begin.
 func membersFlag(f *benchFlags, flags *pflag.FlagSet, _ scenarioDefaults) {
-	flags.IntVar(&f.config.Members, "members", bench.DefaultMembers, "members of the smallest room")
+	f.members(flags, bench.DefaultMembers, "members of the smallest room")
+}
+
+// members adds --members. Unless it is given, bench adapts the default to the number of sessions.
+func (f *benchFlags) members(flags *pflag.FlagSet, value int, usage string) {
+	flags.IntVar(&f.config.Members, "members", value, usage+", at most all sessions")
 	mustBePositive(f, "members", &f.config.Members)
+	f.given = append(f.given, func() {
+		if !flags.Changed("members") {
+			f.config.Members = 0
+		}
+	})
 }
 
 // command builds the command of a scenario, with what its flags are read into.

@@ -142,9 +142,9 @@ func (n *Node) Log() *slog.Logger { return n.log }
 // Run listens and serves until ctx ends. Errors are for the user to read. It is called once.
 func (n *Node) Run(ctx context.Context) error {
 	defer n.logs.Flush(flushTime)
-	descriptors, err := raiseDescriptors()
+	descriptors, err := descriptorLimit()
 	if err != nil {
-		n.log.Warn("the limit of open files stays as it is", "err", err)
+		n.log.Warn("the limit of open files is not known", "err", err)
 	}
 	defer n.closeGate()
 	defer n.operators.close()

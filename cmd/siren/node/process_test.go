@@ -24,8 +24,8 @@ func TestServeTooFewFiles(t *testing.T) {
 	}
 }
 
-func TestRaiseDescriptors(t *testing.T) {
-	got, err := raiseDescriptors()
+func TestDescriptorLimitIsTheHardOne(t *testing.T) {
+	got, err := descriptorLimit()
 	if err != nil {
 		t.Fatal(err)
 	}
