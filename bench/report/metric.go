@@ -37,6 +37,14 @@ func (m metric) finite() bool { return isFinite(m.value) }
 // count is the number of samples.
 func (m metric) count() int { return max(len(m.samples), 1) }
 
+// all returns a copy of the samples, or the value if there are none.
+func (m metric) all() []float64 {
+	if len(m.samples) == 0 {
+		return []float64{m.value}
+	}
+	return slices.Clone(m.samples)
+}
+
 // span is the lowest and the highest sample.
 func (m metric) span() (low, high float64) {
 	low, high = m.value, m.value

@@ -8,8 +8,8 @@ import (
 )
 
 // rule explains the verdicts below the tables.
-const rule = `"same (within spread)": the samples of A and B overlap; or they are so few that lying apart may be chance
-(as with a single one), and the medians differ by less than 20 %. "differs": neither direction is better.`
+const rule = `"same (within spread)": a Mann-Whitney U-test says that the samples of A and B may differ by chance, as it always
+does of very few; and they overlap, or the medians differ by less than 20 %. "differs": neither direction is better.`
 
 // WriteTable writes the comparison as aligned plain text. The names say where
 // A and B come from.

@@ -1,14 +1,16 @@
 package report
 
-import "math"
+import (
+	"math"
+
+	"golang.org/x/perf/benchmath"
+)
 
 // Verdict is what a comparison says about one metric.
 //
-// Samples that overlap are the same. Samples that do not overlap are a
-// difference when that would be rare by chance (less than one time in
-// twenty, if both sides were alike), which takes 4 samples on both sides, or 3
-// against 5. With fewer samples, a single one above all, the medians must also be at
-// least 20 % apart, of the larger of the two.
+// Samples differ if a Mann-Whitney U-test says that both sides would be so far apart less than one time in twenty by
+// chance. With very few samples, a single one above all, no test can say that: then they differ if none of one side lies
+// among those of the other, and the medians are at least 20 % apart, of the larger of the two.
 type Verdict string
 
 // The verdicts.
@@ -31,9 +33,9 @@ const (
 	Unknown Verdict = "not comparable"
 )
 
-// When samples that do not overlap are a difference.
+// When samples are a difference.
 const (
-	chanceMax   = 0.05 // of samples lying apart without any reason
+	chanceMax   = 0.05 // of samples being so different without any reason
 	fewDiffer   = 0.20 // with few samples, of the larger median
 	basesDiffer = 0.10 // what a server had in use before counts as another start
 	exactBinary = 1e-9 // what rounding may take from fewDiffer
@@ -47,7 +49,7 @@ func verdict(a, b metric) Verdict {
 	if a.bound || b.bound {
 		return ClientBound
 	}
-	if !apart(a, b) || fewSamples(a.count(), b.count()) && difference(a.value, b.value) < fewDiffer-exactBinary {
+	if !unlikely(a, b) && !(apart(a, b) && difference(a.value, b.value) >= fewDiffer-exactBinary) {
 		return Same
 	}
 	switch {
@@ -69,14 +71,16 @@ func apart(a, b metric) bool {
 	return bLow-aHigh > step || aLow-bHigh > step
 }
 
-// fewSamples reports whether n and m samples of the same thing could lie apart
-// by chance: in 2 of n+m over n ways of ranking them they do.
-func fewSamples(n, m int) bool {
-	ways := 1.0
-	for i := 1; i <= min(n, m); i++ {
-		ways *= float64(max(n, m)+i) / float64(i)
+// unlikely reports whether the samples of two sides would seldom be so different by chance, and their medians differ by
+// more than they are exact.
+func unlikely(a, b metric) bool {
+	if math.Abs(a.value-b.value) <= a.step+b.step {
+		return false
 	}
-	return 2/ways > chanceMax
+	limits := &benchmath.Thresholds{CompareAlpha: chanceMax}
+	// NewSample sorts what it gets.
+	c := benchmath.AssumeNothing.Compare(benchmath.NewSample(a.all(), limits), benchmath.NewSample(b.all(), limits))
+	return c.P < c.Alpha
 }
 
 // difference of two numbers as a part of the larger one, 0 to 2.

@@ -37,9 +37,10 @@ metric. A file may hold several results, as an array or one after the other;
 those of the same scenario on the same server and machine count together. "-"
 is standard input.
 
-A difference counts only when the samples of both sides do not overlap. With so
-few samples that this may be chance (less than 4 on each side, or a single one)
-the medians must also be at least 20 % apart.
+A difference counts when a Mann-Whitney U-test says that it is seldom chance
+(less than one time in twenty), which takes 4 samples on each side, or more if
+they overlap. It also counts when no samples overlap and the medians are at
+least 20 % apart.
 
 The exit code is 1 when a file cannot be read. With --fail-worse it is 2 when a
 metric became worse and lies by more than that many percent beyond the spread
