@@ -277,3 +277,47 @@ func TestBadKeyFile(t *testing.T) {
 		t.Errorf("reload: %d %s", status, body)
 	}
 }
+
+// A client that comes back needs a token as any other.
+func TestRecoveredClientsNeedTokens(t *testing.T) {
+	config := newConfigFile(t, "engine: {recovery: 1m}\nauth: {required: true, jwt: {hmac_secrets: [s]}}\n"+
+		"namespaces: [{name: /, publish: true, join: true}]\n")
+	n := startNode(t, "--config", string(config))
+	var out, errs strings.Builder
+	if code := execute(t.Context(), []string{"token", "--config", string(config), "--sub", "ann"}, &out, &errs); code != 0 {
+		t.Fatal(errs.String())
+	}
+	token := strings.TrimSpace(out.String())
+	join := func(auth string) (*client, string) {
+		c, err := n.tryDial("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.conn.Close() })
+		c.next(t)
+		c.send(t, "40"+auth)
+		return c, c.next(t)
+	}
+	c, got := join(`{"token":"` + token + `"}`)
+	var connect struct{ SID, PID string }
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(got, "40")), &connect); err != nil || connect.PID == "" {
+		t.Fatalf("CONNECT packet: %s", got)
+	}
+	c.send(t, `42["publish",{"event":"e","room":"`+connect.SID+`"}]`)
+	var event []string
+	if got := c.event(t); json.Unmarshal([]byte(got), &event) != nil || len(event) != 2 {
+		t.Fatalf("no offset: %s", got)
+	}
+	_ = c.conn.Close()
+	back := `"pid":"` + connect.PID + `","offset":"` + event[1] + `"`
+	if _, got := join(`{` + back + `}`); !strings.HasPrefix(got, `44{"message":"token required"`) {
+		t.Errorf("without a token: %s", got)
+	}
+	again, got := join(`{"token":"` + token + `",` + back + `}`)
+	if !strings.HasPrefix(got, "40") {
+		t.Fatal(got)
+	}
+	if got := again.ask(t, `["token","`+token+`"]`); !strings.HasPrefix(got, `[{"status":"ok"`) {
+		t.Errorf("its claims are lost: %s", got)
+	}
+}

@@ -72,3 +72,8 @@ func (n *Node) closeGate() {
 		n.log.Warn("the webhooks' backend was not told of all disconnects", "lost", n.gate.Stats().Webhooks.Lost)
 	}
 }
+
+// dropped are the drops of the node's own by reason, for the API's stats.
+func (n *Node) dropped() map[string]uint64 {
+	return map[string]uint64{"webhook_queue": n.gate.Stats().Webhooks.Full}
+}

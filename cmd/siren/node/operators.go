@@ -31,7 +31,7 @@ func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
 		Server: n.srv, Node: n.name, Version: server.Version,
 		Exists:   func(name string) bool { return n.spaces.rules.Load().find(name) != nil },
 		MaxEvent: cfg.Limits.QueueBytes / 2,
-		Data:     gate.Data, Revoker: revoker{n},
+		Data:     gate.Data, Revoker: revoker{n}, Dropped: n.dropped,
 		Reload: n.reloadCall, Draining: n.ending.Load, Logger: n.log,
 	})
 	if err != nil {

@@ -60,7 +60,13 @@ func newSpaces(n *Node) *spaces {
 // without sockets.
 func (s *spaces) serve(on server.Space, of func(ns *server.Namespace) *space) {
 	s.node.gate.Serve(on, s.gateRuleOf)
-	on.OnConnect(func(_ context.Context, sock *server.Socket) error { return s.enter(sock) })
+	on.OnConnect(func(_ context.Context, sock *server.Socket) error {
+		err := s.enter(sock)
+		if err != nil {
+			s.node.gate.Abandon(sock) // the gate has let it in
+		}
+		return err
+	})
 	on.OnDisconnect(func(sock *server.Socket, _ server.Reason) { s.leave(sock.Namespace()) })
 	s.node.handleEvents(on, of)
 }

@@ -141,6 +141,9 @@ func (g *Gate) gone(s *server.Socket, reason server.Reason) {
 	g.tell(s, text)
 }
 
+// Abandon tells the backend of the end of a client that a connect handler behind the Gate's refuses.
+func (g *Gate) Abandon(s *server.Socket) { g.left(s) }
+
 // left tells the backend of a client that it has let in and that never came.
 func (g *Gate) left(s *server.Socket) { g.tell(s, server.ReasonTransportClose.String()) }
 
