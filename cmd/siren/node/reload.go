@@ -60,6 +60,7 @@ func (n *Node) reload() (config.Change, error) {
 		return config.Change{}, err
 	}
 	if err := n.operators.reload(cfg); err != nil {
+		_ = n.gate.Update(gateConfig(&n.running.Config, n.name, n.log)) // which was good before
 		return config.Change{}, err
 	}
 	if err := n.srv.SetCORS(originsAllowed(cfg.CORS.Origins)); err != nil {

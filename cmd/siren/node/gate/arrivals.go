@@ -10,8 +10,8 @@ import (
 // sweepEvery is the time between two looks at arrivals.
 const sweepEvery = time.Second
 
-// arrivals are the sockets that the backend has let in and whose connect handler has not run yet. It never runs for a client
-// that has left meanwhile: then a sweep finds it. Safe for concurrent use.
+// arrivals are the sockets that the backend has let in and whose connect handler has not run yet. It never runs for a
+// client that has left meanwhile: then a sweep finds it. Safe for concurrent use.
 type arrivals struct {
 	// left is called for a socket that never enters. Immutable.
 	left func(s *server.Socket)

@@ -11,8 +11,8 @@ import (
 type auth struct {
 	// token is nil when there is none, or it is null.
 	token jsontext.Value
-	// rest is an object with everything but the token, and what the protocol itself puts there for connections that come
-	// back: secrets, too.
+	// rest is an object with everything but the token, and what the protocol itself puts there for connections that
+	// come back: secrets, too.
 	rest jsontext.Value
 	err  error
 }

@@ -25,7 +25,8 @@ type code struct {
 	Code string `json:"code"`
 }
 
-// arrival is what the middleware hands to the connect handler, as the socket's identity. Immutable, but for what is said.
+// arrival is what the middleware hands to the connect handler, as the socket's identity. Immutable, but for what is
+// said.
 type arrival struct {
 	// claims are nil without a token, answer is nil when the backend was not asked or is down.
 	claims *token.Claims
@@ -56,8 +57,8 @@ func (g *Gate) admit(ctx context.Context, s *server.Socket, r *Rule) error {
 	s.SetIdentity(a)
 	d := set.describe(s)
 	d.Auth = auth.rest
-	// The socket's own context would cost it memory for as long as it lives. A client that leaves meanwhile is an arrival
-	// that never enters.
+	// The socket's own context would cost it memory for as long as it lives. A client that leaves meanwhile is an
+	// arrival that never enters.
 	answer, err := set.hooks.Connect(context.Background(), d)
 	switch {
 	case err != nil && !set.FailOpen:
@@ -104,6 +105,8 @@ func (g *Gate) check(ctx context.Context, set *settings, auth auth, ns string, r
 	return g.verify(ctx, set, text, ns, r)
 }
 
+var errRevoked = fmt.Errorf("%w: its user was revoked", token.ErrInvalid)
+
 // verify checks the text of a token, and what the token says of the namespace and of rooms to join.
 func (g *Gate) verify(ctx context.Context, set *settings, text, ns string, r *Rule) (*token.Claims, error) {
 	c, err := set.tokens.Verify(ctx, text)
@@ -111,7 +114,7 @@ func (g *Gate) verify(ctx context.Context, set *settings, text, ns string, r *Ru
 	case err != nil:
 		return nil, err
 	case g.revoked.Revoked(c):
-		return nil, fmt.Errorf("%w: its user was revoked", token.ErrInvalid)
+		return nil, errRevoked
 	case !c.AllowsNamespace(ns):
 		return nil, fmt.Errorf("%w: it is not for the namespace", token.ErrNotAllowed)
 	}
@@ -161,6 +164,10 @@ func (g *Gate) enter(s *server.Socket) error {
 // settle joins rooms, keeps data, and sends what the backend wants to be sent.
 func (g *Gate) settle(s *server.Socket, a *arrival) error {
 	set := g.current.Load()
+	// Revoke finds sockets that are in their namespace, as this one is now.
+	if a.claims != nil && g.revoked.Revoked(a.claims) {
+		return g.refuse(set, s, errRevoked)
+	}
 	rooms := a.claims.Rooms()
 	if a.answer != nil {
 		rooms = append(rooms[:len(rooms):len(rooms)], a.answer.Rooms...)
@@ -202,8 +209,8 @@ func rawOf(data jsontext.Value) server.Raw {
 	return v
 }
 
-// Data returns the data of the socket: what the backend has answered to its connect, or else that of its token; no value when
-// there is none.
+// Data returns the data of the socket: what the backend has answered to its connect, or else that of its token; no
+// value when there is none.
 func Data(s *server.Socket) server.Raw {
 	if v, ok := dataKey.Get(s); ok {
 		return v

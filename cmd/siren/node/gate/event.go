@@ -29,8 +29,8 @@ func (g *Gate) Sends(event string, r *Rule) bool {
 		(slices.Contains(r.Events, event) || slices.Contains(r.Events, "*"))
 }
 
-// Event tells the backend of a client's event, waits for the answer and carries it out: events are sent, then the client's
-// acknowledgement is called. It must not be called on an event loop.
+// Event tells the backend of a client's event, waits for the answer and carries it out: events are sent, then the
+// client's acknowledgement is called. It must not be called on an event loop.
 func (g *Gate) Event(_ context.Context, m *server.Message) {
 	set, s := g.current.Load(), m.Socket()
 	d := set.describe(s)

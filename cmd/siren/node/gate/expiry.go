@@ -44,7 +44,8 @@ func (s *settings) leeway() time.Duration {
 	return s.tokens.Leeway()
 }
 
-// watch sets the socket's deadline for a token that it has now: for the warning, or for the end when the warning is due.
+// watch sets the socket's deadline for a token that it has now: for the warning, or for the end when the warning is
+// due.
 func (s *settings) watch(sock *server.Socket, c *token.Claims) {
 	if c.Expires().IsZero() {
 		sock.SetDeadline(0)
@@ -64,8 +65,8 @@ func (s *settings) warn(sock *server.Socket, c *token.Claims) {
 	sock.SetDeadline(max(time.Nanosecond, c.Expires().Add(s.leeway()).Sub(s.Now())))
 }
 
-// due is the handler of deadlines. What is due follows from the time: a token may have been renewed meanwhile, and the clock
-// of tokens may have been set.
+// due is the handler of deadlines. What is due follows from the time: a token may have been renewed meanwhile, and the
+// clock of tokens may have been set.
 func (g *Gate) due(s *server.Socket) {
 	set := g.current.Load()
 	c, ok := s.Identity().(*token.Claims)
@@ -140,8 +141,8 @@ func (g *Gate) renewal(ctx context.Context, set *settings, m *server.Message, r 
 	return c, nil
 }
 
-// leaveForbidden takes a socket out of the rooms that its old claims allowed and its new ones do not. Rooms that neither allows
-// are the backend's doing. Nil claims allow everything.
+// leaveForbidden takes a socket out of the rooms that its old claims allowed and its new ones do not. Rooms that
+// neither allows are the backend's doing. Nil claims allow everything.
 func leaveForbidden(s *server.Socket, old, now *token.Claims) {
 	var forbidden []string
 	for _, room := range s.Rooms() {

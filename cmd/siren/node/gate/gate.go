@@ -66,8 +66,8 @@ func New(cfg Config) (*Gate, error) {
 	return g, g.Update(cfg)
 }
 
-// Update puts another configuration in force, for clients that connect from now on and for hooks to come. Errors are those of
-// New; nothing is changed then.
+// Update puts another configuration in force, for clients that connect from now on and for hooks to come. Errors are
+// those of New; nothing is changed then.
 func (g *Gate) Update(cfg Config) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -118,8 +118,8 @@ func (s *settings) connectBackend(old *settings) (err error) {
 	return err
 }
 
-// Close waits until the backend has been told what it is to be told, or ctx ends; see webhook.Sender.Close. Clients that
-// connect afterwards meet a backend that is down.
+// Close waits until the backend has been told what it is to be told, or ctx ends; see webhook.Sender.Close. Clients
+// that connect afterwards meet a backend that is down.
 func (g *Gate) Close(ctx context.Context) (err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -134,9 +134,9 @@ func (g *Gate) Close(ctx context.Context) (err error) {
 	return err
 }
 
-// Serve has a Gate check the sockets of a namespace, or of the children of a parent. rule returns the rule of a namespace by
-// its name; nil if there is none any more, and nobody comes in then. Call it before other connect handlers and disconnect
-// handlers are registered.
+// Serve has a Gate check the sockets of a namespace, or of the children of a parent. rule returns the rule of a
+// namespace by its name; nil if there is none any more, and nobody comes in then. Call it before other connect handlers
+// and disconnect handlers are registered.
 func (g *Gate) Serve(on server.Space, rule func(ns string) *Rule) {
 	on.Use(func(ctx context.Context, s *server.Socket) error {
 		r := rule(s.Namespace().Name())
@@ -168,11 +168,12 @@ func Claims(s *server.Socket) *token.Claims {
 	return nil
 }
 
-// Revoke refuses the user's tokens that were issued before a time, and disconnects the sockets of these namespaces that came
-// with one. It returns the number of these. The revocation is this process's, and is lost with it.
+// Revoke refuses the user's tokens that were issued before a time, and disconnects the sockets of these namespaces that
+// came with one. It returns the number of these. The revocation is this process's, and is lost with it.
 func (g *Gate) Revoke(namespaces []*server.Namespace, user string, before time.Time) (disconnected int) {
 	if forgotten := g.revoked.Revoke(user, before); forgotten != "" {
-		g.current.Load().Log.Warn("too many users are revoked: the tokens of the first one are accepted again", "user", forgotten)
+		g.current.Load().Log.Warn("too many users are revoked: the tokens of the first one are accepted again",
+			"user", forgotten)
 	}
 	for _, ns := range namespaces {
 		for _, s := range ns.Users(user).Local().Sockets() {

@@ -20,8 +20,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// What an idle connection with a token costs more than one without: its user, its deadline and its claims, beside the claims'
-// own bytes.
+// What an idle connection with a token costs more than one without: its user, its deadline and its claims, beside the
+// claims' own bytes.
 func TestMemoryPerToken(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector takes memory of its own")

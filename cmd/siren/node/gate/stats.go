@@ -28,8 +28,8 @@ func (c *counters) refuse(err error) {
 type Stats struct {
 	// TokenRefusals counts refused tokens, those of renewals included, by the codes that clients read.
 	TokenRefusals map[string]uint64
-	// Denied counts clients that were refused for their token or by the backend, Failed those that were because the backend
-	// was down.
+	// Denied counts clients that were refused for their token or by the backend, Failed those that were because the
+	// backend was down.
 	Denied, Failed uint64
 	// Expired counts sockets that were disconnected because their tokens had expired.
 	Expired uint64

@@ -261,3 +261,23 @@ func TestHooksSwitchedOff(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A user that is revoked while the backend is asked does not come in.
+func TestRevokedWhileTheBackendIsAsked(t *testing.T) {
+	b := newBackend(t)
+	release := make(chan struct{})
+	b.handle(func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		_, _ = io.WriteString(w, `{"allow":true}`)
+	})
+	n := withBackend(t, b, nil)
+	c := n.Connect("/", auth(n.sign(token.Grant{Subject: "ann"})))
+	eventually(t, "a hook", func() bool { return len(b.hooks()) == 1 })
+	if count := n.gate.Revoke([]*server.Namespace{n.Of("/")}, "ann", n.now.Load().Add(time.Second)); count != 0 {
+		t.Errorf("%d disconnected", count)
+	}
+	close(release)
+	eventually(t, "a refusal", func() bool { n.Settle(); return c.Refused() != nil || c.Connected() })
+	refusedWith(t, c, "token invalid", `{"code":"token_invalid"}`)
+	eventually(t, "its end is told", func() bool { return len(b.hooks()) == 2 })
+}

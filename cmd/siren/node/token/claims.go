@@ -15,8 +15,9 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/pattern"
 )
 
-// Claims is what a verified token says. Immutable; nil are those of a client without a token, which allow everything. Claims are small, because
-// each connection with a token keeps its own: nearly all of it is the text of the claims, which its strings share.
+// Claims is what a verified token says. Immutable; nil are those of a client without a token, which allow everything.
+// Claims are small, because each connection with a token keeps its own: nearly all of it is the text of the claims,
+// which its strings share.
 type Claims struct {
 	text  string
 	lists *lists // nil when the token has none of them
@@ -31,8 +32,8 @@ type lists struct {
 // maxTime is the end of the year 9999. A later time is a mistake, such as milliseconds in the place of seconds.
 const maxTime = 253402300799
 
-// Subject returns the claim "sub", which is the user; "" when there is none. The string shares the memory of Text if nothing
-// in it is escaped.
+// Subject returns the claim "sub", which is the user; "" when there is none. The string shares the memory of Text if
+// nothing in it is escaped.
 func (c *Claims) Subject() (subject string) {
 	_ = c.find("sub", func(value string, kind jsontext.Kind) (err error) {
 		subject, err = stringOf(value, kind)

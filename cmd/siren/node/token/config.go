@@ -50,8 +50,8 @@ type Config struct {
 	Leeway time.Duration
 	// MaxBytes bounds a token.
 	MaxBytes int
-	// Refresh is the time between two fetches of JWKSURL, MinRefresh the least time between two when tokens have unknown
-	// kids or fetches fail, and FetchTimeout bounds one.
+	// Refresh is the time between two fetches of JWKSURL, MinRefresh the least time between two when tokens have
+	// unknown kids or fetches fail, and FetchTimeout bounds one.
 	Refresh, MinRefresh, FetchTimeout time.Duration
 	// MaxJWKSBytes and MaxKeys bound a key set.
 	MaxJWKSBytes, MaxKeys int
@@ -109,14 +109,14 @@ func (c *Config) check() error {
 			errs = append(errs, fmt.Errorf("token: JWKS URL: %w", err))
 		}
 	}
-	if c.Leeway < 0 || c.Refresh < 0 || c.MinRefresh < 0 || c.FetchTimeout < 0 || c.MaxBytes < 0 || c.MaxJWKSBytes < 0 || c.MaxKeys < 0 {
+	if min(c.Leeway, c.Refresh, c.MinRefresh, c.FetchTimeout) < 0 || min(c.MaxBytes, c.MaxJWKSBytes, c.MaxKeys) < 0 {
 		errs = append(errs, errors.New("token: a duration or bound is negative"))
 	}
 	return errors.Join(errs...)
 }
 
-// CheckJWKSURL returns an error unless the URL is https, or http to a loopback address: keys that came over a network in
-// clear could be anybody's.
+// CheckJWKSURL returns an error unless the URL is https, or http to a loopback address: keys that came over a network
+// in clear could be anybody's.
 func CheckJWKSURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil {

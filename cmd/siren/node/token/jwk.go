@@ -28,8 +28,9 @@ type namedKey struct {
 	key
 }
 
-// find returns the keys that verify the algorithm for a token's kid. Without a kid that is the only key that fits: in a set
-// with several ones it would be a guess (OpenID Connect Core section 10.1). known tells whether the set has the kid.
+// find returns the keys that verify the algorithm for a token's kid. Without a kid that is the only key that fits: in a
+// set with several ones it would be a guess (OpenID Connect Core section 10.1). known tells whether the set has the
+// kid.
 func (s *keySet) find(kid, algorithm string) (found []crypto.PublicKey, known bool) {
 	for _, k := range s.keys {
 		if kid != "" && k.kid != kid {
@@ -49,8 +50,8 @@ func (s *keySet) find(kid, algorithm string) (found []crypto.PublicKey, known bo
 // errNoSet is for JSON that is no key set.
 var errNoSet = errors.New("no object with a list of keys")
 
-// readSet reads a key set. Keys that cannot verify tokens are logged and left out: providers publish keys for encryption in
-// the same set, and new kinds.
+// readSet reads a key set. Keys that cannot verify tokens are logged and left out: providers publish keys for
+// encryption in the same set, and new kinds.
 func (c *Config) readSet(r io.Reader) (*keySet, error) {
 	text, err := io.ReadAll(io.LimitReader(r, int64(c.MaxJWKSBytes)+1))
 	if err != nil {
@@ -83,7 +84,8 @@ func (c *Config) readSet(r io.Reader) (*keySet, error) {
 		}
 		k, err := parseJWK(text)
 		if err != nil {
-			c.Log.LogAttrs(context.Background(), slog.LevelDebug, "key of a JWKS left out", slog.Int("key", n-1), slog.Any("err", err))
+			c.Log.LogAttrs(context.Background(), slog.LevelDebug, "key of a JWKS left out",
+				slog.Int("key", n-1), slog.Any("err", err))
 			continue
 		}
 		result.keys = append(result.keys, k)
@@ -138,7 +140,8 @@ func (j *jwk) public() (crypto.PublicKey, error) {
 	case "EC":
 		return j.ec()
 	case "OKP":
-		if x, err := base64.RawURLEncoding.DecodeString(j.X); j.Crv == "Ed25519" && err == nil && len(x) == ed25519.PublicKeySize {
+		x, err := base64.RawURLEncoding.DecodeString(j.X)
+		if j.Crv == "Ed25519" && err == nil && len(x) == ed25519.PublicKeySize {
 			return ed25519.PublicKey(x), nil
 		}
 		return nil, errors.New("no Ed25519 key")

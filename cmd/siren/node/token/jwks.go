@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// remoteSet is a key set that is fetched from a URL: at once, then every Config.Refresh, and when a token has an unknown
-// kid. A fetch that fails keeps the old keys. Safe for concurrent use.
+// remoteSet is a key set that is fetched from a URL: at once, then every Config.Refresh, and when a token has an
+// unknown kid. A fetch that fails keeps the old keys. Safe for concurrent use.
 type remoteSet struct {
 	cfg    *Config
 	client *http.Client
@@ -134,8 +134,8 @@ func (s *remoteSet) fetch() (*keySet, error) {
 	return set, nil
 }
 
-// find is keySet.find on the keys that are there, and once more after a fetch when the kid is unknown. ctx bounds the wait
-// for that fetch; its end does not end the fetch, which others may wait for.
+// find is keySet.find on the keys that are there, and once more after a fetch when the kid is unknown. ctx bounds the
+// wait for that fetch; its end does not end the fetch, which others may wait for.
 func (s *remoteSet) find(ctx context.Context, kid, algorithm string) []crypto.PublicKey {
 	look := func() ([]crypto.PublicKey, bool) {
 		if set := s.keys.Load(); set != nil {

@@ -17,7 +17,9 @@ import (
 var (
 	hmacAlgorithms = []string{"HS256", "HS384", "HS512"}
 	rsaAlgorithms  = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
-	ecAlgorithms   = map[elliptic.Curve]string{elliptic.P256(): "ES256", elliptic.P384(): "ES384", elliptic.P521(): "ES512"}
+	ecAlgorithms   = map[elliptic.Curve]string{
+		elliptic.P256(): "ES256", elliptic.P384(): "ES384", elliptic.P521(): "ES512",
+	}
 )
 
 // minRSABits is what RFC 7518 section 3.3 demands.

@@ -12,8 +12,8 @@ const DefaultMaxRevoked = 100_000
 // Revocations are the users whose older tokens are refused. They are one process's, and are lost with it. Safe for
 // concurrent use. The zero value holds DefaultMaxRevoked users.
 type Revocations struct {
-	// Max bounds the users. Beyond it the one that was revoked longest ago is forgotten: its tokens have had the longest
-	// time to expire.
+	// Max bounds the users. Beyond it the one that was revoked longest ago is forgotten: its tokens have had the
+	// longest time to expire.
 	Max int
 
 	mu    sync.Mutex
@@ -26,8 +26,8 @@ type revocation struct {
 	before time.Time
 }
 
-// Revoke refuses the tokens of the user that were issued before a time. A later call for the same user never makes the time
-// an earlier one. It returns the user that was forgotten for it, "" if none was.
+// Revoke refuses the tokens of the user that were issued before a time. A later call for the same user never makes the
+// time an earlier one. It returns the user that was forgotten for it, "" if none was.
 func (r *Revocations) Revoke(user string, before time.Time) (forgotten string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,8 +54,8 @@ func (r *Revocations) Revoke(user string, before time.Time) (forgotten string) {
 	return forgotten
 }
 
-// Revoked reports whether the token is refused: its user was revoked, and it was issued before that time or does not say
-// when.
+// Revoked reports whether the token is refused: its user was revoked, and it was issued before that time or does not
+// say when.
 func (r *Revocations) Revoked(c *Claims) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

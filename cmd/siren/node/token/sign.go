@@ -27,8 +27,8 @@ type Grant struct {
 // ErrNoSecret: only a shared secret signs, and none is configured.
 var ErrNoSecret = errors.New("token: no HMAC secret is configured to sign with")
 
-// Sign signs a token with the first of the secrets, and the configured issuer and audience. The algorithm is the first of
-// Config.Algorithms that takes a secret, HS256 without any. Errors: ErrNoSecret, a bad pattern or name, bad JSON.
+// Sign signs a token with the first of the secrets, and the configured issuer and audience. The algorithm is the first
+// of Config.Algorithms that takes a secret, HS256 without any. Errors: ErrNoSecret, a bad pattern or name, bad JSON.
 func (c Config) Sign(g Grant) (string, error) {
 	c = c.withDefaults()
 	if len(c.HMACSecrets) == 0 || c.HMACSecrets[0] == "" {
@@ -64,7 +64,9 @@ func (c Config) Sign(g Grant) (string, error) {
 
 func (g *Grant) siren() (map[string]any, error) {
 	claim := make(map[string]any)
-	for name, list := range map[string][]string{"namespaces": g.Namespaces, "join": g.Join, "publish": g.Publish, "rooms": g.Rooms} {
+	for name, list := range map[string][]string{
+		"namespaces": g.Namespaces, "join": g.Join, "publish": g.Publish, "rooms": g.Rooms,
+	} {
 		if list == nil {
 			continue
 		}

@@ -21,8 +21,9 @@ type Verifier struct {
 	remote  *remoteSet // of JWKSURL; nil without one
 }
 
-// New returns a Verifier for the configuration. It reads the files, and begins to fetch the URL in the background. Errors: a
-// field is wrong, a file cannot be read, or no configured key can have one of Config.Algorithms. Close ends the Verifier.
+// New returns a Verifier for the configuration. It reads the files, and begins to fetch the URL in the background.
+// Errors: a field is wrong, a file cannot be read, or no configured key can have one of Config.Algorithms. Close ends
+// the Verifier.
 func New(cfg Config) (*Verifier, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.check(); err != nil {
@@ -44,7 +45,8 @@ func New(cfg Config) (*Verifier, error) {
 		return nil, err
 	}
 	options := []jwt.ParserOption{
-		jwt.WithValidMethods(algorithms), jwt.WithLeeway(cfg.Leeway), jwt.WithTimeFunc(cfg.Now), jwt.WithStrictDecoding(),
+		jwt.WithValidMethods(algorithms), jwt.WithLeeway(cfg.Leeway), jwt.WithTimeFunc(cfg.Now),
+		jwt.WithStrictDecoding(),
 	}
 	if !cfg.AllowNoExp {
 		options = append(options, jwt.WithExpirationRequired())
@@ -113,9 +115,9 @@ func (v *Verifier) algorithms() ([]string, error) {
 	return v.cfg.Algorithms, nil
 }
 
-// Verify checks a token's signature and claims. When the kid of the token is unknown, it may wait for a fetch of the key
-// set, at most Config.FetchTimeout and not longer than ctx. Errors wrap ErrInvalid, or ErrExpired if only the time of exp,
-// with its leeway, is over.
+// Verify checks a token's signature and claims. When the kid of the token is unknown, it may wait for a fetch of the
+// key set, at most Config.FetchTimeout and not longer than ctx. Errors wrap ErrInvalid, or ErrExpired if only the time
+// of exp, with its leeway, is over.
 func (v *Verifier) Verify(ctx context.Context, text string) (*Claims, error) {
 	if len(text) > v.cfg.MaxBytes {
 		return nil, fmt.Errorf("%w: it has %d bytes, the limit is %d", ErrInvalid, len(text), v.cfg.MaxBytes)
@@ -137,7 +139,8 @@ func onlyExpired(err error) bool {
 		return false
 	}
 	for _, other := range []error{
-		jwt.ErrTokenNotValidYet, jwt.ErrTokenInvalidIssuer, jwt.ErrTokenInvalidAudience, jwt.ErrTokenRequiredClaimMissing, errKind,
+		jwt.ErrTokenNotValidYet, jwt.ErrTokenInvalidIssuer, jwt.ErrTokenInvalidAudience,
+		jwt.ErrTokenRequiredClaimMissing, errKind,
 	} {
 		if errors.Is(err, other) {
 			return false
@@ -146,8 +149,8 @@ func onlyExpired(err error) bool {
 	return true
 }
 
-// keys are those that may verify the token. They are chosen by its algorithm: secrets for HMAC, public keys of a fitting kind
-// for the others.
+// keys are those that may verify the token. They are chosen by its algorithm: secrets for HMAC, public keys of a
+// fitting kind for the others.
 func (v *Verifier) keys(ctx context.Context, t *jwt.Token) (any, error) {
 	if _, ok := t.Header["crit"]; ok { // an extension that must be understood (RFC 7515 section 4.1.11)
 		return nil, errors.New("its header has crit")

@@ -1,8 +1,8 @@
 // Package value converts between the values of Socket.IO, JSON with attachments, and the JSON that backends read and
 // write, in which {"$binary":"BASE64"} stands for a binary attachment wherever a value may stand.
 //
-// All functions are safe for concurrent use. Their time is proportional to the length of the text, and numbers keep their
-// spelling.
+// All functions are safe for concurrent use. Their time is proportional to the length of the text, and numbers keep
+// their spelling.
 package value
 
 import (
@@ -33,7 +33,8 @@ var (
 	ErrTooMany = errors.New("too many binary attachments")
 )
 
-// Append appends a value as backends read it. Errors: the value is no JSON, or one of its placeholders has no attachment.
+// Append appends a value as backends read it. Errors: the value is no JSON, or one of its placeholders has no
+// attachment.
 func Append(dst []byte, v server.Raw) ([]byte, error) {
 	if len(v.JSON) == 0 {
 		return append(dst, "null"...), nil
@@ -54,10 +55,12 @@ func Append(dst []byte, v server.Raw) ([]byte, error) {
 	})
 }
 
-// Parse reads a value that a backend wrote, with at most maxAttachments binary ones. The result shares no memory with text
-// if there is an attachment. Errors: ErrBinary, ErrPlaceholder, ErrTooMany, text is no JSON.
+// Parse reads a value that a backend wrote, with at most maxAttachments binary ones. The result shares no memory with
+// text if there is an attachment. Errors: ErrBinary, ErrPlaceholder, ErrTooMany, text is no JSON.
 func Parse(text []byte, maxAttachments int) (server.Raw, error) {
-	if !bytes.Contains(text, []byte(binaryName)) && !bytes.Contains(text, []byte(placeholderName)) && !bytes.Contains(text, []byte(`\u`)) {
+	// An escape could hide one of the names.
+	if !bytes.Contains(text, []byte(binaryName)) && !bytes.Contains(text, []byte(placeholderName)) &&
+		!bytes.Contains(text, []byte(`\u`)) {
 		if !jsontext.Value(text).IsValid() {
 			return server.Raw{}, errors.New("no JSON")
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/pattern"
 )
 
-// Answer is what a backend said. Which fields have a meaning depends on the kind of the hook. The zero Answer is that of an
-// empty body.
+// Answer is what a backend said. Which fields have a meaning depends on the kind of the hook. The zero Answer is that
+// of an empty body.
 type Answer struct {
 	// Allow says whether a client may connect.
 	Allow bool
@@ -27,7 +27,8 @@ type Answer struct {
 	Ack   []jsontext.Value
 	// Emit are the events that the backend wants to be sent.
 	Emit []Emit
-	// Wrong are the errors of what is wrong with single parts of the answer. Those parts are left out of the other fields.
+	// Wrong are the errors of what is wrong with single parts of the answer. Those parts are left out of the other
+	// fields.
 	Wrong []error
 }
 

@@ -2,15 +2,15 @@ package webhook
 
 import "time"
 
-// The rules of the circuit breaker: it opens when half of the latest breakerWindow requests have failed, once there are so
-// many, or breakerRow in a row.
+// The rules of the circuit breaker: it opens when half of the latest breakerWindow requests have failed, once there are
+// so many, or breakerRow in a row.
 const (
 	breakerWindow = 20
 	breakerRow    = 10
 )
 
-// breaker is a circuit breaker. While it is closed, all requests are made. While it is open, none is. After openFor it is
-// half open: one request is made, whose result closes it or opens it again. Guarded by its Sender's mutex.
+// breaker is a circuit breaker. While it is closed, all requests are made. While it is open, none is. After openFor it
+// is half open: one request is made, whose result closes it or opens it again. Guarded by its Sender's mutex.
 type breaker struct {
 	openFor time.Duration
 	// until is when the breaker is half open; the zero Time while it is closed.
@@ -27,8 +27,8 @@ type breaker struct {
 
 func (b *breaker) open() bool { return !b.until.IsZero() }
 
-// admits reports whether a request may be made now. While the breaker is half open the caller must make that one at once,
-// and nothing else: it is the probe.
+// admits reports whether a request may be made now. While the breaker is half open the caller must make that one at
+// once, and nothing else: it is the probe.
 func (b *breaker) admits(now time.Time) bool {
 	return !b.open() || b.probe == nil && !now.Before(b.until)
 }
@@ -40,8 +40,8 @@ func (b *breaker) begins(h *hook) {
 	}
 }
 
-// ends notes the result of a request that was made, and returns whether it has opened or closed the breaker. Requests that
-// were made before it opened say nothing about the backend now.
+// ends notes the result of a request that was made, and returns whether it has opened or closed the breaker. Requests
+// that were made before it opened say nothing about the backend now.
 func (b *breaker) ends(h *hook, ok bool, now time.Time) (changed bool) {
 	switch {
 	case !b.open():

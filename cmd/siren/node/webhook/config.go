@@ -35,9 +35,9 @@ const (
 type Config struct {
 	// URL is the backend's: http or https.
 	URL string
-	// Secrets sign: the signatures of all are sent, that of the first one first, so that the backend may change its secret
-	// at any time. A secret is whsec_ and base64, or any other text, whose bytes are the key. Without secrets there is no
-	// signature.
+	// Secrets sign: the signatures of all are sent, that of the first one first, so that the backend may change its
+	// secret at any time. A secret is whsec_ and base64, or any other text, whose bytes are the key. Without secrets
+	// there is no signature.
 	Secrets []string
 	// Node is the name of this node in hooks. Empty: the host's.
 	Node string
@@ -81,7 +81,8 @@ func (c Config) withDefaults() Config {
 		field *int
 		value int
 	}{
-		{&c.MaxInFlight, DefaultMaxInFlight}, {&c.Queue, DefaultQueue}, {&c.QueueBytes, DefaultQueueBytes}, {&c.MaxAnswer, DefaultMaxAnswer},
+		{&c.MaxInFlight, DefaultMaxInFlight}, {&c.Queue, DefaultQueue}, {&c.QueueBytes, DefaultQueueBytes},
+		{&c.MaxAnswer, DefaultMaxAnswer},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -109,7 +110,8 @@ func (c *Config) check() error {
 			errs = append(errs, fmt.Errorf("webhook: secret %d: %w", i+1, err))
 		}
 	}
-	if min(c.Timeout, c.OpenFor, c.FirstRetry, c.MaxRetry, c.RetryFor) < 0 || min(c.MaxInFlight, c.Queue, c.QueueBytes, c.MaxAnswer) < 0 {
+	if min(c.Timeout, c.OpenFor, c.FirstRetry, c.MaxRetry, c.RetryFor) < 0 ||
+		min(c.MaxInFlight, c.Queue, c.QueueBytes, c.MaxAnswer) < 0 {
 		errs = append(errs, errors.New("webhook: a duration or bound is negative"))
 	}
 	return errors.Join(errs...)

@@ -58,7 +58,8 @@ func body(kind Kind, node string, at time.Time, d *Data) ([]byte, error) {
 		Timestamp string `json:"timestamp"`
 		Node      string `json:"node"`
 		Data      *Data  `json:"data"`
-	}{kind.String(), at.UTC().Format("2006-01-02T15:04:05.000Z"), node, d}, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	}{kind.String(), at.UTC().Format("2006-01-02T15:04:05.000Z"), node, d},
+		json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // newID is the id of a hook, the same in all of its attempts.

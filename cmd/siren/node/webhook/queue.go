@@ -20,7 +20,8 @@ type hook struct {
 	answer *Answer
 	err    error
 
-	// Those of Disconnect: when its first attempt was, and the next one is; and the time between the next and the one after.
+	// Those of Disconnect: when its first attempt was, and the next one is; and the time between the next and the one
+	// after.
 	first, due time.Time
 	backoff    time.Duration
 }
@@ -40,8 +41,8 @@ func (q *queue) push(h *hook) {
 	h.place = q.asked.PushBack(h)
 }
 
-// toldShare is how many hooks are taken for one of Disconnect, while others wait as well: people wait for the others, but a
-// backend that is always busy must still hear who has left.
+// toldShare is how many hooks are taken for one of Disconnect, while others wait as well: people wait for the others,
+// but a backend that is always busy must still hear who has left.
 const toldShare = 8
 
 // pop takes the next hook; nil when none waits.
@@ -74,7 +75,8 @@ func (q *queue) remove(h *hook) bool {
 	return true
 }
 
-// retries are the hooks of Disconnect that wait for their next attempt, the earliest first. It implements heap.Interface.
+// retries are the hooks of Disconnect that wait for their next attempt, the earliest first. It implements
+// heap.Interface.
 type retries []*hook
 
 func (r retries) Len() int           { return len(r) }

@@ -62,8 +62,8 @@ func New(cfg Config) (*Sender, error) {
 	return s, nil
 }
 
-// Update changes the configuration. Requests under way end as they began, what waits goes by the new one. Errors: those of
-// New; nothing is changed then.
+// Update changes the configuration. Requests under way end as they began, what waits goes by the new one. Errors: those
+// of New; nothing is changed then.
 func (s *Sender) Update(cfg Config) error {
 	t, err := newTarget(cfg)
 	if err != nil {
@@ -77,8 +77,8 @@ func (s *Sender) Update(cfg Config) error {
 	return nil
 }
 
-// Connect asks whether a client may connect. Errors wrap ErrUnavailable, or are ctx's when that ends before the request is
-// made; when it ends later, the answer is waited for all the same, because the backend knows of the client then.
+// Connect asks whether a client may connect. Errors wrap ErrUnavailable, or are ctx's when that ends before the request
+// is made; when it ends later, the answer is waited for all the same, because the backend knows of the client then.
 func (s *Sender) Connect(ctx context.Context, d *Data) (*Answer, error) {
 	return s.ask(ctx, Connect, d)
 }
@@ -86,8 +86,8 @@ func (s *Sender) Connect(ctx context.Context, d *Data) (*Answer, error) {
 // Event tells of a client's event and returns what the backend wants. Errors are those of Connect.
 func (s *Sender) Event(ctx context.Context, d *Data) (*Answer, error) { return s.ask(ctx, Event, d) }
 
-// Disconnect tells of the end of a socket, in the background. What fails is tried again until Config.RetryFor is over, and is
-// counted then. Errors: ErrClosed, ErrQueueFull; the backend will not be told.
+// Disconnect tells of the end of a socket, in the background. What fails is tried again until Config.RetryFor is over,
+// and is counted then. Errors: ErrClosed, ErrQueueFull; the backend will not be told.
 func (s *Sender) Disconnect(d *Data) error {
 	h, err := s.hook(Disconnect, d)
 	if err != nil {
@@ -287,7 +287,8 @@ func (s *Sender) Complain(err error) {
 	s.stats.wrong.Add(1)
 	now, last := time.Now().UnixNano(), s.warned.Load()
 	if now-last >= int64(warnEvery) && s.warned.CompareAndSwap(last, now) {
-		s.target.Load().cfg.Log.LogAttrs(context.Background(), slog.LevelWarn, "part of a webhook's answer left out", slog.Any("err", err))
+		s.target.Load().cfg.Log.LogAttrs(context.Background(), slog.LevelWarn, "part of a webhook's answer left out",
+			slog.Any("err", err))
 	}
 }
 
@@ -314,8 +315,8 @@ func (s *Sender) ended(h *hook, answer *Answer, err error, now time.Time) (next 
 	return next
 }
 
-// turned is called when the circuit breaker has opened or closed. What waits fails at once when it has opened. Called with the
-// mutex held.
+// turned is called when the circuit breaker has opened or closed. What waits fails at once when it has opened. Called
+// with the mutex held.
 func (s *Sender) turned(now time.Time, cfg *Config) {
 	if !s.breaker.open() {
 		cfg.Log.LogAttrs(context.Background(), slog.LevelInfo, "the webhooks' backend is back")
@@ -357,9 +358,9 @@ func (s *Sender) settle() {
 	}
 }
 
-// Close refuses further hooks, and waits until all that have begun or wait have ended. Those of Disconnect that wait for another
-// attempt have their last one now. When ctx ends, all that is left is ended: requests are cut, and what no backend was told
-// is counted as lost. It returns ctx's error then. Close may be called several times.
+// Close refuses further hooks, and waits until all that have begun or wait have ended. Those of Disconnect that wait
+// for another attempt have their last one now. When ctx ends, all that is left is ended: requests are cut, and what no
+// backend was told is counted as lost. It returns ctx's error then. Close may be called several times.
 func (s *Sender) Close(ctx context.Context) error {
 	now := time.Now()
 	s.mu.Lock()

@@ -573,7 +573,8 @@ func TestCloseCuts(t *testing.T) {
 	}
 }
 
-// While the backend is down everybody has an answer at once, and what is kept is bounded; when it is back, all is as before.
+// While the backend is down everybody has an answer at once, and what is kept is bounded; when it is back, all is as
+// before.
 func TestBackendIsDownUnderLoad(t *testing.T) {
 	b := newBackend(t)
 	s := newSender(t, webhook.Config{

@@ -54,8 +54,8 @@ type Stats struct {
 	Retries, Lost uint64
 	// Wrong counts parts of answers that were left out.
 	Wrong uint64
-	// InFlight are requests that are made now. Waiting are hooks that wait for their turn, and Retrying those that wait for
-	// another attempt.
+	// InFlight are requests that are made now. Waiting are hooks that wait for their turn, and Retrying those that wait
+	// for another attempt.
 	InFlight, Waiting, Retrying int
 	// CircuitOpen tells whether the circuit breaker is open or half open. Opened counts how often it has opened.
 	CircuitOpen bool

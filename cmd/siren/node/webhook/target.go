@@ -13,8 +13,8 @@ import (
 )
 
 // target is where requests go. Immutable. The client is net/http's, not fasthttp's: it ends a request with its context,
-// and knows HTTP/2, proxies and certificates as operators expect. Its allocations do not matter, because a backend handles a
-// few thousand requests a second.
+// and knows HTTP/2, proxies and certificates as operators expect. Its allocations do not matter, because a backend
+// handles a few thousand requests a second.
 type target struct {
 	cfg    Config
 	keys   [][]byte
@@ -104,8 +104,8 @@ func (t *target) setHeader(header http.Header, h *hook) {
 	if len(t.keys) > 0 {
 		header.Set("webhook-signature", sign(t.keys, h.id, now, h.body))
 	}
-	// An empty Idempotency-Key is not sent. It tells net/http that it may make the request again, on another connection, when
-	// the backend has closed the one that it took: webhook-id shows that both are the same.
+	// An empty Idempotency-Key is not sent. It tells net/http that it may make the request again, on another
+	// connection, when the backend has closed the one that it took: webhook-id shows that both are the same.
 	header["Idempotency-Key"] = nil
 }
 
