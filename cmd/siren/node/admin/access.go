@@ -54,14 +54,11 @@ func (r keyring) find(key []byte) (n int, id [sha256.Size]byte) {
 
 // present returns the key of a request; nil when there is none.
 func present(h *fasthttp.RequestHeader) []byte {
-	if a := h.Peek(fasthttp.HeaderAuthorization); len(a) > 0 {
-		scheme, key, ok := bytes.Cut(a, []byte(" "))
-		if !ok || !strings.EqualFold(string(scheme), "bearer") {
-			return nil
-		}
+	scheme, key, _ := bytes.Cut(h.Peek(fasthttp.HeaderAuthorization), []byte(" "))
+	if strings.EqualFold(string(scheme), "bearer") {
 		return bytes.TrimSpace(key)
 	}
-	return h.Peek("X-API-Key")
+	return h.Peek("X-API-Key") // other credentials are a proxy's
 }
 
 // authorize tells who makes a request for a route, or why it may not be made.

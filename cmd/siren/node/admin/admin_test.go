@@ -214,6 +214,7 @@ func TestKeys(t *testing.T) {
 	}{
 		{"Authorization: Bearer first-key", 1}, {"Authorization: bearer second-key", 2}, {"X-API-Key: second-key", 2},
 		{"x-api-key: first-key\nOrigin: http://evil.example", 1},
+		{"Authorization: Basic proxy\nX-API-Key: second-key", 2},
 	} {
 		if a := check(t, s, post+test.header+"\n\n{}", 200, ""); a.body != fmt.Sprintf("key %d from 127.0.0.1: 2 bytes", test.key) {
 			t.Error(a.body)
@@ -399,6 +400,20 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// A key that travels in clear is worth a warning.
+func TestClearKeysAreWarnedOf(t *testing.T) {
+	for address, warns := range map[string]bool{"0.0.0.0:0": true, "127.0.0.1:0": false} {
+		var logs bytes.Buffer
+		var mu sync.Mutex
+		start(t, Config{Address: address, Keys: []string{"k"}, Logger: slog.New(slog.NewTextHandler(locked{&mu, &logs}, nil))})
+		mu.Lock()
+		if got := strings.Contains(logs.String(), "keys travel in clear"); got != warns {
+			t.Errorf("%s: %s", address, logs.String())
+		}
+		mu.Unlock()
+	}
+}
+
 func TestUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ops.sock")
 	stale, err := net.Listen("unix", path)
@@ -482,6 +497,22 @@ func TestClose(t *testing.T) {
 		}
 	}()
 	s.Handle(Route{Path: "/slow"})
+}
+
+// A server may be closed before it has begun to accept.
+func TestCloseAtOnce(t *testing.T) {
+	for range 100 {
+		s, err := New(Config{Address: "127.0.0.1:0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Listen(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // Observe is told of every answer.

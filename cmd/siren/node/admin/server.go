@@ -139,6 +139,7 @@ func (s *Server) Close(ctx context.Context) error {
 		return nil
 	}
 	err := s.http.ShutdownWithContext(ctx)
+	_ = s.ln.Close() // fasthttp does not know it before Serve runs, and would accept for ever
 	s.served.Wait()
 	return err
 }

@@ -154,6 +154,11 @@ func answer(ctx *fasthttp.RequestCtx, body []byte) {
 
 // run decodes the body and carries the call out. out is where the answer goes.
 func (a *API) run(ctx *fasthttp.RequestCtx, caller admin.Caller, c *call, out []byte) ([]byte, *problem.Problem) {
+	select {
+	case <-a.cfg.Server.Done():
+		return nil, problem.New(problem.Draining, "the node has ended")
+	default:
+	}
 	r := &request{limit: limitDefault}
 	if !c.get || ctx.IsPost() {
 		var p *problem.Problem

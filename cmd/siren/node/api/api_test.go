@@ -491,6 +491,23 @@ func TestOverloaded(t *testing.T) {
 	}
 }
 
+// Calls are carried out until the server has ended; then all of them are refused.
+func TestEnded(t *testing.T) {
+	n := start(t, nil, nil)
+	n.want("emit", `{"event":"e"}`, 200, `{"count":0,"exact":false}`)
+	if err := n.srv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for call, body := range map[string]string{
+		"emit": `{"event":"e"}`, "emit/batch": `{"emits":[]}`, "call": `{"event":"e"}`, "join": `{"to":["x"]}`, "count": `{}`,
+		"sockets": `{}`, "rooms": `{}`, "stats": `{}`, "disconnect": `{}`,
+	} {
+		if a := n.refused(call, body, "draining", ""); a.status != 503 {
+			t.Error(call, a.status)
+		}
+	}
+}
+
 // A namespace of which the rules know, but where nobody is, takes events to nobody.
 func TestNamespacesThatMayExist(t *testing.T) {
 	n := start(t, nil, func(cfg *Config) {
