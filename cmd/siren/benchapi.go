@@ -76,6 +76,9 @@ func apiRows(r *bench.APIResult) []string {
 		fmt.Sprintf("request\t%d µs at the median, p99 %d µs, at most %d µs", r.Microseconds.P50, r.Microseconds.P99, r.Microseconds.Max),
 		fmt.Sprintf("node's CPU\t%.2f µs an event, %.2f µs of it user", r.CPU, r.UserCPU),
 	}
+	if r.Overloaded > 0 {
+		rows = append(rows, fmt.Sprintf("overloaded\t%d events were refused", r.Overloaded))
+	}
 	if r.Subscribers > 0 {
 		rows = append(rows, fmt.Sprintf("deliveries\t%d to %d subscribers, %d missing, %d wrong", r.Deliveries, r.Subscribers, r.Missing, r.Wrong))
 	}
