@@ -9,21 +9,21 @@ import (
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
-// ask is a broadcast whose acknowledgements are collected. Safe for concurrent use, but for debts.
+// ask is a broadcast whose acknowledgements are collected. Safe for concurrent use, except debts.
 type ask struct {
 	collector
 	// debts are those of the sockets of each loop, in blocks. Loop-owned, each slice.
 	debts [][][]debt
-	// loopsAsked are the loops that the broadcast was posted to. Guarded by collector.mu.
+	// loopsAsked has the loops that the broadcast was posted to. Guarded by collector.mu.
 	loopsAsked []int
-	// waiting tells that sockets whose connect handlers run are waited for. They can answer when these are over only, so
-	// a handler that blocks must not wait for them. Immutable, as done and relay.
+	// waiting means that sockets whose connect handlers run are waited for. They can answer only when these have returned,
+	// so a handler that blocks must not wait for them. Immutable, as done and relay are.
 	waiting bool
-	// done gets the replies at the end; nil when somebody takes them as they come.
+	// done gets the replies at the end; nil if they are taken as they come.
 	done func(replies []Reply, err error)
 	// relay is the question of another node; nil for one of this node.
 	relay *relay
-	// replies are those that nobody has taken. Guarded by collector.mu, as counted is.
+	// replies has the replies that were not taken yet. Guarded by collector.mu, as counted is.
 	replies []Reply
 	// counted: the node that asked has been told how many clients this node asked. It stays false without a relay.
 	counted bool
@@ -35,8 +35,8 @@ func newAsk(ns *Namespace) *ask {
 	return a
 }
 
-// ask broadcasts the event. When it returns an error nobody got it, and nothing pends. It returns nil when the server
-// has ended the wait meanwhile, which is told as every end.
+// ask broadcasts the event. If it returns an error, nobody got the event and nothing is pending. It returns nil if the
+// server has ended the wait meanwhile, which is reported like every end.
 func (a *ask) ask(ctx context.Context, o Operator, event string, args []any) (err error) {
 	if err := o.flags.check(); err != nil {
 		return err
@@ -78,7 +78,7 @@ func (a *ask) ask(ctx context.Context, o Operator, event string, args []any) (er
 	return nil
 }
 
-// remaining is how long the other nodes keep asking: as long as this one waits.
+// remaining returns how long the other nodes wait: as long as this one.
 func remaining(ctx context.Context, patience time.Duration) time.Duration {
 	if patience > 0 {
 		return patience
@@ -105,7 +105,7 @@ func (a *ask) expectLoop(loop int) {
 	a.mu.Unlock()
 }
 
-// askDelivery is the broadcast on its way to the loops. Immutable.
+// askDelivery is the task that delivers the broadcast on the loops. Immutable.
 type askDelivery struct {
 	*broadcast
 	ask *ask
@@ -200,7 +200,8 @@ func (a *ask) answered(r Reply, loop int) {
 	a.settle(loop)
 }
 
-// keep keeps a reply, or hands it on. It is false when nobody wants it any longer. Called with the lock held.
+// keep stores a reply, or passes it on to the asking node. It returns false if the wait is over. Called with the lock
+// held.
 func (a *ask) keep(r Reply) bool {
 	switch {
 	case a.over:
@@ -245,7 +246,7 @@ func (a *ask) release(cause error) {
 	}
 }
 
-// sweep takes the debts of a question that is over from the sockets of a loop.
+// sweep is the task that removes the debts of a finished question from the sockets of a loop.
 type sweep ask
 
 // Run implements task.
@@ -272,13 +273,13 @@ func (a *ask) collected() {
 	}
 }
 
-// wait blocks until there is something new.
+// wait blocks until there are new replies, or the wait is over.
 func (a *ask) wait(ctx context.Context) {
 	a.park(ctx)
 	<-a.ready
 }
 
-// take returns the replies that came since; over tells that there will be no more, and err is then the outcome.
+// take returns the new replies. over means that there will be no more; err is then the outcome.
 func (a *ask) take() (replies []Reply, over bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// asking are the namespaces that a client wants to join and that parents are being asked for. It exists only while
-// there are any. Loop-owned, but for ctx and the inbox.
+// asking has the namespaces that a client wants to join and that parents are being asked for. It exists only while
+// there are any. Loop-owned, except ctx and the inbox.
 type asking struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -28,7 +28,7 @@ func (c *client) ask(name, auth string) {
 	q.a.inbox.PutAlways(q, &c.srv.inbox)
 }
 
-// asked is who is asked; nil when nobody is.
+// asked returns the asking of the client, or nil.
 func (c *client) asked() *asking {
 	if c.joins == nil {
 		return nil
@@ -42,7 +42,7 @@ func (c *client) asks(ns []byte) bool {
 	return a != nil && slices.Contains(a.names, string(ns))
 }
 
-// joining is the number of namespaces that the client has joined, or wants to.
+// joining returns the number of namespaces that the client has joined or wants to join.
 func (c *client) joining() int {
 	if a := c.asked(); a != nil {
 		return c.sockets.Len() + len(a.names)
@@ -50,7 +50,7 @@ func (c *client) joining() int {
 	return c.sockets.Len()
 }
 
-// stopAsking is the end of the client.
+// stopAsking ends the questions, with the client or when the last one is answered.
 func (c *client) stopAsking(cause error) {
 	if a := c.asked(); a != nil {
 		a.cancel(cause)
@@ -59,8 +59,8 @@ func (c *client) stopAsking(cause error) {
 	}
 }
 
-// question is one namespace as the work of asking for it, and then the answer on its way to the loop. It belongs to one
-// of the two at a time.
+// question is the job of asking the parents for one namespace, and then the task that takes the answer to the loop. It
+// belongs to one of the two at a time.
 type question struct {
 	c          *client
 	a          *asking
@@ -69,7 +69,7 @@ type question struct {
 	full       bool
 }
 
-// Do implements session.Job. It answers whatever becomes of the function that is asked.
+// Do implements session.Job. It posts an answer even if the function that is asked panics or ends its goroutine.
 func (q *question) Do() {
 	defer func() { q.c.loop().Post(q) }()
 	var auth Raw

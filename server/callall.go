@@ -7,7 +7,7 @@ import (
 
 // Audience is whom CallAll asks: an Operator, or all sockets of a Namespace.
 type Audience interface {
-	// Requests is CallAll with the whole answers.
+	// Requests is CallAll, and yields the whole answers.
 	Requests(ctx context.Context, event string, args ...any) iter.Seq2[Reply, error]
 }
 
@@ -16,19 +16,18 @@ var (
 	_ Audience = (*Namespace)(nil)
 )
 
-// CallAll broadcasts an event and yields the first argument of each client's acknowledgement, decoded, as they come; an
-// answer without arguments is the zero value. An answer that cannot be decoded is yielded as an error that wraps
-// ErrDecode, and the others go on. At the end comes nothing more when all clients have answered, or else one error: a
-// *MissingError that tells how many did not, with ErrTimeout or the cause of ctx in it, or with ErrClosed as soon as
-// those that are missing have left. Without receivers it ends at once. An error of the broadcast itself is yielded alone:
+// CallAll broadcasts an event and yields the first argument of each client's acknowledgement, decoded, as they arrive;
+// an answer without arguments is the zero value. An answer that cannot be decoded is yielded as an error that wraps
+// ErrDecode, and the iteration continues. If all clients have answered, it ends. Otherwise the last element is an
+// error: a *MissingError with the number of missing clients, which wraps ErrTimeout, the cause of ctx, or ErrClosed if
+// all missing clients have left. Without receivers it ends at once. An error of the broadcast itself is yielded alone:
 // those of Operator.Emit, and ErrTooManyAcks.
 //
-// The time-out is the Operator's, or else ctx's, or else Config.AckTimeout. The broadcast is made when the loop begins,
-// and again for each loop over the result; a loop that is left early frees everything. Answers that the loop has not
-// come to are kept, at most one for each client. On an event loop it yields ErrOnLoop. Clients of other nodes are asked
-// too.
+// The time-out is the Operator's, or else ctx's, or else Config.AckTimeout. Each loop over the result broadcasts the
+// event when it begins; leaving it early releases everything. Answers that the loop has not reached are kept, at most
+// one for each client. On an event loop CallAll yields ErrOnLoop. Clients of other nodes are asked too.
 //
-// Sockets whose connect handlers still run get the event behind their CONNECT, and are not waited for: they could not
+// Sockets whose connect handlers still run get the event after their CONNECT, and are not waited for: they cannot
 // answer before these handlers end, and one of them may be the caller.
 func CallAll[T any](ctx context.Context, to Audience, event string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
@@ -44,7 +43,7 @@ func CallAll[T any](ctx context.Context, to Audience, event string, args ...any)
 	}
 }
 
-// Requests is CallAll with the whole answers.
+// Requests is CallAll, and yields the whole answers.
 func (o Operator) Requests(ctx context.Context, event string, args ...any) iter.Seq2[Reply, error] {
 	return func(yield func(Reply, error) bool) {
 		if o.ns.srv.onLoop() {
@@ -76,10 +75,10 @@ func (o Operator) Requests(ctx context.Context, event string, args ...any) iter.
 	}
 }
 
-// EmitAck broadcasts an event and has done called once, when all clients have acknowledged it, or with the answers
-// that came until then and the error that CallAll would yield last. done runs on a goroutine of its own and may block. When
-// EmitAck itself returns an error, nobody got the event and done is not called. It does not wait, so event loops may
-// use it. Sockets of this node whose connect handlers still run are asked, too: they answer behind their CONNECT.
+// EmitAck broadcasts an event and calls done once: when all clients have acknowledged it, or with the answers so far
+// and the error that CallAll would yield last. done runs on its own goroutine and may block. If EmitAck itself returns
+// an error, nobody got the event and done is not called. EmitAck does not wait, so it may be used on event loops.
+// Sockets of this node whose connect handlers still run are asked too; they answer after their CONNECT.
 func (o Operator) EmitAck(ctx context.Context, event string, done func(replies []Reply, err error), args ...any) error {
 	need(done != nil, "EmitAck")
 	a := newAsk(o.ns)

@@ -7,12 +7,12 @@ import (
 	"github.com/seed58c87869/siren/room"
 )
 
-// census is a look at the selected sockets on their loops, all of them in one go each. Its parties are the loops. Safe
-// for concurrent use.
+// census notes the selected sockets on their loops, all of a loop in one go. Its parties are the loops. Safe for
+// concurrent use.
 type census struct {
 	collector
 	list bool // the sockets are wanted, and not their number alone; immutable
-	// sockets and count are what was found. Guarded by collector.mu, and immutable once the wait is over.
+	// sockets and count are the result. Guarded by collector.mu, and immutable once the wait is over.
 	sockets []*Socket
 	count   int
 	// done, when set, is called at the end, with no lock held; on an event loop, perhaps.
@@ -26,7 +26,7 @@ func newCensus(ns *Namespace, list bool) *census {
 	return c
 }
 
-// look asks the loops. When it returns an error, none was asked, and nothing pends.
+// look asks the loops. If it returns an error, none was asked and nothing is pending.
 func (c *census) look(o Operator) error {
 	if err := c.begin(); err != nil {
 		c.revoke()
@@ -43,7 +43,7 @@ func (c *census) look(o Operator) error {
 	return nil
 }
 
-// look is a census on its way to the loops. Immutable; one value serves them all.
+// look is the task of a census on the loops. Immutable; one value serves them all.
 type look struct {
 	ns     *Namespace
 	target room.Target

@@ -12,8 +12,7 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// client is the Socket.IO end of one session: it takes the packets apart and keeps the sockets, one per namespace.
-// Loop-owned.
+// client is the Socket.IO side of one session. It parses packets and has the sockets, one per namespace. Loop-owned.
 type client struct {
 	srv     *Server
 	sess    *session.Session
@@ -22,23 +21,23 @@ type client struct {
 	joins   *joins // nil once a namespace was joined, unless parents are asked for another one, or one was left
 }
 
-// joins is what a client has while it joins namespaces: a timer that ends a session which joins none, and who is asked;
-// and what it has left. It is apart from the client so that connected ones do not pay. Loop-owned.
+// joins is the state of a client that joins namespaces: a timer that ends a session which joins none, the questions to
+// parents, and the namespaces that it has left. It is separate so that connected clients do not need it. Loop-owned.
 type joins struct {
 	wheel.Timer
 	c      *client
 	asking *asking // nil unless parents are asked for a namespace
-	// left are the names of namespaces in which the client had a connected socket.
+	// left has the names of the namespaces in which the client had a connected socket.
 	left []string
 }
 
-// Expire implements wheel.Expirer. Sockets whose handlers are still at work have not joined.
+// Expire implements wheel.Expirer. Sockets whose handlers still run have not joined.
 func (j *joins) Expire(int64) {
 	defer j.c.sess.EndOnPanic()
 	j.c.end(session.ReasonForcedServerClose)
 }
 
-// join makes a joins, if there is none.
+// join returns the joins and makes it if necessary.
 func (c *client) join() *joins {
 	if c.joins == nil {
 		c.joins = &joins{c: c}
@@ -47,7 +46,7 @@ func (c *client) join() *joins {
 	return c.joins
 }
 
-// joined gives the joins back when there is nothing in it.
+// joined releases the joins if it is empty.
 func (c *client) joined() {
 	if j := c.joins; j.asking == nil && !j.Scheduled() && j.left == nil {
 		c.joins = nil
@@ -102,7 +101,7 @@ func (c *client) Message(data []byte, binary bool) {
 	c.packet(&p, nil, false)
 }
 
-// invalid ends the connection of a client that broke the protocol.
+// invalid ends the connection of a client that violated the protocol.
 func (c *client) invalid(err error) {
 	if debugs(c.srv.sio) {
 		c.srv.sio.LogAttrs(context.Background(), slog.LevelDebug, "invalid packet",
@@ -111,7 +110,7 @@ func (c *client) invalid(err error) {
 	c.end(session.ReasonForcedClose)
 }
 
-// packet handles one whole packet. owned tells that its views need no copy.
+// packet handles one complete packet. owned means that its views need no copy.
 func (c *client) packet(p *sio.Packet, attachments [][]byte, owned bool) {
 	if p.Query != nil && !c.old() {
 		c.queried(p)
@@ -148,8 +147,8 @@ func (s *Socket) packet(p *sio.Packet, attachments [][]byte, owned bool) {
 }
 
 // asksToConnect handles CONNECT; s is the client's socket in that namespace, or nil. A client may send CONNECT again
-// before it knows the answer to the first one: one answer serves both. The reference server ends the connection when
-// the namespace is connected; here that is so once the client has shown, by a packet to the socket, that it knows.
+// before it gets the answer to the first one: one answer serves both. Like the reference server, it ends the connection
+// if the namespace is connected, but only after a packet to the socket has shown that the client knows.
 func (c *client) asksToConnect(p *sio.Packet, s *Socket) {
 	switch {
 	case s != nil && s.heard:
@@ -159,9 +158,9 @@ func (c *client) asksToConnect(p *sio.Packet, s *Socket) {
 	}
 }
 
-// stray handles a packet for a namespace in which the client has no connected socket. It is late when a socket was
-// there, because both sides may end a socket while packets of the other are on their way: then it is counted and
-// ignored. Otherwise the client breaks the protocol.
+// stray handles a packet for a namespace in which the client has no connected socket. If there was a socket, the packet
+// is late, because both sides may end a socket while packets of the other are on their way: it is counted and ignored.
+// Otherwise the client violates the protocol.
 func (c *client) stray(p *sio.Packet) {
 	switch {
 	case c.joins == nil || !slices.Contains(c.joins.left, string(p.Namespace)):
@@ -173,8 +172,7 @@ func (c *client) stray(p *sio.Packet) {
 	}
 }
 
-// hasLeft notes that the client had a socket in a namespace. Names are as many as Config.MaxNamespaces, the latest
-// ones.
+// hasLeft notes that the client had a socket in a namespace. It keeps the latest Config.MaxNamespaces names.
 func (c *client) hasLeft(ns string) {
 	j := c.join()
 	if slices.Contains(j.left, ns) {
@@ -186,7 +184,7 @@ func (c *client) hasLeft(ns string) {
 	j.left = append(j.left, ns)
 }
 
-// socket is the socket in that namespace. There are few: the list is searched.
+// socket returns the socket in that namespace, or nil. It searches the list, which is short.
 func (c *client) socket(ns []byte) *Socket {
 	for s := range c.sockets.All {
 		if s.ns.name == string(ns) {
@@ -196,7 +194,7 @@ func (c *client) socket(ns []byte) *Socket {
 	return nil
 }
 
-// connect begins a socket.
+// connect handles CONNECT for a namespace that the client has not joined.
 func (c *client) connect(p *sio.Packet) {
 	ns := c.srv.namespace(p.Namespace)
 	dynamic := ns == nil && len(c.srv.dynamic.all()) > 0 && sio.ValidNamespace(string(p.Namespace))
@@ -223,7 +221,7 @@ func (c *client) connect(p *sio.Packet) {
 	c.send(c.refusal(string(p.Namespace), refusal))
 }
 
-// beginSocket makes the socket of a namespace that is held for it.
+// beginSocket makes a socket in a namespace that is held for it.
 func (c *client) beginSocket(ns *Namespace, auth string) {
 	if ns.history != nil && !c.old() {
 		c.beginRecoverable(ns, auth)
@@ -244,7 +242,7 @@ func (c *client) beginSocket(ns *Namespace, auth string) {
 	s.accept()
 }
 
-// disconnect takes all sockets out and closes the connection, on the server's wish.
+// disconnect ends all sockets and closes the connection, as the server's decision.
 func (c *client) disconnect() {
 	for s := c.sockets.Last(); s != nil; s = c.sockets.Last() {
 		s.leave(ReasonServerLeft)
@@ -253,8 +251,8 @@ func (c *client) disconnect() {
 	c.end(session.ReasonForcedServerClose)
 }
 
-// send sends a packet of the protocol's own. Without one, because a parser of the application's failed, the client
-// would wait for it forever.
+// send sends a packet of the protocol itself. If f is nil, because a parser of the application failed, it ends the
+// connection, because the client would wait for the packet forever.
 func (c *client) send(f *eio.Frame) {
 	if f == nil {
 		c.end(session.ReasonForcedServerClose)
@@ -263,7 +261,7 @@ func (c *client) send(f *eio.Frame) {
 	c.sess.Send(f, false)
 }
 
-// end closes the session; Closed follows from it.
+// end closes the session, which calls Closed.
 func (c *client) end(r session.Reason) { c.sess.Close(r) }
 
 // Closed implements session.Client.

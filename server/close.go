@@ -11,13 +11,13 @@ import (
 // closeLog is how long Close waits for the Logger to take the last records.
 const closeLog = time.Second
 
-// CloseError tells that Close could not wait for everything: Config.CloseTimeout had passed. Immutable.
+// CloseError reports what Close did not wait for, because Config.CloseTimeout had passed. Immutable.
 type CloseError struct {
-	// Connections is how many connections were cut with data queued for them that their clients had not taken.
+	// Connections is the number of connections that were cut while their clients had not taken all their data.
 	Connections int
-	// Sessions is how many polling sessions ended with packets that their clients had not fetched.
+	// Sessions is the number of polling sessions that ended with packets that their clients had not fetched.
 	Sessions int
-	// Handlers is how many handlers still ran.
+	// Handlers is the number of handlers that still ran.
 	Handlers int
 }
 
@@ -29,16 +29,17 @@ func (e *CloseError) Error() string {
 
 // Close ends the server without losing what it has accepted. It takes these steps:
 //
-//   - It stops taking events: what clients send from now on is discarded, handshakes are refused with 503, and whoever
-//     waits for an acknowledgement or for other nodes gets ErrClosed.
-//   - Handlers of events that were read before go on, and what they answer is sent. They have half of Config.CloseTimeout.
-//   - Every socket is disconnected with "server shutting down", behind what is queued for it; the disconnect handlers run.
-//   - Connections end when their clients have taken everything: WebSockets with a close frame, waiting polling requests with
-//     an answer. A client that takes nothing for some seconds is not waited for.
+//   - It accepts no more events: input of clients is discarded, handshakes are refused with 503, and calls that wait
+//     for acknowledgements or other nodes return ErrClosed.
+//   - Handlers of events that were read before continue, and their answers are sent. They have half of
+//     Config.CloseTimeout.
+//   - Every socket is disconnected with "server shutting down", after its queued packets; the disconnect handlers run.
+//   - Connections end when their clients have taken everything: WebSockets with a close frame, waiting polling requests
+//     with an answer. Close does not wait for a client that takes nothing for some seconds.
 //   - The listeners and the event loops end.
 //
-// Config.CloseTimeout bounds the waiting in total. The error is a *CloseError, or wraps one, when something was left
-// then. Every call returns when the server is closed.
+// Config.CloseTimeout bounds the waiting in total. If something was left then, the error is or wraps a *CloseError.
+// Every call returns when the server is closed.
 func (srv *Server) Close() error {
 	return srv.host.Close(host.Steps{
 		Ending:  srv.endWaits,
@@ -62,11 +63,11 @@ func closeError(left host.Left, err error) error {
 	return errors.Join(&CloseError{left.Connections, left.Sessions, left.Handlers}, err)
 }
 
-// Done is closed when the server has ended: when Close has finished, or when the event loops have failed. Then Wait
-// tells why.
+// Done returns a channel that is closed when the server has ended: when Close has finished, or when the event loops
+// have failed. Wait then returns the reason.
 func (srv *Server) Done() <-chan struct{} { return srv.host.Done() }
 
-// Wait waits for the end of the server, whether it listens yet or not, and returns what Close returned, or why the
-// event loops failed; they end by themselves when the system gives them nothing to work with any more. A server whose
-// loops have failed serves nobody: Close tidies up behind it.
+// Wait waits for the end of the server, whether it listens yet or not, and returns the error of Close, or of the event
+// loops, which end by themselves when the system has no more resources for them. A server whose loops have failed
+// serves nobody; Close releases what it holds.
 func (srv *Server) Wait() error { return srv.host.Wait() }

@@ -9,8 +9,9 @@ import (
 	"github.com/seed58c87869/siren/room/cluster"
 )
 
-// Sockets is a snapshot of the sockets of this node that the operator selects, by their Rooms as of now, in no order.
-// With rooms other than socket ids it looks at all sockets of the namespace; FetchSockets looks at the rooms' alone.
+// Sockets returns a snapshot of the sockets of this node that the operator selects, by their present Rooms, in no
+// order. With rooms other than socket ids it looks at all sockets of the namespace; FetchSockets looks only at those of
+// the rooms.
 func (o Operator) Sockets() []*Socket {
 	var t room.Target
 	if !o.resolve(&t) {
@@ -28,11 +29,11 @@ func (o Operator) Sockets() []*Socket {
 	return slices.DeleteFunc(out, func(s *Socket) bool { return !f.selects(s) })
 }
 
-// SocketsJoin puts the sockets that the operator selects into rooms, those of other nodes too. It is done on the event
-// loops, in the order of the calls with each socket's own Join and Leave: a broadcast that the same goroutine makes next
-// includes them, but Socket.Rooms shows it a moment later. Rooms that a socket may not join, at its limit or because of
-// the name, are left out and counted. Errors: ErrQueueFull and ErrClosed (nothing is done), ErrCluster (other nodes may
-// not know).
+// SocketsJoin puts the sockets that the operator selects into rooms, including those of other nodes. It is done on the
+// event loops, in the order of the calls with each socket's own Join and Leave: a broadcast that the same goroutine
+// makes next includes them, but Socket.Rooms shows it a moment later. Rooms that a socket may not join, at its limit or
+// because of the name, are left out and counted. Errors: ErrQueueFull and ErrClosed (nothing is done), ErrCluster
+// (other nodes may not know).
 func (o Operator) SocketsJoin(rooms ...string) error { return o.move(rooms, true) }
 
 // SocketsLeave takes the sockets that the operator selects out of rooms; see SocketsJoin.
@@ -62,12 +63,12 @@ func (o Operator) disconnect(closeConns bool, c *census) error {
 	return o.ns.srv.dispatch(&t.target, t, c.expecting)
 }
 
-// FetchSockets are all sockets of the namespace; see Operator.FetchSockets.
+// FetchSockets returns all sockets of the namespace; see Operator.FetchSockets.
 func (ns *Namespace) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	return ns.all().FetchSockets(ctx)
 }
 
-// Count is the number of sockets of the namespace, on all nodes; see Operator.Count.
+// Count returns the number of sockets of the namespace, on all nodes; see Operator.Count.
 func (ns *Namespace) Count(ctx context.Context) (int, error) { return ns.all().Count(ctx) }
 
 // SocketsJoin puts all sockets of the namespace into rooms; see Operator.SocketsJoin.
@@ -90,7 +91,7 @@ func (o Operator) tellOthers(m *cluster.Message) error {
 	return o.ns.srv.node.publish(m)
 }
 
-// selection is work for the selected sockets on its way to the loops. Immutable; one value serves them all.
+// selection is a task for the selected sockets on the loops. Immutable; one value serves them all.
 type selection struct {
 	ns     *Namespace
 	target room.Target
@@ -120,8 +121,8 @@ func (t *selection) visited(loop int) {
 	}
 }
 
-// move is SocketsJoin and SocketsLeave. The rooms are held from here on, on each loop, so that the next broadcast finds
-// them; the loops give them back.
+// move does SocketsJoin and SocketsLeave. It holds the rooms on each loop, so that the next broadcast finds them; the
+// loops release them.
 func (o Operator) move(names []string, join bool) error {
 	if err := o.moveHere(names, join, nil); err != nil {
 		return err
@@ -161,7 +162,7 @@ type move struct {
 	ns    *Namespace
 	join  bool
 	rooms []*room.Room
-	// taken are names that no room can have, because they are ids of sockets.
+	// taken has names that no room can have, because they are ids of sockets.
 	taken []string
 }
 
@@ -187,7 +188,7 @@ func (mv *move) hold(names []string, loops []int) {
 	}
 }
 
-// done gives back what hold took for a loop.
+// done releases the references that hold took for a loop.
 func (mv *move) done(loop int) {
 	for _, r := range mv.rooms {
 		mv.ns.rooms.Release(r, loop)
@@ -222,7 +223,7 @@ func (mv *move) visit(loop int, selected []*room.Member) {
 	each(selected, func(m *room.Member) { m.Owner().(*Socket).move(mv, loop) })
 }
 
-// move joins or leaves the rooms. Loop-only.
+// move makes the socket join or leave the rooms. Loop-only.
 func (s *Socket) move(mv *move, loop int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -252,7 +253,7 @@ func (s *Socket) move(mv *move, loop int) {
 	}
 }
 
-// mayBeMoved reports whether the limits let the socket into one more room. One that a Join on its way decides about
+// mayBeMoved reports whether the limits let the socket into one more room. A room that a Join on its way decides about
 // counts already. Called with the lock held.
 func (s *Socket) mayBeMoved(r *room.Room) bool {
 	return !s.ns.watch.Load().Full() && (s.rooms.Has(&s.member, r) || s.mayJoin(r.Name()) == nil)

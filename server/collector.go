@@ -12,10 +12,10 @@ import (
 	"github.com/seed58c87869/siren/server/internal/stack"
 )
 
-// collector is one wait for answers: of the client of a socket, of the clients of a broadcast, of the event loops or of
-// other nodes. Those who are waited for are its parties. A party answers or leaves. The wait ends once: when every
-// party has answered or left, at its time-out, with its context, or with ErrClosed when the server begins to close. It
-// is embedded in a type that knows what the answers are, its inquiry. Safe for concurrent use, but for the timer.
+// collector is one wait for answers: from the client of a socket, the clients of a broadcast, the event loops, or other
+// nodes. Those that it waits for are its parties. A party answers or leaves. The wait ends once: when every party has
+// answered or left, at its time-out, with its context, or with ErrClosed when the server begins to close. A collector
+// is embedded in its inquiry, which knows what the answers are. Safe for concurrent use, except the timer.
 type collector struct {
 	inquiry inquiry    // immutable once the wait has begun, as ns, id, home and partial
 	ns      *Namespace // the namespace that it is about
@@ -24,42 +24,43 @@ type collector struct {
 
 	// prev and next are neighbours in the list of waits. Guarded by the list's mutex.
 	prev, next *collector
-	// timer is loop-owned, by the loop home. It runs while the wait has a time-out.
+	// timer is owned by the loop home. It runs while the wait has a time-out.
 	timer   wheel.Timer
 	timeout time.Duration // 0 for none; immutable once timed is set
 
 	mu sync.Mutex // guards what follows, and the answers that an inquiry keeps
-	// loops is the number of event loops that have not done their part, and one more until it is known how many will.
+	// loops is the number of event loops that have not finished, plus one until their number is known.
 	loops int32
-	// expected clients of this node were asked. The lost ones left before they answered.
+	// expected is the number of clients of this node that were asked, answered and lost the numbers of those that
+	// answered, or left before.
 	expected, answered, lost int32
 	others                   *peers.Others // nil when no other node is asked
-	// partial tells that the answers that came are of use without the others: the error is then a MissingError.
+	// partial means that some answers are useful without the others; the error is then a MissingError.
 	partial, over, timed bool
 	err                  error       // why answers are missing, once the wait is over
 	stop                 func() bool // ends what watches the context; nil when nothing does
-	// ready is signalled when there is something new; nil when nobody blocks on it. It has room for one signal.
+	// ready is signalled when there is something new; nil if nobody blocks on it. Its buffer holds one signal.
 	ready chan struct{}
 	// parked is the context of the handler that blocks on ready, if a server on loops of others counts it.
 	parked *context.Context
 }
 
-// inquiry is what a collector collects answers to. Its methods are called with no lock held.
+// inquiry is the question of a collector. Its methods are called with no lock held.
 type inquiry interface {
-	// answered takes the acknowledgement of a socket. Loop-only, on the socket's loop.
+	// answered handles the acknowledgement of a socket. Loop-only, on the socket's loop.
 	answered(r Reply, loop int)
-	// left is the end of a socket that has not answered. Loop-only, on the socket's loop.
+	// left handles the end of a socket that has not answered. Loop-only, on the socket's loop.
 	left(loop int)
-	// release frees what the inquiry holds. It is called once, before anybody learns of the end.
+	// release releases what the inquiry holds. It is called once, before anybody learns of the end.
 	release(cause error)
-	// collected tells whoever asked that the wait is over. It is called once, unless the wait was revoked.
+	// collected reports the end of the wait to the caller. It is called once, unless the wait was revoked.
 	collected()
 }
 
 // offLoop stands for the index of a loop where the caller is on none.
 const offLoop = -1
 
-// errAbandoned ends a wait whose answers nobody wants any longer.
+// errAbandoned ends a wait whose answers are no longer wanted.
 var errAbandoned = errors.New("siren: abandoned")
 
 // begin notes the wait, so that the server can end it. It returns ErrClosed when the server is closing. A wait whose
@@ -78,7 +79,7 @@ func (c *collector) isOver() bool {
 	return c.over
 }
 
-// finish ends the wait, for a reason or because it is complete. It is false when the wait was over already. loop is the
+// finish ends the wait, with a cause or because it is complete. It returns false if the wait was over. loop is the
 // index of the caller's loop, or offLoop.
 func (c *collector) finish(cause error, loop int) bool {
 	c.mu.Lock()
@@ -96,8 +97,8 @@ func (c *collector) end(cause error, loop int) bool {
 	return true
 }
 
-// revoke ends the wait for a question that was not asked after all, and tells nobody. It is false when the wait was
-// over already.
+// revoke ends the wait for a question that was not asked after all, and reports it to nobody. It returns false if the
+// wait was over.
 func (c *collector) revoke() bool {
 	c.mu.Lock()
 	if !c.close(nil, offLoop) {
@@ -107,7 +108,7 @@ func (c *collector) revoke() bool {
 	return true
 }
 
-// close makes the wait one that is over. Called with the lock held, which it releases.
+// close marks the wait as over. Called with the lock held, which it releases. It returns false if the wait was over.
 func (c *collector) close(cause error, loop int) bool {
 	if c.over {
 		c.mu.Unlock()
@@ -132,7 +133,7 @@ func (c *collector) close(cause error, loop int) bool {
 	return true
 }
 
-// outcome is the error of a wait that ends. Called with the lock held.
+// outcome returns the error of a wait that ends. Called with the lock held.
 func (c *collector) outcome(cause error) error {
 	if !c.partial {
 		return cause
@@ -159,7 +160,7 @@ func (c *collector) outcome(cause error) error {
 	return join(cause, trouble) // it is not even known who was asked
 }
 
-// join is errors.Join that leaves a single error as it is.
+// join is errors.Join, but returns a single error unchanged.
 func join(err, other error) error {
 	switch {
 	case err == nil:
@@ -186,7 +187,7 @@ func (c *collector) lose(loop int) {
 	c.settle(loop)
 }
 
-// watch has the wait end with ctx. A caller that blocks in await needs no watch.
+// watch ends the wait when ctx ends. A caller that blocks in await needs no watch.
 func (c *collector) watch(ctx context.Context) {
 	if ctx.Done() == nil {
 		return
@@ -206,7 +207,7 @@ func both(a, b func() bool) func() bool {
 	return func() bool { a(); return b() }
 }
 
-// ended is why a context has ended; its deadline is a time-out.
+// ended returns the cause of a context's end; a deadline is ErrTimeout.
 func ended(ctx context.Context) error {
 	err := context.Cause(ctx)
 	if ctx.Err() == context.DeadlineExceeded {
@@ -218,11 +219,11 @@ func ended(ctx context.Context) error {
 // isTimeout reports whether a wait has ended at its time.
 func isTimeout(cause error) bool { return errors.Is(cause, ErrTimeout) }
 
-// someLoop is a loop for the timer of a question that belongs to none.
+// someLoop returns a loop for the timer of a question that belongs to none.
 func (srv *Server) someLoop() int32 { return int32(srv.turns.Add(1) % uint32(srv.nloops)) }
 
-// limit begins the time-out, if d is not 0. It runs on the wheel of a loop, as every other time; a server whose loops
-// do not run yet has the runtime's timers.
+// limit starts the time-out, if d is not 0. It runs on the wheel of a loop, like every other timer, or, if the loops do
+// not run yet, on the runtime's timers.
 func (c *collector) limit(d time.Duration) {
 	if d <= 0 {
 		return
@@ -241,7 +242,7 @@ func (c *collector) limit(d time.Duration) {
 	c.ns.srv.host.Loop(int(c.home)).Post((*timing)(c))
 }
 
-// timing is the beginning or the end of a time-out, on its way to the loop.
+// timing is the task that starts or stops a time-out on its loop.
 type timing collector
 
 // Run implements task.
@@ -273,8 +274,8 @@ func (c *collector) await(ctx context.Context) error {
 	return c.err
 }
 
-// park notes that the calling goroutine is about to block on ready. Only a server on loops of others wants to know, and
-// only of handlers: who drives the loops must know when there is nothing left to do.
+// park notes that the calling goroutine is about to block on ready. It does so only in handlers, on a server on loops
+// of others, where the driver of the loops must know when there is nothing left to do.
 func (c *collector) park(ctx context.Context) {
 	if !c.ns.srv.waits.counting.Load() || !stack.OnHandler() {
 		return

@@ -12,18 +12,18 @@ type debt struct {
 	child [2]*debt
 }
 
-// debts are the acknowledgements that the client of a socket owes, by packet id: those the socket asked for, and those
-// of broadcasts. It is a digital search tree, whose inner nodes are the debts themselves: a debt at depth n shares the
-// n lowest bits of its id with all debts below it. So most sockets, which owe nothing, have a nil pointer, and a
+// debts has the acknowledgements that the client of a socket owes, by packet id: those that the socket asked for, and
+// those of broadcasts. It is a digital search tree whose inner nodes are the debts themselves: a debt at depth n shares
+// the n lowest bits of its id with all debts below it. So most sockets, which owe nothing, have a nil pointer, and a
 // broadcast allocates nothing for a recipient. Ids are below 2^31, which bounds the depth. Guarded by the socket's
 // mutex.
 type debts struct {
 	root *debt
-	// next is the id of the next question to this socket alone, own the number of those that are pending.
+	// next is the id of the next question to this socket alone, own the number of pending ones.
 	next, own uint32
 }
 
-// at returns the place of the debt with that id, which is nil when there is none.
+// at returns the place of the debt with that id, which is nil if there is none.
 func (t *debts) at(id uint32) **debt {
 	at := &t.root
 	for bits := id; *at != nil && (*at).c.id != id; bits >>= 1 {
@@ -43,7 +43,7 @@ func (t *debts) assign(c *collector) {
 	t.next = (c.id + 1) % broadcastAcks
 }
 
-// add puts a debt in whose id no other one has.
+// add adds a debt with an unused id.
 func (t *debts) add(d *debt) {
 	*t.at(d.c.id) = d
 	if d.c.id < broadcastAcks {
@@ -51,7 +51,7 @@ func (t *debts) add(d *debt) {
 	}
 }
 
-// remove takes the debt with that id out; nil when there is none. The last of the debts below it takes its place.
+// remove removes and returns the debt with that id, or nil. The last of the debts below it takes its place.
 func (t *debts) remove(id uint32) *debt {
 	at := t.at(id)
 	d := *at
@@ -81,14 +81,14 @@ func (t *debts) remove(id uint32) *debt {
 	return d
 }
 
-// drop takes a debt out, if it is there.
+// drop removes a debt, if it is there.
 func (t *debts) drop(d *debt) {
 	if t.get(d.c.id) == d {
 		t.remove(d.c.id)
 	}
 }
 
-// take takes all debts out, in the order of their ids.
+// take removes and returns all debts, in the order of their ids.
 func (t *debts) take() []*debt {
 	if t.root == nil {
 		return nil

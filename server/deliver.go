@@ -43,12 +43,12 @@ func (d *delivery) tryPost(l EventLoop) bool {
 	return true
 }
 
-// answerPatience is how long an acknowledgement waits for room in the mailbox of a loop that is behind.
+// answerPatience is how long an acknowledgement waits for room in the mailbox of a busy loop.
 const answerPatience = time.Second
 
-// answer sends an acknowledgement to the socket's loop. A client waits for it, and its handler cannot do it again: so
-// when the mailbox is full the handler's goroutine waits, which holds up its own socket alone. That also slows down
-// whoever fills the mailbox with answers. A handler on the loop cannot wait, and there it is one for each event read.
+// answer sends an acknowledgement to the socket's loop. A client waits for it, and its handler cannot repeat it. So if
+// the mailbox is full, the handler's goroutine waits, which delays only its own socket, and slows down whoever fills
+// the mailbox with answers. A handler on the loop cannot wait; it posts one answer for each event read.
 func (s *Socket) answer(f *eio.Frame, onLoop bool) error {
 	s.client.sess.Deflate(f)
 	d := newDelivery(s, f, false)
@@ -70,7 +70,7 @@ func (s *Socket) answer(f *eio.Frame, onLoop bool) error {
 	return nil
 }
 
-// refused is why a loop took no task.
+// refused returns the reason why a loop refused a task.
 func (srv *Server) refused() error {
 	if srv.host.Closing() {
 		return ErrClosed
@@ -79,7 +79,7 @@ func (srv *Server) refused() error {
 	return ErrQueueFull
 }
 
-// delivery is a packet on its way to its socket's loop.
+// delivery is the task that delivers a packet on its socket's loop.
 type delivery struct {
 	s        *Socket
 	f        *eio.Frame
@@ -87,7 +87,7 @@ type delivery struct {
 	volatile bool
 }
 
-// deliveries are those that have arrived: there is one for each packet to a single socket.
+// deliveries has used deliveries for reuse, because there is one for each packet to a single socket.
 var deliveries = sync.Pool{New: func() any { return new(delivery) }}
 
 func newDelivery(s *Socket, f *eio.Frame, volatile bool) *delivery {
@@ -113,7 +113,7 @@ func (d *delivery) Run(int) {
 	s.deliver(f, volatile)
 }
 
-// deliver hands a packet to the session, which counts what it drops. Loop-only.
+// deliver passes a packet to the session, which counts dropped ones. Loop-only.
 func (s *Socket) deliver(f *eio.Frame, volatile bool) {
 	switch s.phase {
 	case phaseConnected:
@@ -125,7 +125,7 @@ func (s *Socket) deliver(f *eio.Frame, volatile bool) {
 	}
 }
 
-// pending are the packets that wait for CONNECT.
+// pending has the packets that wait for CONNECT.
 type pending struct {
 	s      *Socket
 	frames []*eio.Frame
@@ -134,7 +134,7 @@ type pending struct {
 	counted bool
 }
 
-// hold keeps a packet for the time after CONNECT, within the bounds of the outbound queue.
+// hold keeps a packet until CONNECT is sent, within the limits of the outbound queue.
 func (s *Socket) hold(f *eio.Frame, volatile bool) {
 	if s.pending == nil {
 		s.pending = &pending{s: s}
@@ -155,7 +155,7 @@ func (s *Socket) hold(f *eio.Frame, volatile bool) {
 	}
 }
 
-// release takes what was held; there may be nothing.
+// release returns the held packets, if any, and forgets them.
 func (s *Socket) release() []*eio.Frame {
 	p := s.pending
 	s.pending = nil

@@ -3,15 +3,15 @@
 //
 // # Concepts
 //
-// A client opens one connection and joins one or more namespaces on it; in each it is a Socket, with an id. Events go both
-// ways: a name and arguments, and, if the sender asks for one, an acknowledgement with arguments of its own. A socket may
-// be in any number of rooms of its namespace; rooms are names, which come to be with their first member.
+// A client opens one connection and joins one or more namespaces on it. In each it is a Socket, with an id. Events go
+// both ways: an event has a name and arguments, and its sender may ask for an acknowledgement, which has arguments too.
+// A socket may be in any number of rooms of its namespace. A room is a name; it begins with its first member.
 //
 //	Server        the listener, the event loops, the namespaces
 //	Namespace     handlers, and all sockets that joined it (Server.Of; made by clients: OfFunc, OfRegexp)
 //	Socket        one client in one namespace
-//	Operator      whom a broadcast is for: chat.To("lobby").Except("muted")
-//	Message       an event that came, for handlers that take it raw
+//	Operator      the receivers of a broadcast: chat.To("lobby").Except("muted")
+//	Message       a received event, for handlers of the raw message
 //
 // # The first day, and later
 //
@@ -60,19 +60,20 @@
 //
 // # Handlers
 //
-// On0 to On3 take a function of as many arguments, Reply0 to Reply3 one that also has a result, which is the
-// acknowledgement, OnAck0 to OnAck3 one that acknowledges by itself. Arguments are decoded into the function's types.
-// Namespace.On takes a function of the raw Message, Register the methods of a value that each connection gets for itself.
+// The number in a function's name is the number of the handler's arguments. The handlers of On0 to On3 have no result.
+// Those of Reply0 to Reply3 return the acknowledgement. Those of OnAck0 to OnAck3 acknowledge themselves. Arguments are
+// decoded into the handler's types. Namespace.On takes a handler of the raw Message, and Register the methods of a
+// value that is made for each connection.
 //
 //	chat := srv.Of("/chat")
 //	chat.Use(func(ctx context.Context, s *server.Socket) error {        // may it connect?
 //		var auth struct{ Token string }
 //		if err := s.Handshake().Auth(&auth); err != nil || !valid(auth.Token) {
-//			return server.Refuse("sign in", nil)                        // the client is told
+//			return server.Refuse("sign in", nil)                        // sent to the client
 //		}
 //		return nil
 //	})
-//	chat.OnConnect(func(ctx context.Context, s *server.Socket) error { // it does
+//	chat.OnConnect(func(ctx context.Context, s *server.Socket) error { // it may
 //		return s.Join("lobby")
 //	})
 //	server.Reply1(chat, "say", func(ctx context.Context, s *server.Socket, m Msg) (Status, error) {
@@ -81,8 +82,8 @@
 //	})
 //	name, err := server.Call[string](ctx, s, "your name?")             // asks a client, and waits
 //
-// The words are Socket.IO's own (Of, To, In, Except, Local, Volatile, Emit, Join, Leave), so its documentation carries
-// over; docs/from-node.md has its calls and ours side by side.
+// The terms are Socket.IO's (Of, To, In, Except, Local, Volatile, Emit, Join, Leave), so its documentation applies.
+// docs/from-node.md compares its calls with ours.
 //
 // # Where handlers run
 //
@@ -93,30 +94,31 @@
 // it has one. A socket's own handlers of an event (Socket.On) take the place of its namespace's, and those of a child the
 // place of its parent's (OfFunc, OfRegexp).
 //
-// The life of a socket is: middleware (Use), connect handlers (OnConnect), the CONNECT packet, events, and, if its
-// connect handlers passed, disconnect handlers, once. Each handler gets the socket's context, which ends with the
-// socket, with the Reason as its context.Cause.
-// Socket.SetDeadline has OnDeadline's handlers called at a later time, for a token that expires for instance.
+// A socket runs through middleware (Use), connect handlers (OnConnect), the CONNECT packet, events, and, if its connect
+// handlers passed, disconnect handlers, once. Each handler gets the socket's context, which ends with the socket; its
+// context.Cause is the Reason. Socket.SetDeadline calls the handlers of OnDeadline at a later time, for instance when a
+// token expires.
 //
-// An error that a handler returns goes to the OnError hooks and, when the client asked for an acknowledgement, into
-// that; a panic likewise. Neither ends the connection or the process. Clients read only what Refuse made.
+// An error that a handler returns goes to the OnError hooks and into the acknowledgement, if the client asked for one.
+// A panic does the same. Neither ends the connection or the process. Clients see only the text of errors that Refuse
+// made.
 //
-// # What may be relied on
+// # Guarantees
 //
-//  1. Messages of one goroutine to one socket arrive in the order of the calls: emits, broadcasts and acknowledgements.
-//  2. A broadcast behind a Join of the same goroutine includes the joiner, and Rooms shows the room at once.
-//  3. The receivers of a broadcast are fixed in one go on each loop; who joins later does not get it.
-//  4. Events of one socket reach its handlers in order, but for those of Inline and Concurrent handlers.
-//  5. A socket that ends is out of its rooms at once; its disconnect handlers run after the events before.
-//  6. What connect handlers emit reaches the client behind its CONNECT packet, whoever emits it and however.
-//  7. Sockets that one goroutine moves, fetches or disconnects with an Operator are so in the order of its broadcasts.
-//  8. Emits return what is wrong, and each drop is counted (see Stats).
+//  1. Messages from one goroutine to one socket arrive in the order of the calls: emits, broadcasts and acknowledgements.
+//  2. A broadcast after a Join of the same goroutine includes the joiner, and Rooms shows the room at once.
+//  3. Each loop fixes the receivers of a broadcast in one go; a socket that joins later does not get it.
+//  4. Events of one socket reach its handlers in order, except those of Inline and Concurrent handlers.
+//  5. A socket that ends leaves its rooms at once; its disconnect handlers run after its earlier events.
+//  6. Packets emitted to a socket in its connect handlers, by whatever call, arrive after its CONNECT packet.
+//  7. Moving, fetching and disconnecting sockets with an Operator are in order with the same goroutine's broadcasts.
+//  8. Emits return errors, and each dropped packet is counted (see Stats).
 //
 // # Many sockets
 //
-// An Operator says whom something is for, by rooms, and then emits to them, asks them (CallAll), fetches or counts them,
-// moves them between rooms or disconnects them. With WithAdapter the sockets of other nodes are among them; Local leaves
-// those out. An Emission does for one socket what an Operator's flags do for many.
+// An Operator selects sockets, by rooms, and then emits to them, asks them (CallAll), fetches or counts them, moves
+// them between rooms or disconnects them. With WithAdapter it also selects sockets of other nodes; Local excludes
+// those. An Emission is for one socket what an Operator's flags are for many.
 //
 //	for vote, err := range server.CallAll[int](ctx, chat.To("lobby").Timeout(2*time.Second), "poll") {
 //		var missing *server.MissingError
@@ -130,23 +132,23 @@
 //
 // # Concurrency
 //
-// Server, Namespace, ParentNamespace, Socket, Registration, Message, NodeMessage, Operator, Emission,
-// RemoteSocket, Prepared and Key are safe for concurrent use, from handlers of every kind and from any other goroutine.
-// Data is encoded in the call: arguments may be changed afterwards, except the ones of Prepare. Received data is the
-// handler's own, except an Inline handler's Message.
+// Server, Namespace, ParentNamespace, Socket, Registration, Message, NodeMessage, Operator, Emission, RemoteSocket,
+// Prepared and Key are safe for concurrent use, from handlers of every kind and from any other goroutine. Data is
+// encoded in the call: arguments may change afterwards, except those of Prepare. Received data belongs to the handler,
+// except an Inline handler's Message.
 //
 // Values are encoded by the rules of codec/sio: as encoding/json does, but a []byte, at any depth, is a binary
 // attachment, in both directions, and an error is an object with its message. Raw carries a value through without decoding it.
 //
 // # Limits
 //
-// Everything that can fill up has a limit in Config, with a default and its reason: messages, rooms, what waits for a slow
-// client, what waits for a socket's handlers, connections. What passes one is refused with an error, or disconnected, and
+// Everything that can fill up has a limit in Config, with a default and its reason: messages, rooms, queues for slow
+// clients and for a socket's handlers, connections. What exceeds a limit is refused with an error, or disconnected, and
 // counted in Stats.
 //
-// # Where to go on
+// # Further reading
 //
-// The examples below; package servertest, for tests without a network; in the repository, docs/tutorial builds a chat from
-// nothing, docs/settings.md lists the fields of Config, docs/embedding.md puts a server into a net/http program or behind a
-// proxy, docs/deployment.md is about production, and ARCHITECTURE.md about how it works inside.
+// The examples below; package servertest, for tests without a network; in the repository, docs/tutorial, which builds a
+// chat, docs/settings.md, which lists the fields of Config, docs/embedding.md on servers in net/http programs and
+// behind proxies, docs/deployment.md on production, and ARCHITECTURE.md on how it works inside.
 package server

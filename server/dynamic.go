@@ -9,28 +9,30 @@ import (
 	"sync/atomic"
 )
 
-// child is what a namespace has besides that a parent made. Its fields but the first two are guarded by dynamics.mu.
+// child is the further state of a namespace that a parent has made. dynamics.mu guards its fields, except the first
+// two.
 type child struct {
 	parent *ParentNamespace // immutable
 	ns     *Namespace       // immutable
-	// users are the sockets that are there, or on their way, and those whose disconnect handlers run.
+	// users is the number of sockets that are connected or connecting, or whose disconnect handlers run.
 	users int
-	// kept: the application has asked for it by name, and may hold it.
+	// kept means that the application has asked for it by name, and may hold it.
 	kept bool
-	// gone: it is no namespace of the server any more.
+	// gone means that it was removed from the server.
 	gone bool
-	// place is where it stands among the children without users; nil when it does not.
+	// place is its element in the list of children without users, or nil.
 	place *list.Element
 }
 
-// dynamics keeps account of the namespaces that clients made. Safe for concurrent use.
+// dynamics has the namespaces that clients have made. Safe for concurrent use.
 type dynamics struct {
 	srv *Server
-	// parents are an immutable list, which changes replace.
+	// parents is an immutable list, which changes replace.
 	parents atomic.Pointer[[]*ParentNamespace]
 
 	mu sync.Mutex // guards what follows, and children; it comes before Server.mu and the locks of registries
-	// count is the number of children, idle those without users and not kept, the one longest so at the front.
+	// count is the number of children. idle has those without users that are not kept, the one that has been idle for
+	// longest first.
 	count int
 	idle  list.List
 }
@@ -49,7 +51,7 @@ func (d *dynamics) all() []*ParentNamespace {
 	return nil
 }
 
-// hold makes sure that a namespace stays while somebody connects to it. It is false when it has gone already.
+// hold keeps a namespace while a client connects to it. It returns false if the namespace has been removed.
 func (d *dynamics) hold(ns *Namespace) bool {
 	if ns.child == nil {
 		return true
@@ -76,7 +78,7 @@ func (d *dynamics) busy(c *child) {
 	}
 }
 
-// keep makes sure that a namespace stays for good. It is false when it has gone already.
+// keep keeps a namespace for good. It returns false if the namespace has been removed.
 func (d *dynamics) keep(ns *Namespace) bool {
 	if ns.child == nil {
 		return true
@@ -92,7 +94,7 @@ func (d *dynamics) keep(ns *Namespace) bool {
 	return true
 }
 
-// drop is the end of what hold began.
+// drop ends a hold.
 func (d *dynamics) drop(ns *Namespace) {
 	c := ns.child
 	if c == nil {
@@ -110,7 +112,7 @@ func (d *dynamics) drop(ns *Namespace) {
 	c.place = d.idle.PushBack(c)
 }
 
-// remove takes a child without users away. Called with the lock held.
+// remove removes a child without users. Called with the lock held.
 func (d *dynamics) remove(c *child) {
 	d.busy(c)
 	c.gone = true
@@ -125,8 +127,8 @@ func (d *dynamics) remove(c *child) {
 	d.srv.node.unsubscribe(c.ns)
 }
 
-// claim is the namespace of that name, held: the parent's child, or what has come to be in the meantime. It is nil when
-// there is no room for another child.
+// claim returns the namespace of that name and holds it: a new child of the parent, or one that was made meanwhile. It
+// returns nil if there is no room for another child.
 func (d *dynamics) claim(p *ParentNamespace, name string) *Namespace {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -161,8 +163,8 @@ func (d *dynamics) claim(p *ParentNamespace, name string) *Namespace {
 	return ns
 }
 
-// find asks the parents for a namespace, off the loop. The namespace is held; it is nil when nobody takes the name, or
-// when there is no room, which full tells.
+// find asks the parents for a namespace, off the loop, and holds it. It returns nil if no parent accepts the name, or
+// if there is no room, which full reports.
 func (d *dynamics) find(ctx context.Context, name string, auth Raw) (ns *Namespace, full bool) {
 	for _, p := range d.all() {
 		if ctx.Err() != nil {
@@ -180,7 +182,7 @@ func (d *dynamics) find(ctx context.Context, name string, auth Raw) (ns *Namespa
 	return nil, false
 }
 
-// takes asks the application; a function that panics, or ends its goroutine, takes nothing.
+// takes calls the application's function; if it panics or ends its goroutine, it accepts nothing.
 func (p *ParentNamespace) takes(ctx context.Context, name string, auth Raw) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -192,7 +194,7 @@ func (p *ParentNamespace) takes(ctx context.Context, name string, auth Raw) (ok 
 	return p.match(ctx, name, auth)
 }
 
-// len is the number of children.
+// len returns the number of children.
 func (d *dynamics) len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
-// Emission says how the next event goes to one socket. An immutable value, safe to share and to keep: each method
-// returns another one. Get one from Socket.Volatile, Socket.Timeout and Socket.Compress. It is to one socket what an
-// Operator is to many.
+// Emission holds flags for the next event to one socket. An immutable value, safe to share and to keep: each method
+// returns a new one. Socket.Volatile, Socket.Timeout and Socket.Compress return one. It is for one socket what an
+// Operator is for many.
 type Emission struct {
 	s     *Socket
 	flags emitFlags
@@ -41,10 +41,10 @@ func (f *emitFlags) check() error {
 // Volatile makes an Emission that is dropped when the client cannot take it at once; the drop is counted.
 func (s *Socket) Volatile() Emission { return Emission{s: s}.Volatile() }
 
-// Timeout makes an Emission whose acknowledgement may take that long.
+// Timeout returns an Emission with a time-out for its acknowledgement.
 func (s *Socket) Timeout(d time.Duration) Emission { return Emission{s: s}.Timeout(d) }
 
-// Volatile drops the event when the client cannot take it at once; the drop is counted.
+// Volatile drops the event if the client cannot get it at once; the drop is counted.
 func (e Emission) Volatile() Emission {
 	e.flags.volatile = true
 	return e
@@ -81,7 +81,7 @@ func (e Emission) EmitPrepared(p *Prepared) error {
 	return s.post(f, e.flags.volatile)
 }
 
-// EmitAck sends the event and has done called with the acknowledgement; see Socket.EmitAck.
+// EmitAck sends the event and calls done with the acknowledgement; see Socket.EmitAck.
 func (e Emission) EmitAck(ctx context.Context, event string, done func(r Reply, err error), args ...any) error {
 	need(done != nil, "EmitAck")
 	if err := e.flags.check(); err != nil {

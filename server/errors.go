@@ -12,34 +12,34 @@ import (
 
 // The errors of this package; compare with errors.Is.
 var (
-	// ErrClosed: the socket or the server is gone.
+	// ErrClosed means that the socket or the server has ended.
 	ErrClosed = errors.New("siren: closed")
-	// ErrQueueFull: an event loop is behind. Nothing was sent, to nobody; the call may be made again.
+	// ErrQueueFull means that an event loop is too far behind. Nothing was sent to anybody; the call may be repeated.
 	ErrQueueFull = errors.New("siren: queue full")
-	// ErrEncode: an argument cannot be encoded; the cause is wrapped.
+	// ErrEncode means that an argument cannot be encoded; the cause is wrapped.
 	ErrEncode = packets.ErrEncode
-	// ErrDecode: an argument cannot be decoded into the handler's type; the cause is wrapped.
+	// ErrDecode means that an argument cannot be decoded into the handler's type; the cause is wrapped.
 	ErrDecode = packets.ErrDecode
-	// ErrTooManyAttachments: the packet would have more binary attachments than Config.MaxAttachmentsSent.
+	// ErrTooManyAttachments means that the packet would have more binary attachments than Config.MaxAttachmentsSent.
 	ErrTooManyAttachments = packets.ErrTooManyAttachments
-	// ErrReserved: the event's name is one of Socket.IO's own.
+	// ErrReserved means that Socket.IO reserves the event's name.
 	ErrReserved = packets.ErrReserved
-	// ErrNotConnected: Request was called before the socket's connect handlers had passed.
+	// ErrNotConnected means that Request was called before the socket's connect handlers had passed.
 	ErrNotConnected = errors.New("siren: not connected yet")
-	// ErrTooManyAcks: the socket is owed Config.MaxPendingAcks acknowledgements, or as many broadcasts of the namespace
-	// wait for theirs.
+	// ErrTooManyAcks means that Config.MaxPendingAcks acknowledgements of the socket are pending, or as many broadcasts of
+	// the namespace wait for theirs.
 	ErrTooManyAcks = errors.New("siren: too many pending acknowledgements")
-	// ErrOnLoop: the call waits for an answer, and was made on an event loop, from an Inline handler for instance. The loop
-	// would wait for itself. EmitAck does not wait.
+	// ErrOnLoop means that a call that waits for an answer was made on an event loop, for instance in an Inline handler.
+	// The loop would wait for itself. EmitAck does not wait.
 	ErrOnLoop = errors.New("siren: would block an event loop")
-	// ErrTooManyRooms: the socket is in Config.MaxRooms rooms.
+	// ErrTooManyRooms means that the socket is in Config.MaxRooms rooms.
 	ErrTooManyRooms = errors.New("siren: too many rooms")
-	// ErrRoomTaken: the name of the room is the id of another socket, which may be away (Config.Recovery). What is sent
-	// to an id is for that socket alone.
+	// ErrRoomTaken means that the name of the room is the id of another socket, which may be absent (Config.Recovery).
+	// Packets to an id are for that socket alone.
 	ErrRoomTaken = errors.New("siren: name of room is the id of a socket")
-	// ErrRoomName: the name of the room is longer than Config.MaxRoomBytes.
+	// ErrRoomName means that the name of the room is longer than Config.MaxRoomBytes.
 	ErrRoomName = errors.New("siren: name of room too long")
-	// ErrTimeout: an acknowledgement, or the answer of another node, did not come in time.
+	// ErrTimeout means that an acknowledgement, or the answer of another node, did not arrive in time.
 	ErrTimeout = errors.New("siren: timed out")
 	// ErrShortTimeout: a time-out is positive and below a millisecond, which nobody can mean: Timeout(5) is 5 ns. Write
 	// 5*time.Second.
@@ -47,13 +47,14 @@ var (
 	// ErrCluster: the adapter failed, for the reason that is wrapped. This node's sockets were served; those of other
 	// nodes, or of some, were not.
 	ErrCluster = errors.New("siren: other nodes not reached")
-	// ErrNodeRefused: another node could not take a question: it is behind, or has no handler for it. Its log says why.
+	// ErrNodeRefused means that another node could not take a question, because it is behind or has no handler for it. Its
+	// log has the reason.
 	ErrNodeRefused = errors.New("siren: a node could not take the question")
-	// ErrPanic: a handler panicked. It wraps what the handler panicked with, if that was an error.
+	// ErrPanic means that a handler panicked. It wraps the value of the panic, if that was an error.
 	ErrPanic = packets.ErrPanic
 )
 
-// ListenError says which of its addresses Listen could not open, and why. Immutable.
+// ListenError reports an address that Listen could not open, and the cause. Immutable.
 type ListenError struct {
 	// Addr is the address with its scheme, such as "tcp://127.0.0.1:3000".
 	Addr string
@@ -69,10 +70,10 @@ func (e *ListenError) Error() string {
 // Unwrap returns the cause.
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// FilesError says that the limit of open files is too low for Config.MaxConns, or for any connection: a part of the files
-// is kept for the listen queues and for the program. Immutable.
+// FilesError reports that the limit of open files is too low for Config.MaxConns, or for any connection. Some of the
+// files are reserved for the listen queues and the program. Immutable.
 type FilesError struct {
-	// Limit is the process's limit of open files, RLIMIT_NOFILE, and Need what it would have to be.
+	// Limit is the process's limit of open files (RLIMIT_NOFILE), Need the limit that is needed.
 	Limit, Need int
 	// MaxConns is Config's.
 	MaxConns int
@@ -109,11 +110,11 @@ func (srv *Server) startError(what string, err error) error {
 	return fmt.Errorf("server: cannot %s: %w", what, err)
 }
 
-// Refusal is an error whose text, and data, the client may see. Immutable.
+// Refusal is an error whose text and data are sent to the client. Immutable.
 type Refusal struct {
-	// Message is told to the client.
+	// Message is sent to the client.
 	Message string
-	// Data, when HasData, is told too, as JSON without attachments.
+	// Data is sent too if HasData is set, as JSON without attachments.
 	Data    any
 	HasData bool
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
-// FetchSockets are the sockets that the operator selects, those of other nodes too, sorted by id. They are selected on the
-// event loops: those that the same goroutine has put into rooms before are found there. It waits for the other nodes
-// until the Operator's time-out, or ctx's, or Config.RequestTimeout; when some do not answer, the sockets of the
-// others come with a *MissingError that names them. Other errors: ErrQueueFull, ErrClosed (no sockets), ErrCluster (the
-// sockets of this node). With Local it does not ask others. On an event loop it fails with
+// FetchSockets returns the sockets that the operator selects, including those of other nodes, sorted by id. They are
+// selected on the event loops, so earlier joins of the same goroutine have taken effect. It waits for the other nodes
+// until the Operator's time-out, or ctx's, or Config.RequestTimeout. If some nodes do not answer, it returns the
+// sockets of the others with a *MissingError that names the missing ones. Other errors: ErrQueueFull and ErrClosed (no
+// sockets), ErrCluster (this node's sockets). With Local it does not ask other nodes. On an event loop it fails with
 // ErrOnLoop.
 func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	limit := o.requestLimit(ctx)
@@ -39,8 +39,8 @@ func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	return out, err
 }
 
-// Count is the number of sockets that FetchSockets would find, without fetching them. It waits, and fails, likewise: the
-// number is then of those who answered.
+// Count returns the number of sockets that FetchSockets would return, without fetching them. It waits and fails in the
+// same way; the number is then of the nodes that answered.
 func (o Operator) Count(ctx context.Context) (int, error) {
 	limit := o.requestLimit(ctx)
 	here, err := o.census(ctx, limit, false)
@@ -66,8 +66,8 @@ func (s *Socket) details() *cluster.Socket {
 	}
 }
 
-// RemoteSocket is a socket of any node of the cluster, as it was when it was fetched. Immutable, safe for concurrent use.
-// What is done to it goes by its id to the node that has it; nothing happens when it is gone by then.
+// RemoteSocket is a snapshot of a socket of any node of the cluster. Immutable, safe for concurrent use. Its methods
+// act by its id on the node that has it, and do nothing if the socket has ended.
 type RemoteSocket struct {
 	ns      *Namespace
 	node    string
@@ -90,29 +90,29 @@ func (r RemoteSocket) MarshalJSON() ([]byte, error) {
 // ID is the socket's id.
 func (r RemoteSocket) ID() string { return r.details.ID }
 
-// Node is the node that has it, as the adapter calls it; empty for a socket of this node, and where it is not known.
+// Node returns the id of the socket's node; it is empty for a socket of this node, and if it is unknown.
 func (r RemoteSocket) Node() string { return r.node }
 
-// Local is the socket itself when it is of this node; else nil.
+// Local returns the socket itself if it is on this node, or nil.
 func (r RemoteSocket) Local() *Socket { return r.local }
 
-// Rooms are the rooms it was in, its own id included. The slice must not be changed.
+// Rooms returns the socket's rooms at the time, including its own id. The slice must not be changed.
 func (r RemoteSocket) Rooms() []string { return r.details.Rooms }
 
 // InRoom reports whether the room is one of Rooms.
 func (r RemoteSocket) InRoom(name string) bool { return slices.Contains(r.details.Rooms, name) }
 
-// User is the socket's user, see Socket.SetUser; empty when it has none, and where it is not known.
+// User returns the socket's user, see Socket.SetUser; it is empty if the socket has none, and if it is unknown.
 func (r RemoteSocket) User() string { return r.details.User }
 
-// Handshake is what its client said when it connected. It must not be changed.
+// Handshake returns the handshake of the socket's client. It must not be changed.
 func (r RemoteSocket) Handshake() cluster.Handshake { return r.details.Handshake }
 
 // Data is a JSON object with the values of shared keys by their names, see Shared; no value when there are none. Nodes
 // that run the reference server send their socket.data.
 func (r RemoteSocket) Data() Raw { return r.details.Data }
 
-// Operator aims at the socket alone, wherever it is.
+// Operator selects only this socket, wherever it is.
 func (r RemoteSocket) Operator() Operator { return r.ns.To(r.details.ID) }
 
 // Emit sends an event to it. Errors are those of Operator.Emit.

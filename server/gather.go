@@ -14,8 +14,8 @@ type gather struct {
 	answers []*cluster.Message // guarded by collector.mu
 }
 
-// ask asks the other nodes and waits for what they say, or for the time-out, or for ctx. What came is returned with the
-// error, which is a *MissingError then, or ErrCluster.
+// ask asks the other nodes and waits for their answers, the time-out, or ctx. It returns the answers that arrived, with
+// an error if some are missing: a *MissingError or ErrCluster.
 func (n *node) ask(
 	ctx context.Context, ns *Namespace, timeout time.Duration, m *cluster.Message,
 ) ([]*cluster.Message, error) {
@@ -66,7 +66,7 @@ func (g *gather) release(error) { g.ns.srv.node.forget(g.others.Request) }
 // collected implements inquiry: await returns.
 func (g *gather) collected() {}
 
-// requestLimit is how long to wait for other nodes besides what ctx says.
+// requestLimit returns how long to wait for other nodes in addition to ctx.
 func (o Operator) requestLimit(ctx context.Context) time.Duration {
 	if o.flags.timeout > 0 {
 		return o.flags.timeout

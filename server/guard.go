@@ -8,19 +8,18 @@ import (
 	"github.com/seed58c87869/siren/server/internal/stack"
 )
 
-// What error hooks get for an event where a handler has none.
+// The event names for error hooks outside of events.
 const (
 	eventConnection = "connection"
 	eventDisconnect = "disconnect"
 	eventDeadline   = "deadline"
 )
 
-// errGoexit is what error hooks get for a handler that ended its goroutine.
+// errGoexit is the error for a handler that ended its goroutine.
 var errGoexit = fmt.Errorf("%w: it called runtime.Goexit", ErrPanic)
 
-// guard runs a handler: what it returns, or panics with, goes to the error hooks. A handler may also end its goroutine
-// (runtime.Goexit, which a test's FailNow calls); then guard does not return, and callers whose work must be finished
-// have deferred that.
+// guard runs a handler and passes its error or panic to the error hooks. A handler may also end its goroutine
+// (runtime.Goexit, which a test's FailNow calls). guard does not return then, so callers defer work that must be done.
 func (s *Socket) guard(event string, fn func() error) (err error) {
 	returned := false
 	defer func() {
@@ -41,7 +40,7 @@ func (s *Socket) guard(event string, fn func() error) (err error) {
 	return err
 }
 
-// panicked makes an error of what was recovered. An error that a handler panicked with stays one to errors.Is.
+// panicked returns the error for a recovered panic. If the panic's value is an error, errors.Is finds it.
 func (s *Socket) panicked(event string, p any) error {
 	err := fmt.Errorf("%w: %v", ErrPanic, p)
 	if cause, ok := p.(error); ok {
@@ -57,7 +56,7 @@ func (s *Socket) logPanic(event, message string, p any) {
 	s.ns.srv.sio.Error(message, append(s.about(event), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))...)
 }
 
-// logFailure logs the error of a handler. A refusal is an answer to the client, and nobody's mistake.
+// logFailure logs the error of a handler. A refusal is an answer to the client rather than a failure.
 func (s *Socket) logFailure(event string, err error) {
 	if _, refused := asRefusal(err); !refused {
 		s.ns.srv.sio.Warn("handler failed", append(s.about(event), "err", err)...)
@@ -66,7 +65,7 @@ func (s *Socket) logFailure(event string, err error) {
 	}
 }
 
-// failed tells the error hooks; one that panics itself is only counted and logged.
+// failed calls the error hooks. If one panics, that is only counted and logged.
 func (s *Socket) failed(event string, err error) {
 	defer s.contain(event, "error hook panicked")
 	for _, fn := range s.ns.hooks.Load().failed {
@@ -74,8 +73,8 @@ func (s *Socket) failed(event string, err error) {
 	}
 }
 
-// listenOut tells the listeners for outgoing events. One that panics is only counted and logged: an error hook may
-// well emit, and would come back here.
+// listenOut calls the listeners for outgoing events. A panic is only counted and logged, because an error hook might
+// emit, and so come back here.
 func (s *Socket) listenOut(event string, args []any) {
 	h := s.ns.hooks.Load()
 	if len(h.anyOutgoing) == 0 {
@@ -87,14 +86,14 @@ func (s *Socket) listenOut(event string, args []any) {
 	}
 }
 
-// contain is deferred around hooks whose panics go no further.
+// contain, deferred around a hook, recovers, counts and logs its panic.
 func (s *Socket) contain(event, message string) {
 	if p := recover(); p != nil {
 		s.logPanic(event, message, p)
 	}
 }
 
-// guarded runs a function of the application's that belongs to no socket. A panic is counted and logged.
+// guarded runs a function of the application that belongs to no socket. A panic is counted and logged.
 func (ns *Namespace) guarded(event string, fn func()) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -105,7 +104,7 @@ func (ns *Namespace) guarded(event string, fn func()) {
 	fn()
 }
 
-// run is guarded on a goroutine of its own, for which Close waits.
+// run is guarded on a separate goroutine, for which Close waits.
 func (ns *Namespace) run(event string, fn func()) {
 	ns.srv.jobs.Add(1)
 	go func() {

@@ -2,9 +2,9 @@ package server
 
 import "context"
 
-// Ack acknowledges a client's event, with any number of values, as Message.Ack does. Handlers of OnAck0 to OnAck3 get one;
-// it may be kept and called later, from any goroutine. It does nothing when the client asked for no acknowledgement, or
-// has it already. Errors: ErrClosed, ErrEncode, ErrQueueFull.
+// Ack acknowledges a client's event with any number of values, like Message.Ack. Handlers of OnAck0 to OnAck3 get one;
+// it may be kept and called later, from any goroutine. It does nothing if the client asked for no acknowledgement or
+// has got it. Errors: ErrClosed, ErrEncode, ErrQueueFull.
 type Ack func(args ...any) error
 
 // OnAck0 sets a typed handler that acknowledges by itself, with its Ack: before it returns, or later. A handler that

@@ -31,17 +31,16 @@ type onceState struct {
 // HandlerOption changes how a handler runs.
 type HandlerOption func(*handler)
 
-// Inline runs the handler on the event loop: without a copy or a goroutine, but it must not block (Request, CallAll and
-// what else waits for answers fail with ErrOnLoop), nor end its goroutine (runtime.Goexit), which is the loop's; and what
-// it gets is valid only in the call. It may overtake events
-// of the same socket that wait for other handlers. A namespace with OnAny or UsePacket runs its inline handlers like
-// the others.
+// Inline runs the handler on the event loop, without a copy or a goroutine. The handler must not block (Request,
+// CallAll and other calls that wait for answers fail with ErrOnLoop), and must not end its goroutine (runtime.Goexit),
+// which is the loop's. Its arguments are valid only in the call. It may overtake events of the same socket that wait
+// for other handlers. A namespace with OnAny or UsePacket runs its inline handlers like the others.
 func Inline() HandlerOption { return func(h *handler) { h.inline = true } }
 
-// Concurrent runs the handler on a goroutine of its own for each event, but no more than n at a time, those of all
-// sockets together: what it bounds is what the handler uses, such as connections to a data base. An event over that
-// waits, and so do the events of its socket. Its events are in no order with others, and may still be handled when
-// the socket's disconnect handlers run. It overrides Inline.
+// Concurrent runs the handler on a separate goroutine for each event, at most n at a time for all sockets together: n
+// bounds what the handler uses, such as connections to a database. Above n an event waits, and so do the later events
+// of its socket. Its events have no order with others, and may still be handled when the socket's disconnect handlers
+// run. It overrides Inline.
 func Concurrent(n int) HandlerOption {
 	return func(h *handler) { h.slots = make(chan struct{}, max(n, 1)) }
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// This file keeps account of what clients hold besides what package session counts: see package memory.
+// This file counts the memory that clients hold besides what package session counts: see package memory.
 
 // settleMemory fills in the default of MemoryBudget and checks it.
 func (c *Config) settleMemory() error {
@@ -81,7 +81,8 @@ func (s *introduced) Held() int { return len(s.auth) }
 // Evict implements memory.Holder.
 func (s *introduced) Evict() { s.client.sess.Evict() }
 
-// crowded is a Socket as the memory.Holder of the events that wait for its handlers, also after its end. Loop-owned.
+// crowded is a Socket as the memory.Holder of the events that wait for its handlers. It stays listed after the socket's
+// end. Loop-owned.
 type crowded Socket
 
 // Held implements memory.Holder.

@@ -1,8 +1,9 @@
 package server
 
-// SetIdentity keeps what the application knows of who the client is, such as the claims of its token, in place of what was
-// kept before; nil forgets it. It is for what nearly every socket has, because it costs less memory than a Key: 16 bytes
-// beside SetUser's and the value. A socket that comes back (Config.Recovery) does not have it again.
+// SetIdentity stores what the application knows about the identity of the client, such as the claims of its token. It
+// replaces the previous value; nil removes it. It is for a value that nearly every socket has, because it costs less
+// memory than a Key: 16 bytes in addition to SetUser's and the value. A socket that comes back (Config.Recovery) does
+// not keep it.
 func (s *Socket) SetIdentity(identity any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -12,7 +13,7 @@ func (s *Socket) SetIdentity(identity any) {
 	s.extras().identity = identity
 }
 
-// Identity is what SetIdentity has set; nil when it was not called.
+// Identity returns the value of SetIdentity, or nil if it was not called.
 func (s *Socket) Identity() any {
 	if s.extra.Load() == nil {
 		return nil
@@ -22,14 +23,14 @@ func (s *Socket) Identity() any {
 	return s.extra.Load().identity
 }
 
-// ReplaceAuth puts other JSON in the place of the auth payload: Handshake has that from now on. It is for secrets, which need
-// not stay in memory once they are checked. Nil leaves no payload. The bytes are copied. The Handshake of a RemoteSocket, and
-// one that was asked for before, may still have the old one for a moment.
+// ReplaceAuth replaces the auth payload: Handshake has the new JSON from now on. It is for secrets, which need not stay
+// in memory after they were checked. Nil leaves no payload. The bytes are copied. The Handshake of a RemoteSocket, and
+// one that was requested before, may have the old payload for a moment.
 func (s *Socket) ReplaceAuth(auth []byte) {
 	s.client.loop().Post(&forgetting{s, string(auth)})
 }
 
-// forgetting is a ReplaceAuth on its way to the loop, whose account has the payload.
+// forgetting is the task of ReplaceAuth on the loop, whose ledger counts the payload.
 type forgetting struct {
 	s    *Socket
 	auth string

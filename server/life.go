@@ -10,7 +10,7 @@ import (
 	"github.com/seed58c87869/siren/server/internal/history"
 )
 
-// phase is where a socket is in its life, as its loop sees it. It only goes up.
+// phase is the state of a socket in its life, as its loop sees it. It only increases.
 type phase uint8
 
 const (
@@ -22,7 +22,7 @@ const (
 	phaseClosed
 )
 
-// What clients are told when they are refused without a reason of the application's.
+// The texts of refusals without a reason of the application's.
 const (
 	notAuthorized     = "Not authorized"
 	invalidNamespace  = "Invalid namespace"
@@ -31,7 +31,7 @@ const (
 	namespacesFull    = "No room for another namespace"
 )
 
-// connection is a socket as the work of connecting it, off the loop: middleware, then connect handlers.
+// connection is the job of connecting a socket, off the loop: middleware, then connect handlers.
 type connection Socket
 
 // Do implements session.Job.
@@ -47,7 +47,7 @@ func (c *connection) Do() {
 	finished = true
 }
 
-// admit asks all that have a say in who connects.
+// admit runs the middleware and the connect handlers.
 func (s *Socket) admit() {
 	h := s.ns.hooks.Load()
 	use := h.use
@@ -71,8 +71,8 @@ func (s *Socket) admit() {
 	s.client.loop().Post(&verdict{s: s})
 }
 
-// ask asks a middleware or a connect handler. The refusal is encoded here: its data is the application's, and the
-// loop runs no code of that.
+// ask runs a middleware or a connect handler. The refusal is encoded here, off the loop, because encoding its data may
+// run the application's code (MarshalJSON).
 func (s *Socket) ask(fn Middleware) bool {
 	err := s.guard(eventConnection, func() error { return fn(&s.ctx, s) })
 	if err != nil {
@@ -81,7 +81,7 @@ func (s *Socket) ask(fn Middleware) bool {
 	return err == nil
 }
 
-// refusal is the CONNECT_ERROR for what a handler returned.
+// refusal returns the CONNECT_ERROR for a handler's error.
 func (s *Socket) refusal(err error) *eio.Frame {
 	r, ok := asRefusal(err)
 	if !ok {
@@ -98,8 +98,8 @@ func (s *Socket) refusal(err error) *eio.Frame {
 	return f
 }
 
-// announce lets the world know a socket that passed the middleware: it counts in its namespace and can be found from
-// now on, so that what its connect handler sends next includes it. It is false when the socket has ended.
+// announce counts a socket that has passed the middleware in its namespace and makes it findable, so that packets of
+// its connect handlers reach it too. It returns false if the socket has ended.
 func (s *Socket) announce() bool {
 	r := s.recovery()
 	if r == nil || r.recovered {
@@ -111,7 +111,7 @@ func (s *Socket) announce() bool {
 	})
 }
 
-// introduce is announce, for a socket that may come back with the history's lock held.
+// introduce does the work of announce. For a socket that may come back, it is called with the history's lock held.
 func (s *Socket) introduce() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,7 +130,7 @@ func (s *Socket) introduce() bool {
 	return true
 }
 
-// entry is a socket on its way into its namespace.
+// entry is the task that makes a socket a member of its namespace.
 type entry Socket
 
 // Run implements task.
@@ -140,8 +140,8 @@ func (e *entry) Run(int) {
 	s.enter()
 }
 
-// enter makes the socket a member of its namespace, for which it was counted: broadcasts are kept for it from now
-// on. Loop-only.
+// enter makes the socket a member of its namespace, which has counted it already. From now on broadcasts are held for
+// it. Loop-only.
 func (s *Socket) enter() {
 	loop, everyone := s.shard(), s.ns.rooms.Everyone()
 	s.mu.Lock()
@@ -153,7 +153,7 @@ func (s *Socket) enter() {
 	s.phase = phaseEntered
 }
 
-// verdict is what middleware and connect handlers said.
+// verdict is the result of the middleware and the connect handlers.
 type verdict struct {
 	s       *Socket
 	refused bool
@@ -170,7 +170,7 @@ func (v *verdict) Run(int) {
 	v.s.accept()
 }
 
-// accept sends CONNECT and what has waited for it. Loop-only.
+// accept sends CONNECT and the packets that waited for it. Loop-only.
 func (s *Socket) accept() {
 	if s.phase != phaseEntered {
 		return
@@ -191,7 +191,7 @@ func (s *Socket) accept() {
 	}
 }
 
-// refuse sends CONNECT_ERROR; the client's connection stays. Loop-only.
+// refuse sends CONNECT_ERROR. The client's connection stays open. Loop-only.
 func (s *Socket) refuse(f *eio.Frame) {
 	if !s.end(ReasonServerLeft) {
 		return
@@ -219,7 +219,7 @@ func (d *departure) Run(int) {
 	d.s.leave(ReasonServerLeft)
 }
 
-// leave takes the socket out of its namespace and tells the client, if that does not know. Loop-only.
+// leave takes the socket out of its namespace and tells the client, unless the client has left itself. Loop-only.
 func (s *Socket) leave(r Reason) {
 	switch s.phase {
 	case phaseClosed:
@@ -238,16 +238,16 @@ func (s *Socket) leave(r Reason) {
 	s.client.hasLeft(s.ns.name)
 }
 
-// close is the end of a socket that is not refused. Loop-only.
+// close ends a socket that is not refused. Loop-only.
 func (s *Socket) close(r Reason) {
 	if s.end(r) && debugs(s.ns.srv.sio) {
 		s.debugSocket("disconnected", slog.String("reason", r.String()))
 	}
 }
 
-// end is what the ends of all sockets have in common: it is out of its rooms at once, its context ends, and so do the
-// acknowledgements it is owed; its disconnect handlers are called if its connect handlers were, and passed. It is
-// false when that has happened before. Loop-only.
+// end ends the socket: it leaves its rooms at once, its context ends, and so do the waits for its acknowledgements. Its
+// disconnect handlers are called if its connect handlers passed. It returns false if the socket has ended before.
+// Loop-only.
 func (s *Socket) end(r Reason) bool {
 	if s.phase == phaseClosed {
 		return false
@@ -282,7 +282,8 @@ func (s *Socket) end(r Reason) bool {
 	return true
 }
 
-// goodbye is the work of the disconnect handlers; nil when there is none for them. The socket has ended, or was announced.
+// goodbye returns the job of the disconnect handlers, or nil if there are none for the socket. The socket has ended, or
+// was announced.
 func (s *Socket) goodbye(r Reason) *goodbye {
 	// Nobody announces a socket that has ended.
 	if h := s.ns.hooks.Load(); !s.announced || len(h.disconnect)+len(h.disconnecting) == 0 {
@@ -302,7 +303,7 @@ func (s *Socket) detach() (owed []*debt) {
 	return s.debts.take()
 }
 
-// goodbye is the end of a socket as its handlers see it.
+// goodbye is the job of a socket's disconnect handlers.
 type goodbye struct {
 	s      *Socket
 	reason Reason
@@ -310,7 +311,7 @@ type goodbye struct {
 	farewell *history.Farewell
 }
 
-// Do implements session.Job. Behind the connect handlers in the inbox, it knows whether they passed.
+// Do implements session.Job. It runs after the connect handlers in the inbox, so passed is final.
 func (g *goodbye) Do() {
 	s := g.s
 	// Its namespace stays as long as the handlers may have something to say there.

@@ -32,7 +32,7 @@ func newLogger(h slog.Handler, group string) logger {
 // ask asks the handler whether it takes debug records.
 func (l logger) ask() { l.debug.Store(l.Handler().Enabled(context.Background(), slog.LevelDebug)) }
 
-// queued returns the handler of Config.Logger behind a queue, its own if it has one.
+// queued returns the handler of Config.Logger behind a queue, or the handler itself if it has one.
 func queued(c *Config) *logqueue.Handler {
 	h := c.Logger.Handler()
 	if q, ok := h.(*logqueue.Handler); ok {
@@ -41,7 +41,7 @@ func queued(c *Config) *logqueue.Handler {
 	return logqueue.New(h, logqueue.Limits{Records: c.LogQueue, Burst: c.LogBurst})
 }
 
-// debugs reports whether a logger takes debug records. Whoever has something to say on a hot path asks first.
+// debugs reports whether a logger takes debug records. Hot paths check it before they log.
 func debugs(l logger) bool { return l.debug.Load() }
 
 // debugSocket logs something about a socket. Callers on hot paths ask debugs first.
@@ -50,13 +50,13 @@ func (s *Socket) debugSocket(message string, attrs ...slog.Attr) {
 		append([]slog.Attr{slog.String("ns", s.ns.name), slog.String("id", s.id)}, attrs...)...)
 }
 
-// about are the attributes of a record of a higher level about a socket.
+// about returns the attributes of a record of a higher level about a socket.
 func (s *Socket) about(event string) []any {
 	return []any{slog.String("ns", s.ns.name), slog.String("id", s.id), slog.String("event", event)}
 }
 
-// fewConns is how many connections are so few that logStart warns of the limit of open files. Servers are seldom meant
-// for fewer, and many systems start processes with a limit of 1,024 or 4,096.
+// fewConns is the number of connections below which logStart warns about the limit of open files. Servers are seldom
+// meant for fewer, and many systems start processes with a limit of 1,024 or 4,096.
 const fewConns = 10_000
 
 // logStart is the first line of a server's life.

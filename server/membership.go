@@ -8,9 +8,10 @@ import (
 	"github.com/seed58c87869/siren/room"
 )
 
-// Join puts the socket into rooms. Those it is in already are no error. A broadcast that the same goroutine makes
-// next reaches the socket. The rooms before the one that failed are joined. Errors: ErrClosed, ErrTooManyRooms,
-// ErrRoomName, ErrRoomTaken, and ErrQueueFull when the event loop or the listeners of OnRoom are far behind.
+// Join puts the socket into rooms; rooms that it is in already are no error. A broadcast that the same goroutine makes
+// next reaches the socket. If there is an error, the rooms before the failed one are joined. Errors: ErrClosed,
+// ErrTooManyRooms, ErrRoomName, ErrRoomTaken, and ErrQueueFull when the event loop or the listeners of OnRoom are far
+// behind.
 func (s *Socket) Join(rooms ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -28,8 +29,8 @@ func (s *Socket) Join(rooms ...string) error {
 	return nil
 }
 
-// join posts the operation that joins a room. It may be left out when the socket is in the room, and nothing that is
-// on its way could change that before. Called with the lock held.
+// join posts the operation that joins a room. It posts nothing if the socket is in the room already and no operation on
+// its way can change that. Called with the lock held.
 func (s *Socket) join(name string) error {
 	ns := s.ns
 	r, in := s.rooms.Find(&s.member, ns.rooms, name)
@@ -63,7 +64,7 @@ func (s *Socket) join(name string) error {
 	return nil
 }
 
-// mayJoin tells why the socket cannot join one more room of that name. Called with the lock held.
+// mayJoin returns an error if the socket cannot join one more room of that name. Called with the lock held.
 func (s *Socket) mayJoin(name string) error {
 	switch {
 	case len(name) > s.ns.srv.cfg.MaxRoomBytes:
@@ -74,9 +75,9 @@ func (s *Socket) mayJoin(name string) error {
 	return nil
 }
 
-// Leave takes the socket out of rooms. Those it is not in are no error, and a socket does not leave its own id. A
-// broadcast that the same goroutine makes next does not reach the socket. The only error is ErrQueueFull, when the event
-// loop is far behind: the socket has left the rooms before the one that failed.
+// Leave takes the socket out of rooms. Rooms that it is not in are no error, and a socket never leaves its own id. A
+// broadcast that the same goroutine makes next does not reach the socket. The only error is ErrQueueFull, when the
+// event loop is far behind: the socket has left the rooms before the failed one.
 func (s *Socket) Leave(rooms ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +90,7 @@ func (s *Socket) Leave(rooms ...string) error {
 			if s.ns.still() {
 				continue
 			}
-			// Who is about to be moved into a room finds it there.
+			// A room that the socket is about to be moved into exists already.
 			if r = s.ns.rooms.Lookup(name); r == nil {
 				continue
 			}
@@ -101,8 +102,8 @@ func (s *Socket) Leave(rooms ...string) error {
 	return nil
 }
 
-// LeaveAll takes the socket out of all rooms but its own id, those included that SocketsJoin was called for before.
-// The only error is ErrQueueFull, when the event loop is far behind: nothing is done.
+// LeaveAll takes the socket out of all rooms except its own id, including those of earlier calls of SocketsJoin. The
+// only error is ErrQueueFull, when the event loop is far behind: nothing is done then.
 func (s *Socket) LeaveAll() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,8 +113,8 @@ func (s *Socket) LeaveAll() error {
 	return s.leaveRooms(nil, true)
 }
 
-// leaveRooms posts the operation that leaves a room, or all rooms if r is nil; in tells whether the socket is in it. Called
-// with the lock held.
+// leaveRooms posts the operation that leaves a room, or all rooms if r is nil; in reports whether the socket is in it.
+// Called with the lock held.
 func (s *Socket) leaveRooms(r *room.Room, in bool) error {
 	w := s.ns.watch.Load()
 	m := s.operation(r, false, w)
@@ -130,8 +131,8 @@ func (s *Socket) leaveRooms(r *room.Room, in bool) error {
 	return nil
 }
 
-// Rooms are the rooms the socket is in: its own id, then the others in the order of their names. After its end they
-// are those that it was in then. What SocketsJoin and SocketsLeave do shows when the event loop has done it.
+// Rooms returns the rooms of the socket: its own id, then the others in the order of their names. After the socket's
+// end they are the rooms at the end. Changes by SocketsJoin and SocketsLeave show when the event loop has done them.
 func (s *Socket) Rooms() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,7 +153,7 @@ func (s *Socket) InRoom(name string) bool {
 	return in
 }
 
-// membership is an operation of a socket on its rooms, on its way to the loop: Join, Leave, or LeaveAll.
+// membership is an operation of a socket on its rooms (Join, Leave or LeaveAll) on its way to the loop.
 type membership struct {
 	s      *Socket
 	room   *room.Room // nil for LeaveAll
@@ -161,17 +162,17 @@ type membership struct {
 	watch  *roomWatch // which expects its events; nil while nobody listens
 }
 
-// memberships are those that have arrived.
+// memberships has used values for reuse.
 var memberships = sync.Pool{New: func() any { return new(membership) }}
 
-// operation makes the next operation of the socket. Called with the lock held.
+// operation returns the next operation of the socket. Called with the lock held.
 func (s *Socket) operation(r *room.Room, join bool, w *roomWatch) *membership {
 	m := memberships.Get().(*membership)
 	*m = membership{s: s, room: r, join: join, number: s.rooms.Next(), watch: w}
 	return m
 }
 
-// release gives back an operation that nobody has any more.
+// release returns an operation to the pool.
 func (m *membership) release() {
 	*m = membership{}
 	memberships.Put(m)
@@ -211,8 +212,8 @@ func (m *membership) apply(loop int) {
 	}
 }
 
-// link makes the socket a member of a room that was acquired for it. The reference is given back when it is one already,
-// or has ended. Loop-only, with the socket's lock held.
+// link makes the socket a member of a room that was acquired for it. It releases the reference if the socket is a
+// member already or has ended. Loop-only, with the socket's lock held.
 func (ns *Namespace) link(s *Socket, r *room.Room, loop int) {
 	if !ns.shards[loop].Join(&s.member, r) {
 		ns.rooms.Release(r, loop)
@@ -223,14 +224,15 @@ func (ns *Namespace) link(s *Socket, r *room.Room, loop int) {
 	}
 }
 
-// unlink is the opposite of link; there may be nothing to do. Loop-only, with the socket's lock held.
+// unlink is the opposite of link. It does nothing if the socket is not a member. Loop-only, with the socket's lock
+// held.
 func (ns *Namespace) unlink(s *Socket, r *room.Room, loop int) {
 	if ns.shards[loop].Leave(&s.member, r) {
 		ns.unlinked(s, r, loop)
 	}
 }
 
-// unlinked gives back the reference of a member that is one no longer. Loop-only.
+// unlinked releases the reference of a former member. Loop-only.
 func (ns *Namespace) unlinked(s *Socket, r *room.Room, loop int) {
 	if w := ns.watch.Load(); w != nil && r != ns.rooms.Everyone() {
 		w.Put(RoomEvent{Kind: SocketLeft, Room: r.Name(), Socket: s.id})

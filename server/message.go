@@ -11,8 +11,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// Message is an event that came from a client. In an inline handler it is valid only in the call; elsewhere it may
-// be kept, for instance to acknowledge later. Safe for concurrent use.
+// Message is an event from a client. In an inline handler it is valid only in the call; otherwise it may be kept, for
+// instance to acknowledge later. Safe for concurrent use.
 type Message struct {
 	s     *Socket
 	event string
@@ -27,30 +27,30 @@ type Message struct {
 // messageOverhead is what a waiting event counts for besides its payload.
 const messageOverhead = 160
 
-// Event is the event's name.
+// Event returns the event's name.
 func (m *Message) Event() string { return m.event }
 
-// Socket is the socket that the event came from.
+// Socket returns the socket that sent the event.
 func (m *Message) Socket() *Socket { return m.s }
 
-// Len is the number of arguments.
+// Len returns the number of arguments.
 func (m *Message) Len() int { return m.args.Len() }
 
-// Args are the arguments, each a Raw.
+// Args returns the arguments, each a Raw.
 func (m *Message) Args() []any { return m.args.All() }
 
-// Arg is the argument with that index, from 0; a Raw without JSON when there is none.
+// Arg returns the argument with that index, from 0, or a Raw without JSON if there is none.
 func (m *Message) Arg(i int) Raw { return m.args.At(i) }
 
-// Decode decodes the arguments into the values that dst points to, in order. A dst without an argument stays as it
-// is, and so does one that is nil; more arguments than dst are left alone. Errors wrap ErrDecode.
+// Decode decodes the arguments, in order, into the values that dst points to. A dst without an argument stays
+// unchanged, a nil dst skips its argument, and further arguments are ignored. Errors wrap ErrDecode.
 func (m *Message) Decode(dst ...any) error { return m.args.Decode(m.s.ns.srv.enc.Library(), dst) }
 
 // WantsAck reports whether the client asked for an acknowledgement that it has not got yet.
 func (m *Message) WantsAck() bool { return m.hasID && !m.acked.Load() }
 
-// Ack answers the client's callback. It does nothing when the client asked for none, or has its answer already. After
-// an error the client has none yet. Errors: ErrClosed, ErrEncode, ErrQueueFull.
+// Ack answers the client's callback. It does nothing if the client asked for no acknowledgement or has got it. After an
+// error the client has not got one. Errors: ErrClosed, ErrEncode, ErrQueueFull.
 func (m *Message) Ack(args ...any) error {
 	if !m.hasID || m.acked.Swap(true) {
 		return nil

@@ -10,25 +10,25 @@ import (
 	"github.com/seed58c87869/siren/server/internal/roster"
 )
 
-// Namespace is a set of sockets with handlers of their own. Safe for concurrent use. Handlers may be added, and taken
-// back, at any time; that holds for what comes after.
+// Namespace is a set of sockets with common handlers. Safe for concurrent use. Handlers may be added and removed at any
+// time; a change affects later events.
 type Namespace struct {
 	registry
 	rooms   *room.Directory
 	shards  []*room.Shard
 	sockets *roster.Map[Socket]
 	users   *userMap
-	// unreachable: no packet can carry the name, so no client can join.
+	// unreachable means that no packet can contain the name, so no client can join.
 	unreachable bool
 	// history is nil without Config.Recovery. Immutable.
 	history *history.History
-	// child is what a namespace has that a ParentNamespace made; nil for others. Immutable.
+	// child is the further state of a namespace that a ParentNamespace has made; nil for others. Immutable.
 	child *child
-	// moves counts, for each loop, the SocketsJoin and SocketsLeave that it has not come to.
+	// moves counts, over all loops, the SocketsJoin and SocketsLeave that a loop has not done yet.
 	moves atomic.Int64
-	// asks are the broadcasts that wait for acknowledgements.
+	// asks has the broadcasts that wait for acknowledgements.
 	asks askTable
-	// watch is told what happens to rooms; nil while nobody listens.
+	// watch gets the room events; nil while nobody listens.
 	watch atomic.Pointer[roomWatch]
 	// serverSide handles the events of other nodes; nil while there are no handlers.
 	serverSide atomic.Pointer[serverSide]
@@ -43,7 +43,7 @@ func newNamespace(srv *Server, name string) *Namespace {
 	return ns
 }
 
-// newChild makes a namespace that a client named: one of very many, perhaps.
+// newChild makes a namespace for a client. There may be very many.
 func newChild(p *ParentNamespace, name string) *Namespace {
 	ns := &Namespace{rooms: room.NewSmallDirectory(p.srv.nloops), sockets: roster.New[Socket](roster.SmallStripes), users: newUserMap(roster.SmallStripes)}
 	ns.child = &child{parent: p, ns: ns}
@@ -62,22 +62,23 @@ func (ns *Namespace) start(srv *Server, name string) {
 	}
 }
 
-// Name is the namespace's name, with its leading slash.
+// Name returns the namespace's name, with its leading slash.
 func (ns *Namespace) Name() string { return ns.name }
 
-// Server is the namespace's server.
+// Server returns the namespace's server.
 func (ns *Namespace) Server() *Server { return ns.srv }
 
-// Socket finds a socket by its id, from the time its connect handlers begin until its end; nil when there is none.
+// Socket returns the socket with that id, or nil. It finds a socket from the start of its connect handlers until its
+// end.
 func (ns *Namespace) Socket(id string) *Socket { return ns.sockets.Get(id) }
 
-// Sockets is a snapshot of the namespace's sockets on this node.
+// Sockets returns a snapshot of the namespace's sockets on this node.
 func (ns *Namespace) Sockets() []*Socket { return ns.sockets.All() }
 
-// SocketCount is the number of the namespace's sockets on this node; see Count for those of all nodes.
+// SocketCount returns the number of the namespace's sockets on this node; see Count for all nodes.
 func (ns *Namespace) SocketCount() int { return ns.sockets.Len() }
 
-// RoomCount is the number of sockets in a room on this node, those whose join is under way included.
+// RoomCount returns the number of sockets in a room on this node, including those that are joining.
 func (ns *Namespace) RoomCount(name string) int {
 	n := 0
 	if r := ns.rooms.Lookup(name); r != nil {
@@ -89,25 +90,25 @@ func (ns *Namespace) RoomCount(name string) int {
 	return n
 }
 
-// all aims at every socket of the namespace.
+// all selects all sockets of the namespace.
 func (ns *Namespace) all() Operator { return Operator{ns: ns} }
 
-// To aims at the sockets in any of the rooms. A socket's id is a room that holds that socket.
+// To selects the sockets in any of the rooms. A socket's id is a room that holds that socket.
 func (ns *Namespace) To(rooms ...string) Operator { return ns.all().To(rooms...) }
 
 // In is To.
 func (ns *Namespace) In(rooms ...string) Operator { return ns.To(rooms...) }
 
-// Except aims at all sockets but those in any of the rooms.
+// Except selects all sockets except those in any of the rooms.
 func (ns *Namespace) Except(rooms ...string) Operator { return ns.all().Except(rooms...) }
 
-// Volatile aims at all sockets that can take the event at once.
+// Volatile selects all sockets that can get the event at once.
 func (ns *Namespace) Volatile() Operator { return ns.all().Volatile() }
 
-// Local aims at all sockets of this node.
+// Local selects all sockets of this node.
 func (ns *Namespace) Local() Operator { return ns.all().Local() }
 
-// Timeout aims at all sockets, with a time-out for acknowledgements; see Operator.Timeout.
+// Timeout selects all sockets, with a time-out for acknowledgements; see Operator.Timeout.
 func (ns *Namespace) Timeout(d time.Duration) Operator { return ns.all().Timeout(d) }
 
 // Emit broadcasts an event to all sockets of the namespace; see Operator.Emit.

@@ -14,8 +14,8 @@ import (
 )
 
 // WithAdapter makes the server a node of a cluster: broadcasts, collections of sockets and server-side events reach the
-// other nodes. The server closes the adapter at its end. Without an adapter there are no other nodes, and all that
-// concerns them costs nothing.
+// other nodes. The server closes the adapter when it ends. Without an adapter there are no other nodes, and their
+// support costs nothing.
 func WithAdapter(a cluster.Adapter) Option {
 	return func(srv *Server) {
 		if a != nil {
@@ -24,26 +24,26 @@ func WithAdapter(a cluster.Adapter) Option {
 	}
 }
 
-// node is the server as a node of its cluster. Safe for concurrent use.
+// node is the server's side of its cluster. Safe for concurrent use.
 type node struct {
 	srv     *Server
 	adapter cluster.Adapter
 
 	mu sync.Mutex // guards what follows
-	// questions to other nodes that are not over, by their ids.
+	// questions has the pending questions to other nodes, by id.
 	questions map[string]nodeQuestion
-	// relays are the broadcasts of other nodes whose acknowledgements this one collects for them.
+	// relays has the broadcasts of other nodes whose acknowledgements this one collects for them.
 	relays map[relayKey]*relay
 }
 
 // nodeQuestion is a question to other nodes: an ask or a gather. Safe for concurrent use.
 type nodeQuestion interface {
-	// response takes an answer. An error tells that it makes no sense.
+	// response handles an answer. An error means that it is invalid.
 	response(m *cluster.Message) error
 	// nodeGone notes that a node has left the namespace, nodeRefused that a node could not take the question.
 	nodeGone(node string)
 	nodeRefused(node string)
-	// namespace is what the question is about.
+	// namespace returns the namespace of the question.
 	namespace() *Namespace
 }
 
@@ -74,7 +74,7 @@ func newRequestID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// register notes a question under its id.
+// register stores a question under its id.
 func (n *node) register(id string, q nodeQuestion) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -123,8 +123,8 @@ func (n *node) peers(ctx context.Context, ns *Namespace) (cluster.Peers, error) 
 	return p, n.sent(err)
 }
 
-// subscribe begins the messages of a namespace, if the server is one of a cluster. An error is logged: the namespace is
-// on this node alone then.
+// subscribe subscribes to a namespace's messages, if the server is in a cluster. An error is logged, and the namespace
+// is then on this node alone.
 func (n *node) subscribe(ns *Namespace) error {
 	if n == nil {
 		return nil
@@ -148,15 +148,15 @@ func (n *node) subscribe(ns *Namespace) error {
 	return nil
 }
 
-// unsubscribe is the end of a namespace.
+// unsubscribe ends the subscription of a namespace.
 func (n *node) unsubscribe(ns *Namespace) {
 	if n != nil {
 		n.adapter.Unsubscribe(ns.name)
 	}
 }
 
-// receive takes a message of another node. It runs on the adapter's goroutine, which waits when this node is behind,
-// and runs no code of the application's.
+// receive handles a message of another node. It runs on the adapter's goroutine, which waits if this node is behind,
+// and runs no code of the application.
 func (n *node) receive(ns *Namespace, m *cluster.Message) {
 	if m.From != "" && m.From == n.adapter.Node() {
 		return
@@ -188,7 +188,7 @@ func (n *node) receive(ns *Namespace, m *cluster.Message) {
 	}
 }
 
-// targetOperator is a message's target, on this node.
+// targetOperator returns the operator for a message's target on this node.
 func targetOperator(ns *Namespace, m *cluster.Message) Operator {
 	return Operator{
 		ns: ns, rooms: m.Target.Rooms, users: m.Target.Users, except: m.Target.Except, local: true,
@@ -212,7 +212,7 @@ func (n *node) broadcast(o Operator, m *cluster.Message) error {
 	return n.patiently(func() error { return n.forward(o, m, event, all) })
 }
 
-// patiently repeats what a loop had no room for, for a while: other messages of the cluster wait meanwhile.
+// patiently repeats a post that a loop has no room for, for a while. Other messages of the cluster wait meanwhile.
 func (n *node) patiently(post func() error) error {
 	pause := 50 * time.Microsecond
 	for waited := time.Duration(0); ; waited += pause {
@@ -225,7 +225,7 @@ func (n *node) patiently(post func() error) error {
 	}
 }
 
-// response hands an answer to its question. Kinds that no question has asked for are not for servers.
+// response passes an answer to its question. Servers ignore other kinds of messages.
 func (n *node) response(m *cluster.Message) error {
 	n.mu.Lock()
 	q := n.questions[m.Request]
@@ -243,7 +243,7 @@ func (n *node) response(m *cluster.Message) error {
 	return nil
 }
 
-// gone tells the questions about a namespace that a node has left it, and forgets what that node asked.
+// gone reports to the questions about a namespace that a node has left it, and forgets that node's questions.
 func (n *node) gone(ns *Namespace, id string) {
 	n.mu.Lock()
 	var all []nodeQuestion
@@ -259,7 +259,7 @@ func (n *node) gone(ns *Namespace, id string) {
 	n.abandon(func(k relayKey) bool { return k.ns == ns && k.node == id })
 }
 
-// refuse tells a node that its question was not taken, so that it does not wait.
+// refuse tells a node that its question was refused, so that it does not wait.
 func (n *node) refuse(m *cluster.Message) {
 	switch m.Kind {
 	case cluster.Broadcast, cluster.FetchSockets, cluster.CountSockets, cluster.ServerSideEmit:
@@ -269,7 +269,7 @@ func (n *node) refuse(m *cluster.Message) {
 	}
 }
 
-// drop counts and logs a message that this node could make nothing of.
+// drop counts and logs a message that this node could not handle.
 func (n *node) drop(ns *Namespace, m *cluster.Message, err error) {
 	if errors.Is(err, ErrClosed) {
 		return

@@ -18,19 +18,19 @@ type NodeMessage struct {
 	acked atomic.Bool
 }
 
-// Event is the event's name.
+// Event returns the event's name.
 func (m *NodeMessage) Event() string { return m.event }
 
-// Node is the node that sent it; empty when no server but a program that only publishes did.
+// Node returns the id of the sending node; it is empty if a program sent the event that only publishes.
 func (m *NodeMessage) Node() string { return m.from.From }
 
-// Len is the number of arguments.
+// Len returns the number of arguments.
 func (m *NodeMessage) Len() int { return m.args.Len() }
 
-// Args are the arguments, each a Raw.
+// Args returns the arguments, each a Raw.
 func (m *NodeMessage) Args() []any { return m.args.All() }
 
-// Arg is the argument with that index, from 0; a Raw without JSON when there is none.
+// Arg returns the argument with that index, from 0, or a Raw without JSON if there is none.
 func (m *NodeMessage) Arg(i int) Raw { return m.args.At(i) }
 
 // Decode decodes the arguments in order, as Message.Decode does.
@@ -41,8 +41,8 @@ func (m *NodeMessage) WantsAck() bool {
 	return m.from.Request != "" && m.from.From != "" && !m.acked.Load()
 }
 
-// Ack answers the node that asked, once, now or later; nodes that run the reference server get the first argument only.
-// It does nothing when no answer is wanted. Errors: ErrEncode, ErrCluster.
+// Ack answers the node that asked, once, now or later. Nodes that run the reference server get only the first argument.
+// It does nothing if no answer is wanted. Errors: ErrEncode, ErrCluster.
 func (m *NodeMessage) Ack(args ...any) error {
 	if !m.WantsAck() {
 		return nil
@@ -68,10 +68,10 @@ func (a *nodeArrival) Do() {
 	}
 }
 
-// errNoHandler is for a question of another node that nobody answers here.
+// errNoHandler refuses a question of another node that has no handler here.
 var errNoHandler = errors.New("siren: no handler for the event")
 
-// receiveServerSide takes an event of another node.
+// receiveServerSide handles an event of another node.
 func (ns *Namespace) receiveServerSide(from *cluster.Message) error {
 	event, args, err := packets.ParseEvent(from.Data)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// Operator says whom a broadcast is for. An immutable value, safe to share and to keep: each method returns another
-// one. Get one from Namespace.To, Socket.To and their like.
+// Operator selects the receivers of a broadcast. An immutable value, safe to share and to keep: each method returns a
+// new one. Namespace.To, Socket.To and similar methods return one.
 type Operator struct {
 	ns     *Namespace
 	from   *Socket
@@ -22,8 +22,8 @@ type Operator struct {
 	flags  emitFlags
 }
 
-// To adds rooms; the broadcast goes to the sockets in any of them, once each. A socket's id is a room that holds
-// that socket. Without any room the broadcast is for the whole namespace, so To of an empty list changes nothing.
+// To adds rooms: the broadcast goes to the sockets in any of them, once each. A socket's id is a room that holds that
+// socket. Without any room the broadcast is for the whole namespace, so To of an empty list changes nothing.
 func (o Operator) To(rooms ...string) Operator {
 	o.rooms = append(o.rooms[:len(o.rooms):len(o.rooms)], rooms...)
 	return o
@@ -32,14 +32,14 @@ func (o Operator) To(rooms ...string) Operator {
 // In is To.
 func (o Operator) In(rooms ...string) Operator { return o.To(rooms...) }
 
-// Except leaves out the sockets in any of the rooms.
+// Except excludes the sockets in any of the rooms.
 func (o Operator) Except(rooms ...string) Operator {
 	o.except = append(o.except[:len(o.except):len(o.except)], rooms...)
 	return o
 }
 
-// Volatile drops the event for those that cannot take it at once: their connection has data waiting, or no polling
-// request of theirs waits.
+// Volatile drops the event for sockets that cannot get it at once, because data waits for their connection, or no
+// polling request of theirs is waiting.
 func (o Operator) Volatile() Operator {
 	o.flags.volatile = true
 	return o
@@ -59,10 +59,10 @@ func (o Operator) Timeout(d time.Duration) Operator {
 	return o
 }
 
-// Emit broadcasts an event, to the sockets of other nodes too if there are any. It is encoded once. The result is the
-// number of sockets of this node that it was posted for, as far as their loops had told when it was called: a socket in
-// several of the rooms counts for each, and one that is left out counts too. Errors: ErrReserved, ErrEncode,
-// ErrQueueFull and ErrClosed (nobody got it), ErrCluster (this node's sockets get it, others may not).
+// Emit broadcasts an event, also to the sockets of other nodes if there are any. The event is encoded once. The result
+// is the number of sockets of this node that it was posted for, as known at the call: a socket in several of the rooms
+// counts for each, and excluded ones count too. Errors: ErrReserved, ErrEncode, ErrQueueFull and ErrClosed (nobody got
+// it), ErrCluster (this node's sockets get it, others may not).
 func (o Operator) Emit(event string, args ...any) (int, error) {
 	if err := o.flags.check(); err != nil {
 		return 0, err
@@ -130,7 +130,7 @@ func (o Operator) broadcast(f *eio.Frame, data Raw) *broadcast {
 // listened reports whether there are listeners for outgoing events.
 func (o Operator) listened() bool { return len(o.ns.hooks.Load().anyOutgoing) > 0 }
 
-// elsewhere reports whether other nodes are meant too.
+// elsewhere reports whether the operator includes other nodes.
 func (o Operator) elsewhere() bool { return o.ns.srv.node != nil && !o.local }
 
 // clusterTarget is the operator for other nodes.
@@ -142,7 +142,7 @@ func (o Operator) clusterTarget(timeout time.Duration) cluster.Target {
 	return t
 }
 
-// resolve looks the names up; it is false when nobody can be meant.
+// resolve looks up the names. It returns false if nobody can be selected.
 func (o Operator) resolve(t *room.Target) bool {
 	if o.from != nil {
 		t.ExceptMember = &o.from.member
@@ -217,9 +217,9 @@ func (b *broadcast) visit(_ int, members []*room.Member, _ int) { b.deliver(memb
 // visited implements visitor.
 func (b *broadcast) visited(int) {}
 
-// readAhead is how many sockets are looked at before the first of them gets the frame. Sockets lie anywhere in memory:
-// one after the other their cache misses add up, side by side they overlap. With a million sockets it makes a broadcast
-// more than twice as fast.
+// readAhead is the number of sockets that deliver reads before it serves the first of them. Sockets are scattered in
+// memory; reading them together makes their cache misses overlap. With a million sockets it makes a broadcast more than
+// twice as fast.
 const readAhead = 32
 
 // deliver queues the frame for the sockets that were selected. One that a delivery closed meanwhile takes nothing.
@@ -261,8 +261,8 @@ func (b *broadcast) serve(sockets []*Socket) {
 	}
 }
 
-// post hands a broadcast to each loop that has members for it, and counts them. It is all of them or none, so that a
-// caller may try again after ErrQueueFull: no loop is posted to when one has no room.
+// post posts a broadcast to each loop that has members for it, and counts them. It posts to all of these loops or to
+// none, so that a caller may try again after ErrQueueFull.
 func (srv *Server) post(b *broadcast) (n int, err error) {
 	// A server whose loops are not there yet has no members.
 	for i := range srv.nloops {
@@ -299,7 +299,7 @@ func (srv *Server) dispatch(target *room.Target, t task, before func(loop int)) 
 	return nil
 }
 
-// countOn is the number of members on a loop, as far as it has told.
+// countOn returns the number of members on a loop, as known now.
 func (b *broadcast) countOn(loop int) (n int) {
 	for _, r := range b.target.Rooms {
 		n += r.CountOn(loop)

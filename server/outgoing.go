@@ -13,7 +13,7 @@ type outgoing struct {
 	size  int
 }
 
-// newOutgoing is nil for data that is no event: a listener that was added in this moment may find none.
+// newOutgoing returns nil if data is not an event, because a listener may have been added just now.
 func newOutgoing(data Raw) *outgoing {
 	event, args, err := packets.ParseEvent(data)
 	if err != nil {
@@ -26,7 +26,7 @@ func newOutgoing(data Raw) *outgoing {
 	return o
 }
 
-// tell has the listeners called for each socket, off the loop, among the socket's handlers. Loop-only.
+// tell calls the listeners for each socket, off the loop, among the socket's handlers. Loop-only.
 func (o *outgoing) tell(selected []*room.Member) {
 	all := make([]heard, len(selected))
 	session.PutAll(len(selected), o.size, func(i int) (*session.Inbox, session.Job, *session.InboxLimits) {
@@ -36,7 +36,7 @@ func (o *outgoing) tell(selected []*room.Member) {
 	}, func(i int) { all[i].s.ns.srv.stats.unheard.Add(1) })
 }
 
-// heard is a broadcast as the listeners of one socket hear of it.
+// heard is the job that calls the listeners of one socket for a broadcast.
 type heard struct {
 	s *Socket
 	o *outgoing

@@ -6,20 +6,19 @@ import (
 	"regexp"
 )
 
-// ParentNamespace stands for all namespaces whose names its function takes. The first client that connects to such a
-// name makes the namespace, a child, which has everything that is registered with the parent: what is added to the
-// parent later, or taken back, holds for the children that are there as well. What a child is given besides comes
-// after the parent's. Safe for concurrent use.
+// ParentNamespace stands for all namespaces whose names its function accepts. The first client that connects to such a
+// name makes the namespace, a child, which has all registrations of the parent. Later additions and removals at the
+// parent affect existing children too. A child's own registrations come after the parent's. Safe for concurrent use.
 type ParentNamespace struct {
 	registry
 	match func(ctx context.Context, name string, auth Raw) bool
 }
 
-// OfFunc makes a parent for the namespaces whose names match takes. When a client connects to a namespace that there
-// is not, the parents are asked in the order they were made, off the event loop and in the order of the client's
-// connects; auth is the payload of its CONNECT, without JSON when there was none; ctx ends with the connection. Once a
-// child is there, clients are connected to it without asking: whether a client may join is for the middleware to say.
-// A function that panics takes nothing. A name has at most 512 bytes.
+// OfFunc makes a parent for the namespaces that match accepts. When a client connects to an unknown namespace, the
+// parents are asked in the order in which they were made, off the event loop and in the order of the client's connects.
+// auth is the payload of its CONNECT, without JSON if there was none; ctx ends with the connection. Once a child
+// exists, clients connect to it without a call of match: middleware decides whether a client may join. A function that
+// panics accepts nothing. A name has at most 512 bytes.
 func (srv *Server) OfFunc(match func(ctx context.Context, name string, auth Raw) bool) *ParentNamespace {
 	need(match != nil, "OfFunc")
 	p := &ParentNamespace{match: match}
@@ -28,13 +27,13 @@ func (srv *Server) OfFunc(match func(ctx context.Context, name string, auth Raw)
 	return p
 }
 
-// OfRegexp is OfFunc for the names that the expression matches; bind it to both ends (^ and $) to mean whole names.
+// OfRegexp is OfFunc for the names that the expression matches. Anchor it at both ends (^ and $) to match whole names.
 func (srv *Server) OfRegexp(names *regexp.Regexp) *ParentNamespace {
 	need(names != nil, "OfRegexp")
 	return srv.OfFunc(func(_ context.Context, name string, _ Raw) bool { return names.MatchString(name) })
 }
 
-// Children are the parent's namespaces that there are now, in no order.
+// Children returns the parent's present namespaces, in no order.
 func (p *ParentNamespace) Children() []*Namespace {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,26 +54,26 @@ func (p *ParentNamespace) EmitPrepared(e *Prepared) (int, error) { return p.all(
 
 func (p *ParentNamespace) all() ParentOperator { return ParentOperator{parent: p} }
 
-// To aims at the sockets in any of the rooms, of each child its own.
+// To selects the sockets in any of the rooms of each child.
 func (p *ParentNamespace) To(rooms ...string) ParentOperator { return p.all().To(rooms...) }
 
 // In is To.
 func (p *ParentNamespace) In(rooms ...string) ParentOperator { return p.To(rooms...) }
 
-// Except aims at all sockets but those in any of the rooms.
+// Except selects all sockets except those in any of the rooms.
 func (p *ParentNamespace) Except(rooms ...string) ParentOperator { return p.all().Except(rooms...) }
 
-// Volatile aims at all sockets that can take the event at once.
+// Volatile selects all sockets that can get the event at once.
 func (p *ParentNamespace) Volatile() ParentOperator { return p.all().Volatile() }
 
-// Local aims at all sockets of this node.
+// Local selects all sockets of this node.
 func (p *ParentNamespace) Local() ParentOperator { return p.all().Local() }
 
-// ParentOperator says whom a broadcast to all children is for, as an Operator does for one namespace. An immutable
-// value, safe to share and to keep.
+// ParentOperator selects the receivers of a broadcast to all children, as an Operator does for one namespace. An
+// immutable value, safe to share and to keep.
 type ParentOperator struct {
 	parent *ParentNamespace
-	// op has no namespace: it is that of each child in turn.
+	// op has no namespace; it is used for each child in turn.
 	op Operator
 }
 
@@ -98,9 +97,9 @@ func (o ParentOperator) with(op Operator) ParentOperator {
 	return o
 }
 
-// Emit broadcasts an event to the children that there are. Its arguments are encoded once. The result is the sum of
-// what Operator.Emit counts. Errors: ErrReserved and ErrEncode, when nobody gets it; else those of the children that
-// it could not be sent to, joined: the others have it.
+// Emit broadcasts an event to the present children. Its arguments are encoded once. The result is the sum of the
+// results of Operator.Emit. Errors: ErrReserved and ErrEncode, when nobody gets it; else the joined errors of the
+// children that it could not be sent to. The others have it.
 func (o ParentOperator) Emit(event string, args ...any) (int, error) {
 	e, err := o.parent.srv.Prepare(event, args...)
 	if err != nil {

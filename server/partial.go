@@ -14,20 +14,20 @@ var (
 	errAttachmentsLate = errors.New("server: attachments did not come in time")
 )
 
-// partial is what a connection keeps of a packet that is not whole. With the default parser it is there only while
-// there is one: nearly all packets have no attachments. With another parser it holds the connection's decoder. Loop-owned.
+// partial is the incomplete packet of a connection. With the default parser it exists only while there is one, because
+// nearly all packets have no attachments. With another parser it has the connection's decoder. Loop-owned.
 type partial struct {
 	timer wheel.Timer // runs while a packet is not whole
 	c     *client
 	asm   sio.Assembler
-	// stream is for parsers of the application's; nil with the default one.
+	// stream is for parsers of the application; nil with the default one.
 	stream *packets.Stream
 
 	held int // what it has in the loop's ledger
 }
 
-// partials keeps the idle ones of connections with the default parser: the attachments of a packet usually come with
-// the same read as the packet.
+// partials has unused values for reuse with the default parser, where the attachments of a packet usually arrive in the
+// same read.
 var partials = sync.Pool{New: func() any {
 	p := new(partial)
 	p.timer.Init(p)
@@ -40,7 +40,7 @@ func (p *partial) Expire(int64) {
 	p.c.invalid(errAttachmentsLate)
 }
 
-// await starts the time for the rest of a packet, which begins with its first message.
+// await starts the time-out for the rest of a packet, from its first message.
 func (p *partial) await() {
 	if !p.timer.Scheduled() {
 		loop := p.c.loop()
@@ -50,7 +50,7 @@ func (p *partial) await() {
 
 func (p *partial) stop() { p.c.loop().Wheel().Cancel(&p.timer) }
 
-// begin keeps a packet until its attachments are there.
+// begin keeps a packet until its attachments have arrived.
 func (c *client) begin(text []byte, packet *sio.Packet) {
 	p := partials.Get().(*partial)
 	p.c, c.partial = c, p
@@ -59,7 +59,7 @@ func (c *client) begin(text []byte, packet *sio.Packet) {
 	p.await()
 }
 
-// count enters in the loop's ledger what is kept now.
+// count updates the loop's ledger.
 func (p *partial) count(n int) {
 	p.c.loop().Memory().Move(p, p.held, n)
 	p.held = n
@@ -71,7 +71,7 @@ func (p *partial) Held() int { return p.held }
 // Evict implements memory.Holder.
 func (p *partial) Evict() { p.c.sess.Evict() }
 
-// drop gives up what is kept.
+// drop forgets the incomplete packet.
 func (c *client) drop() {
 	p := c.partial
 	if p == nil {
@@ -89,7 +89,7 @@ func (c *client) drop() {
 	partials.Put(p)
 }
 
-// attachment takes one, with the default parser.
+// attachment handles an attachment, with the default parser.
 func (c *client) attachment(data []byte) {
 	p := c.partial
 	if p == nil {
@@ -110,7 +110,7 @@ func (c *client) attachment(data []byte) {
 	}
 }
 
-// decode takes a message with a parser of the application's.
+// decode handles a message with a parser of the application.
 func (c *client) decode(data []byte, binary bool) {
 	p := c.partial
 	if p == nil {

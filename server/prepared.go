@@ -2,7 +2,7 @@ package server
 
 import "github.com/seed58c87869/siren/server/internal/packets"
 
-// Prepared is an event that was encoded once, to be sent often: to any sockets, of any namespace. Immutable, safe for
+// Prepared is an event that is encoded once and sent often, to any sockets of any namespace. Immutable, safe for
 // concurrent use.
 type Prepared struct{ packet packets.Prepared }
 

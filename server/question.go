@@ -2,27 +2,28 @@ package server
 
 import "context"
 
-// Answers are what came of asking many sockets. Immutable.
+// Answers is the result of asking many sockets. Immutable.
 type Answers struct {
 	// Replies are those that came, in the order in which they did; Reply.SocketID says whose each is.
 	Replies []Reply
-	// Missing is how many more clients were asked: they have left, were too late, or were not waited for because of a
-	// limit.
+	// Missing is the number of further clients that were asked, but have left, were too late, or were not waited for
+	// because of a limit.
 	Missing int
 }
 
-// AskLimits bound what AskAll waits for and keeps. The zero value has no limits. Immutable.
+// AskLimits bounds what AskAll waits for and stores. The zero value has no limits. Immutable.
 type AskLimits struct {
-	// Replies ends the wait when so many have come; 0 waits for all.
+	// Replies is the number of replies that ends the wait; 0 waits for all.
 	Replies int
-	// Bytes bounds the replies together, by their encoded size. A reply that does not fit ends the wait, and is missing.
+	// Bytes bounds the sum of the replies' encoded sizes. A reply that does not fit ends the wait, and counts as missing.
 	Bytes int
 }
 
-// AskAll broadcasts an event with an acknowledgement and returns the replies that came until all clients have answered or
-// left, a limit was reached, or the time was over: the Operator's time-out, or else ctx's, or else Config.AckTimeout. It
-// is no error that some are missing. Errors are those of Operator.Emit (nobody got the event), ErrTooManyAcks, ErrOnLoop
-// and ErrClosed. Sockets whose connect handlers still run get the event, and are not waited for.
+// AskAll broadcasts an event with an acknowledgement. It returns the replies that arrived until all clients have
+// answered or left, a limit was reached, or the time was over: the Operator's time-out, or else ctx's, or else
+// Config.AckTimeout. Missing replies are not an error. Errors are those of Operator.Emit (nobody got the event),
+// ErrTooManyAcks, ErrOnLoop and ErrClosed. Sockets whose connect handlers still run get the event, and are not waited
+// for.
 func (o Operator) AskAll(ctx context.Context, limits AskLimits, event string, args ...any) (Answers, error) {
 	var got Answers
 	if o.ns.srv.onLoop() {

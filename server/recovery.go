@@ -14,29 +14,29 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// Recovery lets clients that lost their connection for a while go on as if they had not (connection state recovery of
-// Socket.IO 4.6): with the same socket id, rooms and values, and the events that they missed. It is on when
+// Recovery lets clients that lost their connection for a while continue as if they had not (connection state recovery
+// of Socket.IO 4.6): with the same socket id, rooms and values, and with the events that they missed. It is on if
 // MaxDisconnection is set.
 //
-// It costs a lock in each namespace, which every event emitted there takes, and the memory for what was emitted lately:
-// within MaxDisconnection and a heartbeat (PingInterval and twice PingTimeout, in which a client may be gone without a
-// sign). Every event gets one more argument, its offset, which clients keep to themselves. Volatile events and those
-// with an acknowledgement are not kept, and acknowledgements are not either. Which events a client missed is told by
-// the rooms that its socket was in at its end, as in the reference. The connect handlers of a socket that comes back
-// run after the disconnect handlers of its former life.
+// It costs a lock in each namespace, which every emitted event takes, and memory for recent events: those within
+// MaxDisconnection and a heartbeat (PingInterval and twice PingTimeout, in which the loss of a client may go
+// unnoticed). Every event gets one more argument, its offset, which clients hide. Volatile events, events with an
+// acknowledgement and acknowledgements are not stored. The rooms of a socket at its end decide which events it missed,
+// as in the reference. The connect handlers of a socket that comes back run after the disconnect handlers of its former
+// life.
 type Recovery struct {
-	// MaxDisconnection is how long a client may be away. Default 0: recovery is off, and other settings are an error. The
-	// reference's default, when it is switched on, is 2 minutes.
+	// MaxDisconnection is how long a client may be absent. Default 0: recovery is off, and other settings are an error.
+	// The reference's default, when it is switched on, is 2 minutes.
 	MaxDisconnection time.Duration
-	// RunMiddlewares lets the middleware of the namespace run for recovered sockets too. Connect handlers always do.
+	// RunMiddlewares runs the namespace's middleware for recovered sockets too. Connect handlers always run.
 	RunMiddlewares bool
-	// MaxPackets bounds the events kept in each namespace. Default 100,000. Whoever missed more is a new client.
+	// MaxPackets bounds the events stored in each namespace. Default 100,000. A client that missed more is a new client.
 	MaxPackets int
-	// MaxBytes bounds their bytes, as sent on a WebSocket. Default 64 MiB. A client that is to be sent more than half of
-	// Queue.MaxBytes at once is a new client too.
+	// MaxBytes bounds the bytes of the stored events, as sent on a WebSocket. Default 64 MiB. A client that missed more
+	// than half of Queue.MaxBytes is a new client too.
 	MaxBytes int
-	// MaxSessions bounds the clients that are away, in each namespace. Default 100,000; beyond it the one that is
-	// away for longest is forgotten.
+	// MaxSessions bounds the absent clients in each namespace. Default 100,000; above it the one that has been absent for
+	// longest is forgotten.
 	MaxSessions int
 }
 
@@ -47,7 +47,7 @@ const (
 	defaultRecoverySessions = 100_000
 )
 
-// recoverable are the ends after which a client may come back: those that neither side meant.
+// recoverable has the reasons after which a client may come back: those that neither side intended.
 func recoverable(r Reason) bool {
 	switch r {
 	case ReasonTransportClose, ReasonTransportError, ReasonPingTimeout, ReasonForcedClose, ReasonForcedServerClose, ReasonServerShutdown:
@@ -70,11 +70,11 @@ func (srv *Server) newHistory(forget func(id string)) *history.History {
 	return h
 }
 
-// recovery is what a socket has that may come back, see Config.Recovery. Immutable once the socket is announced, but for
-// what its loop owns.
+// recovery is the state of a socket that may come back, see Config.Recovery. Immutable once the socket is announced,
+// except for the fields that its loop owns.
 type recovery struct {
 	pid history.PrivateID
-	// recovered: the socket has come back.
+	// recovered is set if the socket has come back.
 	recovered bool
 	// base and arrived are awaySocket's, as far as they are known before the end.
 	base    uint64
@@ -85,7 +85,7 @@ type recovery struct {
 	back *comeback
 }
 
-// comeback is what a socket comes back with. Immutable.
+// comeback is the state that a socket has come back with. Immutable.
 type comeback struct {
 	// missed are the events that it is sent before CONNECT.
 	missed []*eio.Frame
@@ -93,8 +93,8 @@ type comeback struct {
 	farewell *history.Farewell
 }
 
-// Recovered reports whether this is a socket that its client had lost for a while: it has its id, its rooms and its values
-// again, and the client gets the events that it missed. Immutable. See Config.Recovery.
+// Recovered reports whether the socket has come back after its client had lost its connection: it has its former id,
+// rooms and values, and the client gets the events that it missed. See Config.Recovery.
 func (s *Socket) Recovered() bool {
 	r := s.recovery()
 	return r != nil && r.recovered
@@ -138,9 +138,9 @@ func (c *client) beginRecoverable(ns *Namespace, auth string) {
 	}
 }
 
-// comeBack makes a new socket the one that was away, in all of its rooms; it is false, and nothing is done, when it cannot
-// join them all. Called with the history's lock held, so that the socket is back in its rooms before anything else is
-// emitted, and behind what was. Loop-only.
+// comeBack gives a new socket the state of the absent one, in all of its rooms. It returns false and does nothing if
+// the socket cannot join them all. Called with the history's lock held, so that the socket is back in its rooms before
+// later events and after earlier ones. Loop-only.
 func (s *Socket) comeBack(a *history.Away, missed []*eio.Frame) bool {
 	ns, w := s.ns, s.ns.watch.Load()
 	if len(a.Rooms) > s.settings().maxRooms || s.client.loop().Full() || !w.Reserve(len(a.Rooms)) {
@@ -172,7 +172,7 @@ func (s *Socket) comeBack(a *history.Away, missed []*eio.Frame) bool {
 	return true
 }
 
-// recoveryOf finds the private id and the offset in an auth payload; the id is "" when there is none.
+// recoveryOf returns the private id and the offset in an auth payload; the id is "" if there is none.
 func recoveryOf(auth string) (pid, after string) {
 	var a struct {
 		PID    string `json:"pid"`
@@ -184,7 +184,7 @@ func recoveryOf(auth string) (pid, after string) {
 	return a.PID, a.Offset
 }
 
-// replay sends what the socket missed. Loop-only.
+// replay sends the missed events. Loop-only.
 func (s *Socket) replay() {
 	r := s.recovery()
 	if r == nil {
@@ -200,14 +200,15 @@ func (s *Socket) replay() {
 	r.back = nil
 }
 
-// mayComeBack reports whether the socket may come back after an end for that reason: one that was connected, or that was
-// about to come back. Loop-only.
+// mayComeBack reports whether the socket may come back after an end for that reason: if it was connected, or about to
+// come back. Loop-only.
 func (s *Socket) mayComeBack(reason Reason) bool {
 	r := s.recovery()
 	return r != nil && recoverable(reason) && (s.phase == phaseConnected || s.phase == phaseEntered && r.recovered)
 }
 
-// goAway ends a socket that may come back: in one go, so that an event finds it either connected or away. Loop-only.
+// goAway ends a socket that may come back, in one step, so that an event finds it either connected or absent.
+// Loop-only.
 func (s *Socket) goAway(bye *goodbye) (owed []*debt) {
 	s.ns.history.Leave(func(now time.Duration) *history.Away {
 		owed = s.detach()
@@ -217,8 +218,8 @@ func (s *Socket) goAway(bye *goodbye) (owed []*debt) {
 	return owed
 }
 
-// awayWith is what the socket will come back with; bye is nil when it has no disconnect handlers. Called with the history's
-// lock held, when the socket is detached. Loop-only.
+// awayWith returns the state with which the socket may come back; bye is nil if it has no disconnect handlers. Called
+// with the history's lock held, when the socket is detached. Loop-only.
 func (s *Socket) awayWith(bye *goodbye, now time.Duration) *history.Away {
 	r, e := s.recovery(), s.extra.Load()
 	s.mu.Lock()
@@ -241,7 +242,7 @@ func (s *Socket) awayWith(bye *goodbye, now time.Duration) *history.Away {
 	return a
 }
 
-// emitKept emits an event that the socket gets also when it is away and comes back, unless it is volatile.
+// emitKept emits an event and stores it for the socket's return, unless it is volatile.
 func (s *Socket) emitKept(r *recovery, fill func(p *packets.Payload) error, flags emitFlags) error {
 	p := packets.NewPayload(sio.Event, s.ns.name, packets.NoAck)
 	defer p.Release()
@@ -259,7 +260,7 @@ func (s *Socket) emitKept(r *recovery, fill func(p *packets.Payload) error, flag
 	})
 }
 
-// emitKept broadcasts an event that those who are away get when they come back, unless it is volatile.
+// emitKept broadcasts an event and stores it for absent sockets, unless it is volatile.
 func (o Operator) emitKept(fill func(p *packets.Payload) error) (n int, err error) {
 	p := packets.NewPayload(sio.Event, o.ns.name, packets.NoAck)
 	defer p.Release()
@@ -311,7 +312,7 @@ func (ns *Namespace) keep(p *packets.Payload, flags *emitFlags, to *history.Audi
 	}, send)
 }
 
-// forgetHistory is the end of recovery: nobody comes back to a server that is closed.
+// forgetHistory ends recovery, because nobody comes back to a closed server.
 func (srv *Server) forgetHistory() {
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()

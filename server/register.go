@@ -15,12 +15,12 @@ var (
 	typeError   = reflect.TypeFor[error]()
 )
 
-// Connector is what a consumer may implement to be asked when its socket connects; see Register.
+// Connector is implemented by consumers that decide about connects; see Register.
 type Connector interface {
 	Connect(ctx context.Context, s *Socket, auth Raw) error
 }
 
-// Disconnecter is what a consumer may implement to be told of its socket's end; see Register.
+// Disconnecter is implemented by consumers that are told of their socket's end; see Register.
 type Disconnecter interface {
 	Disconnect(s *Socket, r Reason)
 }

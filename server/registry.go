@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// Middleware runs before a socket is connected, off the event loop. An error refuses the connection with
-// CONNECT_ERROR; see Refuse.
+// Middleware runs before a socket is connected, off the event loop. An error refuses the connection with CONNECT_ERROR;
+// see Refuse.
 type Middleware func(ctx context.Context, s *Socket) error
 
 // Handlers is what event handlers are registered with: a Namespace, a ParentNamespace or a Socket. Of several
@@ -21,7 +21,7 @@ type Handlers interface {
 	handle(event string, call func(ctx context.Context, m *Message) error, opts []HandlerOption) Registration
 }
 
-// Space is a Namespace or a ParentNamespace, for what is registered with either. Safe for concurrent use.
+// Space is a Namespace or a ParentNamespace, for registrations with either. Safe for concurrent use.
 type Space interface {
 	Handlers
 	Use(m Middleware) Registration
@@ -43,18 +43,18 @@ var (
 	_ Handlers = (*Socket)(nil)
 )
 
-// Registration is what became of registering a handler, a listener or a middleware. Immutable, safe for concurrent
-// use; the zero value is of nothing.
+// Registration is the result of registering a handler, a listener or a middleware. Immutable, safe for concurrent use;
+// the zero value removes nothing.
 type Registration struct{ remove func() }
 
-// Remove takes back what was registered; it holds for what comes after. Twice is harmless.
+// Remove removes the handler, listener or middleware, for later events. Further calls do nothing.
 func (r Registration) Remove() {
 	if r.remove != nil {
 		r.remove()
 	}
 }
 
-// hooks is everything that holds for the sockets of a namespace. Immutable; changes replace it.
+// hooks has everything that was registered for the sockets of a namespace. Immutable; changes replace it.
 type hooks struct {
 	use           []Middleware
 	connect       []func(ctx context.Context, s *Socket) error
@@ -72,22 +72,22 @@ type hooks struct {
 	settings *settings
 }
 
-// registry keeps what was registered with a namespace, or with a parent of namespaces. Safe for concurrent use. Its
-// hooks are made anew from all that was registered whenever that changes, which is seldom; reading them is one load.
+// registry stores the registrations of a namespace or a parent of namespaces. Safe for concurrent use. Each change,
+// which is rare, rebuilds its hooks from all registrations; reading them is one load.
 type registry struct {
 	srv  *Server
 	name string
-	// hooks are what holds: what was inherited, and then what is the registry's own.
+	// hooks has the inherited registrations, followed by the registry's own.
 	hooks atomic.Pointer[hooks]
 
 	mu sync.Mutex // guards what follows. A parent's is held while its children's are taken
-	// own is in the order of registration. Immutable slices, which changes replace; so are inherited ones.
+	// own is in the order of registration. The slices are immutable; changes replace them.
 	own, inherited []*edit
-	// heirs are the namespaces that inherit; nil in a namespace.
+	// heirs has the namespaces that inherit; nil in a namespace.
 	heirs map[*Namespace]struct{}
 }
 
-// edit is one thing that was registered. Immutable; its address is its identity.
+// edit is one registration. Immutable; its address is its identity.
 type edit struct {
 	apply func(h *hooks)
 	// handler is nil unless the edit registers one.
@@ -101,7 +101,7 @@ func (r *registry) init(srv *Server, name string) {
 	r.hooks.Store(srv.build(nil))
 }
 
-// build makes hooks of what was registered.
+// build makes hooks from registrations.
 func (srv *Server) build(edits []*edit) *hooks {
 	h := &hooks{settings: &srv.settings}
 	for _, e := range edits {
@@ -110,7 +110,7 @@ func (srv *Server) build(edits []*edit) *hooks {
 	return h
 }
 
-// change registers something that changes the hooks: edit is called now, and whenever they are made anew.
+// change registers a change of the hooks: edit is called now, and whenever they are rebuilt.
 func (r *registry) change(apply func(h *hooks)) Registration { return r.add(&edit{apply: apply}) }
 
 func (r *registry) add(e *edit) Registration {
@@ -130,7 +130,7 @@ func (r *registry) add(e *edit) Registration {
 	return Registration{func() { r.drop(func(x *edit) bool { return x == e }) }}
 }
 
-// drop takes back what is the registry's own, as far as gone says so.
+// drop removes the registry's own registrations for which gone returns true.
 func (r *registry) drop(gone func(e *edit) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -140,7 +140,7 @@ func (r *registry) drop(gone func(e *edit) bool) {
 	}
 }
 
-// rebuild makes the hooks anew, and those of all that inherit. Called with the lock held.
+// rebuild rebuilds the hooks and those of all heirs. Called with the lock held.
 func (r *registry) rebuild() {
 	r.hooks.Store(r.srv.build(slices.Concat(r.inherited, r.own)))
 	for ns := range r.heirs {
@@ -148,8 +148,8 @@ func (r *registry) rebuild() {
 	}
 }
 
-// inherit takes over what a parent has, and the hooks that the parent made of it: a child without anything of its own
-// shares them.
+// inherit takes over a parent's registrations and hooks. A child without its own registrations shares the parent's
+// hooks.
 func (r *registry) inherit(edits []*edit, made *hooks) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -161,7 +161,7 @@ func (r *registry) inherit(edits []*edit, made *hooks) {
 	r.rebuild()
 }
 
-// adopt makes a namespace an heir.
+// adopt makes a namespace inherit.
 func (r *registry) adopt(ns *Namespace) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,7 +172,7 @@ func (r *registry) adopt(ns *Namespace) {
 	ns.inherit(r.own, r.hooks.Load())
 }
 
-// disown is the end of a child.
+// disown removes a namespace from the heirs.
 func (r *registry) disown(ns *Namespace) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -182,35 +182,35 @@ func (r *registry) disown(ns *Namespace) {
 // with appends to a copy, so that older hooks keep their slices.
 func with[T any](list []T, v T) []T { return append(list[:len(list):len(list)], v) }
 
-// Use adds a middleware. They run in the order they were added.
+// Use adds a middleware. Middleware runs in the order in which it was added.
 func (r *registry) Use(m Middleware) Registration {
 	need(m != nil, "Use")
 	return r.change(func(h *hooks) { h.use = with(h.use, m) })
 }
 
-// OnConnect adds a handler that runs, off the event loop, when a socket is about to be connected: after the
-// middleware and before the CONNECT packet. An error refuses the connection; what the handler emits reaches the
-// client after its CONNECT packet.
+// OnConnect adds a handler that runs, off the event loop, before a socket is connected: after the middleware and before
+// the CONNECT packet. An error refuses the connection. Packets that the handler emits reach the client after its
+// CONNECT packet.
 func (r *registry) OnConnect(fn func(ctx context.Context, s *Socket) error) Registration {
 	need(fn != nil, "OnConnect")
 	return r.change(func(h *hooks) { h.connect = with(h.connect, fn) })
 }
 
-// OnDisconnecting adds a handler that runs before those of OnDisconnect, with Rooms as they were.
+// OnDisconnecting adds a handler that runs before those of OnDisconnect, while Rooms still returns the socket's rooms.
 func (r *registry) OnDisconnecting(fn func(s *Socket, r Reason)) Registration {
 	need(fn != nil, "OnDisconnecting")
 	return r.change(func(h *hooks) { h.disconnecting = with(h.disconnecting, fn) })
 }
 
-// OnDisconnect adds a handler that runs once for each socket whose connect handlers all passed, after the events
-// that came before its end. The socket is in no room any more as far as broadcasts go; Rooms still tells where it was.
+// OnDisconnect adds a handler that runs once for each socket whose connect handlers all passed, after its earlier
+// events. Broadcasts to rooms do not reach the socket any more; Rooms still returns its last rooms.
 func (r *registry) OnDisconnect(fn func(s *Socket, r Reason)) Registration {
 	need(fn != nil, "OnDisconnect")
 	return r.change(func(h *hooks) { h.disconnect = with(h.disconnect, fn) })
 }
 
-// OnError adds a hook for the errors, those of Refuse included, and the panics of handlers. The event is "connection"
-// for middleware and connect handlers and "disconnect" for disconnect handlers. It runs where the handler ran.
+// OnError adds a hook for the errors, including those of Refuse, and the panics of handlers. The event is "connection"
+// for middleware and connect handlers and "disconnect" for disconnect handlers. The hook runs where the handler ran.
 func (r *registry) OnError(fn func(s *Socket, event string, err error)) Registration {
 	need(fn != nil, "OnError")
 	return r.change(func(h *hooks) { h.failed = with(h.failed, fn) })
@@ -222,17 +222,18 @@ func (r *registry) OnAny(fn func(ctx context.Context, m *Message)) Registration 
 	return r.change(func(h *hooks) { h.any = with(h.any, fn) })
 }
 
-// OnAnyOutgoing adds a listener for the events emitted to a socket, by its own Emit or by a broadcast, which calls it for
-// each socket that gets it; acknowledgements are no events. For a socket's own Emit it runs on the emitting goroutine,
-// before the event is sent. For a broadcast it runs among the socket's handlers, some time after, and the arguments
-// are Raw values; when that socket's inbox is full the call is left out, and counted. A panic is counted and logged.
+// OnAnyOutgoing adds a listener for the events emitted to a socket, by its own Emit or by a broadcast, for which it is
+// called once for each receiver. Acknowledgements are not events. For a socket's own Emit it runs on the emitting
+// goroutine, before the event is sent. For a broadcast it runs among the socket's handlers, some time after, and the
+// arguments are Raw values; if the socket's inbox is full, the call is left out and counted. A panic is counted and
+// logged.
 func (r *registry) OnAnyOutgoing(fn func(s *Socket, event string, args []any)) Registration {
 	need(fn != nil, "OnAnyOutgoing")
 	return r.change(func(h *hooks) { h.anyOutgoing = with(h.anyOutgoing, fn) })
 }
 
-// UsePacket adds a middleware for incoming events: an error keeps the event from its handler, and goes to OnError
-// and, if the client asked for one, into the acknowledgement.
+// UsePacket adds a middleware for incoming events. If it returns an error, the event's handler does not run, and the
+// error goes to OnError and, if the client asked for one, into the acknowledgement.
 func (r *registry) UsePacket(fn func(ctx context.Context, m *Message) error) Registration {
 	need(fn != nil, "UsePacket")
 	return r.change(func(h *hooks) { h.packet = with(h.packet, fn) })
@@ -254,12 +255,13 @@ func (r *registry) Once(event string, fn func(ctx context.Context, m *Message), 
 	return r.handle(event, raw(fn), append(slices.Clone(opts), once))
 }
 
-// Off removes the handlers of an event, those of Once included. What a child namespace has from its parent stays.
+// Off removes the handlers of an event, including those of Once. Handlers that a child namespace has from its parent
+// stay.
 func (r *registry) Off(event string) {
 	r.drop(func(e *edit) bool { return e.handler != nil && e.handler.event == event })
 }
 
-// raw is a handler that acknowledges by itself.
+// raw wraps a handler that acknowledges itself.
 func raw(fn func(ctx context.Context, m *Message)) func(ctx context.Context, m *Message) error {
 	return func(ctx context.Context, m *Message) error {
 		fn(ctx, m)

@@ -9,7 +9,7 @@ import (
 	"github.com/seed58c87869/siren/server/internal/peers"
 )
 
-// relayKey says whose question it is. Immutable.
+// relayKey identifies a question of another node. Immutable.
 type relayKey struct {
 	ns            *Namespace
 	node, request string
@@ -22,7 +22,7 @@ type relay struct {
 	ask *ask
 }
 
-// forward broadcasts an event for another node, and has the acknowledgements sent there.
+// forward broadcasts an event for another node, and sends it the acknowledgements.
 func (n *node) forward(o Operator, m *cluster.Message, event string, args []any) error {
 	a := newAsk(o.ns)
 	r := &relay{n: n, key: relayKey{o.ns, m.From, m.Request}, ask: a}
@@ -60,7 +60,7 @@ func (r *relay) over() {
 	}
 }
 
-// abandon ends broadcasts of other nodes whose acknowledgements nobody wants any longer.
+// abandon ends broadcasts of other nodes whose acknowledgements are no longer wanted.
 func (n *node) abandon(gone func(k relayKey) bool) {
 	n.mu.Lock()
 	var all []*relay
@@ -102,7 +102,7 @@ func (a *ask) askOthers(o Operator, data Raw, limit time.Duration) {
 	}()
 }
 
-// peers says which nodes will answer.
+// peers sets the nodes that will answer.
 func (a *ask) peers(p cluster.Peers, err error) {
 	a.mu.Lock()
 	a.others.Expect(p)
@@ -110,8 +110,8 @@ func (a *ask) peers(p cluster.Peers, err error) {
 	a.settle(offLoop)
 }
 
-// leaveOthers forgets the question to the other nodes. When answers are missing that nobody wants any longer, it tells
-// the nodes: those that wait for a time-out of their own would keep their clients' acknowledgements until then.
+// leaveOthers forgets the question to the other nodes. If answers are missing that nobody wants any more, it tells the
+// nodes, because they would otherwise keep their clients' acknowledgements until their own time-out.
 func (a *ask) leaveOthers(cause error) {
 	n := a.ns.srv.node
 	a.mu.Lock()

@@ -4,7 +4,7 @@ import (
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
-// Reply is what a client answered: the arguments of its acknowledgement. Immutable.
+// Reply is a client's answer: the arguments of its acknowledgement. Immutable.
 type Reply struct {
 	args packets.Arguments
 	lib  packets.Library // nil for the built-in library
@@ -12,16 +12,17 @@ type Reply struct {
 	socket string
 }
 
-// SocketID is the id of the socket whose client answered; empty where it is not known, as for clients of other nodes.
+// SocketID returns the id of the socket whose client answered; it is empty if it is unknown, as for clients of other
+// nodes.
 func (r Reply) SocketID() string { return r.socket }
 
-// Len is the number of arguments.
+// Len returns the number of arguments.
 func (r Reply) Len() int { return r.args.Len() }
 
-// Args are the arguments, each a Raw.
+// Args returns the arguments, each a Raw.
 func (r Reply) Args() []any { return r.args.All() }
 
-// Arg is the argument with that index, from 0; a Raw without JSON when there is none.
+// Arg returns the argument with that index, from 0, or a Raw without JSON if there is none.
 func (r Reply) Arg(i int) Raw { return r.args.At(i) }
 
 // Decode decodes the arguments in order, as Message.Decode does.

@@ -9,15 +9,15 @@ import (
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
-// Request emits an event and waits for the client's acknowledgement, until ctx or the socket ends, or, when ctx has
-// no deadline, for Config.AckTimeout. A handler that waits keeps the socket's other events waiting; see EmitAck.
-// Errors: those of Emit, ErrTimeout, ErrTooManyAcks, the cause of ctx, ErrNotConnected (until its connect handlers have
-// passed, a socket's client could not answer, and a handler that waits would wait for itself), and ErrOnLoop.
+// Request emits an event and waits for the client's acknowledgement, until ctx or the socket ends or, if ctx has no
+// deadline, for Config.AckTimeout. While a handler waits, the socket's other events wait too; see EmitAck. Errors:
+// those of Emit, ErrTimeout, ErrTooManyAcks, the cause of ctx, ErrNotConnected (before its connect handlers have
+// passed, a socket's client cannot answer, and a waiting handler would wait for itself), and ErrOnLoop.
 func (s *Socket) Request(ctx context.Context, event string, args ...any) (Reply, error) {
 	return Emission{s: s}.Request(ctx, event, args...)
 }
 
-// Call is Request with the first argument of the answer decoded. An answer without arguments is the zero value.
+// Call is Request, and decodes the first argument of the answer. An answer without arguments is the zero value.
 func Call[T any](ctx context.Context, s *Socket, event string, args ...any) (T, error) {
 	var out T
 	r, err := s.Request(ctx, event, args...)
@@ -28,15 +28,15 @@ func Call[T any](ctx context.Context, s *Socket, event string, args ...any) (T, 
 	return out, err
 }
 
-// EmitAck emits an event and has done called with the client's acknowledgement, or with the error that ends the wait
-// for it: ErrTimeout, ErrClosed, the cause of ctx. It waits as Request does, but nobody waits meanwhile: done is called
-// once, in the order of the socket's events. In a connect handler, too, the event goes out behind CONNECT. When EmitAck
-// itself returns an error (those of Emit, ErrTooManyAcks), done is not called.
+// EmitAck emits an event and calls done with the client's acknowledgement, or with the error that ends the wait:
+// ErrTimeout, ErrClosed, the cause of ctx. The time-outs are those of Request, but no goroutine waits: done is called
+// once, in the order of the socket's events. In a connect handler, the event is sent after CONNECT. If EmitAck itself
+// returns an error (those of Emit, ErrTooManyAcks), done is not called.
 func (s *Socket) EmitAck(ctx context.Context, event string, done func(r Reply, err error), args ...any) error {
 	return Emission{s: s}.EmitAck(ctx, event, done, args...)
 }
 
-// request asks the client of one socket. It is also the task that takes its event to the socket's loop.
+// request asks the client of one socket. It is also the task that delivers the event on the socket's loop.
 type request struct {
 	collector
 	debt
@@ -45,14 +45,14 @@ type request struct {
 	volatile, plain bool              // immutable; plain: the event is not compressed
 }
 
-// callback is a request whose answer goes to a function.
+// callback is a request with a function for the answer.
 type callback struct {
 	request
 	event string
 	done  func(r Reply, err error)
 }
 
-// init prepares the request. q is what embeds it.
+// init prepares the request. q is the inquiry that embeds it.
 func (r *request) init(q inquiry, ctx context.Context, e Emission) {
 	r.ns, r.inquiry, r.expected, r.home = e.s.ns, q, 1, int32(e.s.shard())
 	r.debt.c, r.debt.s = &r.collector, e.s
@@ -61,8 +61,8 @@ func (r *request) init(q inquiry, ctx context.Context, e Emission) {
 	r.timed = r.timeout > 0 // from the beginning: Run starts the timer
 }
 
-// ask emits the event. When it returns an error the client was not asked, and nothing pends. It returns nil when the
-// wait has ended meanwhile, with the socket or the server, which is told as every end.
+// ask emits the event. If it returns an error, the client was not asked and nothing is pending. It returns nil if the
+// wait has ended meanwhile, with the socket or the server, which is reported like every end.
 func (r *request) ask(event string, args []any) (err error) {
 	if sio.Reserved(event) {
 		return reservedError(event)
@@ -119,7 +119,7 @@ func (r *request) answered(reply Reply, loop int) {
 	r.settle(loop)
 }
 
-// reply is the answer, when the wait is over.
+// reply returns the answer of a finished wait.
 func (r *request) reply() Reply {
 	return Reply{args: r.args, lib: r.ns.srv.enc.Library(), socket: r.s.id}
 }
@@ -133,7 +133,7 @@ func (r *request) left(loop int) {
 	r.end(ErrClosed, loop)
 }
 
-// release implements inquiry. Who has answered or left owes nothing any longer.
+// release implements inquiry. A client that has answered or left owes nothing any more.
 func (r *request) release(error) {
 	if r.collector.answered+r.lost == 0 {
 		s := r.debt.s
@@ -157,7 +157,7 @@ func (k *callback) Do() {
 	_ = k.debt.s.guard(k.event, func() error { k.done(k.reply(), k.err); return nil })
 }
 
-// owe notes that the client owes an acknowledgement, and gives it an id.
+// owe notes that the client owes an acknowledgement, and assigns its id.
 func (s *Socket) owe(r *request) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,7 +172,7 @@ func (s *Socket) owe(r *request) error {
 	return nil
 }
 
-// acknowledged takes a client's acknowledgement. One that nobody waits for is ignored. Loop-only.
+// acknowledged handles a client's acknowledgement. One that nobody waits for is ignored. Loop-only.
 func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
 	var d *debt
 	if p.HasID && p.ID < ackIDs {

@@ -7,12 +7,12 @@ import (
 	"github.com/seed58c87869/siren/server/internal/listeners"
 )
 
-// RoomEventKind is what happened to a room. Immutable.
+// RoomEventKind is the kind of a RoomEvent. Immutable.
 type RoomEventKind uint8
 
 // The kinds of room events.
 const (
-	// RoomCreated: there is a room of that name now, because a socket of this node is about to join it.
+	// RoomCreated: the room exists now, because a socket of this node is about to join it.
 	RoomCreated RoomEventKind = iota
 	// SocketJoined: a socket is in the room.
 	SocketJoined
@@ -49,16 +49,16 @@ type RoomEvent struct {
 	Socket string `json:"socket,omitempty"`
 }
 
-// OnRoom adds a listener for what happens to the rooms of this node. It costs nothing as long as there is none.
+// OnRoom adds a listener for the events of this node's rooms. It costs nothing while there is none.
 //
-// Events come in pairs: each RoomCreated is followed by one RoomDeleted of that name before the next, each SocketJoined
-// by one SocketLeft of that socket, and in between. They come one at a time, in an order in which they happened; a room
-// may be created and deleted without a socket in it, when the one that was about to join ended. Sockets' own ids are no
-// rooms here: OnConnect and OnDisconnect tell of these. Listeners that are added while there are rooms get the rest of
-// their story only, so add them before Listen.
+// Events come in pairs: each RoomCreated is followed by one RoomDeleted of that name before the next RoomCreated; each
+// SocketJoined is followed by one SocketLeft of that socket, both within that time. Events come one at a time, in an
+// order in which they happened. A room may be created and deleted without a socket in it, if the joining socket ended.
+// Sockets' own ids are no rooms here; OnConnect and OnDisconnect report these. A listener that is added while rooms
+// exist gets only their later events, so add listeners before Listen.
 //
-// Listeners run on a goroutine of the namespace, after the fact: they may block and use any method. Events wait for them
-// in a queue, none is left out. When Config.MaxRoomEvents events are waiting, or on their way to the queue, Join and
+// Listeners run on a goroutine of the namespace, after the event: they may block and use any method. Events wait in a
+// queue, and none is left out. When Config.MaxRoomEvents events are waiting, or on their way to the queue, Join and
 // SocketsJoin fail with ErrQueueFull. Events of sockets that leave are always queued. A panic is counted and logged.
 func (ns *Namespace) OnRoom(fn func(e RoomEvent)) Registration {
 	need(fn != nil, "OnRoom")
@@ -88,8 +88,8 @@ func (ns *Namespace) newRoomWatch() *roomWatch {
 	}}
 }
 
-// Rooms yields the names of the rooms that sockets of this node are in, or about to be, in no order. Sockets' own ids
-// are none of them. It may be used while rooms come and go: one that is there all the time is yielded once.
+// Rooms yields the names of the rooms that sockets of this node are in, or are joining, in no order. Sockets' own ids
+// are not included. It may be used while rooms come and go: a room that exists all the time is yielded once.
 func (ns *Namespace) Rooms() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for r := range ns.rooms.All() {
@@ -100,5 +100,5 @@ func (ns *Namespace) Rooms() iter.Seq[string] {
 	}
 }
 
-// RoomNames are the names that Rooms yields, sorted.
+// RoomNames returns the names that Rooms yields, sorted.
 func (ns *Namespace) RoomNames() []string { return slices.Sorted(ns.Rooms()) }

@@ -15,8 +15,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// task is what a loop's mailbox takes: Run gets the loop's index. It is an alias, so that the real loop and the one
-// of tests have the identical type.
+// task is a loop's task: Run gets the loop's index. It is an alias, so that the real loop and the one of tests have the
+// identical type.
 type task = interface{ Run(loop int) }
 
 // Server is a Socket.IO server. Safe for concurrent use.
@@ -25,7 +25,7 @@ type Server struct {
 	limits sio.Limits
 	enc    *packets.Encoding
 	inbox  session.InboxLimits
-	// settings are those of namespaces without any of their own. Immutable.
+	// settings has the settings of namespaces without their own. Immutable.
 	settings settings
 	nloops   int
 	// privateFiles is poller.Config's.
@@ -36,7 +36,7 @@ type Server struct {
 	logs *logqueue.Handler
 
 	stats counters
-	// counted has the counters of each loop. Immutable, each element as it says.
+	// counted has the counters of each loop. Immutable; each element is its loop's.
 	counted []loopCounters
 	jobs    atomic.Int64
 	// runners keeps the goroutines of handlers for the next events.
@@ -45,14 +45,14 @@ type Server struct {
 	mu     sync.RWMutex // guards spaces
 	spaces map[string]*Namespace
 	root   *Namespace
-	// dynamic keeps account of those that clients made.
+	// dynamic has the namespaces that clients have made.
 	dynamic dynamics
 
 	// host runs the sessions. Immutable.
 	host *host.Host
 	// deadlines are those of the sockets, by loop. Set before the first connection, each element its loop's.
 	deadlines []*deadlines
-	// waits are what somebody waits for; turns counts those that no socket's loop times.
+	// waits has the waits for answers; turns distributes the timers of those that belong to no loop.
 	waits *waits
 	turns atomic.Uint32
 	// clock is the time of what no loop owns.
@@ -66,10 +66,10 @@ type Server struct {
 	stop context.CancelCauseFunc
 }
 
-// Option plugs something into a Server.
+// Option changes a Server in New.
 type Option func(*Server)
 
-// New makes a server. It listens with Listen or ListenAndServe. Errors name the field of Config that is wrong.
+// New makes a server. Call Listen or ListenAndServe to serve. Errors name the invalid field of Config.
 func New(cfg Config, opts ...Option) (*Server, error) {
 	cfg, err := cfg.settle()
 	if err != nil {
@@ -98,10 +98,10 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	return srv, nil
 }
 
-// Of is the namespace of that name, which is made if there is none. The leading slash may be left out; "" is "/". A
-// name that no packet can carry (with a comma, a question mark or a control character) is logged: no client can join.
-// A child of a ParentNamespace that is there is returned, and stays from now on; one that is not there yet is made
-// without the parent's handlers, so ask Lookup for it.
+// Of returns the namespace of that name, and makes it if it does not exist. The leading slash may be left out; "" is
+// "/". A name that no packet can contain (with a comma, a question mark or a control character) is logged, because no
+// client can join it. An existing child of a ParentNamespace is returned, and is never removed from then on. A child
+// that does not exist yet is made without the parent's handlers; use Lookup to find one.
 func (srv *Server) Of(name string) *Namespace {
 	name = "/" + strings.TrimPrefix(name, "/")
 	for {
@@ -129,15 +129,15 @@ func (srv *Server) of(name string) *Namespace {
 	return ns
 }
 
-// Lookup is the namespace of that name, with its leading slash; nil when there is none. A child of a ParentNamespace
-// may be removed while nobody is in it; what is sent to it then reaches nobody.
+// Lookup returns the namespace of that name, which must begin with a slash, or nil. A child of a ParentNamespace may be
+// removed while it has no sockets; packets to it then reach nobody.
 func (srv *Server) Lookup(name string) *Namespace {
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()
 	return srv.spaces[name]
 }
 
-// namespace finds a namespace by the name in a packet, and holds it for a socket; nil when there is none.
+// namespace returns the namespace with the name in a packet and holds it for a socket, or nil.
 func (srv *Server) namespace(name []byte) *Namespace {
 	srv.mu.RLock()
 	ns := srv.spaces[string(name)]
@@ -156,13 +156,13 @@ func (srv *Server) Emit(event string, args ...any) (int, error) { return srv.roo
 func (srv *Server) Start() error { return srv.Listen() }
 
 // Listen opens the addresses, such as ":3000" or "unix:///run/siren.sock", and serves until Close. It returns when the
-// server accepts connections. When an address cannot be opened, Listen returns a *ListenError, and none of the addresses
-// is open. A server listens once; after an error it may try again.
+// server accepts connections. If an address cannot be opened, Listen returns a *ListenError and leaves none open. A
+// server listens once; after an error it may try again.
 //
-// An address is "host:port" or "tcp://host:port", or with tcp4 or tcp6 for IPv4 or IPv6 alone. Port 0 is a free port, see
-// Addrs. An empty host or [::] is all addresses of IPv4 and IPv6, and those of IPv4 on a system without IPv6; 0.0.0.0 is
-// those of IPv4. The file of a unix socket that nobody listens on any more is replaced, and Close removes the server's
-// own; its permissions are Config.UnixMode.
+// An address is "host:port" or "tcp://host:port", or with tcp4 or tcp6 for IPv4 or IPv6 alone. Port 0 picks a free
+// port, see Addrs. An empty host or [::] means all addresses of IPv4 and IPv6, or those of IPv4 on a system without
+// IPv6; 0.0.0.0 means those of IPv4. The file of a unix socket that nobody serves any more is replaced, and Close
+// removes the server's own; Config.UnixMode has its permissions.
 func (srv *Server) Listen(addrs ...string) error {
 	if err := srv.host.Listen(addrs); err != nil {
 		return srv.startError("start", err)
@@ -179,12 +179,12 @@ func (srv *Server) Addr() net.Addr {
 	return nil
 }
 
-// Addrs returns the addresses that the server listens on, with their real ports, in the order of Listen's arguments. It is
-// nil before Listen, after Start, and for an attached server. Safe for concurrent use.
+// Addrs returns the addresses that the server listens on, with their real ports, in the order of Listen's arguments. It
+// returns nil before Listen, after Start, and for an attached server. Safe for concurrent use.
 func (srv *Server) Addrs() []net.Addr { return srv.host.Addrs() }
 
-// ListenAndServe is Listen, then serves until ctx ends, when it closes the server, or until Close, or until the event
-// loops fail.
+// ListenAndServe calls Listen and serves until ctx ends, Close is called or the event loops fail. When ctx ends it
+// closes the server.
 func (srv *Server) ListenAndServe(ctx context.Context, addrs ...string) error {
 	if err := srv.Listen(addrs...); err != nil {
 		return err

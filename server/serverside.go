@@ -23,10 +23,10 @@ func (ns *Namespace) ServerSideEmit(event string, args ...any) error {
 	return ns.srv.node.publish(m)
 }
 
-// ServerSideRequest is ServerSideEmit, and waits until all other nodes have answered with NodeMessage.Ack, or until ctx
-// ends, or, when ctx has no deadline, for Config.RequestTimeout. The answers that came are returned with the error,
-// which is then a *MissingError that names the nodes. Errors besides those of ServerSideEmit: ErrClosed, and ErrOnLoop
-// on an event loop.
+// ServerSideRequest is ServerSideEmit, and waits until all other nodes have answered with NodeMessage.Ack, until ctx
+// ends or, if ctx has no deadline, for Config.RequestTimeout. If some do not answer, it returns the answers of the
+// others with a *MissingError that names the missing nodes. Errors besides those of ServerSideEmit: ErrClosed, and
+// ErrOnLoop on an event loop.
 func (ns *Namespace) ServerSideRequest(ctx context.Context, event string, args ...any) ([]Reply, error) {
 	if ns.srv.onLoop() {
 		return nil, ErrOnLoop
@@ -48,7 +48,7 @@ func (ns *Namespace) ServerSideRequest(ctx context.Context, event string, args .
 	return replies, err
 }
 
-// ServerSideCall is ServerSideRequest with the first argument of each answer decoded.
+// ServerSideCall is ServerSideRequest, and decodes the first argument of each answer.
 func ServerSideCall[T any](ctx context.Context, ns *Namespace, event string, args ...any) ([]T, error) {
 	replies, err := ns.ServerSideRequest(ctx, event, args...)
 	out := make([]T, 0, len(replies))
@@ -76,12 +76,12 @@ func (ns *Namespace) serverSideMessage(event string, args []any) (*cluster.Messa
 	return &cluster.Message{Kind: cluster.ServerSideEmit, Data: data}, err
 }
 
-// OnServerSide adds a handler of an event that other nodes send with ServerSideEmit. The handlers of a namespace run one
-// at a time, in the order in which the events came, and those of one event in the order in which they were added, off the
-// event loops: they may block, and use any method. A handler that waits in ServerSideRequest with its ctx, or with a
-// context made of it, lets others run meanwhile, because the nodes that are asked may ask this one before they answer; it
-// goes on when no other handler runs. What waits for them is bounded as a socket's events are (Config.Inbox); what comes
-// above that is dropped and counted. ctx ends with the server.
+// OnServerSide adds a handler of an event that other nodes send with ServerSideEmit. The handlers of a namespace run
+// one at a time, in the order of the events; those of one event run in the order in which they were added. They run off
+// the event loops, so they may block and use any method. While a handler waits in ServerSideRequest with its ctx, or a
+// context derived from it, others may run, because the nodes that it asks may ask this one before they answer. Waiting
+// events are bounded like a socket's events (Config.Inbox); above that they are dropped and counted. ctx ends with the
+// server.
 func (ns *Namespace) OnServerSide(event string, fn func(ctx context.Context, m *NodeMessage)) Registration {
 	need(fn != nil, "OnServerSide")
 	ns.mu.Lock()

@@ -7,8 +7,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// NamespaceConfig holds what a namespace, or all children of a parent, may have otherwise than the server's Config
-// says, under the same names. A zero field means: as before, which is the parent's, and then the server's.
+// NamespaceConfig holds the settings that can differ per namespace, or for all children of a parent. The names are
+// those of Config. A zero field is inherited: from the parent namespace, then from the server's Config.
 type NamespaceConfig struct {
 	// MaxRooms bounds the rooms of one socket.
 	MaxRooms int
@@ -19,11 +19,11 @@ type NamespaceConfig struct {
 	AckTimeout time.Duration
 	// Inbox bounds the events that wait for one socket's handlers; each of its fields may be zero by itself.
 	Inbox Inbox
-	// EchoUnhandled says whether an event without a handler is answered with its own arguments; nil is: as before.
+	// EchoUnhandled tells whether an event without a handler is answered with its own arguments; nil is inherited.
 	EchoUnhandled *bool
 }
 
-// settings are those of a namespace with all filled in. Immutable.
+// settings has all settings of a namespace. Immutable.
 type settings struct {
 	maxRooms       int
 	maxPendingAcks int
@@ -36,9 +36,8 @@ func (c *Config) settings(inbox session.InboxLimits) settings {
 	return settings{c.MaxRooms, c.MaxPendingAcks, c.AckTimeout, inbox, c.EchoUnhandled}
 }
 
-// Configure gives the namespace settings of its own, in place of those of an earlier call. They hold from now on, for
-// sockets that are there too; what is over a limit that became lower stays. Errors name the field; nothing is changed
-// then.
+// Configure sets the namespace's own settings, and replaces those of an earlier call. They apply at once, also to
+// existing sockets; what exceeds a lower limit stays. Errors name the field; nothing is changed then.
 func (r *registry) Configure(c NamespaceConfig) error {
 	for _, f := range []struct {
 		name  string
@@ -65,7 +64,7 @@ func (r *registry) Configure(c NamespaceConfig) error {
 	return nil
 }
 
-// over are the settings with what c says in place of what they were.
+// over returns the settings with those of c on top.
 func (c *NamespaceConfig) over(old *settings) *settings {
 	s := *old
 	for _, f := range []struct {
@@ -88,5 +87,5 @@ func (c *NamespaceConfig) over(old *settings) *settings {
 	return &s
 }
 
-// settings are those of the socket's namespace.
+// settings returns the settings of the socket's namespace.
 func (s *Socket) settings() *settings { return s.ns.hooks.Load().settings }

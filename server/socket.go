@@ -12,7 +12,7 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// Socket is one client in one namespace. Safe for concurrent use, but for the fields marked otherwise.
+// Socket is one client in one namespace. Safe for concurrent use, except for fields marked otherwise.
 type Socket struct {
 	ns     *Namespace
 	client *client
@@ -30,9 +30,9 @@ type Socket struct {
 	pending *pending // nil unless something was sent before CONNECT
 	phase   phase
 	heard   bool // the client has sent a packet to the socket, so it knows that it is connected
-	// passed tells that all connect handlers passed. The inbox's, once there is something in it.
+	// passed reports whether all connect handlers passed. Owned by the inbox's goroutine.
 	passed bool
-	// announced tells that the connect handlers were called, or that there are none. Guarded by mu.
+	// announced means that the connect handlers were called, or that there are none. Guarded by mu.
 	announced bool
 	// marks are marks of the socket's life, each set once. Safe for concurrent use.
 	marks atomic.Uint32
@@ -54,27 +54,28 @@ const (
 	markConnected
 )
 
-// ID is the socket's id, which others may know, unless Protocol is 3: see Config.AllowEIO3. Immutable.
+// ID returns the socket's id. Other clients may know it, unless Protocol is 3: see Config.AllowEIO3.
 func (s *Socket) ID() string { return s.id }
 
-// Namespace is the socket's namespace. Immutable.
+// Namespace returns the socket's namespace.
 func (s *Socket) Namespace() *Namespace { return s.ns }
 
-// Server is the socket's server. Immutable.
+// Server returns the socket's server.
 func (s *Socket) Server() *Server { return s.ns.srv }
 
-// Context ends with the socket; context.Cause tells the Reason. Handlers get it as their first argument.
+// Context returns a context that ends with the socket; its context.Cause is the Reason. Handlers get it as their first
+// argument.
 func (s *Socket) Context() context.Context { return &s.ctx }
 
-// Handshake is the session's first request and the auth payload of the socket's CONNECT packet; in protocol 3 that is
-// the query behind the namespace, an object of strings. Immutable.
+// Handshake returns the session's first request with the auth payload of the socket's CONNECT packet. In protocol 3 the
+// auth payload is the query after the namespace, an object of strings.
 func (s *Socket) Handshake() Handshake {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Handshake{RequestInfo: s.client.sess.Handshake(), auth: s.auth, lib: s.ns.srv.enc.Library()}
 }
 
-// Handshake is what a client said when it connected. Immutable.
+// Handshake is the request and the auth payload with which a client connected. Immutable.
 type Handshake struct {
 	*RequestInfo
 	auth string
@@ -99,7 +100,7 @@ func (h Handshake) MarshalJSON() ([]byte, error) {
 	return h.Data(auth).MarshalJSON()
 }
 
-// Auth decodes the auth payload into dst, which stays as it is when there was none. Errors wrap ErrDecode.
+// Auth decodes the auth payload into dst, which stays unchanged if there was none. Errors wrap ErrDecode.
 func (h Handshake) Auth(dst any) error {
 	if len(h.auth) == 0 {
 		return nil
@@ -107,13 +108,13 @@ func (h Handshake) Auth(dst any) error {
 	return packets.DecodeWith(h.lib, []byte(h.auth), nil, dst)
 }
 
-// Transport is the transport in use now.
+// Transport returns the transport in use now.
 func (s *Socket) Transport() Transport { return s.client.sess.Transport() }
 
-// Protocol is the Engine.IO protocol revision of the client: 4, or 3 with Config.AllowEIO3. Immutable.
+// Protocol returns the Engine.IO protocol revision of the client: 4, or 3 with Config.AllowEIO3.
 func (s *Socket) Protocol() int { return s.client.sess.Protocol() }
 
-// Connected reports whether the socket is still there: it is false once it has ended, or was refused.
+// Connected reports whether the socket is connected: it has not ended and was not refused.
 func (s *Socket) Connected() bool { return !s.closed.Load() }
 
 // Emit sends an event to the client. Inside a connect handler it reaches the client after its CONNECT packet.
@@ -125,20 +126,20 @@ func (s *Socket) Send(args ...any) error { return s.Emit("message", args...) }
 
 func (s *Socket) shard() int { return s.client.shard() }
 
-// Broadcast aims at all sockets of the namespace but this one.
+// Broadcast selects all sockets of the namespace except this one.
 func (s *Socket) Broadcast() Operator { return Operator{ns: s.ns, from: s} }
 
-// To aims at the sockets in any of the rooms but this one.
+// To selects the sockets in any of the rooms, except this one.
 func (s *Socket) To(rooms ...string) Operator { return s.Broadcast().To(rooms...) }
 
 // In is To.
 func (s *Socket) In(rooms ...string) Operator { return s.To(rooms...) }
 
-// Except aims at all sockets of the namespace but this one and those in any of the rooms.
+// Except selects all sockets of the namespace, except this one and those in any of the rooms.
 func (s *Socket) Except(rooms ...string) Operator { return s.Broadcast().Except(rooms...) }
 
-// Disconnect takes the socket out of its namespace, after what was emitted before; with closeConn, the client's whole
-// connection, with its sockets in other namespaces.
+// Disconnect takes the socket out of its namespace, after what was emitted before. With closeConn, it closes the
+// client's whole connection, including its sockets in other namespaces.
 func (s *Socket) Disconnect(closeConn bool) {
 	kind := uint32(markLeaves)
 	if closeConn {

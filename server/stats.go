@@ -14,51 +14,51 @@ type counters struct {
 	shed, unheard, joinsRefused, clusterFailures, clusterDrops                                  atomic.Uint64
 }
 
-// Stats are the counters of a server since its start.
+// Stats has the counters of a server since its start.
 type Stats struct {
 	// Poller counts connections, writes and bytes, on loops of the server's own; Sessions the Engine.IO layer.
 	Poller   poller.Stats
 	Sessions session.Stats
 	// Panics and Failures count handlers that panicked or returned an error.
 	Panics, Failures uint64
-	// Unhandled counts events without a handler, InboxFull the clients disconnected because their events came
-	// faster than they were handled, UnknownAcks the acknowledgements nobody waited for.
+	// Unhandled counts events without a handler, InboxFull clients that were disconnected because their events arrived
+	// faster than they were handled, UnknownAcks acknowledgements that nobody waited for.
 	Unhandled, InboxFull, UnknownAcks uint64
-	// QueueFull counts posts that a loop refused (ErrQueueFull). LateEmits counts packets for sockets that had ended
-	// when their loop came to them; EarlyDrops those dropped before CONNECT, volatile or over the queue's limit. What
-	// the sessions dropped is in Sessions.
+	// QueueFull counts posts that a loop refused (ErrQueueFull). LateEmits counts packets for sockets that had ended when
+	// their loop reached them, EarlyDrops packets that were dropped before CONNECT, because they were volatile or exceeded
+	// the queue. Packets that the sessions dropped are in Sessions.
 	QueueFull, LateEmits, EarlyDrops uint64
-	// DynamicNamespaces is the number of children of parent namespaces now, NamespacesRefused that of connects refused
-	// because there was no room for another.
+	// DynamicNamespaces is the present number of children of parent namespaces. NamespacesRefused counts connects that
+	// were refused because there was no room for another one.
 	DynamicNamespaces int
 	NamespacesRefused uint64
-	// MemoryHeld is how many bytes clients hold now, as Config.MemoryBudget counts them, and MemoryBudget its value, 0
-	// when there is no bound. Evicted counts clients that were ended because all together held more, and EventsShed their
+	// MemoryHeld is the number of bytes that clients hold now, in the measure of Config.MemoryBudget; MemoryBudget is its
+	// value, 0 without a bound. Evicted counts clients that were ended because all together held more, EventsShed their
 	// events that had not reached a handler.
 	MemoryHeld, MemoryBudget int64
 	Evicted, EventsShed      uint64
 	// Unheard counts calls of OnAnyOutgoing listeners for broadcasts that were left out because the socket's inbox was
-	// full. JoinsRefused counts the rooms that SocketsJoin left out because a socket was at a limit.
+	// full. JoinsRefused counts rooms that SocketsJoin left out because a socket was at a limit.
 	Unheard, JoinsRefused uint64
-	// ClusterFailures counts what the adapter failed to publish, send or find out (ErrCluster), ClusterDrops the messages
-	// of other nodes that this one could not follow: they made no sense, or its loops were behind for too long.
+	// ClusterFailures counts failures of the adapter (ErrCluster), ClusterDrops messages of other nodes that this one
+	// could not follow because they were invalid, or its loops were behind for too long.
 	ClusterFailures, ClusterDrops uint64
-	// Recovered counts clients that came back as themselves (Config.Recovery), NotRecovered those that tried, and were new
-	// ones instead: away for too long, unknown, or they had missed more than is kept. RecoveryDropped counts events that
-	// were given up before their time for Recovery.MaxPackets or MaxBytes.
+	// Recovered counts clients that came back (Config.Recovery), NotRecovered those that tried and became new ones: absent
+	// for too long, unknown, or with more missed events than are stored. RecoveryDropped counts events that were dropped
+	// early because of Recovery.MaxPackets or MaxBytes.
 	Recovered, NotRecovered, RecoveryDropped uint64
-	// LogsDropped counts log records that were left out because Config.LogQueue were waiting, LogsThrottled those that came
+	// LogsDropped counts log records that were left out because Config.LogQueue others were waiting, LogsThrottled those
 	// after Config.LogBurst of their kind. Servers that share a *logqueue.Handler count together.
 	LogsDropped, LogsThrottled uint64
-	// Handlers is the number of goroutines that run handlers now. Waiting is how many of these wait in Request or Call for
-	// their client; only a server on loops of others counts it, see Attach.
+	// Handlers is the number of goroutines that run handlers now. Waiting is the number of these that wait in Request or
+	// Call for their client; only a server on loops of others counts it, see Attach.
 	Handlers, Waiting int
-	// Bridged is the number of WebSockets in a program's own HTTP server that no event loop watches now, see
+	// Bridged is the present number of WebSockets of a program's own HTTP server that no event loop watches, see
 	// Server.Handler; Poller counts all others.
 	Bridged int
 }
 
-// Stats reads the counters. Safe for concurrent use.
+// Stats returns the counters. Safe for concurrent use.
 func (srv *Server) Stats() Stats {
 	waiting := srv.waits.parked() // before Handlers: when the two are equal, no handler is at work
 	s := Stats{

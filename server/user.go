@@ -8,10 +8,11 @@ import (
 	"github.com/seed58c87869/siren/room"
 )
 
-// SetUser says whose socket this is: the name or id of a person or account, as the application knows it. Operator.Users
-// then selects the socket by it. Call it in a middleware, so that the socket has its user before anybody can find it. The
-// empty string takes the user away. A socket that comes back (Config.Recovery) has the user of its former life. After the
-// socket's end SetUser does nothing. It costs an idle socket the length of the name and about 100 bytes.
+// SetUser sets the user of the socket: the name or id of a person or account, as the application knows it.
+// Operator.Users then selects the socket by it. Call it in a middleware, so that the socket has its user before anybody
+// can find it. The empty string removes the user. A socket that comes back (Config.Recovery) has the user of its former
+// life. After the socket's end SetUser does nothing. It costs an idle socket the length of the name and about 100
+// bytes.
 func (s *Socket) SetUser(user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -30,7 +31,7 @@ func (s *Socket) SetUser(user string) {
 	}
 }
 
-// User is what SetUser has set; empty when it was not called. It stays after the socket's end.
+// User returns the user of SetUser, or "" if it was not called. It stays after the socket's end.
 func (s *Socket) User() string {
 	if s.extra.Load() == nil {
 		return ""
@@ -40,19 +41,19 @@ func (s *Socket) User() string {
 	return s.extra.Load().user
 }
 
-// Users adds all sockets of these users, beside those in the rooms of To: the broadcast goes to the sockets of any of the
+// Users adds all sockets of these users to those in the rooms of To: the broadcast goes to the sockets of any of the
 // users and in any of the rooms, once each. With neither users nor rooms it is for the whole namespace, so Users of an
-// empty list changes nothing. See Socket.SetUser. Other nodes need an adapter that knows users.
+// empty list changes nothing. See Socket.SetUser. Other nodes need an adapter that supports users.
 func (o Operator) Users(users ...string) Operator {
 	o.users = append(o.users[:len(o.users):len(o.users)], users...)
 	return o
 }
 
-// Users aims at all sockets of these users; see Operator.Users.
+// Users selects all sockets of these users; see Operator.Users.
 func (ns *Namespace) Users(users ...string) Operator { return ns.all().Users(users...) }
 
-// userMap finds the sockets of a namespace by their user. Safe for concurrent use. The sockets of a user are a list whose
-// links are in the sockets themselves. The stripes are made for the first user.
+// userMap finds the sockets of a namespace by their user. Safe for concurrent use. The sockets of a user are a list
+// whose links are in the sockets themselves. The stripes are made for the first user.
 type userMap struct {
 	seed    maphash.Seed
 	size    uint64
@@ -61,8 +62,8 @@ type userMap struct {
 
 type userStripe struct {
 	mu sync.RWMutex
-	// first has the sockets by the hash of their user, which takes less memory than the name. Users with the same hash share
-	// a list. Guarded by mu, as are the links of the sockets; a socket's user does not change while it is there.
+	// first has the sockets by the hash of their user, which takes less memory than the name. Users with the same hash
+	// share a list. Guarded by mu, as are the links of the sockets; a socket's user does not change while it is there.
 	first map[uint64]*Socket
 	peak  int      // guarded by mu; the most users that the map has held: it does not shrink by itself
 	_     [24]byte // a cache line of its own
