@@ -9,19 +9,19 @@ import (
 	"github.com/seed58c87869/siren/room/cluster"
 )
 
-// SocketsJoinCounted is SocketsJoin that waits until the event loops of this node have done it, and returns the number of
-// sockets that were selected here. It waits as Count does. After ErrTimeout or an error of ctx the loops are behind and
-// will do it later; the number is then of those that have been. Other errors are those of SocketsJoin, and ErrOnLoop.
+// SocketsJoinCounted is SocketsJoin, but waits until the event loops of this node have done it, and returns the number
+// of sockets selected here. It waits like Count. After ErrTimeout or an error of ctx the loops will do the rest later;
+// the number counts those done so far. Other errors are those of SocketsJoin, and ErrOnLoop.
 func (o Operator) SocketsJoinCounted(ctx context.Context, rooms ...string) (int, error) {
 	return o.moveCounted(ctx, rooms, true)
 }
 
-// SocketsLeaveCounted is SocketsLeave that waits and counts, as SocketsJoinCounted does.
+// SocketsLeaveCounted is SocketsLeave, but waits and counts like SocketsJoinCounted.
 func (o Operator) SocketsLeaveCounted(ctx context.Context, rooms ...string) (int, error) {
 	return o.moveCounted(ctx, rooms, false)
 }
 
-// DisconnectSocketsCounted is DisconnectSockets that waits and counts, as SocketsJoinCounted does.
+// DisconnectSocketsCounted is DisconnectSockets, but waits and counts like SocketsJoinCounted.
 func (o Operator) DisconnectSocketsCounted(ctx context.Context, closeConns bool) (int, error) {
 	n, err := o.counted(ctx, func(c *census) error {
 		return o.Local().disconnect(closeConns, c)

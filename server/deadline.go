@@ -7,20 +7,20 @@ import (
 	"github.com/seed58c87869/siren/server/internal/deadline"
 )
 
-// SetDeadline has the handlers of OnDeadline called once d is over, in place of an earlier deadline of the socket. A d of 0
-// or less takes the deadline away. The end of the socket does that too. Call it from middleware, a connect handler or at any
-// time later: for the time at which what a client signed in with expires, for instance. An idle socket needs no goroutine
-// and no timer of the runtime for it, but 16 bytes on its event loop.
+// SetDeadline calls the handlers of OnDeadline when d is over. It replaces an earlier deadline of the socket. A d of 0
+// or less removes the deadline, and so does the end of the socket. Call it in middleware, in a connect handler or at
+// any time later, for instance with the time until a client's token expires. An idle socket needs no goroutine and no
+// timer of the runtime for it, but 16 bytes on its event loop.
 func (s *Socket) SetDeadline(d time.Duration) { s.client.loop().Post(&postponement{s, d}) }
 
 // OnDeadline adds a handler for the deadlines of sockets, see Socket.SetDeadline. It runs among the socket's handlers:
-// behind the events that came before, and not beside another one of the same socket. Setting the next deadline is up to it.
+// after earlier events, and not concurrently with another handler of the same socket. It may set the next deadline.
 func (r *registry) OnDeadline(fn func(s *Socket)) Registration {
 	need(fn != nil, "OnDeadline")
 	return r.change(func(h *hooks) { h.deadline = with(h.deadline, fn) })
 }
 
-// postponement is a SetDeadline on its way to the loop.
+// postponement is the task of SetDeadline on the loop.
 type postponement struct {
 	s *Socket
 	d time.Duration
@@ -37,7 +37,7 @@ func (p *postponement) Run(loop int) {
 	}
 }
 
-// expired is a Socket whose deadline has come, as the work of its handlers.
+// expired is the job of the deadline handlers of a socket.
 type expired Socket
 
 // Do implements session.Job.

@@ -7,8 +7,8 @@ import (
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
-// Key names a value of type T that handlers keep with a socket. Immutable, safe for concurrent use. Make one per
-// kind of value, as a package variable:
+// Key names a value of type T that handlers store with a socket. Immutable, safe for concurrent use. Make one per kind
+// of value, as a package variable:
 //
 //	var user = server.NewKey[User]("user")
 type Key[T any] struct {
@@ -21,13 +21,13 @@ type KeyOption func(o *keyOptions)
 
 type keyOptions struct{ shared bool }
 
-// Shared lets the other nodes of a cluster see the values of a key, under its name: Socket.Data is an object with all of
-// them, and FetchSockets brings it. They are encoded as arguments of Emit are, whenever somebody fetches, on another
-// goroutine: so keep values that do not change, and Set another one instead. Of two shared keys with the same name one is
-// seen.
+// Shared makes the values of a key visible to the other nodes of a cluster, under its name: Socket.Data is an object
+// with all of them, and FetchSockets returns it. They are encoded like arguments of Emit, whenever a node fetches, on
+// another goroutine. So store values that do not change, and Set a new one instead. Of two shared keys with the same
+// name only one is visible.
 func Shared() KeyOption { return func(o *keyOptions) { o.shared = true } }
 
-// NewKey makes a key. The name is for people, and for other nodes when the key is Shared; two keys of the same name are
+// NewKey makes a key. The name is for people, and for other nodes if the key is Shared. Two keys of the same name are
 // different keys.
 func NewKey[T any](name string, opts ...KeyOption) *Key[T] {
 	var o keyOptions
@@ -43,7 +43,8 @@ type sharedKey interface{ shared() (name string, ok bool) }
 // shared is the name under which other nodes see the values.
 func (k *Key[T]) shared() (name string, ok bool) { return k.name, k.shares }
 
-// From is the value that a fetched socket has for a shared key; ok tells whether there is one. Errors wrap ErrDecode.
+// From returns the value that a fetched socket has for a shared key; ok reports whether there is one. Errors wrap
+// ErrDecode.
 func (k *Key[T]) From(r RemoteSocket) (v T, ok bool, err error) {
 	var members map[string]Raw
 	if data := r.Data(); !k.shares || len(data.JSON) == 0 || data.JSON[0] != '{' || data.Unmarshal(&members) != nil {
@@ -57,11 +58,11 @@ func (k *Key[T]) From(r RemoteSocket) (v T, ok bool, err error) {
 	return v, true, err
 }
 
-// String is the key's name.
+// String returns the key's name.
 func (k *Key[T]) String() string { return k.name }
 
-// Set keeps v with the socket, in place of what was there. A socket that comes back (Config.Recovery) has the values of its
-// former life, what disconnect handlers set included.
+// Set stores v with the socket and replaces the previous value. A socket that comes back (Config.Recovery) has the
+// values of its former life, including those that disconnect handlers set.
 func (k *Key[T]) Set(s *Socket, v T) {
 	s.mu.Lock()
 	vs := s.ownValues()
@@ -69,13 +70,13 @@ func (k *Key[T]) Set(s *Socket, v T) {
 	vs.Set(k, v)
 }
 
-// Get is the value kept with the socket; ok tells whether there is one.
+// Get returns the value stored with the socket; ok reports whether there is one.
 func (k *Key[T]) Get(s *Socket) (v T, ok bool) {
 	v, ok = s.values().Get(k).(T)
 	return v, ok
 }
 
-// Delete forgets the value kept with the socket, if there is one.
+// Delete removes the value stored with the socket, if there is one.
 func (k *Key[T]) Delete(s *Socket) { s.values().Remove(k) }
 
 // extra is what few sockets have.

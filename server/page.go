@@ -10,19 +10,19 @@ import (
 	"github.com/seed58c87869/siren/server/internal/paging"
 )
 
-// ErrPosition: the position of a page is none that a page has returned.
+// ErrPosition means that no page has returned the position.
 var ErrPosition = paging.ErrPosition
 
-// pageWalk is the most members of rooms that the event loops look through for a page. A loop takes about 100 ns for each.
-// Above it all sockets of the namespace are looked at off the loops, which is more work and holds nobody up.
+// pageWalk is the most members of rooms that the event loops look through for a page. A loop takes about 100 ns for
+// each. Above it all sockets of the namespace are looked at off the loops, which is more work and holds nobody up.
 const pageWalk = 16 << 10
 
-// Page returns at most limit sockets of this node that the operator selects, from a position on, and the position of the
-// next page; "" is the first position, and the last page returns it. Positions are good as long as the process lives: a
-// socket that is selected all the while is on exactly one of the pages, one that comes or goes meanwhile on one at most.
-// The order means nothing. No page holds up an event loop for long, and none costs memory in between.
-// Sockets whose connect handlers still run are included. Errors: ErrPosition; those of Count when the event loops have to
-// look.
+// Page returns at most limit sockets of this node that the operator selects, from a position on, and the position of
+// the next page. "" is the first position, and the last page returns it. Positions are valid as long as the process
+// lives: a socket that is selected all the time is on exactly one of the pages, one that comes or goes meanwhile on at
+// most one. The order has no meaning. No page delays an event loop for long, and nothing is kept in memory between
+// pages. Sockets whose connect handlers still run are included. Errors: ErrPosition; those of Count if the event loops
+// have to look.
 func (o Operator) Page(ctx context.Context, position string, limit int) (page []*Socket, next string, err error) {
 	m := o.ns.sockets
 	begin, err := paging.Start(position, int(m.Size()), m.StripeIndex)
@@ -77,8 +77,8 @@ type RoomInfo struct {
 	Sockets int
 }
 
-// RoomPage returns at most limit rooms of this node whose names begin with prefix, from a position on; see Operator.Page
-// for positions. Sockets' own ids are no rooms here. Errors: ErrPosition.
+// RoomPage returns at most limit rooms of this node whose names begin with prefix, from a position on; see
+// Operator.Page for positions. Sockets' own ids are not included. Errors: ErrPosition.
 func (ns *Namespace) RoomPage(prefix, position string, limit int) (page []RoomInfo, next string, err error) {
 	d := ns.rooms
 	begin, err := paging.Start(position, d.Stripes(), d.StripeOf)
@@ -100,8 +100,8 @@ func (ns *Namespace) RoomPage(prefix, position string, limit int) (page []RoomIn
 	return page, next, nil
 }
 
-// TopRooms returns the n rooms of this node with the most sockets, the largest first. It looks at all rooms: 20 ms for a
-// million of them, on the caller's goroutine.
+// TopRooms returns the n rooms of this node with the most sockets, the largest first. It looks at all rooms: 20 ms for
+// a million of them, on the caller's goroutine.
 func (ns *Namespace) TopRooms(n int) []RoomInfo {
 	var top []RoomInfo
 	for r := range ns.rooms.All() {
@@ -115,5 +115,5 @@ func (ns *Namespace) TopRooms(n int) []RoomInfo {
 	return top
 }
 
-// RoomTotal is the number of rooms of this node. Sockets' own ids are no rooms here.
+// RoomTotal returns the number of rooms of this node. Sockets' own ids are not included.
 func (ns *Namespace) RoomTotal() int { return ns.rooms.Len() }

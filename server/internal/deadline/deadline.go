@@ -6,8 +6,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// Queue has the sockets of a loop that have a deadline: a heap, the earliest at the top, whose timer is in the loop's
-// wheel. A timer for each socket would take three times as much. Loop-owned.
+// Queue has the sockets of a loop with a deadline, as a heap with the earliest at the top. One timer in the loop's
+// wheel serves them all; a timer for each socket would take three times the memory. Loop-owned.
 type Queue[S any] struct {
 	wheel.Timer
 	loop session.Loop
@@ -18,14 +18,14 @@ type Queue[S any] struct {
 	heap []item[S]
 }
 
-// item is when a socket is due, by the loop's clock.
+// item is the time at which a socket is due, by the loop's clock.
 type item[S any] struct {
 	at int64
 	s  *S
 }
 
-// New returns the empty queue of a loop. place returns where a socket keeps its place in the queue, which is the queue's;
-// due is called on the loop when the deadline of a socket has come, and is taken away.
+// New returns the empty queue of a loop. place returns where a socket stores its place in the queue; only the queue
+// writes there. due is called on the loop when the deadline of a socket has come and is removed.
 func New[S any](loop session.Loop, place func(s *S) *int32, due func(s *S)) *Queue[S] {
 	q := &Queue[S]{loop: loop, place: place, due: due}
 	q.Init(q)
@@ -35,10 +35,10 @@ func New[S any](loop session.Loop, place func(s *S) *int32, due func(s *S)) *Que
 // Now returns the loop's time.
 func (q *Queue[S]) Now() int64 { return q.loop.Now() }
 
-// work is what it takes to call the handlers of one socket, in nanoseconds of the turn's budget.
+// work estimates the time to call the handlers of one socket, in nanoseconds of the turn's budget.
 const work = 2000
 
-// Expire implements wheel.Expirer. What the turn has no time for is left to the next tick.
+// Expire implements wheel.Expirer. If the turn's budget is used up, the next tick continues.
 func (q *Queue[S]) Expire(now int64) {
 	for len(q.heap) > 0 && q.heap[0].at <= now {
 		s := q.heap[0].s
@@ -61,7 +61,7 @@ func (q *Queue[S]) schedule() {
 	}
 }
 
-// Set gives a socket its deadline, by the loop's clock, in place of an earlier one.
+// Set gives a socket its deadline, by the loop's clock, and replaces an earlier one.
 func (q *Queue[S]) Set(s *S, at int64) {
 	place := q.place(s)
 	if *place == 0 {
@@ -74,10 +74,10 @@ func (q *Queue[S]) Set(s *S, at int64) {
 	q.schedule()
 }
 
-// keep is how many deadlines a loop keeps memory for when it has fewer.
+// keep is the greatest capacity that a loop keeps when it has fewer deadlines.
 const keep = 1024
 
-// Remove takes the deadline of a socket away, if it has one.
+// Remove removes the deadline of a socket, if it has one.
 func (q *Queue[S]) Remove(s *S) {
 	place := q.place(s)
 	if *place == 0 {

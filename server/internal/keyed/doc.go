@@ -1,2 +1,2 @@
-// Package keyed keeps the few values that handlers have with a socket, by their keys.
+// Package keyed stores the few values that handlers keep with a socket, by their keys.
 package keyed

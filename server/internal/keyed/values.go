@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Values are what keys keep. A socket has few, if any: a slice is enough. Safe for concurrent use, and shared by the lives
-// of a socket that comes back; nil is empty.
+// Values has the values of a socket, by their keys. A socket has few, if any: a slice is enough. Safe for concurrent
+// use, and shared by the lives of a socket that comes back; nil is empty.
 type Values struct {
 	mu   sync.Mutex
 	list []Pair // guarded by mu

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// ErrPosition: the position of a page is none that a page has returned.
+// ErrPosition means that no page has returned the position.
 var ErrPosition = errors.New("siren: invalid position of a page")
 
 // Key orders what is paged: by the part of the map that it is in, then by name. It never changes.
@@ -19,7 +19,7 @@ type Key struct {
 	Name   string
 }
 
-// Begin is where a page begins: behind a key, or with the first of all.
+// Begin says where a page begins: behind a key, or with the first of all.
 type Begin struct {
 	Key
 	behind bool
@@ -32,7 +32,7 @@ func (k Key) less(o Key) bool {
 // position is the text of the key.
 func (k Key) position() string { return strconv.Itoa(k.Stripe) + "." + k.Name }
 
-// Start parses a position: a page begins behind it. stripeOf holds it to what a page has returned.
+// Start parses a position: a page begins behind it. It fails unless stripeOf agrees that a page has returned it.
 func Start(position string, stripes int, stripeOf func(name string) int) (Begin, error) {
 	if position == "" {
 		return Begin{}, nil
