@@ -130,7 +130,7 @@ type Config struct {
 	// them right after their packet, so a late one means a slow line, or a client that wants memory held for nothing.
 	// Default 30 s: enough for 10 MB at 3 Mbit/s.
 	AttachmentTimeout time.Duration
-	// Parser, if set, replaces Socket.IO's own parser; clients need the same one. See Msgpack.
+	// Parser, if set, replaces Socket.IO's own parser; clients need the same one. parser.Msgpack is another one.
 	Parser parser.Parser
 	// JSON, if set, replaces the built-in library for the arguments of events and acknowledgements, the data of refusals
 	// and the auth payload. An argument that is itself a []byte or a Raw stays an attachment or a Raw. But the library
