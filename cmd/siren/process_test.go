@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -127,6 +128,10 @@ func (p *process) wantGraceful(t *testing.T, c *client) {
 // Signals that come together are one request to end.
 func TestSignalsTogether(t *testing.T) {
 	const term, interrupt, hangup = syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP
+	// Under nohup the tests ignore SIGHUP; what they start would inherit that from a process that does not handle it.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, hangup)
+	defer signal.Stop(handled)
 	for _, signals := range [][]os.Signal{
 		{term}, {interrupt}, {hangup}, {term, term}, {interrupt, interrupt}, {hangup, hangup}, {term, interrupt}, {hangup, term},
 		{interrupt, term, hangup, interrupt, term, hangup},
