@@ -248,3 +248,29 @@ func TestTimersDoNotUseUpTheBudgetOfInput(t *testing.T) {
 		t.Errorf("%d timers have fired, the budget is used up: %v", fired.Load(), l.Overspent())
 	}
 }
+
+// Work that is posted again, step by step, gets one step in each turn, so that the loop looks at its sockets in between.
+func TestStepsOfWorkTakeTurns(t *testing.T) {
+	h := newHub()
+	e := start(t, Config{Accept: h.accept, Loops: 1})
+	dial(t, e)
+	l := h.next(t).conn.Loop()
+	const steps = 20
+	n, done := 0, make(chan error, 1)
+	var step func()
+	step = func() {
+		for !l.Spend(int(DefaultTurnTime)) {
+		}
+		if n++; n == steps {
+			done <- nil
+			return
+		}
+		l.PostFunc(step)
+	}
+	before := l.Stats().Turns
+	l.PostFunc(step)
+	_ = recv(t, done, "the last step")
+	if turns := l.Stats().Turns - before; turns < steps-1 {
+		t.Errorf("%d steps in %d turns", steps, turns)
+	}
+}

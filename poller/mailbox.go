@@ -87,6 +87,10 @@ func (m *mailbox) next() Task {
 	return t
 }
 
+// batchDone reports whether all tasks of the batch that was taken out last have run. Those that were posted meanwhile may
+// wait.
+func (m *mailbox) batchDone() bool { return m.head == len(m.run) }
+
 // putBack makes t the next task, in the place of the one that runs.
 func (m *mailbox) putBack(t Task) {
 	m.head--
