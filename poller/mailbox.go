@@ -78,7 +78,7 @@ func (m *mailbox) scheduleLocked() putResult {
 
 // next returns the next task, or nil when none waits. The loop must call it until it returns nil, or call settle.
 func (m *mailbox) next() Task {
-	if m.head == len(m.run) && !m.swap() {
+	if m.batchDone() && !m.swap() {
 		return nil
 	}
 	t := m.run[m.head]

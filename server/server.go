@@ -189,12 +189,7 @@ func (srv *Server) ListenAndServe(ctx context.Context, addrs ...string) error {
 	if err := srv.Listen(addrs...); err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		return srv.Close()
-	case <-srv.Done():
-		return srv.Wait()
-	}
+	return srv.host.WaitOr(ctx, srv.Close)
 }
 
 // leaveCluster tells the other nodes, if there are any.

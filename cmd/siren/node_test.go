@@ -89,14 +89,7 @@ type client struct {
 // dial connects and takes what a new socket is sent: open, CONNECT, the count.
 func (n *testNode) dial(t *testing.T) *client {
 	t.Helper()
-	c, err := n.tryDial("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.conn.Close() })
-	if got := c.next(t); !strings.HasPrefix(got, `0{"sid":`) {
-		t.Fatalf("open packet: %s", got)
-	}
+	c := n.open(t)
 	c.send(t, "40")
 	var connect struct{ SID string }
 	got := c.next(t)

@@ -186,12 +186,7 @@ func (srv *Server) ListenAndServe(ctx context.Context, addrs ...string) error {
 	if err := srv.Listen(addrs...); err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		return srv.Close()
-	case <-srv.Done():
-		return srv.Wait()
-	}
+	return srv.host.WaitOr(ctx, srv.Close)
 }
 
 // Addrs returns the addresses that the server listens on, with their real ports, in the order of Listen's arguments.

@@ -1,6 +1,10 @@
 package host
 
-import "github.com/seed58c87869/siren/poller"
+import (
+	"context"
+
+	"github.com/seed58c87869/siren/poller"
+)
 
 // Done is closed when the Host has ended: when Close has finished, or when the event loops have failed. Then Wait
 // tells why.
@@ -12,6 +16,16 @@ func (h *Host) Done() <-chan struct{} { return h.done }
 func (h *Host) Wait() error {
 	<-h.done
 	return h.endErr
+}
+
+// WaitOr is Wait until ctx ends, when it returns what close returns.
+func (h *Host) WaitOr(ctx context.Context, close func() error) error {
+	select {
+	case <-ctx.Done():
+		return close()
+	case <-h.done:
+		return h.Wait()
+	}
 }
 
 // end is the end, for the first reason that there is.

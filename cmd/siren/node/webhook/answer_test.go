@@ -107,7 +107,7 @@ func TestSecrets(t *testing.T) {
 	for s, ok := range map[string]bool{
 		"text": true, "whsec_AAAA": true, "whsec_": false, "whsec_!": false, "whsec_AAA": false, "": false, "WHSEC_!": true,
 	} {
-		if err := CheckSecret(s); (err == nil) != ok {
+		if _, err := parseSecret(s); (err == nil) != ok {
 			t.Errorf("%q: %v", s, err)
 		}
 	}

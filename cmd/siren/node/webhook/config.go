@@ -132,9 +132,3 @@ func parseSecret(s string) ([]byte, error) {
 	}
 	return key, nil
 }
-
-// CheckSecret returns an error if s cannot be a secret.
-func CheckSecret(s string) error {
-	_, err := parseSecret(s)
-	return err
-}

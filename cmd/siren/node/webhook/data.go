@@ -24,9 +24,6 @@ func (k Kind) String() string {
 	return [...]string{"socket.connect", "socket.event", "socket.disconnect"}[k]
 }
 
-// Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{Connect, Event, Disconnect} }
-
 // Data is what a hook tells of a socket. Values of JSON that are nil become null.
 type Data struct {
 	Namespace string `json:"namespace"`

@@ -21,9 +21,6 @@ const (
 // String returns the value of the label "result" in metrics.
 func (r Result) String() string { return [...]string{"ok", "denied", "failed", "timeout", "open"}[r] }
 
-// Results returns all results.
-func Results() []Result { return []Result{OK, Denied, Failed, TimedOut, Open} }
-
 func resultOf(kind Kind, a *Answer, err error) Result {
 	switch {
 	case errors.Is(err, ErrTimeout):
