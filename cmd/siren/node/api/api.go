@@ -19,7 +19,7 @@ type API struct {
 	reserved map[string]bool
 	answered *idempotency
 	cursors  *cursors
-	rates    *rates
+	history  *history
 	top      top
 	calls    []*call
 	// ctx ends what waits when the API is closed.
@@ -27,7 +27,7 @@ type API struct {
 	stop context.CancelFunc
 }
 
-// New makes an API, and starts to take the rates that stats tells. Close ends that.
+// New makes an API, and starts to take the samples from which stats tells rates. Close ends that.
 func New(cfg Config) (*API, error) {
 	cfg, err := cfg.settle()
 	if err != nil {
@@ -45,14 +45,14 @@ func New(cfg Config) (*API, error) {
 		}
 	}
 	a.ctx, a.stop = context.WithCancel(context.Background())
-	a.rates = newRates(cfg.Server)
+	a.history = newHistory(a.sample)
 	return a, nil
 }
 
-// Close ends calls that wait, and the taking of rates.
+// Close ends calls that wait, and the taking of samples.
 func (a *API) Close() {
 	a.stop()
-	a.rates.close()
+	a.history.close()
 }
 
 // Routes are the routes of the calls.

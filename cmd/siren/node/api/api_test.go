@@ -348,28 +348,8 @@ func TestStats(t *testing.T) {
 		}
 	}
 	n.refused("stats", `{"x":1}`, "bad_field", "x")
+	n.refused("stats", `{"history":1}`, "bad_field", "history")
 	n.refused("stats", ``, "bad_json", "")
-}
-
-// Rates are what happened between two samples.
-func TestRates(t *testing.T) {
-	begin := time.Now()
-	r := &rates{}
-	if _, ok := r.since(begin, time.Second); ok {
-		t.Error("a rate without a sample")
-	}
-	for i := range 200 {
-		r.note(sample{at: begin.Add(time.Duration(i) * time.Second), totals: totals{connects: uint64(i)}})
-	}
-	now := begin.Add(199*time.Second + time.Second/2)
-	for width, want := range map[time.Duration]uint64{time.Second: 198, 10 * time.Second: 189, time.Minute: 139} {
-		if s, ok := r.since(now, width); !ok || s.totals.connects != want {
-			t.Errorf("%v: from sample %d, want %d", width, s.totals.connects, want)
-		}
-	}
-	if len(r.samples) > 62 {
-		t.Errorf("%d samples are kept", len(r.samples))
-	}
 }
 
 func TestReloadAndRevoke(t *testing.T) {

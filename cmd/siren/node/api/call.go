@@ -57,7 +57,10 @@ func init() {
 			fields: setOf(fieldNamespace, fieldPrefix, fieldLimit, fieldCursor), answer: "Rooms", run: (*API).rooms,
 		},
 		{name: "count", about: "Count sockets.", fields: whom, answer: "Count", run: (*API).count},
-		{name: "stats", about: "Numbers about the node.", get: true, answer: "Stats", run: (*API).stats},
+		{
+			name: "stats", about: "Numbers about the node.", fields: setOf(fieldHistory), get: true, answer: "Stats",
+			run: (*API).stats,
+		},
 		{
 			name: "reload", about: "Read the configuration again.", changes: true, answer: "Reloaded",
 			offered: func(cfg *Config) bool { return cfg.Reload != nil }, run: (*API).reload,

@@ -253,6 +253,8 @@ func (r *request) scalar(f field, raw jsontext.Value) (wrong string) {
 		r.cursor, wrong = text(raw, 0, cursorMax)
 	case fieldPrefix:
 		r.prefix, wrong = text(raw, 0, prefixMax)
+	case fieldHistory:
+		r.history, wrong = boolean(raw)
 	case fieldVolatile:
 		r.volatile, wrong = boolean(raw)
 	case fieldLocal:

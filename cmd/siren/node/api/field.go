@@ -21,6 +21,7 @@ const (
 	fieldPrefix
 	fieldUser
 	fieldBefore
+	fieldHistory
 	fields // their number
 )
 
@@ -85,6 +86,7 @@ var fieldSpecs = [fields]struct {
 	fieldPrefix:    {"prefix", "Only rooms whose names begin so.", schema{"type": "string", "maxLength": prefixMax, "default": ""}},
 	fieldUser:      {"user", "The user.", schema{"type": "string", "minLength": 1, "maxLength": userMax}},
 	fieldBefore:    {"before", "Tokens that were issued before are refused: RFC 3339, or seconds since 1970. Now when left out.", schema{"type": []string{"string", "number"}}},
+	fieldHistory:   {"history", "Add a row for each of the last 600 seconds.", schema{"type": "boolean", "default": false}},
 }
 
 // namesSchema is the schema of a list of names.

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -39,10 +40,8 @@ func timeSchema() schema   { return schema{"type": "string", "format": "date-tim
 // answers are the schemas of the calls' answers, and of what they are made of.
 func answers() schema {
 	rates := schema{}
-	for _, name := range []string{
-		"received_packets", "sent_packets", "received_bytes", "sent_bytes", "broadcasts", "connects", "disconnects",
-	} {
-		rates[name] = numberSchema()
+	for i := range series {
+		rates[series[i].name] = numberSchema()
 	}
 	perWindow := schema{}
 	for _, w := range windows {
@@ -67,22 +66,42 @@ func answers() schema {
 			"rooms": listOf(object(schema{"name": textSchema(), "sockets": countSchema()})), "cursor": textSchema(),
 		}),
 		"Rates": object(rates),
-		"Stats": object(schema{
-			"version": textSchema(), "go": textSchema(), "node": textSchema(), "started_at": timeSchema(),
-			"uptime_seconds": numberSchema(), "draining": flagSchema(),
-			"connections": object(schema{"websocket": countSchema(), "polling": countSchema()}),
-			"sockets":     table(countSchema()), "rooms": table(countSchema()), "rates": object(perWindow),
-			"dropped": table(countSchema()), "refused": table(countSchema()),
-			"loops": listOf(object(schema{
-				"loop": countSchema(), "lag_seconds": numberSchema(), "mailbox": countSchema(), "connections": countSchema(),
-			})),
-			"memory_bytes": countSchema(),
-			"top_rooms":    listOf(object(schema{"namespace": textSchema(), "name": textSchema(), "sockets": countSchema()})),
-		}),
+		"Stats": statsSchema(perWindow), "StatsRow": rowSchema(rates),
 		"Reloaded":    object(schema{"changed": listOf(textSchema()), "restart": listOf(textSchema()), "overridden": listOf(textSchema())}),
 		"PartProblem": problemSchema(false),
 		"Problem":     problemSchema(true),
 	}
+}
+
+// statsSchema is the schema of the answer of stats.
+func statsSchema(perWindow schema) schema {
+	s := object(schema{
+		"version": textSchema(), "go": textSchema(), "node": textSchema(), "started_at": timeSchema(),
+		"uptime_seconds": numberSchema(), "draining": flagSchema(),
+		"connections": object(schema{"websocket": countSchema(), "polling": countSchema()}),
+		"sockets":     table(countSchema()), "rooms": table(countSchema()), "rates": object(perWindow),
+		"dropped": table(countSchema()), "refused": table(countSchema()),
+		"loops": listOf(object(schema{
+			"loop": countSchema(), "lag_seconds": numberSchema(), "mailbox": countSchema(), "connections": countSchema(),
+		})),
+		"memory_bytes": countSchema(),
+		"top_rooms":    listOf(object(schema{"namespace": textSchema(), "name": textSchema(), "sockets": countSchema()})),
+	})
+	s["properties"].(schema)["history"] = schema{
+		"type": "array", "maxItems": historyRows, "items": ref("StatsRow"),
+		"description": "A row for each of the last seconds, the oldest first. Only when history was asked for.",
+	}
+	return s
+}
+
+// rowSchema is the schema of a row of the history: the rates of its second, and the numbers at its end.
+func rowSchema(rates schema) schema {
+	row := schema{
+		"time": timeSchema(), "websocket": countSchema(), "polling": countSchema(), "dropped": numberSchema(),
+		"refused": numberSchema(), "lag_seconds": numberSchema(), "mailbox": countSchema(), "memory_bytes": countSchema(),
+	}
+	maps.Copy(row, rates)
+	return object(row)
 }
 
 // problemSchema is the schema of a problem; one that is not a part of an answer has a type.

@@ -18,6 +18,7 @@ type request struct {
 	cursor, prefix         string
 	user                   string
 	before                 time.Time
+	history                bool
 }
 
 // element is one event of a batch: what it is, or what is wrong with it.

@@ -46,6 +46,9 @@ func (a *API) stats(x *exchange) error {
 	b = appendLoops(b, loops)
 	b = appendInt(append(b, `,"memory_bytes":`...), memoryBytes())
 	b = a.appendTop(b, now)
+	if x.history {
+		b = a.history.appendRows(b)
+	}
 	x.out = append(b, '}')
 	return nil
 }
@@ -122,31 +125,25 @@ func (a *API) appendRates(dst []byte, now sample) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		then, ok := a.rates.since(now.at, w.width)
-		seconds := now.at.Sub(then.at).Seconds()
+		then, ok := a.history.since(now.at, w.width)
+		if !ok {
+			then = now
+		}
 		dst = append(appendString(dst, w.name), ':', '{')
-		n, t := &now.totals, &then.totals
-		for j, v := range []struct {
-			name      string
-			now, then uint64
-		}{
-			{"received_packets", n.receivedPackets, t.receivedPackets}, {"sent_packets", n.sentPackets, t.sentPackets},
-			{"received_bytes", n.receivedBytes, t.receivedBytes}, {"sent_bytes", n.sentBytes, t.sentBytes},
-			{"broadcasts", n.broadcasts, t.broadcasts}, {"connects", n.connects, t.connects},
-			{"disconnects", n.disconnects, t.disconnects},
-		} {
+		for j, s := range series {
 			if j > 0 {
 				dst = append(dst, ',')
 			}
-			rate := 0.0
-			if ok && seconds > 0 && v.now > v.then {
-				rate = float64(v.now-v.then) / max(seconds, sampleEvery.Seconds())
-			}
-			dst = appendFloat(append(appendString(dst, v.name), ':'), rate)
+			dst = appendFloat(append(appendString(dst, s.name), ':'), perSecond(s.of, &then, &now))
 		}
 		dst = append(dst, '}')
 	}
 	return append(dst, '}')
+}
+
+// appendSeconds appends a short time, to the microsecond.
+func appendSeconds(dst []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(dst, d.Seconds(), 'f', 6, 64)
 }
 
 func appendLoops(dst []byte, loops []server.LoopStats) []byte {
@@ -157,7 +154,7 @@ func appendLoops(dst []byte, loops []server.LoopStats) []byte {
 			dst = append(dst, ',')
 		}
 		dst = appendInt(append(dst, `{"loop":`...), l.Loop)
-		dst = strconv.AppendFloat(append(dst, `,"lag_seconds":`...), l.Lag.Seconds(), 'f', 6, 64)
+		dst = appendSeconds(append(dst, `,"lag_seconds":`...), l.Lag)
 		dst = appendInt(append(dst, `,"mailbox":`...), l.Mailbox)
 		dst = append(appendInt(append(dst, `,"connections":`...), l.Conns), '}')
 	}
