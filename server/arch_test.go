@@ -18,7 +18,7 @@ func TestImports(t *testing.T) {
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory"}
 	server := append([]string{"/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets",
 		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack", "/server/internal/host",
-		"/server/internal/deadline", "/server/internal/listeners", "/server/internal/paging", "/server/internal/keyed"}, session...)
+		"/server/internal/deadline", "/server/internal/listeners", "/server/internal/paging", "/server/internal/keyed", "/server/internal/consumer", "/server/internal/users"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -52,6 +52,8 @@ func TestImports(t *testing.T) {
 		{"/server/internal/listeners", append([]string{"/session"}, session...), []string{gnet}},
 		{"/server/internal/paging", nil, []string{gnet}},
 		{"/server/internal/keyed", nil, []string{gnet}},
+		{"/server/internal/users", nil, []string{gnet}},
+		{"/server/internal/consumer", []string{"/server/internal/packets", "/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/roster", nil, []string{gnet}},
 		{"/server/internal/peers", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/socketctx", append([]string{"/session"}, session...), []string{gnet}},

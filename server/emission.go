@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
@@ -133,8 +132,8 @@ func (s *Socket) emit(event string, args []any, flags emitFlags) error {
 	if s.closed.Load() && (r == nil || flags.volatile) {
 		return ErrClosed
 	}
-	if sio.Reserved(event) {
-		return reservedError(event)
+	if err := packets.CheckEvent(event); err != nil {
+		return err
 	}
 	s.listenOut(event, args)
 	if r != nil {

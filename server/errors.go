@@ -146,8 +146,6 @@ func asRefusal(err error) (*Refusal, bool) {
 	return r, ok
 }
 
-func reservedError(event string) error { return fmt.Errorf("%w: %q", ErrReserved, event) }
-
 // ackError is what an acknowledgement carries in place of a result.
 type ackError struct {
 	Error string `json:"error"`

@@ -5,6 +5,7 @@ import (
 
 	"github.com/seed58c87869/siren/server/internal/keyed"
 	"github.com/seed58c87869/siren/server/internal/packets"
+	"github.com/seed58c87869/siren/server/internal/users"
 )
 
 // Key names a value of type T that handlers store with a socket. Immutable, safe for concurrent use. Make one per kind
@@ -86,9 +87,8 @@ type extra struct {
 	rare   atomic.Pointer[rare]
 	// identity is what SetIdentity has set. Guarded by the socket's mutex.
 	identity any
-	// user is whose socket it is, "" for nobody's. Guarded by the socket's mutex. links are the other sockets of the user.
-	user  string
-	links userLinks
+	// user is the user of SetUser. Guarded by the socket's mutex.
+	user users.Entry[Socket]
 }
 
 // rare is what hardly any socket has.

@@ -34,7 +34,7 @@ var layers = []struct{ what, files string }{
 	},
 	{
 		"events that come, and their handlers",
-		"message unhandled eventname register handle handlereply handleack sockethandlers revision3 partial",
+		"message unhandled register handle handlereply handleack sockethandlers revision3 partial",
 	},
 	{"rooms and users", "roomevent membership user"},
 	{
@@ -51,7 +51,7 @@ const (
 	upwardMax = 15
 	// codeLinesMax bounds the lines of the package that are neither blank nor comments nor tests. What needs more room gets a
 	// package of its own, in internal.
-	codeLinesMax = 7_000
+	codeLinesMax = 6_800
 )
 
 // TestLayers holds the files to their order.

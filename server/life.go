@@ -126,7 +126,7 @@ func (s *Socket) introduce() bool {
 	// Whoever finds the socket posts behind its entry.
 	s.client.loop().Post((*entry)(s))
 	s.ns.sockets.Add(s.id, s)
-	s.ns.users.add(s, s.extra.Load())
+	s.ns.users.Add(s)
 	return true
 }
 
@@ -298,7 +298,7 @@ func (s *Socket) detach() (owed []*debt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed.Store(true)
-	s.ns.users.remove(s, s.extra.Load())
+	s.ns.users.Remove(s)
 	s.ns.shards[loop].Detach(&s.member, func(r *room.Room) { s.ns.unlinked(s, r, loop) })
 	return s.debts.take()
 }

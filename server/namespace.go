@@ -8,6 +8,7 @@ import (
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/server/internal/history"
 	"github.com/seed58c87869/siren/server/internal/roster"
+	"github.com/seed58c87869/siren/server/internal/users"
 )
 
 // Namespace is a set of sockets with common handlers. Safe for concurrent use. Handlers may be added and removed at any
@@ -17,7 +18,7 @@ type Namespace struct {
 	rooms   *room.Directory
 	shards  []*room.Shard
 	sockets *roster.Map[Socket]
-	users   *userMap
+	users   *users.Map[Socket]
 	// unreachable means that no packet can contain the name, so no client can join.
 	unreachable bool
 	// history is nil without Config.Recovery. Immutable.
@@ -36,7 +37,7 @@ type Namespace struct {
 
 func newNamespace(srv *Server, name string) *Namespace {
 	ns := &Namespace{
-		rooms: room.NewDirectory(srv.nloops), sockets: roster.New[Socket](roster.Stripes), users: newUserMap(roster.Stripes),
+		rooms: room.NewDirectory(srv.nloops), sockets: roster.New[Socket](roster.Stripes), users: newUsers(roster.Stripes),
 		unreachable: !sio.ValidNamespace(name),
 	}
 	ns.start(srv, name)
@@ -45,7 +46,7 @@ func newNamespace(srv *Server, name string) *Namespace {
 
 // newChild makes a namespace for a client. There may be very many.
 func newChild(p *ParentNamespace, name string) *Namespace {
-	ns := &Namespace{rooms: room.NewSmallDirectory(p.srv.nloops), sockets: roster.New[Socket](roster.SmallStripes), users: newUserMap(roster.SmallStripes)}
+	ns := &Namespace{rooms: room.NewSmallDirectory(p.srv.nloops), sockets: roster.New[Socket](roster.SmallStripes), users: newUsers(roster.SmallStripes)}
 	ns.child = &child{parent: p, ns: ns}
 	ns.start(p.srv, name)
 	return ns

@@ -159,7 +159,7 @@ func (o Operator) resolve(t *room.Target) bool {
 		}
 	}
 	for _, user := range o.users {
-		t.Members = o.ns.users.appendTo(t.Members, user)
+		o.ns.users.Each(user, func(s *Socket) { t.Members = append(t.Members, &s.member) })
 	}
 	for _, name := range o.except {
 		if r := o.ns.rooms.Lookup(name); r != nil {

@@ -159,7 +159,7 @@ func (s *Socket) comeBack(a *history.Away, missed []*eio.Frame) bool {
 	e := s.extra.Load()
 	*s.recovery() = recovery{pid: a.PID, recovered: true, base: a.Base, arrived: a.Arrived, back: &comeback{missed, a.Farewell}}
 	e.values.Store(a.Values.(*keyed.Values))
-	e.user = a.User
+	e.user.User = a.User
 	s.id = a.ID
 	s.member.Init(s.shard(), s)
 	s.introduce()
@@ -223,7 +223,7 @@ func (s *Socket) goAway(bye *goodbye) (owed []*debt) {
 func (s *Socket) awayWith(bye *goodbye, now time.Duration) *history.Away {
 	r, e := s.recovery(), s.extra.Load()
 	s.mu.Lock()
-	a := &history.Away{PID: r.pid, ID: s.id, Rooms: s.rooms.Names(&s.member), Base: r.base, Arrived: r.arrived, User: e.user}
+	a := &history.Away{PID: r.pid, ID: s.id, Rooms: s.rooms.Names(&s.member), Base: r.base, Arrived: r.arrived, User: e.user.User}
 	if bye != nil {
 		s.ownValues() // its handlers may set some
 	}

@@ -64,8 +64,8 @@ func (r *request) init(q inquiry, ctx context.Context, e Emission) {
 // ask emits the event. If it returns an error, the client was not asked and nothing is pending. It returns nil if the
 // wait has ended meanwhile, with the socket or the server, which is reported like every end.
 func (r *request) ask(event string, args []any) (err error) {
-	if sio.Reserved(event) {
-		return reservedError(event)
+	if err := packets.CheckEvent(event); err != nil {
+		return err
 	}
 	s := r.debt.s
 	if err = s.owe(r); err != nil {

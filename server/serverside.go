@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/server/internal/peers"
@@ -66,8 +65,8 @@ func ServerSideCall[T any](ctx context.Context, ns *Namespace, event string, arg
 }
 
 func (ns *Namespace) serverSideMessage(event string, args []any) (*cluster.Message, error) {
-	if sio.Reserved(event) || event == "connection" || event == "new_namespace" {
-		return nil, reservedError(event)
+	if event == "connection" || event == "new_namespace" {
+		return nil, packets.Reserved(event)
 	}
 	if ns.srv.host.Ending() {
 		return nil, ErrClosed
