@@ -7,14 +7,12 @@ import (
 	"sync/atomic"
 
 	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/server/logqueue"
 )
 
-// Version is the version of this package.
+// Version is the semantic version of Siren: of this package, of the binary, and of the newest entry in CHANGELOG.md.
 const Version = "0.1.0"
-
-// socketIOProtocol is the revision of the Socket.IO protocol.
-const socketIOProtocol = 5
 
 // logger is one of the server's groups of records. Immutable, safe for concurrent use.
 type logger struct {
@@ -66,7 +64,7 @@ func (srv *Server) logStart() {
 		addrs = append(addrs, a.String())
 	}
 	maxConns, openFiles := srv.host.MaxConns()
-	srv.log.Info("listening", "version", Version, "socketio", socketIOProtocol, "engineio", eio.Protocol,
+	srv.log.Info("listening", "version", Version, "socketio", sio.Protocol, "engineio", eio.Protocol,
 		"eio3", srv.cfg.AllowEIO3, "addr", strings.Join(addrs, ", "), "path", srv.cfg.Path, "loops", srv.nloops,
 		"maxConns", maxConns)
 	if srv.cfg.MaxConns == 0 && maxConns < fewConns {

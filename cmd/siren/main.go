@@ -7,15 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
-
-// version is set by release builds with -ldflags "-X main.version=…".
-var version = ""
 
 // errReported ends the command with a non-zero exit code when the output has
 // already said what is wrong.
@@ -53,33 +48,10 @@ func newRootCommand() *cobra.Command {
 		Short:         "Socket.IO server and load generator",
 		SilenceErrors: true, // execute prints them
 		SilenceUsage:  true,
+		Version:       thisBuild().String(), // of --version
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(newServeCommand(), newConfigCommand(), newTokenCommand(), newVersionCommand(), newBenchCommand())
 	root.AddCommand(newEmitCommand(), newCtlCommand())
 	return root
-}
-
-// newVersionCommand prints what was built from which sources with what.
-func newVersionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "siren %s (%s, %s/%s)\n",
-				buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
-}
-
-// buildVersion is the version of a release, or what the toolchain knows.
-func buildVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }

@@ -23,13 +23,6 @@ func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-func TestVersion(t *testing.T) {
-	code, out, errs := command(t, "version")
-	if code != 0 || !strings.HasPrefix(out, "siren ") || strings.Count(out, "\n") != 1 || errs != "" {
-		t.Errorf("code %d, output %q, errors %q", code, out, errs)
-	}
-}
-
 func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{}, {"--help"}, {"bench"}, {"bench", "fanout", "--help"}} {
 		if code, out, _ := command(t, args...); code != 0 || !strings.Contains(out, "Usage:") {

@@ -1,5 +1,12 @@
 package sio
 
+// The revisions of the Socket.IO protocol that this package's packets have: the current one, and the one that clients
+// 2.x speak over Engine.IO 3. Both encode packets in the same way.
+const (
+	Protocol  = 5
+	Protocol4 = 4
+)
+
 // Type is the first character of a packet. Immutable.
 type Type byte
 
