@@ -70,6 +70,9 @@ const arrival = 10 * time.Second
 
 // RunAPI loads the API and measures it. An error means that there is no measurement.
 func RunAPI(ctx context.Context, cfg APIConfig) (*APIResult, error) {
+	if !supported {
+		return nil, ErrSystem
+	}
 	t, err := parseTarget(cfg.URL)
 	if err != nil {
 		return nil, err

@@ -33,6 +33,9 @@ type job struct {
 // Child runs a process that a run has started; Config.Command must call it. in and out are the pipes to the run,
 // standard input and output. It returns when in ends.
 func Child(in, out *os.File) error {
+	if !supported {
+		return ErrSystem
+	}
 	line, err := readLine(in)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errChild, err)

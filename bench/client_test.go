@@ -13,9 +13,14 @@ import (
 // end of a socket pair; peer is the other. Its worker does not run.
 func newTestSubscriber(t testing.TB, cfg Config) (s *subscriber, c *conn, peer int) {
 	t.Helper()
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, fd := range pair {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cfg.URL = "http://127.0.0.1:9"
 	cfg = cfg.withDefaults()
@@ -28,7 +33,7 @@ func newTestSubscriber(t testing.TB, cfg Config) (s *subscriber, c *conn, peer i
 		t.Fatal(err)
 	}
 	c = &conn{w: w, fd: pair[0], id: 1}
-	if err := w.poll.add(c.fd, c.id, unix.EPOLLIN); err != nil {
+	if err := w.poll.add(c.fd, c.id, readable); err != nil {
 		t.Fatal(err)
 	}
 	w.attach(c)

@@ -44,48 +44,12 @@ func (w *worker) dial(owner endpoint, slow bool) (*conn, error) {
 		}
 		w.lastID++
 		c := &conn{w: w, owner: owner, fd: fd, id: w.lastID, connecting: true, armed: true}
-		if err := w.poll.add(fd, c.id, unix.EPOLLIN|unix.EPOLLOUT); err != nil {
+		if err := w.poll.add(fd, c.id, readable|writable); err != nil {
 			return nil, errors.Join(err, unix.Close(fd))
 		}
 		w.attach(c)
 		return c, nil
 	}
-}
-
-// startConnect opens a socket and begins its connect.
-func (w *worker) startConnect(slow bool) (fd int, err error) {
-	remote, family := sockaddr(w.target.addr)
-	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
-	if err != nil {
-		return -1, fmt.Errorf("socket: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, unix.Close(fd))
-		}
-	}()
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
-		return -1, fmt.Errorf("TCP_NODELAY: %w", err)
-	}
-	if slow {
-		if err := shrink(fd); err != nil {
-			return -1, fmt.Errorf("SO_RCVBUF: %w", err)
-		}
-	}
-	if addr, ok := w.sources.next(); ok {
-		// Without this option bind takes a port for itself alone, no matter
-		// where the connection goes.
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
-			return -1, fmt.Errorf("IP_BIND_ADDRESS_NO_PORT: %w", err)
-		}
-		if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: addr.As4()}); err != nil {
-			return -1, fmt.Errorf("bind: %w", err)
-		}
-	}
-	if err := unix.Connect(fd, remote); err != nil && !errors.Is(err, unix.EINPROGRESS) {
-		return -1, fmt.Errorf("connect: %w", err)
-	}
-	return fd, nil
 }
 
 // ready handles the events of one wait.
@@ -95,13 +59,13 @@ func (c *conn) ready(events uint32) {
 			return
 		}
 	}
-	if events&unix.EPOLLOUT != 0 && c.fd >= 0 {
+	if events&writable != 0 && c.fd >= 0 {
 		if err := c.flush(); err != nil {
 			c.fail(err)
 			return
 		}
 	}
-	if events&^unix.EPOLLOUT != 0 && c.fd >= 0 {
+	if events&^writable != 0 && c.fd >= 0 {
 		c.read()
 	}
 }
@@ -184,9 +148,9 @@ func (c *conn) arm() {
 	if want == c.armed {
 		return
 	}
-	interest := uint32(unix.EPOLLIN)
+	interest := uint32(readable)
 	if want {
-		interest |= unix.EPOLLOUT
+		interest |= writable
 	}
 	if c.w.poll.change(c.fd, c.id, interest) == nil {
 		c.armed = want

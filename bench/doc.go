@@ -30,5 +30,6 @@
 //		os.Exit(1)
 //	}
 //
-// The package needs Linux: epoll, /proc and CLOCK_MONOTONIC.
+// Generating load needs Linux: epoll, /proc and CLOCK_MONOTONIC. Elsewhere Run returns [ErrSystem]; results can be read
+// and compared everywhere.
 package bench

@@ -16,6 +16,24 @@ const floorPriming = 16
 // closed.
 const floorOwn = 2*floorPriming + 32
 
+// floorConnsMax is the greatest number of connections of one floor.
+const floorConnsMax = 1 << 20
+
+// floorBurst is the command to send ticks to all connections.
+type floorBurst struct {
+	Count int   `json:"count"`
+	Size  int   `json:"size"`
+	GapNs int64 `json:"gap_ns"`
+	// Batch is the greatest number of ticks in one send. Only a burst without a gap has several ready.
+	Batch int `json:"batch"`
+}
+
+// floorHello is the message of a floor that listens.
+type floorHello struct {
+	Err  string `json:"err,omitempty"`
+	Addr string `json:"addr,omitempty"`
+}
+
 // openFloor starts a floor and a stage for it, with the same sessions as the stage of the server. Remarks on the floor
 // stay with the stage.
 func (r *run) openFloor(cfg Config, d duty) (*stage, error) {

@@ -19,6 +19,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if !supported {
+		fmt.Println("skipped:", ErrSystem)
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m)
 }
 

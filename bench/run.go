@@ -14,6 +14,10 @@ const (
 	lookupEvery = 100 * time.Millisecond
 )
 
+// ErrSystem means that this system has no epoll or no /proc: load is generated on Linux. The server under test may run
+// anywhere.
+var ErrSystem = errors.New("bench: generating load needs Linux (epoll, /proc)")
+
 // The error of Run wraps ErrConnect when the publisher or every subscriber failed to connect.
 var ErrConnect = errors.New("bench: cannot connect")
 
@@ -48,6 +52,9 @@ var scenarios = map[Kind]func(*run, context.Context) error{
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
+	}
+	if !supported {
+		return nil, ErrSystem
 	}
 	r, err := newRun(cfg.withDefaults())
 	if err != nil {

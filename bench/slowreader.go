@@ -15,7 +15,7 @@ func (w *worker) freeze(frozen bool) (n int) {
 			continue
 		}
 		n++
-		interest := uint32(unix.EPOLLIN)
+		interest := uint32(readable)
 		if frozen {
 			// The kernel still tells of an end of both directions.
 			interest = 0

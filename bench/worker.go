@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -123,7 +121,7 @@ func (w *worker) run() {
 }
 
 // dispatch hands one event to its connection, if that is still the same one.
-func (w *worker) dispatch(ev *unix.EpollEvent) {
+func (w *worker) dispatch(ev *event) {
 	if ev.Pad == wakeID {
 		w.poll.drainWake()
 		return

@@ -34,7 +34,7 @@ type progressLine struct {
 func newProgressLine(out io.Writer) *progressLine {
 	p := &progressLine{out: out, now: time.Now}
 	if f, ok := out.(*os.File); ok {
-		_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+		_, err := unix.IoctlGetTermios(int(f.Fd()), getTermios)
 		p.terminal = err == nil
 	}
 	return p

@@ -13,5 +13,5 @@ func descriptorLimit() (uint64, error) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, fmt.Errorf("getrlimit: %w", err)
 	}
-	return limit.Cur, nil
+	return uint64(limit.Cur), nil // an int64 on some systems
 }

@@ -9,6 +9,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// supported tells that this system has what the load generator needs.
+const supported = true
+
+// event is a readiness of a descriptor: Events are bits such as readable, Pad is the id it was registered with.
+type event = unix.EpollEvent
+
+// Bits of an event, and of the interest in them.
+const (
+	readable = unix.EPOLLIN
+	writable = unix.EPOLLOUT
+)
+
 // eventsMax is how many ready connections one wait returns at most.
 const eventsMax = 512
 
@@ -65,7 +77,7 @@ func (p *epoll) control(op, fd int, id int32, interest uint32) error {
 
 // wait returns the ready events, valid until the next call. It first looks without blocking, so that blocked measures
 // only time in which nothing was ready, and the loop's idle time is reliable.
-func (p *epoll) wait(c clock, limit time.Duration) (ready []unix.EpollEvent, blocked time.Duration, err error) {
+func (p *epoll) wait(c clock, limit time.Duration) (ready []event, blocked time.Duration, err error) {
 	n, err := p.poll(0)
 	if n > 0 || err != nil || limit <= 0 {
 		return p.events[:n], 0, err

@@ -17,24 +17,8 @@ const (
 	floorBacklog  = 4096      // of the listening socket
 	floorReadSize = 64 << 10  // of one read
 	floorLineMax  = 64 << 10  // of one command
-	floorConnsMax = 1 << 20   // connections of one floor
 	floorStuckMs  = 30 * 1000 // how long a full connection may keep all others waiting
 )
-
-// floorBurst is the command to send ticks to all connections.
-type floorBurst struct {
-	Count int   `json:"count"`
-	Size  int   `json:"size"`
-	GapNs int64 `json:"gap_ns"`
-	// Batch is the greatest number of ticks in one send. Only a burst without a gap has several ready.
-	Batch int `json:"batch"`
-}
-
-// floorHello is the message of a floor that listens.
-type floorHello struct {
-	Err  string `json:"err,omitempty"`
-	Addr string `json:"addr,omitempty"`
-}
 
 // floorConn is one connection of a floor.
 type floorConn struct {
