@@ -11,6 +11,7 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/admin"
 	"github.com/seed58c87869/siren/cmd/siren/node/api"
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
+	"github.com/seed58c87869/siren/cmd/siren/node/dashboard"
 	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/cmd/siren/node/problem"
 	"github.com/seed58c87869/siren/server"
@@ -47,6 +48,7 @@ func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
 		return nil, err
 	}
 	listener.Handle(calls.Routes()...)
+	listener.Handle(dashboard.Routes()...)
 	return &operators{listener, calls}, nil
 }
 
