@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -273,4 +274,100 @@ func TestStepsOfWorkTakeTurns(t *testing.T) {
 	if turns := l.Stats().Turns - before; turns < steps-1 {
 		t.Errorf("%d steps in %d turns", steps, turns)
 	}
+}
+
+// While work goes on over many turns, each of which takes all of its time, the loop looks at its sockets between two of
+// them. gnet runs everything that wakes the loop within a pass before it looks at them again.
+func TestSocketsAreReadBetweenTurnsOfLongWork(t *testing.T) {
+	const steps = 400
+	var sent, reads, waited int64 // loop-owned: the turn in which a byte was sent, 0 when it was read
+	h := newHub()
+	h.receive = func(p *peer, data []byte) (int, int) {
+		if sent > 0 {
+			reads++
+			waited += p.conn.Loop().counters.turns.Load() - sent
+			sent = 0
+		}
+		return len(data), 0
+	}
+	e := start(t, Config{Accept: h.accept, Loops: 1})
+	c := dial(t, e)
+	write(t, c, "x")
+	l := h.next(t).conn.Loop()
+	eventually(t, "the loop is gnet's", l.isBound)
+	n, done := 0, make(chan struct{})
+	var step func()
+	step = func() {
+		if sent == 0 { // the byte is in the socket before the next turn
+			sent = l.counters.turns.Load()
+			_, _ = c.(*net.TCPConn).Write([]byte("y"))
+		}
+		for began := monotonic(); monotonic()-began < int64(2*DefaultTurnTime); {
+			l.Spend(1000)
+		}
+		if n++; n == steps {
+			close(done)
+			return
+		}
+		l.PostFunc(step)
+	}
+	l.PostFunc(step)
+	recv(t, done, "the last step")
+	on(t, l, func() {
+		t.Logf("%d reads waited for %d further turns", reads, waited)
+		if waited > reads || reads < steps/3 {
+			t.Errorf("%d reads waited for %d further turns, of %d", reads, waited, steps)
+		}
+	})
+}
+
+// While sockets always have input, the loop takes the turn that goes on with its work after each look at them, even if
+// the process has one processor, which the loop never leaves.
+func TestLongWorkGoesOnBetweenReads(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const steps = 200
+	var posted, waited, reads int64 // loop-owned
+	var feeding atomic.Bool
+	feeding.Store(true)
+	var clients sync.Map
+	h := newHub()
+	h.receive = func(p *peer, data []byte) (int, int) {
+		reads++
+		if c, ok := clients.Load(p.conn.RemoteAddr().String()); ok && feeding.Load() {
+			_, _ = c.(net.Conn).Write(data) // the socket has input again
+		}
+		return len(data), 0
+	}
+	e := start(t, Config{Accept: h.accept, Loops: 1})
+	const conns = 3
+	for range conns {
+		c := dial(t, e)
+		clients.Store(c.LocalAddr().String(), c)
+		write(t, c, "x")
+	}
+	l := h.next(t).conn.Loop()
+	n, done := 0, make(chan struct{})
+	var step func()
+	step = func() {
+		if posted > 0 {
+			waited += reads - posted
+		}
+		for !l.Spend(1000) {
+		}
+		if n++; n == steps {
+			close(done)
+			return
+		}
+		posted = reads
+		l.PostFunc(step)
+	}
+	l.PostFunc(step)
+	recv(t, done, "the last step")
+	feeding.Store(false)
+	on(t, l, func() {
+		t.Logf("%d steps waited for %d reads", steps, waited)
+		if waited > 4*conns*steps {
+			t.Errorf("%d steps waited for %d reads", steps, waited)
+		}
+	})
 }

@@ -14,8 +14,16 @@ func newKicker(loops int) *kicker {
 
 // kick requests a turn of l. It never blocks, because each loop is in the channel at most once.
 func (k *kicker) kick(l *Loop) {
-	if l.kicked.CompareAndSwap(false, true) {
+	if !l.kicked.Swap(true) && l.inKicker.CompareAndSwap(false, true) {
 		k.loops <- l
+	}
+}
+
+// wakeKicked wakes the loop if the kicker has not done so yet. It is called at the end of an entry from the network: gnet
+// has looked at its sockets since the kick, and as long as these have input it does not leave the processor to the kicker.
+func (l *Loop) wakeKicked() {
+	if l.kicked.Load() && l.kicked.CompareAndSwap(true, false) {
+		l.wake()
 	}
 }
 
@@ -26,8 +34,8 @@ func (k *kicker) run() {
 		case <-k.quit:
 			return
 		case l := <-k.loops:
-			l.kicked.Store(false)
-			if !l.standIn() {
+			l.inKicker.Store(false)
+			if l.kicked.CompareAndSwap(true, false) && !l.standIn() {
 				l.wake()
 			}
 		}

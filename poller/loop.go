@@ -25,13 +25,14 @@ type Loop struct {
 	// The goroutine that runs the loop changes. It is the engine's kicker until gnet opens its first connection here,
 	// gnet's goroutine from then on (bound), and the engine's last goroutine after gnet has ended. own keeps the first two
 	// apart.
-	own    sync.Mutex
-	wakeMu sync.Mutex
-	bound  gnet.EventLoop // guarded by wakeMu; nil until bound
-	dead   bool           // guarded by wakeMu: gnet closes its event file, so the loop must not be woken any more
-	kicked atomic.Bool    // waits in the kicker's channel
-	driver atomic.Int64   // goroutine id, for OnLoop
-	thread int            // with PrivateFiles: the loop's own thread, 0 before it has one. Written on the loop
+	own      sync.Mutex
+	wakeMu   sync.Mutex
+	bound    gnet.EventLoop // guarded by wakeMu; nil until bound
+	dead     bool           // guarded by wakeMu: gnet closes its event file, so the loop must not be woken any more
+	kicked   atomic.Bool    // the loop has to be woken, by the kicker or by wakeKicked
+	inKicker atomic.Bool    // waits in the kicker's channel
+	driver   atomic.Int64   // goroutine id, for OnLoop
+	thread   int            // with PrivateFiles: the loop's own thread, 0 before it has one. Written on the loop
 
 	mailbox  mailbox
 	counters counters
@@ -98,6 +99,7 @@ func (l *Loop) leave() {
 		if l.Dirty() > 0 || l.Unsettled() || l.Overspent() {
 			l.schedule()
 		}
+		l.wakeKicked()
 		l.arm()
 	}
 	l.depth--
@@ -173,15 +175,18 @@ type loopRunner struct{ loop *Loop }
 // Run runs a turn. It always returns nil, because gnet shuts down on some errors.
 //
 // A loop that has used up its budget has more to do, and gnet would not let go of the processor: handlers that this loop
-// has started would wait until the scheduler stops it, for 10 ms. So it gives them their turn.
+// has started would wait until the scheduler stops it, for 10 ms. So it gives them their turn. It does so before its own
+// one. Behind it, the kicker would run too and wake the loop within the same pass of gnet, which does not look at its
+// sockets meanwhile.
 func (r *loopRunner) Run(context.Context) error {
 	l := r.loop
 	defer l.survive("turn")
-	busy := l.Overspent()
-	l.turn(true)
-	if busy || l.chain.time >= int64(l.engine.config.TurnTime) {
+	if l.Overspent() || l.chain.time >= int64(l.engine.config.TurnTime) {
+		l.chain.renew(monotonic())
 		runtime.Gosched()
+		l.chain.ended = monotonic() // gnet has not looked at its sockets meanwhile
 	}
+	l.turn(true)
 	return nil
 }
 

@@ -26,12 +26,16 @@ type chain struct {
 	sawRead bool  // gnet has handled a socket since
 }
 
+// renew forgets the turns of an earlier pass.
+func (ch *chain) renew(now int64) {
+	if ch.sawRead || now-ch.ended >= passGap {
+		*ch = chain{ended: now}
+	}
+}
+
 // begin reports whether the budget allows a turn now.
 func (ch *chain) begin(now int64, itemsMax int, timeMax int64) bool {
-	if ch.sawRead || now-ch.ended >= passGap {
-		*ch = chain{}
-		return true
-	}
+	ch.renew(now)
 	return ch.items < itemsMax && ch.time < timeMax
 }
 
