@@ -152,7 +152,8 @@ func (h *handler) OnClose(gc gnet.Conn, err error) gnet.Action {
 	defer l.leave()
 	l.chain.sawRead = true
 	if err == nil && e.stopping.Load() {
-		err = ErrStopped
+		c.Stopped(ErrStopped)
+		return gnet.None
 	}
 	c.Ended(err)
 	return gnet.None

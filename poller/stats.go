@@ -22,6 +22,8 @@ type Stats struct {
 	FlushTimeouts  int64 // connections closed with ErrFlushTimeout
 	Discarded      int64 // connections closed with ErrDiscarded
 	Abandoned      int64 // connections that the peer ended, or half-closed, while data waited for it
+	Cut            int64 // connections that the engine ended, or had begun to end, with frames that were not sent
+	FramesCut      int64 // these frames
 	Posts          int64 // tasks run
 	PostsRefused   int64 // TryPost over MailboxMax
 	PostsDropped   int64 // posted after the end of the engine
@@ -50,6 +52,7 @@ func (l *Loop) Stats() Stats {
 		Frames: s.Frames.Load(), Refused: s.Refused.Load(), FramesDropped: s.FramesDropped.Load(),
 		Blocked: s.Blocked.Load(), WriteTimeouts: s.WriteTimeouts.Load(), FlushTimeouts: s.FlushTimeouts.Load(),
 		Discarded: s.Discarded.Load(), Abandoned: s.Abandoned.Load(),
+		Cut: s.Cut.Load(), FramesCut: s.FramesCut.Load(),
 		Posts: c.posts.Load(), PostsRefused: c.postsRefused.Load(), PostsDropped: c.postsDropped.Load(),
 		Turns: c.turns.Load(), TurnsDeferred: c.deferred.Load(), TimersFired: c.timers.Load(),
 		MailboxWaiting: int64(l.mailbox.waiting()),
@@ -83,6 +86,8 @@ func (s *Stats) add(o Stats) {
 	s.FlushTimeouts += o.FlushTimeouts
 	s.Discarded += o.Discarded
 	s.Abandoned += o.Abandoned
+	s.Cut += o.Cut
+	s.FramesCut += o.FramesCut
 	s.Posts += o.Posts
 	s.PostsRefused += o.PostsRefused
 	s.PostsDropped += o.PostsDropped

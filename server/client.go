@@ -118,6 +118,8 @@ func (c *client) packet(p *sio.Packet, attachments [][]byte, owned bool) {
 	}
 	s := c.socket(p.Namespace)
 	switch {
+	case c.sess.Quiet() && p.Type != sio.Ack && p.Type != sio.BinaryAck && p.Type != sio.Disconnect:
+		// The session is about to end. The client tells by the missing acknowledgement.
 	case p.Type == sio.Connect:
 		c.asksToConnect(p, s)
 	case p.Type == sio.ConnectError:

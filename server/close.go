@@ -40,8 +40,11 @@ func (e *CloseError) Error() string {
 //
 // Config.CloseTimeout bounds the waiting in total. If something was left then, the error is or wraps a *CloseError.
 // Every call returns when the server is closed.
-func (srv *Server) Close() error {
-	return srv.host.Close(host.Steps{
+func (srv *Server) Close() error { return srv.host.Close(srv.ending(), closeError) }
+
+// ending is what the server does while it closes.
+func (srv *Server) ending() host.Steps {
+	return host.Steps{
 		Ending:  srv.endWaits,
 		Closing: func() { srv.stop(ErrClosed) },
 		Stopped: func() error {
@@ -52,7 +55,7 @@ func (srv *Server) Close() error {
 			srv.runners.End()
 			srv.logs.Flush(closeLog)
 		},
-	}, closeError)
+	}
 }
 
 // closeError makes the error of Close.

@@ -27,6 +27,9 @@ func TestDisconnectReasons(t *testing.T) {
 		{"parse error", func(_ *server.Server, c *client, _ *server.Socket) { c.raw("x") }},
 		{"forced close", func(_ *server.Server, c *client, _ *server.Socket) { c.send("x") }},
 		{"forced server close", func(_ *server.Server, c *client, _ *server.Socket) { c.send(`2/x,["e"]`) }},
+		{"draining", func(srv *server.Server, _ *client, _ *server.Socket) {
+			go srv.Drain(context.Background(), server.DrainPlan{})
+		}},
 		{"server shutting down", func(srv *server.Server, _ *client, _ *server.Socket) { go srv.Close() }},
 	} {
 		t.Run(test.want, func(t *testing.T) {

@@ -50,7 +50,8 @@ const (
 // recoverable has the reasons after which a client may come back: those that neither side intended.
 func recoverable(r Reason) bool {
 	switch r {
-	case ReasonTransportClose, ReasonTransportError, ReasonPingTimeout, ReasonForcedClose, ReasonForcedServerClose, ReasonServerShutdown:
+	case ReasonTransportClose, ReasonTransportError, ReasonPingTimeout, ReasonForcedClose, ReasonForcedServerClose, ReasonServerShutdown,
+		ReasonDraining:
 		return true
 	}
 	return false

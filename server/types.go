@@ -19,6 +19,7 @@ const (
 	ReasonForcedClose       = session.ReasonForcedClose       // the client sent what is no Socket.IO packet
 	ReasonForcedServerClose = session.ReasonForcedServerClose // Socket.Disconnect(true), or a limit of the server
 	ReasonServerShutdown    = session.ReasonServerShutdown    // Server.Close
+	ReasonDraining          = session.ReasonDraining          // Server.Drain
 )
 
 // Transport is an Engine.IO transport. Immutable. Its methods:

@@ -69,9 +69,19 @@ func (s *Session) abort(reason Reason) {
 	var c Client
 	if s.hears() {
 		c = s.finish(reason, stateClosed)
+	} else if s.state == stateClosing {
+		s.countUnfetched()
 	}
 	s.release(eio.CloseFrame)
 	tell(c, reason)
+}
+
+// countUnfetched counts the packets of a closing session that its client has not fetched in time.
+func (s *Session) countUnfetched() {
+	if s.poll != nil && len(s.poll.queue) > 0 {
+		s.shard.stats.unfetched.Add(1)
+		s.shard.stats.unfetchedPackets.Add(uint64(len(s.poll.queue)))
+	}
 }
 
 // doom ends the session later: the caller may be iterating over members, which the end changes, and messages that the

@@ -40,8 +40,8 @@ type Engine struct {
 	unproxied, crowded throttle
 	// spares is the number of connections accepted by AcceptSpare.
 	spares atomic.Int64
-	// closing is set while handshakes are refused, ended when Close was called.
-	closing, ended atomic.Bool
+	// refusing is set while handshakes are refused, closing when StopIntake or Close was called, ended when Close was.
+	refusing, closing, ended atomic.Bool
 	// hooksRunning is the number of handshakes whose hooks run.
 	hooksRunning atomic.Int64
 	// after calls fn on another goroutine after d. Tests replace it.
@@ -165,8 +165,12 @@ type Stats struct {
 	Refused [6]uint64
 	// OverLimit counts connections accepted by AcceptSpare.
 	OverLimit uint64
-	// TurnedAway counts handshakes refused because of MaxSessions or MaxHandshakes.
-	TurnedAway uint64
+	// TurnedAway counts handshakes refused because of MaxSessions or MaxHandshakes, Draining those refused because the
+	// engine drains or closes.
+	TurnedAway, Draining uint64
+	// Unfetched counts polling sessions that ended before their clients had fetched their last packets,
+	// UnfetchedPackets these packets.
+	Unfetched, UnfetchedPackets uint64
 	// HookPanics counts panics of Config's hooks; a panic in a handshake refuses it.
 	HookPanics uint64
 	// NoProxyHeader counts connections closed because ProxyProtocol is set and their PROXY header was missing, invalid
@@ -190,7 +194,7 @@ func (e *Engine) Stats() Stats {
 
 type counters struct {
 	opened, upgraded, upgradeFailed, slow, full, volatile, away, badSIDs atomic.Uint64
-	noProxy, untrusted, overLimit                                        atomic.Uint64
+	noProxy, untrusted, overLimit, draining, unfetched, unfetchedPackets atomic.Uint64
 	closed                                                               [ReasonCount]atomic.Uint64
 	refused                                                              [6]atomic.Uint64
 }
@@ -203,6 +207,9 @@ func (c *counters) addTo(s *Stats) {
 	s.DroppedFull += c.full.Load()
 	s.DroppedVolatile += c.volatile.Load()
 	s.TurnedAway += c.away.Load()
+	s.Draining += c.draining.Load()
+	s.Unfetched += c.unfetched.Load()
+	s.UnfetchedPackets += c.unfetchedPackets.Load()
 	s.BadSIDs += c.badSIDs.Load()
 	s.OverLimit += c.overLimit.Load()
 	s.NoProxyHeader += c.noProxy.Load()

@@ -275,6 +275,13 @@ func (b *Inbox) Shed() (dropped int) {
 	return dropped
 }
 
+// Idle reports whether no job runs or waits.
+func (b *Inbox) Idle() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.work == nil
+}
+
 // Len returns the number of waiting jobs.
 func (b *Inbox) Len() int {
 	b.mu.Lock()

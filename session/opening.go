@@ -37,7 +37,7 @@ func routeHandshake(x *Exchange, r *httpwire.Request, t *target) {
 		x.answer(refusalFor(eio.Forbidden, "Origin not allowed", nil))
 		return
 	}
-	if !e.hasHooks || e.closing.Load() {
+	if !e.hasHooks || e.refusing.Load() {
 		o.open(x)
 		return
 	}
@@ -60,13 +60,14 @@ func (sh *Shard) full(why, setting string, limit int) reply {
 	return unavailable(why)
 }
 
-// open makes the session. It checks again whether the engine is closing, because no one would end a session that opens
-// later.
+// open makes the session. It checks again whether the engine refuses handshakes, because no one would end a session that
+// opens later.
 func (o *opening) open(x *Exchange) {
 	sh := x.conn.shard
 	e := sh.engine
 	switch {
-	case e.closing.Load():
+	case e.refusing.Load():
+		sh.stats.draining.Add(1)
 		x.answer(unavailable("Server shutting down"))
 		return
 	case !o.supported:

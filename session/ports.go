@@ -96,3 +96,11 @@ type Client interface {
 	// Closed is called exactly once, when the session has ended for the application.
 	Closed(reason Reason)
 }
+
+// Settler is a Client that Engine.Drain asks before it ends the session. Loop-owned (home loop).
+type Settler interface {
+	Client
+	// Settled reports whether nothing is under way for the client: no handler runs or waits, and no answer is awaited
+	// from it. While Session.Quiet is true the Client should begin nothing new, so that this comes true.
+	Settled() bool
+}

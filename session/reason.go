@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// Reason says why a session, or a socket on it, ended. Its text is the reference server's. Immutable.
+// Reason says why a session, or a socket on it, ended. Its text is the reference server's, except for ReasonDraining,
+// which that server does not have. Immutable.
 type Reason uint8
 
 // The reasons for the end of a session or a socket.
@@ -29,6 +30,8 @@ const (
 	ReasonForcedServerClose
 	// ReasonServerShutdown: the server is going down.
 	ReasonServerShutdown
+	// ReasonDraining: the server has ended its clients one after the other, before it goes down.
+	ReasonDraining
 
 	// ReasonCount is one more than the highest reason, for tables of counters.
 	ReasonCount
@@ -44,6 +47,7 @@ var reasonTexts = [ReasonCount]string{
 	ReasonForcedClose:       "forced close",
 	ReasonForcedServerClose: "forced server close",
 	ReasonServerShutdown:    "server shutting down",
+	ReasonDraining:          "draining",
 }
 
 // String returns the reference server's text for the reason.

@@ -55,6 +55,8 @@ const (
 	kindOver = 1 << 9
 	// kindDeflate marks a session whose current transport is a WebSocket with compression.
 	kindDeflate = 1 << 10
+	// kindQuiet marks a session whose turn in a drain has come.
+	kindQuiet = 1 << 11
 )
 
 // setTransport sets the current transport. It is never called for a session that is on a WebSocket already.
@@ -62,7 +64,7 @@ func (s *Session) setTransport(t Transport) {
 	if t == WebSocket {
 		s.shard.traffic.WebSockets++
 	}
-	kind := uint32(t) | s.kind.Load()&kindOver
+	kind := uint32(t) | s.kind.Load()&(kindOver|kindQuiet)
 	if s.dialect.is(revision3) {
 		kind |= kind3
 	}
@@ -71,6 +73,10 @@ func (s *Session) setTransport(t Transport) {
 
 // Open reports whether the session has not ended yet. Safe for concurrent use.
 func (s *Session) Open() bool { return s.kind.Load()&kindOver == 0 }
+
+// Quiet reports whether the session is about to end, see Engine.Drain: its Client should begin nothing new. Safe for
+// concurrent use.
+func (s *Session) Quiet() bool { return s.kind.Load()&kindQuiet != 0 }
 
 // begin passes the session to the application, which may end it at once, or panic; no session stays behind then.
 func (s *Session) begin() {

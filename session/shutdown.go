@@ -6,13 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// This file closes a whole engine. The steps, in order: StopIntake; the application answers the messages it was given;
+// This file closes a whole engine. The steps, in order: perhaps Drain; StopIntake; the application answers the messages it was given;
 // Close; the application waits until Left reports that nothing is left.
 
 // StopIntake refuses new handshakes with 503 and discards messages of clients from now on. The returned channel is
 // closed when every message that was read from a connection before has reached its Client, and no other message will.
 // Heartbeats, polling and upgrades continue, so what the application still sends arrives. Safe for concurrent use.
 func (e *Engine) StopIntake() (stopped <-chan struct{}) {
+	e.refusing.Store(true)
 	e.closing.Store(true)
 	done := make(chan struct{})
 	// A message that was read may wait for a later turn, or be on its way to another loop: the second round is posted
@@ -43,6 +44,7 @@ func (e *Engine) Close(reason Reason) {
 	if e.ended.Swap(true) {
 		return
 	}
+	e.refusing.Store(true)
 	e.closing.Store(true)
 	e.onAll(func(sh *Shard, _ func()) { sh.closeAll(reason) }, nil)
 }

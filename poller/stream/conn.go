@@ -28,6 +28,8 @@ const (
 	flagHeld                         // Hold was called
 	flagStopped                      // the socket is not read
 	flagQueued                       // in Loop.held
+	flagLast                         // the last frame of the queue is Last's, until it is sent
+	flagCut                          // this side ended the connection without flushing it
 )
 
 // Conn is one connection. It is loop-owned: call all methods on its loop, in an entry, unless they say otherwise. It is
@@ -128,6 +130,7 @@ func (c *Conn) Last(frame []byte) {
 	c.own("Conn.Last")
 	if c.state == stateOpen {
 		c.enqueue(frame)
+		c.flags |= flagLast
 		c.CloseAfterFlush()
 	}
 }

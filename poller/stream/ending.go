@@ -48,6 +48,7 @@ func (c *Conn) Close() {
 	if c.state < stateCut {
 		c.leaveEnding()
 		c.state = stateCut
+		c.flags |= flagCut
 		c.loop.afterwards(c)
 	}
 }
@@ -62,8 +63,17 @@ func (c *Conn) Ended(err error) {
 	c.over(err)
 }
 
+// Stopped is Ended for a backend that has closed the connection because it ends itself.
+func (c *Conn) Stopped(err error) {
+	c.flags |= flagCut
+	c.Ended(err)
+}
+
 // Cut closes the connection at once, with err as the reason. No user code may be on the stack.
-func (c *Conn) Cut(err error) { c.over(err) }
+func (c *Conn) Cut(err error) {
+	c.flags |= flagCut
+	c.over(err)
+}
 
 // settle does what was requested in the entry that has returned.
 func (c *Conn) settle() {
@@ -101,6 +111,7 @@ func (c *Conn) over(err error) {
 	if c.flags&flagBlocked != 0 {
 		l.unblock(c)
 	}
+	c.countCut()
 	l.Counters.FramesDropped.Add(int64(c.dropQueue()))
 	if c.flags&flagReceiving == 0 {
 		c.dropRest()
@@ -118,6 +129,25 @@ func (c *Conn) over(err error) {
 		_ = c.guard("closed", func() { recv.Closed(err) })
 	}
 	c.sock.Close(err)
+}
+
+// countCut counts a connection that this side has ended, or was about to end, before the socket had taken all frames.
+// A frame of Last, which says goodbye, does not count.
+func (c *Conn) countCut() {
+	lost := c.QueuedFrames()
+	if c.flags&flagLast != 0 && lost > 0 {
+		lost--
+	}
+	if lost > 0 && c.flags&(flagLeft|flagCut) != 0 {
+		c.CountCut(lost)
+	}
+}
+
+// CountCut counts the connection in Counters.Cut with that many frames. It is for backends whose Socket takes frames
+// before they are sent.
+func (c *Conn) CountCut(frames int) {
+	c.loop.Counters.Cut.Add(1)
+	c.loop.Counters.FramesCut.Add(int64(frames))
 }
 
 // leaveEnding takes the connection off the count of those that are leaving or lingering.
@@ -204,9 +234,9 @@ func (s *stall) Expire(now int64) {
 		c.over(nil)
 	case stateLeaving:
 		c.loop.Counters.FlushTimeouts.Add(1)
-		c.over(ErrFlushTimeout)
+		c.Cut(ErrFlushTimeout)
 	default:
 		c.loop.Counters.WriteTimeouts.Add(1)
-		c.over(ErrWriteTimeout)
+		c.Cut(ErrWriteTimeout)
 	}
 }

@@ -266,3 +266,44 @@ func TestClosedConnectionsDoNotWait(t *testing.T) {
 		})
 	}
 }
+
+// Frames that a connection has not sent are counted when this side ends it, or had begun to; those of a peer that goes by
+// itself, and the farewell of Last, are not.
+func TestCutIsCounted(t *testing.T) {
+	for name, c := range map[string]struct {
+		end         func(l *testLoop, c *Conn)
+		cut, frames int64
+	}{
+		"the peer ends":      {func(_ *testLoop, c *Conn) { c.Ended(io.EOF) }, 0, 0},
+		"the engine stops":   {func(_ *testLoop, c *Conn) { c.Stopped(io.EOF) }, 1, 3},
+		"Close":              {func(_ *testLoop, c *Conn) { c.Close() }, 1, 3},
+		"Cut":                {func(_ *testLoop, c *Conn) { c.Cut(nil) }, 1, 3},
+		"WriteTimeout":       {func(l *testLoop, _ *Conn) { l.advance(31 * time.Second) }, 1, 3},
+		"FlushTimeout":       {func(l *testLoop, c *Conn) { c.CloseAfterFlush(); l.turn(); l.advance(6 * time.Second) }, 1, 3},
+		"Last, and the peer": {func(l *testLoop, c *Conn) { c.Last([]byte("bye")); l.turn(); c.Ended(io.EOF) }, 1, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, _ := newTestLoop()
+			conn, s, _ := l.open()
+			s.room = 10
+			for range 3 {
+				conn.Queue(make([]byte, 100))
+			}
+			l.turn()
+			c.end(l, conn)
+			l.turn()
+			if cut, frames := l.Counters.Cut.Load(), l.Counters.FramesCut.Load(); cut != c.cut || frames != c.frames || !conn.Closed() {
+				t.Errorf("%d connections, %d frames; want %d, %d", cut, frames, c.cut, c.frames)
+			}
+		})
+	}
+	l, _ := newTestLoop()
+	conn, s, _ := l.open()
+	s.room = 0
+	conn.Last([]byte("bye"))
+	l.turn()
+	l.advance(6 * time.Second)
+	if n := l.Counters.Cut.Load(); n != 0 || !conn.Closed() {
+		t.Errorf("%d connections were cut for their farewell", n)
+	}
+}

@@ -269,3 +269,28 @@ func TestConfig(t *testing.T) {
 		}
 	}
 }
+
+// A drain ends the sessions behind what is queued for them, and refuses new ones.
+func TestDrain(t *testing.T) {
+	opened, closed := make(chan engineio.Socket, 1), make(chan engineio.Reason, 1)
+	srv := start(t, engineio.Config{Open: func(s engineio.Socket) engineio.Client {
+		opened <- s
+		return recorder{closed}
+	}})
+	c := dial(t, url(srv), ws.Dialer{})
+	if err := receive(t, opened).SendText("last"); err != nil {
+		t.Fatal(err)
+	}
+	r, err := srv.Drain(t.Context(), engineio.DrainPlan{})
+	if want := (engineio.DrainReport{Ended: 1}); err != nil || r != want || !srv.Draining() {
+		t.Errorf("%+v, %v", r, err)
+	}
+	c.expect("4last")
+	c.expectClosed()
+	if got := receive(t, closed); got != session.ReasonDraining {
+		t.Error(got)
+	}
+	if _, err := srv.Drain(t.Context(), engineio.DrainPlan{Spread: -1}); err == nil {
+		t.Error("an invalid plan")
+	}
+}

@@ -214,16 +214,36 @@ func (e *CloseError) Error() string {
 // Close ends the server without losing what it has accepted: sessions end behind what is queued for them, and
 // connections when their clients have taken everything. The error is a *CloseError, or wraps one, when something was
 // left at Config.CloseTimeout. Every call returns when the server is closed.
-func (srv *Server) Close() error {
+func (srv *Server) Close() error { return srv.host.Close(srv.ending(), closeError) }
+
+// DrainPlan and DrainReport are server.DrainPlan and server.DrainReport.
+type (
+	DrainPlan   = host.Plan
+	DrainReport = host.Report
+)
+
+// Drain ends the server gently: new sessions are refused, and the present ones end over some time. It is
+// server.Server.Drain, except that messages of a session are accepted until it ends.
+func (srv *Server) Drain(ctx context.Context, plan DrainPlan) (DrainReport, error) {
+	return srv.host.Drain(ctx, plan, srv.ending(), closeError)
+}
+
+// Draining reports whether Drain or Close has begun. Safe for concurrent use.
+func (srv *Server) Draining() bool { return srv.host.Draining() }
+
+// ending is what the server does while it closes.
+func (srv *Server) ending() host.Steps {
 	nothing := func() {}
-	return srv.host.Close(host.Steps{
+	return host.Steps{
 		Ending: nothing, Closing: nothing, Stopped: func() error { return nil }, Last: func() { srv.logs.Flush(closeLog) },
-	}, func(left host.Left, err error) error {
-		if left == (host.Left{}) {
-			return err
-		}
-		return errors.Join(&CloseError{left.Connections, left.Sessions, left.Handlers}, err)
-	})
+	}
+}
+
+func closeError(left host.Left, err error) error {
+	if left == (host.Left{}) {
+		return err
+	}
+	return errors.Join(&CloseError{left.Connections, left.Sessions, left.Handlers}, err)
 }
 
 // Done is closed when the server has ended: when Close has finished, or when the event loops have failed.

@@ -85,7 +85,12 @@ func (b *bridge) pay() {
 // finish posts the end of the connection.
 func (b *bridge) finish(err error) {
 	b.end(bridgeNow)
-	b.loop.PostFunc(func() { b.Ended(err) })
+	b.loop.PostFunc(func() {
+		if b.Leaving() && b.QueuedFrames() == 0 && b.unsent() > 0 {
+			b.CountCut(1) // the connection took all frames for sent
+		}
+		b.Ended(err)
+	})
 }
 
 // end notes how the bridge ends; the more urgent ending counts.

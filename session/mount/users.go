@@ -96,8 +96,8 @@ func (h *Handler) remove(w *wire) {
 }
 
 // Close refuses new requests and waits until the present ones and the bridged WebSockets have ended, or ctx ends. Then
-// it cuts the rest. It returns the number of requests that it has cut, and of WebSockets with unsent output. It is
-// called once.
+// it cuts the rest. It returns the number of requests that it has cut; the counters of the loops have WebSockets with
+// unsent output. It is called once.
 func (h *Handler) Close(ctx context.Context) (cut int) {
 	h.mu.Lock()
 	h.closed = true
@@ -117,9 +117,6 @@ func (h *Handler) Close(ctx context.Context) (cut int) {
 	}
 	h.mu.Unlock()
 	for _, w := range left {
-		if w.unsent() > 0 {
-			cut++
-		}
 		w.cut()
 	}
 	ending, cancel := context.WithTimeout(context.Background(), closeTimeout)

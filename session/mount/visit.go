@@ -156,7 +156,10 @@ func (v *visit) reply(w http.ResponseWriter) {
 	w.WriteHeader(v.answer.status)
 	_, err := w.Write(v.answer.body)
 	if err == nil || errors.Is(err, http.ErrBodyNotAllowed) {
-		_ = v.rc.Flush()
+		err = v.rc.Flush()
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		v.loop.PostFunc(func() { v.CountCut(1) })
 	}
 	_ = v.rc.SetWriteDeadline(time.Time{}) // the connection may serve others of the program's handlers
 }

@@ -158,9 +158,11 @@ func (w *wire) put(buf []byte) error {
 	if err := w.conn.SetWriteDeadline(time.Now().Add(w.h.cfg.WriteTimeout)); err != nil {
 		return err
 	}
-	_, err := w.conn.Write(buf)
+	if _, err := w.conn.Write(buf); err != nil {
+		return err // what was not written stays counted, see finish
+	}
 	w.sent(len(buf))
-	return err
+	return nil
 }
 
 // halfClose shuts down the sending side, if the connection can, and waits for the client to close. Closing at once

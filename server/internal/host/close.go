@@ -39,62 +39,154 @@ type Left struct {
 	// Connections were cut with data queued for them, Sessions ended with packets that their polling clients had not
 	// fetched, and Handlers still ran.
 	Connections, Sessions, Handlers int
+	// Packets is the number of packets lost so. An answer to a polling client counts as one.
+	Packets int
 }
+
+// Report is what came of Drain. Immutable.
+type Report struct {
+	Left
+	// Ended is the number of sessions that Drain has ended, Late the number of these that were still open when the time
+	// was up.
+	Ended, Late int
+}
+
+// Lost reports whether anything was lost or cut short.
+func (r Report) Lost() bool { return r.Left != Left{} || r.Late > 0 }
 
 // Close ends the Host without losing what it has accepted: intake stops, handlers answer, sessions end behind what is
 // queued for them, connections end when their clients have taken everything, and then the event loops stop.
 // Config.CloseTimeout bounds the waiting in total. result makes the error of Wait, and of every call of Close, of what
-// was left. Every call returns when the Host is closed.
+// was left. Every call returns when the Host is closed. A Drain under way goes on as Close.
 func (h *Host) Close(steps Steps, result func(left Left, err error) error) error {
-	h.closing.Do(func() {
-		h.closeErr = result(h.close(steps))
-		steps.Last()
-		h.end(h.closeErr)
-	})
+	h.hurryNow()
+	h.finish(nil, steps, result)
 	return h.closeErr
 }
 
-func (h *Host) close(steps Steps) (left Left, err error) {
+// finish closes the Host, unless that was done before.
+func (h *Host) finish(plan *Plan, steps Steps, result func(left Left, err error) error) {
+	h.closing.Do(func() {
+		r, err := h.close(plan, steps)
+		h.report, h.closeErr = r, result(r.Left, err)
+		steps.Last()
+		h.end(h.closeErr)
+	})
+}
+
+// close is the way of every Host to its end: with a plan, its sessions end first.
+func (h *Host) close(plan *Plan, steps Steps) (r Report, err error) {
 	h.life.Lock()
-	h.state.Store(ending)
 	p, engine := h.poller, h.engine
+	h.state.Store(ending)
+	if plan != nil {
+		h.state.Store(draining)
+	}
 	h.life.Unlock()
 	defer h.state.Store(closed)
-	steps.Ending()
+	c := closer{Host: h, engine: engine, reason: session.ReasonServerShutdown, absent: poller.DefaultFlushTimeout}
 	if engine == nil {
+		h.state.Store(ending)
+		steps.Ending()
 		steps.Closing()
-		return left, steps.Stopped()
+		return r, steps.Stopped()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), h.cfg.CloseTimeout)
+	c.before = c.counts()
+	var cancel context.CancelFunc
+	if plan == nil {
+		cancel = c.within(h.cfg.CloseTimeout, h.cfg.CloseTimeout/2)
+	} else {
+		cancel = c.drain(plan)
+	}
 	defer cancel()
-	h.answerAccepted(ctx, engine)
+	h.state.Store(ending)
+	steps.Ending()
+	c.answerAccepted()
 	h.state.Store(closing)
 	steps.Closing()
-	engine.Close(session.ReasonServerShutdown)
-	left.Sessions = h.awaitSessions(ctx, engine)
-	left.Connections = h.mount.Close(ctx)
+	inTime, late := c.counts().drained, c.ctx.Err() != nil
+	engine.Close(c.reason)
+	if late {
+		var end context.CancelFunc
+		c.ctx, end = context.WithTimeout(context.Background(), cutTime)
+		defer end()
+	}
+	unfetched := c.awaitSessions()
+	visits := h.mount.Close(c.ctx)
 	if p != nil {
-		err = h.stopLoops(ctx, p, &left)
+		err = c.stopLoops(p)
 	}
 	err = errors.Join(err, steps.Stopped())
-	left.Handlers = h.awaitHandlers(ctx)
-	h.cfg.Log.Info("closed", "connections_cut", left.Connections, "sessions_unfetched", left.Sessions, "handlers", left.Handlers)
-	return left, err
+	r.Left = Left{Connections: visits, Sessions: unfetched.Unfetched, Handlers: c.awaitHandlers(c.ctx), Packets: visits + unfetched.Packets}
+	c.count(&r)
+	if late {
+		r.Late = c.counts().drained - inTime
+	}
+	h.cfg.Log.Info("closed", "connections_cut", r.Left.Connections, "sessions_unfetched", r.Left.Sessions,
+		"handlers", r.Left.Handlers, "packets_unsent", r.Left.Packets, "drained", r.Ended)
+	return r, err
+}
+
+// closer closes a Host. It belongs to the goroutine that does.
+type closer struct {
+	*Host
+	engine *session.Engine
+	// reason is that of the sessions' end.
+	reason session.Reason
+	// ctx bounds all waiting, half that for handlers while there are sessions.
+	ctx, half context.Context
+	// absent is how long polling clients with packets to fetch are waited for without progress.
+	absent time.Duration
+	before counts
+}
+
+// within sets the times that are left.
+func (c *closer) within(all, handlers time.Duration) context.CancelFunc {
+	ctx, cancelAll := context.WithTimeout(c.cut, all)
+	half, cancelHalf := context.WithTimeout(ctx, handlers)
+	c.ctx, c.half = ctx, half
+	return func() { cancelHalf(); cancelAll() }
+}
+
+// counts are counters of what was lost, and of sessions that a drain has ended.
+type counts struct {
+	connections, sessions, packets, drained int
+}
+
+func (c *closer) counts() counts {
+	s := c.engine.Stats()
+	n := counts{
+		sessions: int(s.Unfetched), packets: int(s.UnfetchedPackets), drained: int(s.Closed[session.ReasonDraining]),
+	}
+	for _, l := range c.loops {
+		of := &l.Stream().Counters
+		n.connections += int(of.Cut.Load())
+		n.packets += int(of.FramesCut.Load())
+	}
+	return n
+}
+
+// count enters what was lost since the begin.
+func (c *closer) count(r *Report) {
+	now := c.counts()
+	r.Connections += now.connections - c.before.connections
+	r.Sessions += now.sessions - c.before.sessions
+	r.Packets += now.packets - c.before.packets
+	r.Ended = now.drained - c.before.drained
 }
 
 // answerAccepted waits for the handlers of accepted events.
-func (h *Host) answerAccepted(ctx context.Context, engine *session.Engine) {
-	half, cancel := context.WithTimeout(ctx, h.cfg.CloseTimeout/2)
-	defer cancel()
-	stopped := engine.StopIntake()
-	if engine.Sessions() > 0 {
+func (c *closer) answerAccepted() {
+	stopped := c.engine.StopIntake()
+	if c.engine.Sessions() > 0 {
 		select {
 		case <-stopped:
-		case <-half.Done():
-		case <-h.done: // the event loops have failed
+		case <-c.half.Done():
+		case <-c.done: // the event loops have failed
+			return
 		}
 	}
-	h.awaitHandlers(half)
+	c.awaitHandlers(c.half)
 }
 
 // awaitHandlers waits until no handler runs, except one that called Close, and returns the number of running ones.
@@ -108,36 +200,35 @@ func (h *Host) awaitHandlers(ctx context.Context) (running int) {
 }
 
 // awaitSessions waits until polling clients have fetched everything and know that their sessions have ended. It gives
-// up when there is no more progress, and returns the number of sessions with packets left.
-func (h *Host) awaitSessions(ctx context.Context, engine *session.Engine) (unfetched int) {
-	var last session.Left
+// up when there is no more progress, and returns what is left.
+func (c *closer) awaitSessions() (last session.Left) {
 	moved := time.Now()
-	pollUntil(ctx, func() bool {
-		if engine.Sessions() == 0 {
+	pollUntil(c.ctx, func() bool {
+		if c.engine.Sessions() == 0 {
 			last = session.Left{}
 			return true
 		}
 		answer := make(chan session.Left, 1)
-		engine.Left(func(l session.Left) { answer <- l })
+		c.engine.Left(func(l session.Left) { answer <- l })
 		var now session.Left
 		select {
 		case now = <-answer:
-		case <-ctx.Done():
+		case <-c.ctx.Done():
 			return true
-		case <-h.done: // the event loops have failed
+		case <-c.done: // the event loops have failed
 			return true
 		}
 		// A client that is still taking an answer asks again behind it.
-		if now != last || h.answering(ctx) {
+		if now != last || c.answering(c.ctx) {
 			last, moved = now, time.Now()
 		}
 		patience := closeAbsent
 		if now.Unfetched > 0 {
-			patience = poller.DefaultFlushTimeout
+			patience = c.absent
 		}
 		return now.Sessions == 0 || time.Since(moved) > patience
 	})
-	return last.Unfetched
+	return last
 }
 
 // answering reports whether answers are being written.
@@ -146,9 +237,9 @@ func (h *Host) answering(ctx context.Context) bool {
 }
 
 // stopLoops waits for the connections, and stops the event loops.
-func (h *Host) stopLoops(ctx context.Context, p *poller.Engine, left *Left) error {
+func (c *closer) stopLoops(p *poller.Engine) error {
 	p.Refuse(true)
-	left.Connections += p.Drain(ctx)
+	p.Drain(c.ctx)
 	ending, cancel := context.WithTimeout(context.Background(), closeLoops)
 	defer cancel()
 	return p.Stop(ending)

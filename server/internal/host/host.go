@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -64,6 +65,8 @@ type Loop = interface {
 const (
 	fresh = iota
 	open
+	// draining: sessions are ended one after the other; everything else goes on.
+	draining
 	// ending: what was accepted is answered still; nothing new is taken, and nobody waits for answers any more.
 	ending
 	closing
@@ -91,8 +94,13 @@ type Host struct {
 	full     poller.Throttle
 	mount    *mount.Handler // immutable
 
-	closing  sync.Once
+	closing sync.Once
+	// report and closeErr are what Close and Drain return, set by the first of them.
+	report   Report
 	closeErr error
+	// hurry ends a drain, after which the Host closes; cut ends all waiting.
+	hurry, cut       context.Context
+	hurryNow, cutNow context.CancelFunc
 	// done is closed at the end, when endErr, which is why, does not change any more.
 	ended  sync.Once
 	done   chan struct{}
@@ -102,6 +110,8 @@ type Host struct {
 // New returns a Host that does not run yet.
 func New(cfg Config) *Host {
 	h := &Host{cfg: cfg, done: make(chan struct{})}
+	h.hurry, h.hurryNow = context.WithCancel(context.Background())
+	h.cut, h.cutNow = context.WithCancel(context.Background())
 	timeout := cfg.WriteTimeout
 	if timeout == 0 {
 		timeout = poller.DefaultWriteTimeout
@@ -128,7 +138,10 @@ func (h *Host) Running() (*poller.Engine, *session.Engine) {
 	return h.poller, h.engine
 }
 
-// Ending reports whether Close has begun.
+// Draining reports whether Drain or Close has begun.
+func (h *Host) Draining() bool { return h.state.Load() >= draining }
+
+// Ending reports whether nothing more is taken and nobody waits for answers any more.
 func (h *Host) Ending() bool { return h.state.Load() >= ending }
 
 // Closing reports whether the sessions end, or nobody drives the loops any longer.

@@ -40,7 +40,7 @@ func (h *Host) end(err error) {
 // itself.
 func (h *Host) watch(p *poller.Engine) {
 	<-p.Done()
-	if err := p.Err(); err != nil && h.state.Load() == open {
+	if err := p.Err(); err != nil && h.state.Load() < ending {
 		h.cfg.Log.Error("the event loops have failed", "err", err)
 		h.cfg.Failed()
 		h.end(err)

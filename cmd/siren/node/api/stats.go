@@ -115,7 +115,9 @@ func droppedBy(s *server.Stats) map[string]uint64 {
 
 // refusedBy counts connections that were refused, by reason.
 func refusedBy(s *server.Stats) map[string]uint64 {
-	return map[string]uint64{"connections": uint64(max(s.Poller.Rejected, 0)) + s.Sessions.TurnedAway}
+	return map[string]uint64{
+		"connections": uint64(max(s.Poller.Rejected, 0)) + s.Sessions.TurnedAway, "draining": s.Sessions.Draining,
+	}
 }
 
 // appendRates appends what happened each second, over each of the windows.
