@@ -34,7 +34,7 @@ func (q *retryQueue) release(dials *dialQueue, now int64) {
 
 // retry schedules another attempt where failures are expected. It returns false if the failure is final.
 func (w *worker) retry(s *subscriber, err error) bool {
-	if !w.retries.enabled || w.stopping {
+	if !w.retries.enabled || w.stopping || s.publisher {
 		return false
 	}
 	w.counts.retried++

@@ -90,6 +90,8 @@ type Connect struct {
 	Connected int     `json:"connected"`
 	Failed    int     `json:"failed"`
 	Seconds   float64 `json:"seconds"`
+	// Retried is the number of attempts that failed and were repeated, with Config.Retry.
+	Retried int `json:"retried,omitempty"`
 	// Lost is the number of sessions that ended later, in the bursts.
 	Lost int `json:"lost"`
 	// Stray is the number of messages before, between and after the bursts: another client published, or an earlier burst

@@ -238,6 +238,9 @@ func (s *stage) noteFailures() {
 		return
 	}
 	c.Failures, c.Lost, c.Stray = r.Failures, r.Lost, r.Stray
+	if s.cfg.Retry {
+		c.Retried = r.Retried
+	}
 	if c.Stray > 0 {
 		s.result.note(fmt.Sprintf("%d messages came outside of the bursts: the server was publishing for somebody else, "+
 			"or still for an earlier run, and the faults may be theirs", c.Stray))

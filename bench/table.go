@@ -114,6 +114,9 @@ func (t table) scenario(r *Result) {
 func (t table) connects(r *Result) {
 	for _, c := range r.Connects {
 		t.row("connected", "%d in %.2f s, %d failed, %d lost later", c.Connected, c.Seconds, c.Failed, c.Lost)
+		if c.Retried > 0 {
+			t.row("  repeated", "%d attempts", c.Retried)
+		}
 		if len(c.Failures) > 0 {
 			t.row("  failures", "%s", describe(c.Failures))
 		}

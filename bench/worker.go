@@ -82,6 +82,7 @@ func newWorker(cfg Config, d duty, t target, c clock, plan *tickPlan, notify fun
 		sources: newSources(t, cfg.loops()),
 		buffer:  make([]byte, readBufferSize),
 		pending: make(map[*subscriber]int64),
+		retries: retryQueue{enabled: cfg.Retry},
 		counts:  counts{failures: make(map[string]int)},
 		tally:   newTally(),
 	}, nil

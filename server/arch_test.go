@@ -78,6 +78,8 @@ func TestImports(t *testing.T) {
 		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 		// The simulation runs the server on fake loops; poller and gnet come in through server.
 		{"/bench/sim", append([]string{"/bench", "/server", "/poller/pollertest"}, server...), nil},
+		{"/bench/loadserver", append([]string{"/server"}, server...), nil},
+		{"/bench/million", append([]string{"/bench", "/bench/loadserver", "/server"}, server...), nil},
 		{"/bench/report", []string{"/bench", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 	} {
 		t.Run(strings.TrimPrefix(row.pkg, "/"), func(t *testing.T) {

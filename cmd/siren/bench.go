@@ -26,6 +26,7 @@ func newBenchCommand() *cobra.Command {
 		cmd.AddCommand(other)
 	}
 	cmd.AddCommand(newBenchAPICommand(), newSimCommand(), newCompareCommand(), newReportCommand(), newChildCommand())
+	cmd.AddCommand(newMillionCommand(), newMillionServerCommand())
 	return cmd
 }
 
