@@ -15,7 +15,7 @@ const module = "github.com/seed58c87869/siren"
 func TestImports(t *testing.T) {
 	gnet := "github.com/panjf2000/gnet/v2"
 	// What a package may import, its own imports bring along.
-	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory"}
+	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory", "/session/limit"}
 	server := append([]string{"/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets",
 		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack", "/server/internal/host",
 		"/server/internal/deadline", "/server/internal/listeners", "/server/internal/paging", "/server/internal/keyed", "/server/internal/consumer", "/server/internal/users"}, session...)
@@ -34,6 +34,7 @@ func TestImports(t *testing.T) {
 		{"/codec/deflate", nil, []string{gnet}},
 		{"/poller/wheel", nil, []string{gnet}},
 		{"/poller/memory", nil, []string{gnet}},
+		{"/session/limit", nil, []string{gnet}},
 		{"/poller/stream", []string{"/poller/wheel", "/poller/memory"}, []string{gnet}},
 		{"/poller/pollertest", []string{"/poller/wheel", "/poller/memory", "/poller/stream"}, []string{gnet}},
 		{"/poller", []string{"/poller/wheel", "/poller/memory", "/poller/stream"}, nil},

@@ -112,6 +112,9 @@ func (c *client) invalid(err error) {
 
 // packet handles one complete packet. owned means that its views need no copy.
 func (c *client) packet(p *sio.Packet, attachments [][]byte, owned bool) {
+	if !c.admits(p) {
+		return
+	}
 	if p.Query != nil && !c.old() {
 		c.queried(p)
 		return

@@ -91,6 +91,10 @@ type Config struct {
 	MaxHealthConns int
 	// MaxSessions bounds the sessions, because a polling client holds one without a connection. Default 2,097,152.
 	MaxSessions int
+	// Limits bounds what clients ask for: connections of one address, new connections, events and bytes of a second.
+	// Default: no limits, because behind a proxy that names no clients all of them have one address, and only the
+	// application knows how many events its clients need. SetLimits changes it later.
+	Limits Limits
 	// MaxHandshakes bounds the handshakes that AllowRequest, Tune and the other hooks process at the same time, each on
 	// its own goroutine. A slow hook that ignores its context continues after its client has gone. Further handshakes are
 	// refused with 503. Default 8,192.

@@ -29,6 +29,7 @@ func (c *Config) session() session.Config {
 		HeaderTimeout: c.HeaderTimeout, BodyTimeout: c.BodyTimeout, IdleTimeout: c.IdleTimeout,
 		MaxPayload: c.MaxPayload, MaxHeaderBytes: c.MaxHeaderBytes, MaxRequestBody: c.MaxRequestBody,
 		QueueBytes: c.Queue.MaxBytes, OnFull: c.Queue.OnFull, VolatileBytes: c.Queue.VolatileBytes, MaxSessions: c.MaxSessions,
+		Limits: c.Limits, AppAdmits: true,
 		MaxHandshakes: c.MaxHandshakes, HealthPath: c.HealthPath, MaxHealthConns: c.MaxHealthConns,
 		CORS: c.CORS, Cookie: c.Cookie, ProxyProtocol: c.ProxyProtocol, TrustedProxies: c.TrustedProxies,
 		PerMessageDeflate: c.PerMessageDeflate, HTTPCompression: c.HTTPCompression,

@@ -47,11 +47,11 @@ const (
 	defaultRecoverySessions = 100_000
 )
 
-// recoverable has the reasons after which a client may come back: those that neither side intended.
+// recoverable has the reasons after which a client may come back: those after which clients connect again by themselves.
 func recoverable(r Reason) bool {
 	switch r {
 	case ReasonTransportClose, ReasonTransportError, ReasonPingTimeout, ReasonForcedClose, ReasonForcedServerClose, ReasonServerShutdown,
-		ReasonDraining:
+		ReasonDraining, ReasonRateLimited:
 		return true
 	}
 	return false

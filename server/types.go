@@ -20,7 +20,23 @@ const (
 	ReasonForcedServerClose = session.ReasonForcedServerClose // Socket.Disconnect(true), or a limit of the server
 	ReasonServerShutdown    = session.ReasonServerShutdown    // Server.Close
 	ReasonDraining          = session.ReasonDraining          // Server.Drain
+	ReasonRateLimited       = session.ReasonRateLimited       // the client exceeded Config.Limits for too long
 )
+
+// Limits bounds what clients ask for. A number of 0 is no limit, and costs nothing. A connection is a session, however
+// many requests it makes. An address is the one that RequestInfo has; clients of IPv6 count by their network (/64), and
+// those of unix sockets are not limited by address. Its fields:
+//
+//   - ConnectionsPerAddress int: connections at once of one address; further ones get 429
+//   - AcceptsPerSecond int: new connections of a second; further ones get 503, with Retry-After from 1 to 5 s at random
+//   - EventsPerSecond int: events of a second of one connection, and requests to join a namespace. An event in excess is
+//     dropped and counted; its acknowledgement is {"error":"rate limited"}
+//   - BytesPerSecond int: bytes of a second that one connection sends, with all attachments, uncompressed. A longer event
+//     is always in excess
+//   - Excess time.Duration: how long a client may exceed these two, without one second in which it does not, before its
+//     connection ends with ReasonRateLimited; default 5 s
+//   - RefuseTime time.Duration: how long its address then gets 429; default 5 s
+type Limits = session.Limits
 
 // Transport is an Engine.IO transport. Immutable. Its methods:
 //

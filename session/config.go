@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -105,6 +106,11 @@ type Config struct {
 	// polling session costs its client one short request, and the server memory until its pong is overdue. Default
 	// 2,097,152.
 	MaxSessions int
+	// Limits bounds what clients ask for: sessions of one address, handshakes, events and bytes. Default: no limits.
+	Limits Limits
+	// AppAdmits leaves it to the application to call Session.Admit for each packet, because not every message is an
+	// event, or an event has several messages.
+	AppAdmits bool
 	// MaxHandshakes bounds the handshakes that hooks such as Allow process at the same time, each in its own goroutine.
 	// A slow hook that ignores its context continues after its client has gone. Further handshakes get 503. Default
 	// 8,192.
@@ -330,7 +336,7 @@ func (c Config) settle() (Config, error) {
 	if c.OnFull > DropNewest {
 		return c, fmt.Errorf("session: Config.OnFull = %d is no policy", c.OnFull)
 	}
-	if err := c.Cookie.settle(); err != nil {
+	if err := errors.Join(c.Cookie.settle(), c.Limits.settle()); err != nil {
 		return c, err
 	}
 	var err error

@@ -181,7 +181,7 @@ func (s *Session) idle() bool {
 
 // settled reports whether nothing is under way for a session whose turn came so many nanoseconds ago.
 func (s *Session) settled(since int64) bool {
-	if s.poll != nil && (s.upgrade != nil || s.poll.post.x != nil) && since < int64(drainTransportMax) {
+	if s.poll != nil && (s.upgrade() != nil || s.poll.post.x != nil) && since < int64(drainTransportMax) {
 		return false
 	}
 	c, ok := s.client.(Settler)

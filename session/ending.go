@@ -50,7 +50,7 @@ func (s *Session) Close(reason Reason) {
 	if s.ws != nil {
 		s.release(nil)
 	} else {
-		if s.upgrade != nil && !s.upgrade.probed {
+		if s.upgrade() != nil && !s.upgrade().probed {
 			s.dropUpgrade() // after the probe the client has paused its polling, and gets the rest on the WebSocket
 		}
 		// A client that is there asks again at once; one that is gone would not be missed later than by its heartbeat.

@@ -19,7 +19,7 @@ type Engine struct {
 	shards  []*Shard
 	borrow  Borrow
 	cors    atomic.Pointer[corsTable]
-	limits  httpwire.Limits
+	http    httpwire.Limits
 	ws      wsframe.Limits
 	polling bool
 	socket  bool
@@ -42,6 +42,8 @@ type Engine struct {
 	spares atomic.Int64
 	// refusing is set while handshakes are refused, closing when StopIntake or Close was called, ended when Close was.
 	refusing, closing, ended atomic.Bool
+	// limits has Config.Limits and MaxSessions.
+	limits limits
 	// hooksRunning is the number of handshakes whose hooks run.
 	hooksRunning atomic.Int64
 	// after calls fn on another goroutine after d. Tests replace it.
@@ -66,7 +68,7 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, app: app, serves: app.Serves(), borrow: borrow, after: func(d time.Duration, fn func()) { time.AfterFunc(d, fn) },
-		limits: httpwire.Limits{
+		http: httpwire.Limits{
 			LineBytes: cfg.MaxHeaderBytes, HeaderBytes: cfg.MaxHeaderBytes,
 			BodyBytes: max(cfg.MaxPayload, cfg.MaxRequestBody),
 		},
@@ -76,6 +78,7 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 	}
 	e.cors.Store(cfg.CORS.table())
 	e.compression.begin(&cfg)
+	e.limits.begin(&cfg)
 	if e.socket && !cfg.NoUpgrades {
 		e.upgrade = []string{"websocket"}
 	}
@@ -166,8 +169,12 @@ type Stats struct {
 	// OverLimit counts connections accepted by AcceptSpare.
 	OverLimit uint64
 	// TurnedAway counts handshakes refused because of MaxSessions or MaxHandshakes, Draining those refused because the
-	// engine drains or closes.
-	TurnedAway, Draining uint64
+	// engine drains or closes, OverAddress those refused because of Limits.ConnectionsPerAddress or RefuseTime, and
+	// OverAccepts those refused because of Limits.AcceptsPerSecond.
+	TurnedAway, Draining, OverAddress, OverAccepts uint64
+	// OverEvents and OverBytes count events dropped because of Limits.EventsPerSecond and BytesPerSecond. An event that
+	// exceeds both counts in OverBytes.
+	OverEvents, OverBytes uint64
 	// Unfetched counts polling sessions that ended before their clients had fetched their last packets,
 	// UnfetchedPackets these packets.
 	Unfetched, UnfetchedPackets uint64
@@ -195,6 +202,7 @@ func (e *Engine) Stats() Stats {
 type counters struct {
 	opened, upgraded, upgradeFailed, slow, full, volatile, away, badSIDs atomic.Uint64
 	noProxy, untrusted, overLimit, draining, unfetched, unfetchedPackets atomic.Uint64
+	perAddress, accepts, eventsOver, bytesOver                           atomic.Uint64
 	closed                                                               [ReasonCount]atomic.Uint64
 	refused                                                              [6]atomic.Uint64
 }
@@ -210,6 +218,10 @@ func (c *counters) addTo(s *Stats) {
 	s.Draining += c.draining.Load()
 	s.Unfetched += c.unfetched.Load()
 	s.UnfetchedPackets += c.unfetchedPackets.Load()
+	s.OverAddress += c.perAddress.Load()
+	s.OverAccepts += c.accepts.Load()
+	s.OverEvents += c.eventsOver.Load()
+	s.OverBytes += c.bytesOver.Load()
 	s.BadSIDs += c.badSIDs.Load()
 	s.OverLimit += c.overLimit.Load()
 	s.NoProxyHeader += c.noProxy.Load()

@@ -28,6 +28,7 @@ func callHooks(x *Exchange, o opening) {
 	e := sh.engine
 	if e.hooksRunning.Add(1) > int64(e.cfg.MaxHandshakes) {
 		e.hooksRunning.Add(-1)
+		e.giveBack(o.from)
 		x.answer(sh.full("Too many handshakes", "MaxHandshakes", e.cfg.MaxHandshakes))
 		return
 	}
@@ -106,12 +107,14 @@ func (a *hookCall) resume(x *Exchange) {
 	h := x.conn
 	x.cancel = nil
 	if h.gone {
+		h.shard.engine.giveBack(a.from)
 		return
 	}
 	if a.err == nil {
 		x.fields = a.fields
 		a.open(x)
 	} else {
+		h.shard.engine.giveBack(a.from)
 		var refusal Refusal
 		_ = errors.As(a.err, &refusal)
 		x.answer(refusalFor(eio.Forbidden, string(refusal), a.err))

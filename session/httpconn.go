@@ -104,7 +104,7 @@ func (h *HTTPConn) Receive(data []byte) (n, need int) {
 			return len(data), 0
 		}
 		req := &h.shard.req
-		used, err := h.parser.Parse(data[n:], &e.limits, req)
+		used, err := h.parser.Parse(data[n:], &e.http, req)
 		if err != nil {
 			h.refuseSyntax(data[n:], err)
 			return len(data), 0
@@ -205,7 +205,7 @@ func (h *HTTPConn) handlePipelinedPost(data []byte) int {
 		return 0
 	}
 	req := &h.shard.req
-	n, err := h.parser.Parse(data, &e.limits, req)
+	n, err := h.parser.Parse(data, &e.http, req)
 	if err != nil || n == 0 {
 		return 0 // the parser reports the same error, or continues, when the GET is answered
 	}

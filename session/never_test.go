@@ -62,6 +62,20 @@ var waitings = map[string]struct {
 		p.answer()
 		return p.isClosed
 	}},
+	"Limits.Excess": {config: Config{Limits: Limits{EventsPerSecond: 1}, PingInterval: 2 * aWhile}, begin: func(r *rig) func() bool {
+		p := r.openWS(0, "")
+		return func() bool { p.burst(10, "4x"); return p.isClosed() }
+	}},
+	"Limits.RefuseTime": {config: Config{Limits: Limits{EventsPerSecond: 1, Excess: time.Millisecond}, PingInterval: 2 * aWhile},
+		begin: func(r *rig) func() bool {
+			p := r.openWS(0, "")
+			p.burst(10, "4x")
+			r.advance(100 * time.Millisecond)
+			p.burst(10, "4x")
+			return func() bool {
+				return r.dial(0).write(request("GET", base+"polling", "")).answer().StatusCode != statusTooMany
+			}
+		}},
 	"Cookie.MaxAge": {config: Config{Cookie: Cookie{Name: "io"}}, begin: func(r *rig) func() bool {
 		field := r.dial(0).write(request("GET", base+"polling", "")).answer().Header.Get("Set-Cookie")
 		return func() bool { return !strings.Contains(field, "; Max-Age=9223372036;") }
@@ -108,7 +122,7 @@ func TestNeverTogether(t *testing.T) {
 		}
 	}
 	for name, w := range waitings {
-		if strings.HasSuffix(name, "MaxAge") {
+		if strings.HasSuffix(name, "MaxAge") || strings.HasPrefix(name, "Limits.") { // which wait only with a config of their own
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

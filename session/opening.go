@@ -5,6 +5,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/httpwire"
+	"github.com/seed58c87869/siren/session/limit"
 )
 
 // opening is a handshake whose session has not opened yet.
@@ -18,6 +19,8 @@ type opening struct {
 	// tuned and sid are chosen by hooks; nil and empty without.
 	tuned *tuning
 	sid   string
+	// from is the address that the handshake is counted for, until the session is.
+	from limit.Address
 }
 
 // badUpgrade answers an opening handshake that breaks RFC 6455. It names the version that the server speaks (section
@@ -37,7 +40,16 @@ func routeHandshake(x *Exchange, r *httpwire.Request, t *target) {
 		x.answer(refusalFor(eio.Forbidden, "Origin not allowed", nil))
 		return
 	}
-	if !e.hasHooks || e.refusing.Load() {
+	if e.refusing.Load() {
+		o.open(x)
+		return
+	}
+	from, over := x.admitHandshake(r)
+	if over != nil {
+		x.answer(*over)
+		return
+	}
+	if o.from = from; !e.hasHooks {
 		o.open(x)
 		return
 	}
@@ -50,21 +62,12 @@ func unavailable(why string) reply {
 	return reply{status: 503, contentType: typeText, body: []byte(why), last: true}
 }
 
-// full refuses a handshake because of a limit. It is counted, and logged at a limited rate.
-func (sh *Shard) full(why, setting string, limit int) reply {
-	sh.stats.away.Add(1)
-	e := sh.engine
-	if e.cfg.Logger != nil && e.crowded.pass(sh.loop.Now()) {
-		e.cfg.Logger.Warn("handshakes get 503: a limit is reached", "setting", setting, "limit", limit)
-	}
-	return unavailable(why)
-}
-
 // open makes the session. It checks again whether the engine refuses handshakes, because no one would end a session that
 // opens later.
 func (o *opening) open(x *Exchange) {
 	sh := x.conn.shard
 	e := sh.engine
+	defer func() { e.giveBack(o.from) }() // unless a session has it
 	switch {
 	case e.refusing.Load():
 		sh.stats.draining.Add(1)
@@ -73,8 +76,8 @@ func (o *opening) open(x *Exchange) {
 	case !o.supported:
 		x.answer(refusalFor(eio.UnsupportedProtocolVersion, "", nil))
 		return
-	case e.Sessions() >= e.cfg.MaxSessions:
-		x.answer(sh.full("Too many sessions", "MaxSessions", e.cfg.MaxSessions))
+	case e.Sessions() >= int(e.limits.sessions.Load()):
+		x.answer(sh.full("Too many sessions", "MaxSessions", int(e.limits.sessions.Load())))
 		return
 	}
 	sid, ok := e.newSID(o.sid, sh)

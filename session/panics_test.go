@@ -97,10 +97,10 @@ var panickers = map[string]struct {
 		r.poll(0)
 		s := r.last().s
 		r.openWS(0, s.sid)
-		s.upgrade.ws.foreign = nil
-		s.upgrade.ws.conn = &fragile{s.upgrade.ws.conn, true}
+		s.upgrade().ws.foreign = nil
+		s.upgrade().ws.conn = &fragile{s.upgrade().ws.conn, true}
 		r.survive(func() { r.advance(11 * time.Second) })
-		return func() bool { return !s.Open() && s.upgrade == nil }
+		return func() bool { return !s.Open() && s.upgrade() == nil }
 	}},
 	"timer of a held GET": {run: func(r *rig) func() bool {
 		r.poll(0)

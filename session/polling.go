@@ -12,6 +12,8 @@ type pollState struct {
 	bytes int
 	// get is the waiting GET, post the POST whose body is being read or handled.
 	get, post requestRef
+	// upgrade is set while a WebSocket probes.
+	upgrade *upgrade
 	// flushing means that the session is in Shard.flushable.
 	flushing bool
 	// counted means that the queue is not empty, and its packets are in the loop's ledger.
@@ -41,7 +43,7 @@ func (s *Session) servePoll() {
 		return
 	}
 	switch {
-	case s.upgrade != nil && s.upgrade.probed:
+	case s.upgrade() != nil && s.upgrade().probed:
 		// After the probe the queue waits for the WebSocket, and the GET gets only a noop.
 		s.answerGet(eio.NoopFrame)
 		return
@@ -119,7 +121,7 @@ func (s *Session) onGet(a requestRef) {
 		return
 	}
 	s.poll.get = a
-	if u := s.upgrade; u != nil && u.probed {
+	if u := s.upgrade(); u != nil && u.probed {
 		// Packet "5" may be on its way on another loop: it makes this GET one too many.
 		u.holdGet()
 		return

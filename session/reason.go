@@ -32,6 +32,8 @@ const (
 	ReasonServerShutdown
 	// ReasonDraining: the server has ended its clients one after the other, before it goes down.
 	ReasonDraining
+	// ReasonRateLimited: the client exceeded Limits for too long.
+	ReasonRateLimited
 
 	// ReasonCount is one more than the highest reason, for tables of counters.
 	ReasonCount
@@ -48,6 +50,7 @@ var reasonTexts = [ReasonCount]string{
 	ReasonForcedServerClose: "forced server close",
 	ReasonServerShutdown:    "server shutting down",
 	ReasonDraining:          "draining",
+	ReasonRateLimited:       "rate limited",
 }
 
 // String returns the reference server's text for the reason.

@@ -19,10 +19,10 @@ type Session struct {
 	// ws is the transport when it is a WebSocket, poll the state of the polling transport; one of them is nil.
 	ws   *wsConn
 	poll *pollState
-	// upgrade is set while a WebSocket probes.
-	upgrade *upgrade
 	// timer is the session's only timer: for the next ping, its pong, or the end of a closing session.
 	timer wheel.Timer
+	// limited has the state of Limits; nil without limits.
+	limited *limited
 	// tuned has the session's own settings; nil for most. Safe for concurrent use.
 	tuned     atomic.Pointer[tuning]
 	kind      atomic.Uint32 // a Transport, kind3 in protocol 3, kindOver at the end; written by the home loop
@@ -101,6 +101,15 @@ func (s *Session) receive(p eio.Packet) {
 	if s.shard.engine.debug.Load() {
 		s.debugReceived(&p)
 	}
+	if r := s.shard.engine.limits.rates.Load(); r != nil {
+		s.receiveLimited(p, r)
+		return
+	}
+	s.handle(p)
+}
+
+// handle handles one packet that is within Limits.
+func (s *Session) handle(p eio.Packet) {
 	switch p.Type {
 	case eio.Message:
 		if !s.shard.deaf {

@@ -80,6 +80,7 @@ func (sh *Shard) Loop() Loop { return sh.loop }
 // open makes a session with an id that was claimed. The caller must set its transport and the application's Client.
 func (sh *Shard) open(sid string, o *opening) *Session {
 	s := &Session{shard: sh, sid: sid, first: o.offer.first, dialect: o.dialect}
+	s.limit(o)
 	s.setTransport(o.transport)
 	s.tuned.Store(o.tuned)
 	s.timer.Init(s)
@@ -112,6 +113,7 @@ func (sh *Shard) forget(s *Session) {
 		if sh.engine.sids != nil {
 			sh.engine.sids.release(s.sid)
 		}
+		sh.engine.giveBack(s.limited.address())
 		sh.count.Add(-1)
 	}
 }

@@ -24,6 +24,14 @@ type upgrade struct {
 	base64 bool
 }
 
+// upgrade returns the upgrade in progress, or nil.
+func (s *Session) upgrade() *upgrade {
+	if s.poll == nil {
+		return nil
+	}
+	return s.poll.upgrade
+}
+
 // heldGet is the timer of a GET that came after the probe.
 type heldGet struct {
 	wheel.Timer
@@ -43,7 +51,7 @@ func (u *upgrade) holdGet() {
 
 // Expire answers the GET with a noop.
 func (g *heldGet) Expire(int64) {
-	if s := g.u.session; s.upgrade == g.u {
+	if s := g.u.session; s.upgrade() == g.u {
 		defer s.EndOnPanic()
 		s.servePoll()
 	}
@@ -58,7 +66,7 @@ func (u *upgrade) stop() {
 
 // Expire ends an upgrade that takes too long. The session continues polling.
 func (u *upgrade) Expire(int64) {
-	if u.session.upgrade == u {
+	if u.session.upgrade() == u {
 		defer u.session.EndOnPanic()
 		u.session.failUpgrade()
 	}
@@ -108,13 +116,13 @@ func (sh *Shard) admitUpgrade(sid string, valid bool) (*upgrade, verdict) {
 		return nil, verdictUnknown
 	case !valid:
 		return nil, verdictInvalid
-	case s.state != stateOpen || s.poll == nil || s.upgrade != nil || sh.engine.cfg.NoUpgrades:
+	case s.state != stateOpen || s.poll == nil || s.upgrade() != nil || sh.engine.cfg.NoUpgrades:
 		return nil, verdictBusy
 	}
 	u := &upgrade{session: s}
 	u.timer.Init(u)
 	sh.loop.Wheel().Schedule(&u.timer, wheel.Deadline(sh.loop.Now(), sh.engine.cfg.UpgradeTimeout))
-	s.upgrade = u
+	s.poll.upgrade = u
 	return u, verdictProbe
 }
 
@@ -145,7 +153,7 @@ func finishUpgrade(x *Exchange, home *Shard, u *upgrade, v verdict, o *wsOffer) 
 		return
 	}
 	h.shard.on(home, func() {
-		if s := u.session; s.upgrade == u {
+		if s := u.session; s.upgrade() == u {
 			u.ws, w.session = w, s
 		} else {
 			w.close(wsCloseNormal)
@@ -158,8 +166,8 @@ func finishUpgrade(x *Exchange, home *Shard, u *upgrade, v verdict, o *wsOffer) 
 func (s *Session) receiveProbe(p eio.Packet) {
 	switch {
 	case p.Type == eio.Ping && string(p.Data) == "probe":
-		s.upgrade.probed = true
-		s.upgrade.ws.out().Queue(eio.PongProbe.WebSocket())
+		s.upgrade().probed = true
+		s.upgrade().ws.out().Queue(eio.PongProbe.WebSocket())
 		// A waiting GET is answered at once, so that the client can continue.
 		s.servePoll()
 	case p.Type == eio.Upgrade:
@@ -171,8 +179,8 @@ func (s *Session) receiveProbe(p eio.Packet) {
 
 // completeUpgrade makes the WebSocket the session's transport and sends the queued packets on it, in order.
 func (s *Session) completeUpgrade() {
-	u, p := s.upgrade, s.poll
-	s.upgrade = nil
+	u, p := s.upgrade(), s.poll
+	s.poll.upgrade = nil
 	u.stop()
 	// The client has not waited for the end of these requests: they came after the probe, or were not finished before "5".
 	for _, late := range []*requestRef{&p.get, &p.post} {
@@ -213,11 +221,11 @@ func (s *Session) failUpgrade() {
 
 // dropUpgrade forgets an upgrade in progress.
 func (s *Session) dropUpgrade() {
-	u := s.upgrade
+	u := s.upgrade()
 	if u == nil {
 		return
 	}
-	s.upgrade = nil
+	s.poll.upgrade = nil
 	u.stop()
 	if u.ws != nil {
 		u.ws.close(wsCloseNormal)

@@ -69,12 +69,12 @@ func TestUpgradeEndsWithoutTimers(t *testing.T) {
 			g.want(200, "6")
 			g.write(getRequest(sid))
 			g.wantNothing()
-			u := r.last().s.upgrade
+			u := r.last().s.upgrade()
 			if !u.held.Scheduled() || !u.timer.Scheduled() {
 				t.Fatal("the GET is not held, or the upgrade has no limit")
 			}
 			end(r, w)
-			if r.last().s.upgrade != nil || u.held.Scheduled() || u.timer.Scheduled() {
+			if r.last().s.upgrade() != nil || u.held.Scheduled() || u.timer.Scheduled() {
 				t.Errorf("the upgrade goes on, or its timers wait: %v, %v", u.held.Scheduled(), u.timer.Scheduled())
 			}
 		})
@@ -265,7 +265,7 @@ func TestUpgradeRaces(t *testing.T) {
 		w.conn.PeerClose(nil)
 		r.run()
 		r.last().wantClosed()
-		if r.last().s.upgrade != nil {
+		if r.last().s.upgrade() != nil {
 			t.Error("an upgrade is left")
 		}
 	})
@@ -274,7 +274,7 @@ func TestUpgradeRaces(t *testing.T) {
 		r.loops[0].RunUntilIdle()
 		w.conn.PeerClose(nil)
 		r.run()
-		if r.last().s.upgrade != nil {
+		if r.last().s.upgrade() != nil {
 			t.Error("an upgrade is left")
 		}
 	})
@@ -307,7 +307,7 @@ func TestUpgradeRaces(t *testing.T) {
 	t.Run("time-out before the answer", func(t *testing.T) {
 		r, w := begin(t)
 		r.loops[0].RunUntilIdle()
-		r.loops[0].Do(func() { r.last().s.upgrade.Expire(0) })
+		r.loops[0].Do(func() { r.last().s.upgrade().Expire(0) })
 		r.run()
 		w.answer()
 		w.wantFrames("close:1005")

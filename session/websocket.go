@@ -264,7 +264,7 @@ func (w *wsConn) lost(reason Reason) {
 	case s == nil:
 	case s.ws == w:
 		s.abort(reason)
-	case s.upgrade != nil && s.upgrade.ws == w:
+	case s.upgrade() != nil && s.upgrade().ws == w:
 		s.failUpgrade()
 	}
 }
@@ -286,7 +286,7 @@ func (w *wsConn) deliver(data []byte, binary bool) {
 		if p, err = s.dialect.parse(data, binary); err != nil {
 			if s.ws == w {
 				s.abort(ReasonParseError)
-			} else if s.upgrade != nil && s.upgrade.ws == w {
+			} else if s.upgrade() != nil && s.upgrade().ws == w {
 				s.failUpgrade()
 			}
 			return
@@ -294,7 +294,7 @@ func (w *wsConn) deliver(data []byte, binary bool) {
 	}
 	if s.ws == w {
 		s.receive(p)
-	} else if s.upgrade != nil && s.upgrade.ws == w {
+	} else if s.upgrade() != nil && s.upgrade().ws == w {
 		s.receiveProbe(p)
 	}
 }
