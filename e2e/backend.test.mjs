@@ -24,7 +24,7 @@ async function start(t, program, file) {
   writeFileSync(config, text.replace('http://127.0.0.1:8000', url).replace('http://localhost:8000', url));
   const env = [`PORT=${backend}`, `SIREN_API=http://127.0.0.1:${admin}/api`, 'PYTHONDONTWRITEBYTECODE=1'];
   await run(t, '/usr/bin/env', [...env, program, path.join(EXAMPLE, file)], /backend on/);
-  const args = ['serve', '--config', config, '--addr', `127.0.0.1:${port}`, '--admin-listen', `127.0.0.1:${admin}`];
+  const args = ['serve', '--config', config, '--addr', `127.0.0.1:${port}`, '--admin-listen', `127.0.0.1:${admin}`, '--drain-spread', '0s'];
   await run(t, SIREN, args, /siren serves/);
   return {
     url,

@@ -29,7 +29,7 @@ namespaces:
   - {name: "/news", join: true}
 admin: {api_keys: ["another", "${KEY}"]}
 `);
-  const args = ['serve', '--config', file, '--addr', `127.0.0.1:${port}`, '--admin-listen', `127.0.0.1:${admin}`];
+  const args = ['serve', '--config', file, '--addr', `127.0.0.1:${port}`, '--admin-listen', `127.0.0.1:${admin}`, '--drain-spread', '0s'];
   const [, pid] = await run(t, '/bin/sh', ['-c', 'echo "pid $$"; exec "$0" "$@"', SIREN, ...args], /pid (\d+)[^]*siren serves/);
   return { ports: [port, admin], pid: Number(pid), url: `http://127.0.0.1:${port}`, page: `http://127.0.0.1:${admin}/` };
 }

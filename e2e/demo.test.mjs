@@ -23,7 +23,7 @@ class Server {
   }
 
   async start() {
-    const child = spawn(process.env.SIREN_BIN, ["serve", "--addr", `127.0.0.1:${this.port}`, "--admin-listen", "", ...this.flags], {
+    const child = spawn(process.env.SIREN_BIN, ["serve", "--addr", `127.0.0.1:${this.port}`, "--admin-listen", "", "--drain-spread", "0s", ...this.flags], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     child.stderr.setEncoding("utf8").on("data", (text) => (this.log += text));

@@ -23,7 +23,7 @@ async function serve(t, config) {
   const file = path.join(directory(t), 'siren.yaml');
   writeFileSync(file, config);
   const port = await freePort();
-  const args = ['serve', '--config', file, '--addr', `127.0.0.1:${port}`, '--admin-listen', ''];
+  const args = ['serve', '--config', file, '--addr', `127.0.0.1:${port}`, '--admin-listen', '', '--drain-spread', '0s'];
   const [, pid] = await run(t, '/bin/sh', ['-c', 'echo "pid $$"; exec "$0" "$@"', SIREN, ...args], /pid (\d+)[^]*siren serves/);
   const connect = async (namespace, options = {}) => {
     const socket = io(`http://127.0.0.1:${port}${namespace}`, { forceNew: true, reconnection: false, ...options });

@@ -88,13 +88,13 @@ func (d *drain) step() {
 	}
 }
 
-// due returns the number of sessions whose turn should have come by now.
+// due returns the number of sessions whose turn should have come by now. The first turn comes at once.
 func (d *drain) due() int {
 	passed := time.Duration(d.sh.loop.Now() - d.begun)
 	if passed >= d.spread {
 		return d.total
 	}
-	return int(float64(d.total) * float64(passed) / float64(d.spread))
+	return min(d.total, 1+int(float64(d.total)*float64(passed)/float64(d.spread)))
 }
 
 // next takes a random session: one that was not looked at, as long as there are any, else a busy one.

@@ -78,9 +78,9 @@ func (s *Session) abort(reason Reason) {
 
 // countUnfetched counts the packets of a closing session that its client has not fetched in time.
 func (s *Session) countUnfetched() {
-	if s.poll != nil && len(s.poll.queue) > 0 {
+	if n := s.unfetched(); n > 0 {
 		s.shard.stats.unfetched.Add(1)
-		s.shard.stats.unfetchedPackets.Add(uint64(len(s.poll.queue)))
+		s.shard.stats.unfetchedPackets.Add(uint64(n))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"sync"
 	"sync/atomic"
+
+	"github.com/seed58c87869/siren/codec/eio"
 )
 
 // This file closes a whole engine. The steps, in order: perhaps Drain; StopIntake; the application answers the messages it was given;
@@ -82,10 +84,24 @@ func (e *Engine) Left(report func(l Left)) {
 // add counts a session.
 func (l *Left) add(s *Session) {
 	l.Sessions++
-	if s.poll != nil && len(s.poll.queue) > 0 {
+	if n := s.unfetched(); n > 0 {
 		l.Unfetched++
-		l.Packets += len(s.poll.queue)
+		l.Packets += n
 	}
+}
+
+// unfetched returns the number of packets that a polling client has to fetch. Pings do not count: a client that stays
+// away loses nothing with them.
+func (s *Session) unfetched() (packets int) {
+	if s.poll == nil {
+		return 0
+	}
+	for _, f := range s.poll.queue {
+		if f != eio.PingFrame && f != eio.PongFrame {
+			packets++
+		}
+	}
+	return packets
 }
 
 const (

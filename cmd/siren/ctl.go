@@ -82,6 +82,7 @@ on standard error.`,
 	}
 	to.add(cmd)
 	cmd.AddCommand(newStatsCommand(&to), newRoomsCommand(&to), newSocketsCommand(&to), newDisconnectCommand(&to), newReloadCommand(&to))
+	cmd.AddCommand(newDrainCommand(&to))
 	return cmd
 }
 

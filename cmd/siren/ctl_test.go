@@ -43,6 +43,16 @@ func startOperated(t *testing.T, address string) *operated {
 	}
 	calls, err := api.New(api.Config{
 		Server: srv, Node: "test", Version: "1.2.3", Logger: quiet, MaxEvent: 1000,
+		Drain: func(timeout, spread *time.Duration) (api.Drained, error) {
+			d := api.Drained{Sessions: 1, Timeout: 30 * time.Second, Spread: 10 * time.Second}
+			if timeout != nil {
+				d.Timeout = *timeout
+			}
+			if spread != nil {
+				d.Spread = *spread
+			}
+			return d, nil
+		},
 		Reload: func(context.Context) (api.Reloaded, error) {
 			return api.Reloaded{Changed: []string{"admin.api_keys"}, Restart: []string{"listen", "path"}}, nil
 		},
@@ -242,6 +252,10 @@ func TestCtlCommands(t *testing.T) {
 	o.want(`\{"sockets":\[\{"id":"`+id+`",.*\}\]\}`+"\n", "ctl", "sockets", "--json")
 	o.want("SOCKET.*ROOMS\n", "ctl", "sockets", "--room", "nowhere")
 	o.want("changed: admin.api_keys\nneeds a restart: listen, path\n", "ctl", "reload")
+	o.want("draining: 1 sessions end over 10s, within 30s\n", "ctl", "drain")
+	o.want("draining: 1 sessions end over 0s, within 1m0s\n", "ctl", "drain", "--timeout", "1m", "--spread", "0s")
+	o.want(`\{"draining":true,.*\}\n`, "ctl", "drain", "--json")
+	o.fails("timeout_ms: it has to be a whole number", "ctl", "drain", "--timeout", "0s")
 	o.fails("say who: --room, --user, or --all", "ctl", "disconnect")
 	o.want("0 sockets disconnected\n", "ctl", "disconnect", "--room", "nowhere")
 	o.want(`\{"count":1\}`+"\n", "ctl", "disconnect", "--all", "--json")

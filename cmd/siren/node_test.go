@@ -51,7 +51,7 @@ func startNode(t *testing.T, args ...string) *testNode {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	n := &testNode{logs: new(logBuffer), stop: cancel, exit: make(chan int, 1)}
-	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-listen", ""}, args...)
+	args = append([]string{"serve", "--addr", "127.0.0.1:0", "--admin-listen", "", "--drain-spread", "0s"}, args...)
 	go func() { n.exit <- execute(ctx, args, n.logs, n.logs) }()
 	t.Cleanup(func() { n.end(t) })
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {

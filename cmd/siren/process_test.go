@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"errors"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/seed58c87869/siren/session/sessiontest"
 )
 
 // commandEnv is set in the environment of a test binary that is to be the command.
@@ -27,6 +28,8 @@ type process struct {
 	// log is the reading end of its standard error.
 	log   *os.File
 	lines *bufio.Reader
+	// admin is the address of its operators' listener, if it has one.
+	admin string
 	// socket is the unix socket that it listens on besides addr.
 	socket string
 }
@@ -49,7 +52,7 @@ func startBinary(t *testing.T, wrapper []string, binary string, args ...string) 
 		t.Fatal(err)
 	}
 	p := &process{stops: make(chan error, 1), log: r, lines: bufio.NewReader(r), socket: filepath.Join(t.TempDir(), "s")}
-	line := append(append(wrapper, binary, "serve", "--addr", "127.0.0.1:0", "--addr", "unix://"+p.socket, "--admin-listen", ""), args...)
+	line := append(append(wrapper, binary, "serve", "--addr", "127.0.0.1:0", "--addr", "unix://"+p.socket, "--admin-listen", "", "--drain-spread", "0s"), args...)
 	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Env = append(os.Environ(), commandEnv+"=1", "GORACE=atexit_sleep_ms=0")
 	p.cmd.Stderr = w
@@ -64,8 +67,14 @@ func startBinary(t *testing.T, wrapper []string, binary string, args ...string) 
 		_, _ = p.wait(t)
 		_ = r.Close()
 	})
-	p.addr = listening.FindStringSubmatch(p.until(t, "msg=listening"))[1]
-	p.until(t, "siren serves")
+	for line := ""; !strings.Contains(line, "siren serves"); {
+		line = p.until(t, "")
+		if m := listening.FindStringSubmatch(line); m != nil {
+			p.addr = m[1]
+		} else if _, addr, ok := strings.Cut(line, `msg="operators' listener" addr=`); ok {
+			p.admin = strings.TrimSpace(addr)
+		}
+	}
 	return p
 }
 
@@ -153,23 +162,33 @@ func TestSignalsTogether(t *testing.T) {
 	}
 }
 
-// A signal that comes when the graceful end has had its time ends the process at once.
+// A signal that comes later than a second after the first cuts the end short, which the exit code tells if anything was
+// lost.
 func TestLateSignal(t *testing.T) {
-	p := startProcess(t, nil)
-	// A polling session whose client does not come back holds the end up.
-	r, err := http.Get("http://" + p.addr + "/socket.io/?EIO=4&transport=polling")
+	p := startProcess(t, nil, "--drain-timeout", "10m")
+	// A client that does not come back holds the end up, because something is queued for it.
+	polling, err := sessiontest.JoinPolling(connect(t, p.addr), nil, "/socket.io/")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = r.Body.Close()
+	defer polling.Close()
+	c := p.dial(t)
+	if got := c.ask(t, `["publish",{"event":"e","data":1,"all":true}]`); got != `[{"status":"ok","count":2}]` {
+		t.Fatal(got)
+	}
+	_ = c.conn.Close()
 	begin := time.Now()
 	p.signal(t, syscall.SIGTERM)
 	p.until(t, "siren stopping")
 	for ended := false; !ended; time.Sleep(10 * time.Millisecond) {
 		p.signal(t, syscall.SIGTERM)
-		ended = len(p.stops) > 0
+		ended = time.Since(begin) > sameRequest+100*time.Millisecond || len(p.stops) > 0
 	}
-	if status, _ := p.wait(t); !status.Signaled() || status.Signal() != syscall.SIGTERM || time.Since(begin) < sameRequest {
+	line := p.until(t, "siren stopped")
+	if !strings.Contains(line, "level=WARN") || !strings.Contains(line, " sessions_unfetched=1 ") || strings.Contains(line, " packets_unwritten=0 ") {
+		t.Error(line)
+	}
+	if status, _ := p.wait(t); !status.Exited() || status.ExitStatus() != int(exitLoss) || time.Since(begin) < sameRequest {
 		t.Errorf("exit code %d, signal %v after %v", status.ExitStatus(), status.Signal(), time.Since(begin))
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -50,13 +51,16 @@ decides who comes in. It publishes by HTTP requests to the operators' listener,
 on 127.0.0.1:3001 (--admin-listen); without an API key only this machine may ask.
 
 Other paths: /healthz answers 200 "ok" as long as the process serves, also at
-the limit of connections; /readyz answers 503 while it stops; / is the demo page.
+the limit of connections; /readyz answers 503 while it drains; / is the demo page.
 
-SIGTERM or SIGINT ends the server: clients are told, and the exit code is 0. More
-signals within a second count as one. A later one ends the server at once. SIGHUP
-reads the file of --config again; without one it ends the server, and under nohup
-it does nothing. When the reader of the log has gone, the server goes on without
-a log.`
+SIGTERM or SIGINT drains the server: new clients are refused, and the others are
+disconnected over drain.spread (10 s), each when it has all that was sent to it,
+so that they reconnect elsewhere. The exit code is 0, or 3 if something was lost:
+an event was not written, or drain.timeout (30 s) cut something short. Signals
+within a second count as one; a later one cuts the drain short, and a third ends
+the process. SIGHUP reads the file of --config again; without one it drains the
+server, and under nohup it does nothing. When the reader of the log has gone, the
+server goes on without a log.`
 
 // newServeCommand is the broadcast node.
 func newServeCommand() *cobra.Command {
@@ -88,7 +92,7 @@ func serve(ctx context.Context, sources config.Sources, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	o := node.Options{Loaded: loaded, Log: logs}
+	o := node.Options{Loaded: loaded, Log: logs, Cut: cutOf(ctx)}
 	if sources.File != "" {
 		o.Load = func() (*config.Loaded, error) { return config.Load(sources) }
 	}
@@ -99,8 +103,17 @@ func serve(ctx context.Context, sources config.Sources, logs io.Writer) error {
 	if sources.File != "" {
 		defer reloadOnHangup(n)()
 	}
-	return n.Run(ctx)
+	drains.Store(true)
+	defer drains.Store(false)
+	var loss *node.LossError
+	if err := n.Run(ctx); !errors.As(err, &loss) {
+		return err
+	}
+	return exitLoss
 }
+
+// exitLoss is the exit code of serve when something was lost at its end, or cut short.
+const exitLoss exitStatus = 3
 
 // reloadOnHangup has SIGHUP read the configuration again, until stop is called.
 func reloadOnHangup(n *node.Node) (stop func()) {

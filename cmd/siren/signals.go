@@ -21,11 +21,27 @@ var endingSignals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 // hangupReloads is set while SIGHUP asks for the configuration to be read again, and not for the end.
 var hangupReloads atomic.Bool
 
+// drains is set while a second signal ends the drain of a server, in place of the process.
+var drains atomic.Bool
+
+// cutKey is the key of the context that ends with the second signal, in the context of untilSignal.
+type cutKey struct{}
+
+// cutOf returns the context that ends with the second signal.
+func cutOf(ctx context.Context) context.Context {
+	if cut, ok := ctx.Value(cutKey{}).(context.Context); ok {
+		return cut
+	}
+	return context.Background()
+}
+
 // untilSignal returns a context that ends with the first of endingSignals, whose name is the context's cause. Once
-// sameRequest has passed, the next signal ends the process at once, as it does by default. A SIGHUP that is ignored
-// when the process starts, as nohup(1) has it, stays ignored.
+// sameRequest has passed, the next signal ends the context of cutOf if drains is set, and the one after that the process,
+// as signals do by default. Without drains, the second signal ends the process. A SIGHUP that is ignored when the process
+// starts, as nohup(1) has it, stays ignored.
 func untilSignal() context.Context {
-	ctx, cancel := context.WithCancelCause(context.Background())
+	cut, cutNow := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.WithValue(context.Background(), cutKey{}, cut))
 	received := make(chan os.Signal, 8) // hangups must not keep a signal that ends out
 	var heeded []os.Signal
 	for _, s := range endingSignals {
@@ -34,13 +50,23 @@ func untilSignal() context.Context {
 		}
 	}
 	signal.Notify(received, heeded...)
-	go func() {
+	next := func() os.Signal {
 		s := <-received
 		for s == syscall.SIGHUP && hangupReloads.Load() {
 			s = <-received
 		}
-		cancel(fmt.Errorf("%v signal received", s))
+		return s
+	}
+	go func() {
+		cancel(fmt.Errorf("%v signal received", next()))
 		time.Sleep(sameRequest)
+		for len(received) > 0 {
+			<-received
+		}
+		if drains.Load() {
+			next()
+			cutNow()
+		}
 		signal.Reset(heeded...)
 	}()
 	return ctx

@@ -3,12 +3,10 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
@@ -26,6 +24,8 @@ type Options struct {
 	Loaded *config.Loaded
 	// Load reads the configuration again, for Reload. Nil: there is nothing to read.
 	Load func() (*config.Loaded, error)
+	// Cut, if set, ends when the end of the node must take no more time: what is left then is closed at once.
+	Cut context.Context
 	// Log is where lines of the log go.
 	Log io.Writer
 }
@@ -44,8 +44,8 @@ type Node struct {
 	spaces *spaces
 	// operators is nil without an operators' listener.
 	operators *operators
-	// ending is set when the node begins to end: /readyz tells.
-	ending atomic.Bool
+	// drain is the end of the node.
+	drain drain
 
 	mu sync.Mutex // guards running; held during a reload
 	// running is the configuration in force.
@@ -55,7 +55,7 @@ type Node struct {
 // New makes a node, which does not listen yet. Errors are for the user to read.
 func New(o Options) (*Node, error) {
 	cfg := &o.Loaded.Config
-	n := &Node{load: o.Load, running: o.Loaded, name: nameOf(cfg), level: new(slog.LevelVar)}
+	n := &Node{load: o.Load, running: o.Loaded, name: nameOf(cfg), level: new(slog.LevelVar), drain: newDrain(o.Cut)}
 	n.level.Set(levelOf(cfg.Log.Level))
 	n.logs = newLog(o.Log, cfg.Log.Format, n.level)
 	n.log = slog.New(n.logs)
@@ -139,7 +139,8 @@ func (n *Node) Server() *server.Server { return n.srv }
 // Log returns the node's log.
 func (n *Node) Log() *slog.Logger { return n.log }
 
-// Run listens and serves until ctx ends. Errors are for the user to read. It is called once.
+// Run listens and serves until ctx ends, or until the API asks for the end. It returns a *LossError when something was
+// lost or cut short at the end; the log has told. Other errors are for the user to read. It is called once.
 func (n *Node) Run(ctx context.Context) error {
 	defer n.logs.Flush(flushTime)
 	descriptors, err := descriptorLimit()
@@ -163,23 +164,10 @@ func (n *Node) Run(ctx context.Context) error {
 	case <-n.srv.Done():
 		return n.srv.Wait()
 	case <-ctx.Done():
+		return n.end(context.Cause(ctx))
+	case <-n.drain.begun:
+		return n.end(errAsked)
 	}
-	return n.end(context.Cause(ctx))
-}
-
-// end closes the server without losing what it has accepted.
-func (n *Node) end(cause error) error {
-	n.ending.Store(true)
-	n.log.Info("siren stopping", "cause", cause)
-	var cut *server.CloseError
-	switch err := n.srv.Close(); {
-	case errors.As(err, &cut):
-		n.log.Warn("some clients were cut", "err", cut) // the server ended in order all the same
-	case err != nil:
-		return fmt.Errorf("siren stopping: %w", err)
-	}
-	n.log.Info("siren stopped")
-	return nil
 }
 
 // isSet tells whether somebody has set a key of the configuration in force.

@@ -33,7 +33,7 @@ func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
 		Exists:   func(name string) bool { return n.spaces.rules.Load().find(name) != nil },
 		MaxEvent: cfg.Limits.QueueBytes / 2,
 		Data:     gate.Data, Revoker: revoker{n}, Dropped: n.dropped,
-		Reload: n.reloadCall, Draining: n.ending.Load, Logger: n.log,
+		Reload: n.reloadCall, Drain: n.beginDrain, Draining: n.drain.on, Logger: n.log,
 	})
 	if err != nil {
 		return nil, err
@@ -54,8 +54,8 @@ func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
 
 // readiness is /readyz of the operators' listener.
 func (n *Node) readiness() admin.Readiness {
-	if n.ending.Load() {
-		return admin.Readiness{Status: "stopping"}
+	if n.drain.on() {
+		return admin.Readiness{Status: "draining"}
 	}
 	return admin.Readiness{Ready: true, Status: "ok"}
 }

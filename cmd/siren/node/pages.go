@@ -27,8 +27,8 @@ func (n *Node) pages(socketPath string, withDemo bool) http.Handler {
 
 // ready is the answer of /readyz: a node that ends takes no more clients.
 func (n *Node) ready() (status int, body string) {
-	if n.ending.Load() {
-		return http.StatusServiceUnavailable, "stopping\n"
+	if n.drain.on() {
+		return http.StatusServiceUnavailable, "draining\n"
 	}
 	return http.StatusOK, "ok\n"
 }

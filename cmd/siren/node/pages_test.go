@@ -18,7 +18,7 @@ func TestPages(t *testing.T) {
 		{"healthy without the demo", false, false, "GET", "/healthz", 200, "ok\n"},
 		{"alive while stopping", true, true, "GET", "/healthz", 200, "ok\n"},
 		{"ready", false, true, "GET", "/readyz", 200, "ok\n"},
-		{"stopping", true, false, "GET", "/readyz", 503, "stopping\n"},
+		{"stopping", true, false, "GET", "/readyz", 503, "draining\n"},
 		{"ready takes no POST", true, false, "POST", "/readyz", 405, "method not allowed\n"},
 		{"health takes no POST", false, true, "POST", "/healthz", 405, "method not allowed\n"},
 		{"health is one path", false, false, "GET", "/healthz/x", 404, ""},
@@ -30,8 +30,10 @@ func TestPages(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			n := &Node{}
-			n.ending.Store(c.ending)
+			n := &Node{drain: newDrain(nil)}
+			if c.ending {
+				close(n.drain.begun)
+			}
 			n.pages("/socket.io", c.demo).ServeHTTP(w, httptest.NewRequest(c.method, c.target, nil))
 			if w.Code != c.status || (c.body != "" && w.Body.String() != c.body) {
 				t.Errorf("status %d, body %q", w.Code, w.Body)

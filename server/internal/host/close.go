@@ -84,7 +84,7 @@ func (h *Host) close(plan *Plan, steps Steps) (r Report, err error) {
 	}
 	h.life.Unlock()
 	defer h.state.Store(closed)
-	c := closer{Host: h, engine: engine, reason: session.ReasonServerShutdown, absent: poller.DefaultFlushTimeout}
+	c := closer{Host: h, engine: engine, reason: session.ReasonServerShutdown}
 	if engine == nil {
 		h.state.Store(ending)
 		steps.Ending()
@@ -135,9 +135,7 @@ type closer struct {
 	reason session.Reason
 	// ctx bounds all waiting, half that for handlers while there are sessions.
 	ctx, half context.Context
-	// absent is how long polling clients with packets to fetch are waited for without progress.
-	absent time.Duration
-	before counts
+	before    counts
 }
 
 // within sets the times that are left.
@@ -224,7 +222,7 @@ func (c *closer) awaitSessions() (last session.Left) {
 		}
 		patience := closeAbsent
 		if now.Unfetched > 0 {
-			patience = c.absent
+			patience = poller.DefaultFlushTimeout
 		}
 		return now.Sessions == 0 || time.Since(moved) > patience
 	})

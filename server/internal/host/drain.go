@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/seed58c87869/siren/poller"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -62,7 +61,7 @@ func (h *Host) Drain(ctx context.Context, plan Plan, steps Steps, result func(le
 
 // drain ends the sessions by the plan. It sets how much time the rest may take.
 func (c *closer) drain(plan *Plan) context.CancelFunc {
-	c.reason, c.absent = session.ReasonDraining, plan.Timeout
+	c.reason = session.ReasonDraining
 	grace := time.NewTimer(plan.Grace)
 	defer grace.Stop()
 	select {
@@ -83,7 +82,7 @@ func (c *closer) drain(plan *Plan) context.CancelFunc {
 	}
 	if c.hurry.Err() != nil {
 		cancel()
-		c.reason, c.absent = session.ReasonServerShutdown, poller.DefaultFlushTimeout
+		c.reason = session.ReasonServerShutdown
 		return c.within(c.cfg.CloseTimeout, c.cfg.CloseTimeout/2)
 	}
 	return cancel

@@ -392,6 +392,41 @@ func TestReloadAndRevoke(t *testing.T) {
 	none.refused("revoke", `{"user":"u"}`, "not_found", "")
 }
 
+// The call drain tells what the node does, and refuses what the node refuses.
+func TestDrainCall(t *testing.T) {
+	var asked []string
+	n := start(t, nil, func(cfg *Config) {
+		cfg.Drain = func(timeout, spread *time.Duration) (Drained, error) {
+			text := func(d *time.Duration) string {
+				if d == nil {
+					return "-"
+				}
+				return d.String()
+			}
+			asked = append(asked, text(timeout)+" "+text(spread))
+			if spread != nil && *spread == time.Hour {
+				return Drained{}, problem.Field(problem.BadField, "spread_ms", "too long")
+			}
+			return Drained{Sessions: 3, Timeout: 30 * time.Second, Spread: 1500 * time.Millisecond}, nil
+		}
+	})
+	const answer = `{"draining":true,"sessions":3,"timeout_ms":30000,"spread_ms":1500}`
+	n.want("drain", `{}`, 200, answer)
+	n.want("drain", `{"timeout_ms":86400000,"spread_ms":0}`, 200, answer)
+	n.want("drain", `{"spread_ms":1}`, 200, answer)
+	n.refused("drain", `{"spread_ms":3600000}`, "bad_field", "spread_ms")
+	for body, field := range map[string]string{
+		`{"timeout_ms":0}`: "timeout_ms", `{"timeout_ms":86400001}`: "timeout_ms", `{"spread_ms":-1}`: "spread_ms",
+		`{"spread_ms":"1s"}`: "spread_ms", `{"grace_ms":1}`: "grace_ms",
+	} {
+		n.refused("drain", body, "bad_field", field)
+	}
+	if got := strings.Join(asked, ", "); got != "- -, 24h0m0s 0s, - 1ms, - 1h0m0s" {
+		t.Error(got)
+	}
+	start(t, nil, nil).refused("drain", `{}`, "not_found", "")
+}
+
 type revoker func(user string, before time.Time) (int, error)
 
 func (r revoker) Revoke(_ context.Context, user string, before time.Time) (int, error) {

@@ -62,6 +62,11 @@ func init() {
 			run: (*API).stats,
 		},
 		{
+			name: "drain", about: "End the node, as SIGTERM does. A second call changes nothing and has the same answer.",
+			fields: setOf(fieldTimeout, fieldSpread), changes: true, answer: "Drained",
+			offered: func(cfg *Config) bool { return cfg.Drain != nil }, run: (*API).drain,
+		},
+		{
 			name: "reload", about: "Read the configuration again.", changes: true, answer: "Reloaded",
 			offered: func(cfg *Config) bool { return cfg.Reload != nil }, run: (*API).reload,
 		},

@@ -31,6 +31,10 @@ type Config struct {
 	// Reload reads the configuration again, for the call reload. An error that is a *problem.Problem is answered as it is.
 	// Default: there is no such call.
 	Reload func(ctx context.Context) (Reloaded, error)
+	// Drain begins the end of the node, for the call drain, and returns at once what it will be. A nil duration is the
+	// configuration's. A second call changes nothing and returns what the first one has. An error that is a
+	// *problem.Problem is answered as it is. Default: there is no such call.
+	Drain func(timeout, spread *time.Duration) (Drained, error)
 	// Revoker refuses tokens, for the call revoke. Default: there is no such call.
 	Revoker Revoker
 	// Draining tells whether the node drains, for stats. Default: it does not.
@@ -47,6 +51,13 @@ type Config struct {
 // Reloaded is what came of reading the configuration again: the keys that have changed, those that need a restart, and
 // those that a flag or the environment sets. Immutable.
 type Reloaded struct{ Changed, Restart, Overridden []string }
+
+// Drained is the end of a node that has begun: the number of sessions, how long their end may take, and the time over
+// which they end. Immutable.
+type Drained struct {
+	Sessions        int
+	Timeout, Spread time.Duration
+}
 
 // Revoker refuses tokens of a user. Safe for concurrent use.
 type Revoker interface {

@@ -263,10 +263,14 @@ func (r *request) scalar(f field, raw jsontext.Value) (wrong string) {
 		r.close, wrong = boolean(raw)
 	case fieldTimeout:
 		var ms int
-		ms, wrong = integer(raw, timeoutMax)
+		ms, wrong = integer(raw, 1, drainMax)
 		r.timeout = time.Duration(ms) * time.Millisecond
+	case fieldSpread:
+		var ms int
+		ms, wrong = integer(raw, 0, drainMax)
+		r.spread = time.Duration(ms) * time.Millisecond
 	case fieldLimit:
-		r.limit, wrong = integer(raw, repliesMax)
+		r.limit, wrong = integer(raw, 1, repliesMax)
 	case fieldBefore:
 		r.before, wrong = instant(raw)
 	}
@@ -329,16 +333,21 @@ func boolean(raw jsontext.Value) (b bool, wrong string) {
 	return false, "it has to be true or false and is " + kindOf(raw)
 }
 
-// integer is a whole number from 1 on.
-func integer(raw jsontext.Value, most int) (n int, wrong string) {
+// integer is a whole number from least to most.
+func integer(raw jsontext.Value, least, most int) (n int, wrong string) {
 	if raw.Kind() != '0' {
 		return 0, "it has to be a number and is " + kindOf(raw)
 	}
 	n, err := strconv.Atoi(string(raw))
-	if err != nil || n < 1 || n > most {
-		return 0, fmt.Sprintf("it has to be a whole number from 1 to %d", most)
+	if err != nil || n < least || n > most {
+		return 0, notWithin(least, most)
 	}
 	return n, ""
+}
+
+// notWithin says what a number has to be.
+func notWithin(least, most int) string {
+	return fmt.Sprintf("it has to be a whole number from %d to %d", least, most)
 }
 
 // instant is a time: RFC 3339, or seconds since 1970.

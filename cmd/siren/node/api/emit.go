@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed58c87869/siren/cmd/siren/node/problem"
 	"github.com/seed58c87869/siren/server"
@@ -134,6 +135,9 @@ const repliesBytes = 4 << 20
 
 // call is the call of that name.
 func (a *API) call(x *exchange) error {
+	if x.timeout > timeoutMax*time.Millisecond {
+		return problem.Field(problem.BadField, "timeout_ms", notWithin(1, timeoutMax))
+	}
 	ns, o, err := a.target(x)
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ const (
 	fieldUser
 	fieldBefore
 	fieldHistory
+	fieldSpread
 	fields // their number
 )
 
@@ -48,20 +49,21 @@ func (s fieldSet) all(yield func(f field) bool) {
 
 // The bounds of what a body may hold.
 const (
-	nameMax        = 128       // bytes of the name of an event or a room
-	userMax        = 1024      // bytes of the name of a user
-	selectionMax   = 1000      // rooms, users or exceptions
-	emitsMax       = 1000      // events in a batch
-	argsMax        = 1000      // arguments of an event
-	depthMax       = 64        // levels of an event, its own object included
-	attachmentsMax = 10        // binary values of an event
-	limitDefault   = 100       // entries of a page
-	limitMax       = 1000      //
-	timeoutDefault = 10_000    // milliseconds that a call waits for replies
-	timeoutMax     = 60_000    //
-	repliesMax     = 1_000_000 // replies that a call can be asked to wait for
-	prefixMax      = nameMax   // bytes of the beginning of rooms' names
-	cursorMax      = 1024      // bytes of a cursor
+	nameMax        = 128        // bytes of the name of an event or a room
+	userMax        = 1024       // bytes of the name of a user
+	selectionMax   = 1000       // rooms, users or exceptions
+	emitsMax       = 1000       // events in a batch
+	argsMax        = 1000       // arguments of an event
+	depthMax       = 64         // levels of an event, its own object included
+	attachmentsMax = 10         // binary values of an event
+	limitDefault   = 100        // entries of a page
+	limitMax       = 1000       //
+	timeoutDefault = 10_000     // milliseconds that a call waits for replies
+	timeoutMax     = 60_000     //
+	drainMax       = 86_400_000 // milliseconds that a drain can be asked to take
+	repliesMax     = 1_000_000  // replies that a call can be asked to wait for
+	prefixMax      = nameMax    // bytes of the beginning of rooms' names
+	cursorMax      = 1024       // bytes of a cursor
 )
 
 // fieldSpecs has the name, the JSON schema and the description of each field.
@@ -80,12 +82,13 @@ var fieldSpecs = [fields]struct {
 	fieldLocal:     {"local", "Only sockets of this node.", schema{"type": "boolean", "default": false}},
 	fieldClose:     {"close", "Close the clients' connections, not only their sockets of the namespace.", schema{"type": "boolean", "default": false}},
 	fieldEmits:     {"emits", "Events, each as the body of emit.", schema{"type": "array", "maxItems": emitsMax, "items": ref("EmitRequest")}},
-	fieldTimeout:   {"timeout_ms", "How long to wait for replies, in milliseconds.", schema{"type": "integer", "minimum": 1, "maximum": timeoutMax, "default": timeoutDefault}},
+	fieldTimeout:   {"timeout_ms", "How long to wait, in milliseconds.", schema{"type": "integer", "minimum": 1}},
 	fieldLimit:     {"limit", "The most entries of the answer.", schema{"type": "integer", "minimum": 1}},
 	fieldCursor:    {"cursor", "Where to go on: the cursor of the answer before. Empty: from the beginning.", schema{"type": "string", "maxLength": cursorMax, "default": ""}},
 	fieldPrefix:    {"prefix", "Only rooms whose names begin so.", schema{"type": "string", "maxLength": prefixMax, "default": ""}},
 	fieldUser:      {"user", "The user.", schema{"type": "string", "minLength": 1, "maxLength": userMax}},
 	fieldBefore:    {"before", "Tokens that were issued before are refused: RFC 3339, or seconds since 1970. Now when left out.", schema{"type": []string{"string", "number"}}},
+	fieldSpread:    {"spread_ms", "The time over which clients are disconnected, in milliseconds, at most timeout_ms. Left out: that of the configuration.", schema{"type": "integer", "minimum": 0, "maximum": drainMax}},
 	fieldHistory:   {"history", "Add a row for each of the last 600 seconds.", schema{"type": "boolean", "default": false}},
 }
 

@@ -67,6 +67,9 @@ func answers() schema {
 		}),
 		"Rates": object(rates),
 		"Stats": statsSchema(perWindow), "StatsRow": rowSchema(rates),
+		"Drained": object(schema{
+			"draining": flagSchema(), "sessions": countSchema(), "timeout_ms": countSchema(), "spread_ms": countSchema(),
+		}),
 		"Reloaded":    object(schema{"changed": listOf(textSchema()), "restart": listOf(textSchema()), "overridden": listOf(textSchema())}),
 		"PartProblem": problemSchema(false),
 		"Problem":     problemSchema(true),
@@ -132,8 +135,13 @@ func requestSchema(c *call) schema {
 		for k, v := range spec.schema {
 			s[k] = v
 		}
-		if f == fieldLimit && c.name != "call" {
+		switch {
+		case f == fieldLimit && c.name != "call":
 			s["maximum"], s["default"] = limitMax, limitDefault
+		case f == fieldTimeout && c.name == "call":
+			s["maximum"], s["default"] = timeoutMax, timeoutDefault
+		case f == fieldTimeout:
+			s["maximum"] = drainMax
 		}
 		members[spec.name] = s
 		if c.required.has(f) {

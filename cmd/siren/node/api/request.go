@@ -13,7 +13,7 @@ type request struct {
 	args                   []byte
 	volatile, local, close bool
 	emits                  []element
-	timeout                time.Duration
+	timeout, spread        time.Duration
 	limit                  int
 	cursor, prefix         string
 	user                   string

@@ -14,6 +14,7 @@ func (l *Loaded) check(bad map[string]bool) Problems {
 	c := &checker{Loaded: l, bad: bad}
 	c.later()
 	c.queue()
+	c.drain()
 	c.origins()
 	c.admin()
 	c.namespaces()
@@ -69,6 +70,12 @@ func (c *checker) queue() {
 	if !c.isBad("engine.max_payload", "limits.queue_bytes") && queue < 2*payload {
 		c.add("limits.queue_bytes", "is %d, less than twice engine.max_payload (%d); must be at least %d",
 			queue, payload, 2*payload)
+	}
+}
+
+func (c *checker) drain() {
+	if d := &c.Config.Drain; !c.isBad("drain.spread", "drain.timeout") && d.Spread > d.Timeout {
+		c.add("drain.spread", "is %v, more than drain.timeout (%v)", d.Spread, d.Timeout)
 	}
 }
 

@@ -248,12 +248,13 @@ type Forward struct {
 
 // Drain says how the node ends.
 type Drain struct {
-	// How long new connections are taken after /readyz has turned, for load balancers to see it.
-	Grace time.Duration `key:"grace" min:"0s" later:"yes"`
-	// How long the end may take. What is left then is closed.
-	Timeout time.Duration `key:"timeout" min:"1ms" later:"yes"`
-	// The time over which sessions are ended, for their clients not to come to the next node all at once.
-	Spread time.Duration `key:"spread" min:"0s" later:"yes"`
+	// How long new clients are let in after /readyz has turned, for load balancers to see it.
+	Grace time.Duration `key:"grace" flag:"drain-grace" min:"0s" max:"1h" reload:"live"`
+	// How long the end may take, from the end of grace on. What is left then is closed, and the exit code is 3.
+	Timeout time.Duration `key:"timeout" flag:"drain-timeout" min:"1ms" max:"24h" reload:"live"`
+	// The time over which clients are disconnected, for them not to come to the next node all at once. Left out: 10s, or
+	// drain.timeout where that is less.
+	Spread time.Duration `key:"spread" flag:"drain-spread" min:"0s" max:"24h" reload:"live"`
 }
 
 // Log of the node.

@@ -44,6 +44,9 @@ func Load(s Sources) (*Loaded, error) {
 	if _, set := r.from["limits.queue_bytes"]; !set {
 		cfg.Limits.QueueBytes = max(cfg.Limits.QueueBytes, 2*cfg.Engine.MaxPayload)
 	}
+	if _, set := r.from["drain.spread"]; !set {
+		cfg.Drain.Spread = min(cfg.Drain.Spread, cfg.Drain.Timeout)
+	}
 	out.Config, out.from = cfg, r.from
 	problems := append(r.problems, out.check(r.bad)...)
 	if len(problems) > 0 {

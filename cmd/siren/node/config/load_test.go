@@ -180,6 +180,7 @@ func TestErrors(t *testing.T) {
 		"merge key":             {file: "<<: {node: a}", want: "<<: merge keys are not supported"},
 		"own path":              {file: "path: /healthz/", want: "1: path: must not be /healthz"},
 		"queue":                 {file: "limits: {queue_bytes: 1999999}", want: "1: limits.queue_bytes: is 1999999, less than twice engine.max_payload (1000000); must be at least 2000000"},
+		"spread":                {file: "drain: {spread: 31s}", want: "1: drain.spread: is 31s, more than drain.timeout (30s)"},
 		"queue and payload":     {file: "engine: {max_payload: 2000000}\nlimits: {queue_bytes: 2097152}", want: "2: limits.queue_bytes: is 2097152, less than twice engine.max_payload (2000000)"},
 		"admin without host":    {file: "admin: {listen: ':3001'}", want: `1: admin.listen: ":3001" can be reached by others`},
 		"admin without port":    {file: "admin: {listen: '127.0.0.1'}", want: "1: admin.listen: \"127.0.0.1\": missing port"},
