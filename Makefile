@@ -10,7 +10,7 @@ FIXTURE  := bin/fixture
 SIREN    := bin/siren
 NETHTTP  := bin/nethttp
 
-.PHONY: run build siren test unit race soak e2e lint bench fuzz cover clean
+.PHONY: run build siren dist test unit race soak e2e lint bench fuzz cover clean
 
 run: ## start a node on :3000 with the demo page
 	$(GO) run ./cmd/siren serve --addr $(ADDR)
@@ -22,6 +22,17 @@ build: siren ## bin/siren and what the tests need: static, stripped, reproducibl
 
 siren:
 	$(BUILD) -o $(SIREN) ./cmd/siren
+
+dist: siren ## archives for linux, amd64 and arm64, with checksums and bills of materials, in dist/
+	rm -rf dist && mkdir -p dist/build/files/man dist/build/files/completions
+	cp LICENSE CHANGELOG.md README.md dist/build/files
+	$(SIREN) man > dist/build/files/man/siren.1
+	$(SIREN) config init > dist/build/files/siren.yaml
+	for shell in bash zsh fish; do $(SIREN) completion $$shell > dist/build/files/completions/siren.$$shell || exit 1; done
+	for arch in amd64 arm64; do \
+	  GOOS=linux GOARCH=$$arch $(BUILD) -o dist/build/linux_$$arch/siren ./cmd/siren || exit 1; done
+	$(GO) run ./cmd/dist -out dist -files dist/build/files dist/build/linux_*/siren
+	rm -rf dist/build && cat dist/SHA256SUMS
 
 test: lint race e2e ## everything that must pass
 
@@ -59,4 +70,4 @@ cover:
 	$(GO) tool cover -func=coverage.out | tail -1
 
 clean:
-	rm -rf bin coverage.out
+	rm -rf bin dist coverage.out

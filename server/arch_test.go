@@ -61,6 +61,7 @@ func TestImports(t *testing.T) {
 		{"/server/internal/stack", append([]string{"/session", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/logqueue", nil, []string{gnet}},
 		{"/server", server, nil},
+		{"/cmd/siren/manual", nil, []string{gnet}},
 		{"/cmd/siren/node/pattern", nil, []string{gnet}},
 		{"/cmd/siren/node/problem", nil, []string{gnet}},
 		{"/cmd/siren/node/remote", nil, []string{gnet}},

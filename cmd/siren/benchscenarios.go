@@ -173,6 +173,13 @@ func (s scenario) command() (*cobra.Command, *benchFlags) {
 	for _, add := range s.groups {
 		add(f, cmd.Flags(), s.defaults)
 	}
+	if cmd.Flags().Lookup("transport") != nil {
+		words := []string{string(bench.TransportWebSocket), string(bench.TransportPolling)}
+		if s.kind == bench.KindFanout {
+			words = append(words, string(bench.TransportUpgrade))
+		}
+		completeWords(cmd, map[string][]string{"transport": words})
+	}
 	return cmd, f
 }
 

@@ -46,6 +46,8 @@ The exit code is 1 when a file cannot be read. With --fail-worse it is 2 when a
 metric became worse and lies by more than that many percent beyond the spread
 of A, when a run failed in B only, and when nothing could be compared.`,
 		Args: cobra.ExactArgs(2),
+
+		ValidArgsFunction: filesOf("json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			strict := cmd.Flags().Changed("fail-worse")
 			if strict && !(failWorse >= 0 && failWorse <= math.MaxFloat64) {
@@ -96,6 +98,8 @@ plots, the numbers in tables, warnings, machines and command lines. The page is
 one file that needs nothing from elsewhere and runs no script. A file may hold
 several results. "-" is standard input or output.`,
 		Args: cobra.MinimumNArgs(1),
+
+		ValidArgsFunction: filesOf("json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var results []bench.Result
 			for _, name := range args {

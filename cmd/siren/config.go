@@ -43,6 +43,8 @@ func newConfigCheckCommand() *cobra.Command {
 		Long:    "Tells every error of a file, with line and key. The environment is not looked at. The exit code is 1 if there is one.",
 		Example: "  siren config check siren.yaml",
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: filesOf("yaml", "yml"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := config.Load(config.Sources{File: args[0]}); err != nil {
 				return err
@@ -64,6 +66,7 @@ Secrets are masked.`,
 		Args:    cobra.NoArgs,
 	}
 	flags := config.AddFlags(cmd.Flags())
+	completeWords(cmd, flags.Enums())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		loaded, err := config.Load(config.Sources{File: flags.File, Environ: os.Environ(), Flags: flags})
 		if err != nil {

@@ -52,6 +52,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(newServeCommand(), newConfigCommand(), newTokenCommand(), newVersionCommand(), newBenchCommand())
-	root.AddCommand(newEmitCommand(), newCtlCommand())
+	root.AddCommand(newEmitCommand(), newCtlCommand(), newManCommand())
+	completeTree(root)
 	return root
 }

@@ -75,9 +75,7 @@ func newServeCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	flags := config.AddFlags(cmd.Flags())
-	for flag, words := range flags.Enums() {
-		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
-	}
+	completeWords(cmd, flags.Enums())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		outliveLog()
 		sources := config.Sources{File: flags.File, Environ: os.Environ(), Flags: flags}
