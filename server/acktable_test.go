@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,70 +11,11 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// The acknowledgements that a socket owes are a map by packet id, in whatever order they come and go.
-func TestDebts(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	var owed debts
-	model := map[uint32]*debt{}
-	for range 40_000 {
-		id := uint32(rng.IntN(64))
-		if rng.IntN(2) == 0 {
-			id += broadcastAcks
-		}
-		switch d := model[id]; {
-		case owed.get(id) != d:
-			t.Fatal("it is not what was put there")
-		case d == nil && len(model) < 40:
-			d = &debt{c: &collector{id: id}}
-			owed.add(d)
-			model[id] = d
-		case owed.remove(id) != d || owed.remove(id) != nil:
-			t.Fatal("another one was taken out")
-		default:
-			delete(model, id)
-		}
-		own := 0
-		for id := range model {
-			if id < broadcastAcks {
-				own++
-			}
-		}
-		if int(owed.own) != own || (owed.root == nil) != (len(model) == 0) {
-			t.Fatalf("%d pending, want %d", owed.own, own)
-		}
-	}
-	stranger := &debt{c: &collector{id: 1}}
-	for id, d := range model {
-		stranger.c.id = id
-		if owed.drop(stranger); owed.get(id) != d {
-			t.Fatal("a stranger's debt was dropped")
-		}
-		break
-	}
-	all := owed.take()
-	if len(all) != len(model) || owed.own != 0 || owed.take() != nil {
-		t.Error("not all were taken")
-	}
-	for i, d := range all {
-		if model[d.c.id] != d || d.child != [2]*debt{} || i > 0 && all[i-1].c.id > d.c.id {
-			t.Error("they are out of order")
-		}
-	}
-}
-
-// pending is the number of acknowledgements that the socket's client owes.
+// pendingAcks is the number of acknowledgements that the socket's client owes.
 func (s *Socket) pendingAcks() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
-	for at := []*debt{s.debts.root}; len(at) > 0; {
-		d := at[0]
-		if at = at[1:]; d != nil {
-			n++
-			at = append(at, d.child[:]...)
-		}
-	}
-	return n
+	return len(s.debts.All())
 }
 
 // request asks the rig's one socket in a goroutine of its own, and returns when the question is posted.
@@ -129,7 +69,7 @@ func TestAckTimers(t *testing.T) {
 		out = r.request(ctx, s)
 		r.loop.run()
 		if answered {
-			s.acknowledged(&sio.Packet{HasID: true, ID: uint64(s.debts.next) - 1}, nil, false)
+			s.acknowledged(&sio.Packet{HasID: true, ID: uint64(s.debts.All()[0].Wait.ID)}, nil, false)
 		} else {
 			cancel()
 		}
@@ -225,7 +165,7 @@ func TestCloseEndsAcksOfDeadLoops(t *testing.T) {
 	r := newRig(t, Config{})
 	_, s := r.join(t)
 	out := r.request(context.Background(), s)
-	r.srv.endWaits()
+	r.srv.waits.End()
 	if err := <-out; !errors.Is(err, ErrClosed) {
 		t.Error(err)
 	}

@@ -6,15 +6,17 @@ import (
 
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
 // ask is a broadcast whose acknowledgements are collected. Safe for concurrent use, except debts.
 type ask struct {
-	collector
+	collect.Wait
+	ns *Namespace
 	// debts are those of the sockets of each loop, in blocks. Loop-owned, each slice.
-	debts [][][]debt
-	// loopsAsked has the loops that the broadcast was posted to. Guarded by collector.mu.
+	debts [][][]collect.Debt[Socket]
+	// loopsAsked has the loops that the broadcast was posted to. Guarded by the Wait's lock.
 	loopsAsked []int
 	// waiting means that sockets whose connect handlers run are waited for. They can answer only when these have returned,
 	// so a handler that blocks must not wait for them. Immutable, as done and relay are.
@@ -23,15 +25,15 @@ type ask struct {
 	done func(replies []Reply, err error)
 	// relay is the question of another node; nil for one of this node.
 	relay *relay
-	// replies has the replies that were not taken yet. Guarded by collector.mu, as counted is.
+	// replies has the replies that were not taken yet. Guarded by the Wait's lock, as counted is.
 	replies []Reply
 	// counted: the node that asked has been told how many clients this node asked. It stays false without a relay.
 	counted bool
 }
 
 func newAsk(ns *Namespace) *ask {
-	a := &ask{debts: make([][][]debt, ns.srv.nloops)}
-	a.inquiry, a.ns, a.partial, a.loops = a, ns, true, 1
+	a := &ask{ns: ns, debts: make([][][]collect.Debt[Socket], ns.srv.nloops)}
+	a.Partial, a.Loops = true, 1
 	return a
 }
 
@@ -42,20 +44,19 @@ func (a *ask) ask(ctx context.Context, o Operator, event string, args []any) (er
 		return err
 	}
 	ns := o.ns
-	if !ns.asks.add(a, ns.hooks.Load().settings.maxPendingAcks) {
-		return ErrTooManyAcks
+	if err := a.assign(ns.hooks.Load().settings.maxPendingAcks); err != nil {
+		return err
 	}
-	a.home = int32(a.id % uint32(ns.srv.nloops))
 	sent := false
 	defer func() {
-		if !sent && !a.revoke() { // a value may also panic when it is encoded
+		if !sent && !a.Revoke() { // a value may also panic when it is encoded
 			err = nil
 		}
 	}()
-	if err = a.begin(); err != nil {
+	if err = a.Begin(); err != nil {
 		return err
 	}
-	f, data, err := o.encode(int64(a.id), event, args)
+	f, data, err := o.encode(int64(a.ID), event, args)
 	if err != nil {
 		return err
 	}
@@ -72,9 +73,18 @@ func (a *ask) ask(ctx context.Context, o Operator, event string, args []any) (er
 	if o.elsewhere() {
 		a.askOthers(o, data, remaining(ctx, patience))
 	}
-	a.limit(patience)
-	a.watch(ctx)
-	a.delivered(offLoop)
+	a.Limit(patience)
+	a.Watch(ctx)
+	a.delivered(collect.OffLoop)
+	return nil
+}
+
+// assign gives the broadcast its packet id, and by it a loop for its timer.
+func (a *ask) assign(max int) error {
+	if !a.ns.asks.Assign(&a.Wait, max) {
+		return ErrTooManyAcks
+	}
+	a.Init(a.ns.srv.waits, a, int(a.ID%uint32(a.ns.srv.nloops)))
 	return nil
 }
 
@@ -99,10 +109,10 @@ func (b *broadcast) firstLoop() int {
 
 // expectLoop notes that the broadcast is about to be posted to a loop.
 func (a *ask) expectLoop(loop int) {
-	a.mu.Lock()
-	a.loops++
+	a.Lock()
+	a.Loops++
 	a.loopsAsked = append(a.loopsAsked, loop)
-	a.mu.Unlock()
+	a.Unlock()
 }
 
 // askDelivery is the task that delivers the broadcast on the loops. Immutable.
@@ -134,7 +144,7 @@ func (d *askDelivery) visited(loop int) { d.ask.delivered(loop) }
 
 // expect notes which sockets of a loop are asked; rest more may follow. Loop-only.
 func (a *ask) expect(loop int, selected []*room.Member, rest int) {
-	if a.isOver() {
+	if a.Over() {
 		return
 	}
 	owed := a.debtBlock(loop, len(selected), rest)
@@ -144,24 +154,24 @@ func (a *ask) expect(loop int, selected []*room.Member, rest int) {
 		if s.phase != phaseConnected && !a.waiting {
 			continue
 		}
-		*owed = append(*owed, debt{c: &a.collector, s: s})
+		*owed = append(*owed, collect.Debt[Socket]{Wait: &a.Wait, Socket: s})
 		s.mu.Lock()
-		s.debts.add(&(*owed)[len(*owed)-1])
+		s.debts.Add(&(*owed)[len(*owed)-1])
 		s.mu.Unlock()
 	}
-	a.mu.Lock()
-	a.expected += int32(len(*owed) - before)
-	a.mu.Unlock()
+	a.Lock()
+	a.Expected += int32(len(*owed) - before)
+	a.Unlock()
 }
 
 // debtBlockMax is the largest number of debts in one block of memory: the loop makes and clears it at once.
 const debtBlockMax = 2048
 
 // debtBlock returns the loop's block with room for n more debts, which never move; rest more may follow. Loop-only.
-func (a *ask) debtBlock(loop, n, rest int) *[]debt {
+func (a *ask) debtBlock(loop, n, rest int) *[]collect.Debt[Socket] {
 	blocks := a.debts[loop]
 	if last := len(blocks) - 1; last < 0 || cap(blocks[last])-len(blocks[last]) < n {
-		blocks = append(blocks, make([]debt, 0, max(n, min(n+rest, debtBlockMax))))
+		blocks = append(blocks, make([]collect.Debt[Socket], 0, max(n, min(n+rest, debtBlockMax))))
 		a.debts[loop] = blocks
 	}
 	return &blocks[len(blocks)-1]
@@ -169,13 +179,13 @@ func (a *ask) debtBlock(loop, n, rest int) *[]debt {
 
 // delivered notes that a loop has delivered the event.
 func (a *ask) delivered(loop int) {
-	a.mu.Lock()
-	a.loops--
-	if a.loops == 0 {
-		a.signal() // who waits for a number of replies wants to know how many were asked
+	a.Lock()
+	a.Loops--
+	if a.Loops == 0 {
+		a.Signal() // who waits for a number of replies wants to know how many were asked
 		a.count()
 	}
-	a.settle(loop)
+	a.Settle(loop)
 }
 
 // count tells the node that asked, once, how many clients this node asked. Called with the lock held, which count
@@ -185,59 +195,59 @@ func (a *ask) count() {
 		return
 	}
 	a.counted = true
-	n := int(a.expected)
-	a.mu.Unlock()
+	n := int(a.Expected)
+	a.Unlock()
 	a.relay.counted(n)
-	a.mu.Lock()
+	a.Lock()
 }
 
-// answered implements inquiry.
-func (a *ask) answered(r Reply, loop int) {
-	a.mu.Lock()
-	if a.keep(r) {
-		a.collector.answered++
+// Answered implements collect.Inquiry.
+func (a *ask) Answered(answer collect.Answer, loop int) {
+	a.Lock()
+	if a.keep(Reply{answer}) {
+		a.Answers++
 	}
-	a.settle(loop)
+	a.Settle(loop)
 }
 
 // keep stores a reply, or passes it on to the asking node. It returns false if the wait is over. Called with the lock
 // held.
 func (a *ask) keep(r Reply) bool {
 	switch {
-	case a.over:
+	case a.Ended():
 		return false
 	case a.relay != nil:
 		// Before it counts, so that the end of the wait comes behind all answers. An adapter that panics leaves the lock
 		// free.
-		a.mu.Unlock()
+		a.Unlock()
 		a.relay.acknowledged(r)
-		a.mu.Lock()
+		a.Lock()
 	default:
-		a.replies, a.parked = append(a.replies, r), nil
-		a.signal()
+		a.replies = append(a.replies, r)
+		a.Resume()
 	}
 	return true
 }
 
-// left implements inquiry.
-func (a *ask) left(loop int) { a.lose(loop) }
+// Left implements collect.Inquiry.
+func (a *ask) Left(loop int) { a.Lose(loop) }
 
-// release implements inquiry.
-func (a *ask) release(cause error) {
-	a.ns.asks.remove(a.id)
+// Release implements collect.Inquiry.
+func (a *ask) Release(cause error) {
+	a.ns.asks.Free(&a.Wait)
 	if a.relay != nil {
-		a.relay.over()
+		a.relay.n.questions.Done(a.relay.id, &a.Wait)
 	}
-	a.mu.Lock()
+	a.Lock()
 	if cause != nil { // the wait may end before all loops have delivered the event
 		a.count()
 	}
-	elsewhere := a.others != nil
+	elsewhere := a.Others != nil
 	var owing []int
-	if a.loops > 0 || a.collector.answered+a.lost < a.expected {
+	if a.Loops > 0 || a.Answers+a.Lost < a.Expected {
 		owing = a.loopsAsked
 	}
-	a.mu.Unlock()
+	a.Unlock()
 	if elsewhere {
 		a.leaveOthers(cause)
 	}
@@ -255,9 +265,7 @@ func (w *sweep) Run(loop int) {
 	for over := false; len(blocks) > 0 && !over; blocks = blocks[1:] {
 		for i := range blocks[0] {
 			d := &blocks[0][i]
-			d.s.mu.Lock()
-			d.s.debts.drop(d)
-			d.s.mu.Unlock()
+			d.Socket.forgive(d)
 		}
 		over = l.Spend(len(blocks[0]) * askWork)
 	}
@@ -266,47 +274,41 @@ func (w *sweep) Run(loop int) {
 	}
 }
 
-// collected implements inquiry.
-func (a *ask) collected() {
+// Collected implements collect.Inquiry.
+func (a *ask) Collected() {
 	if a.done != nil {
-		a.ns.run("acknowledgements", func() { a.done(a.replies, a.err) })
+		a.ns.run("acknowledgements", func() { a.done(a.replies, a.Err()) })
 	}
-}
-
-// wait blocks until there are new replies, or the wait is over.
-func (a *ask) wait(ctx context.Context) {
-	a.park(ctx)
-	<-a.ready
 }
 
 // take returns the new replies. over means that there will be no more; err is then the outcome.
 func (a *ask) take() (replies []Reply, over bool, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.Lock()
+	defer a.Unlock()
 	replies, a.replies = a.replies, nil
-	return replies, a.over, a.err
+	return replies, a.Ended(), a.Err()
 }
 
-// response implements nodeQuestion.
-func (a *ask) response(m *cluster.Message) error {
+// Response implements collect.Question.
+func (a *ask) Response(m *cluster.Message) error {
 	switch m.Kind {
 	case cluster.BroadcastAck:
 		args, err := packets.ParseData(m.Data)
 		if err != nil {
 			return err
 		}
-		a.mu.Lock()
-		if a.keep(Reply{args: args, lib: a.ns.srv.enc.Library()}) {
-			a.others.Acknowledged(m.From)
+		a.Lock()
+		if a.keep(Reply{collect.Answer{Args: args, Lib: a.ns.srv.enc.Library()}}) {
+			a.Others.Acknowledged(m.From)
 		}
-		a.settle(offLoop)
+		a.Settle(collect.OffLoop)
 	case cluster.ClientCount:
 		if m.Count < 0 {
 			return packets.ErrData
 		}
-		a.mu.Lock()
-		a.others.Asked(m.From, m.Count)
-		a.settle(offLoop)
+		a.Lock()
+		a.Others.Asked(m.From, m.Count)
+		a.Settle(collect.OffLoop)
 	}
 	return nil
 }

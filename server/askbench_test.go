@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/seed58c87869/siren/server/internal/collect"
 )
 
 // BenchmarkCallAll1000 is a question to a room of 1,000 and all its answers.
@@ -15,7 +17,7 @@ func BenchmarkCallAll1000(b *testing.B) {
 	done := make(chan error, 1)
 	b.ReportAllocs()
 	var buf []byte
-	for id := uint64(broadcastAcks); b.Loop(); id++ {
+	for id := uint64(collect.BroadcastIDs); b.Loop(); id++ {
 		if err := op.EmitAck(context.Background(), "q", func(_ []Reply, err error) { done <- err }, 1); err != nil {
 			b.Fatal(err)
 		}
@@ -65,7 +67,7 @@ func TestEmissionAllocations(t *testing.T) {
 			t.Error(err)
 		}
 		r.loop.run()
-		a.finish(errAbandoned, offLoop)
+		a.Finish(collect.ErrAbandoned, collect.OffLoop)
 		r.loop.run()
 	})
 	t.Logf("a broadcast: %v, one with acknowledgements to %d: %v", plain, n, asking)
@@ -97,7 +99,7 @@ func endOthers(b testing.TB, asks, ends int) (bytes uint64, took time.Duration) 
 	}
 	took = time.Since(begin)
 	runtime.ReadMemStats(&after)
-	r.srv.endWaits()
+	r.srv.waits.End()
 	waitUntil(10*time.Second, func() bool { return r.srv.jobs.Load() == 0 })
 	return after.TotalAlloc - before.TotalAlloc, took
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/collect"
 )
 
 // Whoever asks in the moment in which the server closes is told so, and does not wait for loops that have ended.
@@ -49,23 +50,23 @@ func TestCallAllWhileClosing(t *testing.T) {
 func TestAnswerPanics(t *testing.T) {
 	r := newRig(t, Config{})
 	a := newAsk(r.srv.root)
-	a.ready = make(chan struct{}, 1)
-	a.loops, a.expected, a.counted = 0, 2, true
-	if !r.srv.root.asks.add(a, 1) {
-		t.Fatal("no room")
+	a.Blocks()
+	a.Loops, a.Expected, a.counted = 0, 2, true
+	if err := a.assign(1); err != nil {
+		t.Fatal(err)
 	}
-	r.srv.node = &node{srv: r.srv, adapter: explodingAdapter{}, relays: map[relayKey]*relay{}}
-	a.relay = &relay{n: r.srv.node, key: relayKey{r.srv.root, "a", "1"}, ask: a}
+	r.srv.node = &node{srv: r.srv, adapter: explodingAdapter{}}
+	a.relay = r.srv.node.newRelay(r.srv.root, "a", "1")
 	func() {
 		defer func() {
 			if recover() == nil {
 				t.Error("the panic was swallowed")
 			}
 		}()
-		a.answered(Reply{}, offLoop)
+		a.Answered(collect.Answer{}, collect.OffLoop)
 	}()
-	a.left(offLoop)
-	if !a.finish(ErrTimeout, offLoop) || r.srv.root.asks.len() != 0 {
+	a.Left(collect.OffLoop)
+	if !a.Finish(ErrTimeout, collect.OffLoop) || r.srv.root.asks.Len() != 0 {
 		t.Error("it pends")
 	}
 }

@@ -48,7 +48,7 @@ func (srv *Server) Attach(loops []EventLoop, borrow session.Borrow) (accept func
 	if accept, err = srv.host.Attach(loops, borrow); err != nil {
 		return nil, srv.startError("attach", err)
 	}
-	srv.waits.counting.Store(true)
-	srv.clock.follow(loops[0])
+	srv.waits.Counting.Store(true)
+	srv.clock.Follow(loops[0])
 	return accept, nil
 }

@@ -115,7 +115,7 @@ func BenchmarkHandleAck(b *testing.B) {
 func BenchmarkRequest(b *testing.B) {
 	r := benchRig(b)
 	s := r.fill(b, 1, "room")[0]
-	r.srv.waits.counting.Store(false) // as on a server that listens
+	r.srv.waits.Counting.Store(false) // as on a server that listens
 	ask, answered := make(chan struct{}), make(chan error)
 	go func() {
 		for range ask {

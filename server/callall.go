@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"iter"
+
+	"github.com/seed58c87869/siren/server/internal/collect"
 )
 
 // Audience is whom CallAll asks: an Operator, or all sockets of a Namespace.
@@ -51,12 +53,12 @@ func (o Operator) Requests(ctx context.Context, event string, args ...any) iter.
 			return
 		}
 		a := newAsk(o.ns)
-		a.ready = make(chan struct{}, 1)
+		a.Blocks()
 		if err := a.ask(ctx, o, event, args); err != nil {
 			yield(Reply{}, err)
 			return
 		}
-		defer a.finish(errAbandoned, offLoop)
+		defer a.Finish(collect.ErrAbandoned, collect.OffLoop)
 		for {
 			replies, over, err := a.take()
 			for _, r := range replies {
@@ -70,7 +72,7 @@ func (o Operator) Requests(ctx context.Context, event string, args ...any) iter.
 				}
 				return
 			}
-			a.wait(ctx)
+			a.Next(ctx)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (srv *Server) Close() error { return srv.host.Close(srv.ending(), closeErro
 // ending is what the server does while it closes.
 func (srv *Server) ending() host.Steps {
 	return host.Steps{
-		Ending:  srv.endWaits,
+		Ending:  srv.waits.End,
 		Closing: func() { srv.stop(ErrClosed) },
 		Stopped: func() error {
 			defer srv.forgetHistory()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/collect"
 )
 
 // Sockets returns a snapshot of the sockets of this node that the operator selects, by their present Rooms, in no
@@ -49,18 +50,18 @@ func (o Operator) DisconnectSockets(closeConns bool) error {
 }
 
 // disconnect is DisconnectSockets on this node, counted by c if there is one.
-func (o Operator) disconnect(closeConns bool, c *census) error {
-	t := &selection{ns: o.ns, cost: departWork, after: c.passing(nil), fn: c.counting(func(_ int, selected []*room.Member) {
+func (o Operator) disconnect(closeConns bool, c *collect.Census) error {
+	t := &selection{ns: o.ns, cost: departWork, census: c, fn: func(_ int, selected []*room.Member) {
 		each(selected, func(m *room.Member) {
 			if !m.Detached() {
 				(&departure{m.Owner().(*Socket), closeConns}).Run(m.Shard())
 			}
 		})
-	})}
+	}}
 	if !o.resolve(&t.target) {
 		return nil
 	}
-	return o.ns.srv.dispatch(&t.target, t, c.expecting)
+	return o.ns.srv.dispatch(&t.target, t, c.Expect)
 }
 
 // FetchSockets returns all sockets of the namespace; see Operator.FetchSockets.
@@ -100,6 +101,8 @@ type selection struct {
 	cost int
 	// after, when set, runs when the loop is done, whether or not anybody was selected there.
 	after func(loop int)
+	// census, if set, counts the sockets.
+	census *collect.Census
 }
 
 // departWork is the estimated time of a Disconnect, in nanoseconds.
@@ -112,13 +115,17 @@ func (t *selection) Run(loop int) { t.ns.walk(loop, &t.target, t) }
 func (t *selection) work() int { return t.cost }
 
 // visit implements visitor.
-func (t *selection) visit(loop int, members []*room.Member, _ int) { t.fn(loop, members) }
+func (t *selection) visit(loop int, members []*room.Member, _ int) {
+	t.census.Add(members)
+	t.fn(loop, members)
+}
 
 // visited implements visitor.
 func (t *selection) visited(loop int) {
 	if t.after != nil {
 		t.after(loop)
 	}
+	t.census.Pass(loop)
 }
 
 // move does SocketsJoin and SocketsLeave. It holds the rooms on each loop, so that the next broadcast finds them; the
@@ -135,11 +142,11 @@ func (o Operator) move(names []string, join bool) error {
 }
 
 // moveHere is move on this node, counted by c if there is one.
-func (o Operator) moveHere(names []string, join bool, c *census) error {
+func (o Operator) moveHere(names []string, join bool, c *collect.Census) error {
 	ns := o.ns
 	mv := &move{ns: ns, join: join}
 	cost := moveWork * (1 + len(names))
-	t := &selection{ns: ns, cost: cost, fn: c.counting(mv.visit), after: c.passing(mv.done)}
+	t := &selection{ns: ns, cost: cost, fn: mv.visit, after: mv.done, census: c}
 	if len(names) == 0 || !o.resolve(&t.target) {
 		return nil
 	}
@@ -197,7 +204,7 @@ func (mv *move) done(loop int) {
 }
 
 // post posts to all of the loops, or to none; c, if there is one, expects them.
-func (mv *move) post(t *selection, loops []int, c *census) error {
+func (mv *move) post(t *selection, loops []int, c *collect.Census) error {
 	srv := mv.ns.srv
 	mv.ns.moves.Add(int64(len(loops)))
 	for _, loop := range loops {
@@ -209,7 +216,7 @@ func (mv *move) post(t *selection, loops []int, c *census) error {
 		}
 	}
 	for _, loop := range loops {
-		c.expecting(loop)
+		c.Expect(loop)
 		srv.host.Loop(loop).Post(t)
 	}
 	return nil

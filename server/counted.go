@@ -5,8 +5,8 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/collect"
 )
 
 // SocketsJoinCounted is SocketsJoin, but waits until the event loops of this node have done it, and returns the number
@@ -23,7 +23,7 @@ func (o Operator) SocketsLeaveCounted(ctx context.Context, rooms ...string) (int
 
 // DisconnectSocketsCounted is DisconnectSockets, but waits and counts like SocketsJoinCounted.
 func (o Operator) DisconnectSocketsCounted(ctx context.Context, closeConns bool) (int, error) {
-	n, err := o.counted(ctx, func(c *census) error {
+	n, err := o.counted(ctx, func(c *collect.Census) error {
 		return o.Local().disconnect(closeConns, c)
 	})
 	if err != nil && !late(err) {
@@ -37,7 +37,7 @@ func (o Operator) moveCounted(ctx context.Context, rooms []string, join bool) (i
 	if join {
 		kind = cluster.SocketsJoin
 	}
-	n, err := o.counted(ctx, func(c *census) error { return o.Local().moveHere(rooms, join, c) })
+	n, err := o.counted(ctx, func(c *collect.Census) error { return o.Local().moveHere(rooms, join, c) })
 	if err != nil && !late(err) {
 		return n, err
 	}
@@ -75,66 +75,26 @@ func (o Operator) sendCounted(ctx context.Context, send func() (int, error)) (n 
 	if censusErr != nil {
 		return n, false, nil
 	}
-	return here.count, true, nil
+	return here.Count(), true, nil
 }
 
 // counted begins work on the event loops, which notes what it selects in a census, and waits for it.
-func (o Operator) counted(ctx context.Context, begin func(c *census) error) (int, error) {
+func (o Operator) counted(ctx context.Context, begin func(c *collect.Census) error) (int, error) {
 	if o.ns.srv.onLoop() {
 		return 0, ErrOnLoop
 	}
-	c := newCensus(o.ns, false)
-	c.ready = make(chan struct{}, 1)
-	err := c.begin()
+	c := o.ns.srv.newCensus(false, nil)
+	c.Blocks()
+	err := c.Begin()
 	if err == nil {
 		err = begin(c)
 	}
 	if err != nil {
-		c.revoke()
+		c.Revoke()
 		return 0, err
 	}
-	c.pass(offLoop)
-	c.limit(o.requestLimit(ctx))
-	err = c.await(ctx)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.count, err
-}
-
-// expect notes that a loop is about to be posted to.
-func (c *census) expect(int) {
-	c.mu.Lock()
-	c.loops++
-	c.mu.Unlock()
-}
-
-// expecting is expect, if there is a census.
-func (c *census) expecting(loop int) {
-	if c != nil {
-		c.expect(loop)
-	}
-}
-
-// counting makes a visit that counts whom it visits in the census; nil counts nobody.
-func (c *census) counting(visit func(loop int, selected []*room.Member)) func(loop int, selected []*room.Member) {
-	if c == nil {
-		return visit
-	}
-	return func(loop int, selected []*room.Member) {
-		c.add(selected)
-		visit(loop, selected)
-	}
-}
-
-// passing is what a loop does at the end of its part; after may be nil.
-func (c *census) passing(after func(loop int)) func(loop int) {
-	if c == nil {
-		return after
-	}
-	return func(loop int) {
-		if after != nil {
-			after(loop)
-		}
-		c.pass(loop)
-	}
+	c.Pass(collect.OffLoop)
+	c.Limit(o.requestLimit(ctx))
+	err = c.Await(ctx)
+	return c.Count(), err
 }

@@ -69,5 +69,5 @@ func (c *client) Settled() bool {
 func (s *Socket) owes() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.debts.root != nil
+	return !s.debts.Empty()
 }

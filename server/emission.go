@@ -92,7 +92,7 @@ func (e Emission) EmitAck(ctx context.Context, event string, done func(r Reply, 
 		return err
 	}
 	if ctx != context.Context(&e.s.ctx) { // the socket's end ends the wait by itself
-		k.watch(ctx)
+		k.Watch(ctx)
 	}
 	return nil
 }
@@ -111,14 +111,14 @@ func (e Emission) Request(ctx context.Context, event string, args ...any) (Reply
 	}
 	r := &request{}
 	r.init(r, ctx, e)
-	r.ready = make(chan struct{}, 1)
+	r.Blocks()
 	if err := r.ask(event, args); err != nil {
 		return Reply{}, err
 	}
 	if ctx == context.Context(&s.ctx) { // the socket's end ends the wait by itself
 		ctx = context.Background()
 	}
-	if err := r.await(ctx); err != nil {
+	if err := r.Await(ctx); err != nil {
 		return Reply{}, err
 	}
 	return r.reply(), nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/seed58c87869/siren/poller"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/host"
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
@@ -13,7 +14,7 @@ import (
 // The errors of this package; compare with errors.Is.
 var (
 	// ErrClosed means that the socket or the server has ended.
-	ErrClosed = errors.New("siren: closed")
+	ErrClosed = collect.ErrClosed
 	// ErrQueueFull means that an event loop is too far behind. Nothing was sent to anybody; the call may be repeated.
 	ErrQueueFull = errors.New("siren: queue full")
 	// ErrEncode means that an argument cannot be encoded; the cause is wrapped.
@@ -40,7 +41,7 @@ var (
 	// ErrRoomName means that the name of the room is longer than Config.MaxRoomBytes.
 	ErrRoomName = errors.New("siren: name of room too long")
 	// ErrTimeout means that an acknowledgement, or the answer of another node, did not arrive in time.
-	ErrTimeout = errors.New("siren: timed out")
+	ErrTimeout = collect.ErrTimeout
 	// ErrShortTimeout: a time-out is positive and below a millisecond, which nobody can mean: Timeout(5) is 5 ns. Write
 	// 5*time.Second.
 	ErrShortTimeout = errors.New("siren: time-out below a millisecond")
@@ -49,7 +50,7 @@ var (
 	ErrCluster = errors.New("siren: other nodes not reached")
 	// ErrNodeRefused means that another node could not take a question, because it is behind or has no handler for it. Its
 	// log has the reason.
-	ErrNodeRefused = errors.New("siren: a node could not take the question")
+	ErrNodeRefused = collect.ErrNodeRefused
 	// ErrPanic means that a handler panicked. It wraps the value of the panic, if that was an error.
 	ErrPanic = packets.ErrPanic
 )

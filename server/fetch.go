@@ -22,8 +22,9 @@ func (o Operator) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]RemoteSocket, 0, len(here.sockets))
-	for _, s := range here.sockets {
+	out := make([]RemoteSocket, 0, len(here.Members()))
+	for _, m := range here.Members() {
+		s := m.Owner().(*Socket)
 		out = append(out, RemoteSocket{ns: o.ns, local: s, details: s.details()})
 	}
 	if o.elsewhere() {
@@ -47,7 +48,7 @@ func (o Operator) Count(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := here.count
+	n := here.Count()
 	if !o.elsewhere() {
 		return n, nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/history"
 )
 
@@ -260,7 +261,7 @@ func (s *Socket) end(r Reason) bool {
 	s.phase = phaseClosed
 	(*introduced)(s).count(false)
 	s.ns.srv.stats.late.Add(uint64(len(s.release())))
-	var owed []*debt
+	var owed []*collect.Debt[Socket]
 	var bye *goodbye
 	if mayComeBack {
 		bye = s.goodbye(r)
@@ -272,7 +273,7 @@ func (s *Socket) end(r Reason) bool {
 	}
 	s.ctx.Cancel(r)
 	for _, d := range owed {
-		d.c.inquiry.left(s.shard())
+		d.Wait.Inquiry().Left(s.shard())
 	}
 	if bye != nil {
 		s.inbox.PutAlways(bye, &s.ns.srv.inbox)
@@ -293,14 +294,14 @@ func (s *Socket) goodbye(r Reason) *goodbye {
 }
 
 // detach closes the socket and takes it out of its rooms. Its Rooms stay as they were. Loop-only.
-func (s *Socket) detach() (owed []*debt) {
+func (s *Socket) detach() (owed []*collect.Debt[Socket]) {
 	loop := s.shard()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed.Store(true)
 	s.ns.users.Remove(s)
 	s.ns.shards[loop].Detach(&s.member, func(r *room.Room) { s.ns.unlinked(s, r, loop) })
-	return s.debts.take()
+	return s.debts.Take()
 }
 
 // goodbye is the job of a socket's disconnect handlers.

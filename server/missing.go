@@ -19,6 +19,11 @@ type MissingError struct {
 	Cause error
 }
 
+// missing makes a MissingError.
+func missing(clients, nodes int, ids []string, cause error) error {
+	return &MissingError{Clients: clients, Nodes: nodes, NodeIDs: ids, Cause: cause}
+}
+
 // Error implements error.
 func (e *MissingError) Error() string {
 	var who []string

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/history"
 	"github.com/seed58c87869/siren/server/internal/roster"
 	"github.com/seed58c87869/siren/server/internal/users"
@@ -28,7 +29,7 @@ type Namespace struct {
 	// moves counts, over all loops, the SocketsJoin and SocketsLeave that a loop has not done yet.
 	moves atomic.Int64
 	// asks has the broadcasts that wait for acknowledgements.
-	asks askTable
+	asks collect.IDs
 	// watch gets the room events; nil while nobody listens.
 	watch atomic.Pointer[roomWatch]
 	// serverSide handles the events of other nodes; nil while there are no handlers.

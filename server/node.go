@@ -2,14 +2,12 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
@@ -19,72 +17,16 @@ import (
 func WithAdapter(a cluster.Adapter) Option {
 	return func(srv *Server) {
 		if a != nil {
-			srv.node = &node{srv: srv, adapter: a, questions: map[string]nodeQuestion{}, relays: map[relayKey]*relay{}}
+			srv.node = &node{srv: srv, adapter: a}
 		}
 	}
 }
 
 // node is the server's side of its cluster. Safe for concurrent use.
 type node struct {
-	srv     *Server
-	adapter cluster.Adapter
-
-	mu sync.Mutex // guards what follows
-	// questions has the pending questions to other nodes, by id.
-	questions map[string]nodeQuestion
-	// relays has the broadcasts of other nodes whose acknowledgements this one collects for them.
-	relays map[relayKey]*relay
-}
-
-// nodeQuestion is a question to other nodes: an ask or a gather. Safe for concurrent use.
-type nodeQuestion interface {
-	// response handles an answer. An error means that it is invalid.
-	response(m *cluster.Message) error
-	// nodeGone notes that a node has left the namespace, nodeRefused that a node could not take the question.
-	nodeGone(node string)
-	nodeRefused(node string)
-	// namespace returns the namespace of the question.
-	namespace() *Namespace
-}
-
-// namespace implements nodeQuestion.
-func (c *collector) namespace() *Namespace { return c.ns }
-
-// nodeGone implements nodeQuestion.
-func (c *collector) nodeGone(node string) {
-	c.mu.Lock()
-	c.others.Gone(node)
-	c.settle(offLoop)
-}
-
-// nodeRefused implements nodeQuestion.
-func (c *collector) nodeRefused(node string) {
-	c.mu.Lock()
-	c.others.Refused(node)
-	c.settle(offLoop)
-}
-
-// requestBytes is the length of a question's id before it is text, as in the reference.
-const requestBytes = 8
-
-// newRequestID makes an id for a question in the cluster.
-func newRequestID() string {
-	var b [requestBytes]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
-}
-
-// register stores a question under its id.
-func (n *node) register(id string, q nodeQuestion) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.questions[id] = q
-}
-
-func (n *node) forget(id string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.questions, id)
+	srv       *Server
+	adapter   cluster.Adapter
+	questions collect.Questions
 }
 
 // publish sends a message to the other nodes.
@@ -112,15 +54,50 @@ func (n *node) sent(err error) error {
 func (n *node) peers(ctx context.Context, ns *Namespace) (cluster.Peers, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer n.srv.after(n.srv.cfg.RequestTimeout, cancel)()
-	defer context.AfterFunc(n.srv.waits.ctx, cancel)()
-	n.srv.waits.elsewhere.Add(1)
-	defer n.srv.waits.elsewhere.Add(-1)
+	defer n.srv.clock.After(n.srv.cfg.RequestTimeout, cancel)()
+	defer context.AfterFunc(n.srv.waits.Context(), cancel)()
+	n.srv.waits.Elsewhere.Add(1)
+	defer n.srv.waits.Elsewhere.Add(-1)
 	p, err := n.adapter.Peers(ctx, ns.name)
-	if n.srv.waits.ctx.Err() != nil {
+	if n.srv.waits.Context().Err() != nil {
 		return p, ErrClosed
 	}
 	return p, n.sent(err)
+}
+
+// ask asks the other nodes and waits for their answers, the time-out, or ctx. It returns the answers that arrived, with
+// an error if some are missing: a *MissingError or ErrCluster.
+func (n *node) ask(
+	ctx context.Context, ns *Namespace, timeout time.Duration, m *cluster.Message,
+) ([]*cluster.Message, error) {
+	p, err := n.peers(ctx, ns)
+	if err != nil || p.Count == 0 {
+		return nil, err
+	}
+	g, id := collect.NewGather(n.srv.waits, n.srv.clock.Turn(), &n.questions, p, ns)
+	m.Namespace, m.Request = ns.name, id
+	err = g.Begin()
+	if err == nil {
+		err = n.publish(m)
+	}
+	if err != nil {
+		g.Revoke()
+		return nil, err
+	}
+	g.Limit(timeout)
+	err = g.Await(ctx)
+	return g.Answers(), err
+}
+
+// requestLimit returns how long to wait for other nodes in addition to ctx.
+func (o Operator) requestLimit(ctx context.Context) time.Duration {
+	if o.flags.timeout > 0 {
+		return o.flags.timeout
+	}
+	if _, ok := ctx.Deadline(); ok {
+		return 0
+	}
+	return o.ns.srv.cfg.RequestTimeout
 }
 
 // subscribe subscribes to a namespace's messages, if the server is in a cluster. An error is logged, and the namespace
@@ -176,11 +153,11 @@ func (n *node) receive(ns *Namespace, m *cluster.Message) {
 	case cluster.ServerSideEmit:
 		err = ns.receiveServerSide(m)
 	case cluster.Abandoned:
-		n.abandon(func(k relayKey) bool { return k == relayKey{ns, m.From, m.Request} })
+		n.questions.Abandon(collect.Foreign{About: ns, Node: m.From, Request: m.Request})
 	case cluster.NodeLeft:
-		n.gone(ns, m.From)
+		n.questions.Gone(ns, m.From)
 	default:
-		err = n.response(m)
+		err = n.questions.Response(m)
 	}
 	if err != nil {
 		n.drop(ns, m, err)
@@ -223,40 +200,6 @@ func (n *node) patiently(post func() error) error {
 		pause = min(2*pause, 5*time.Millisecond)
 		time.Sleep(pause)
 	}
-}
-
-// response passes an answer to its question. Servers ignore other kinds of messages.
-func (n *node) response(m *cluster.Message) error {
-	n.mu.Lock()
-	q := n.questions[m.Request]
-	n.mu.Unlock()
-	if q == nil {
-		return nil
-	}
-	switch m.Kind {
-	case cluster.Refused:
-		q.nodeRefused(m.From)
-	case cluster.FetchSocketsResponse, cluster.ServerSideResponse, cluster.ClientCount, cluster.BroadcastAck,
-		cluster.CountResponse:
-		return q.response(m)
-	}
-	return nil
-}
-
-// gone reports to the questions about a namespace that a node has left it, and forgets that node's questions.
-func (n *node) gone(ns *Namespace, id string) {
-	n.mu.Lock()
-	var all []nodeQuestion
-	for _, q := range n.questions {
-		if q.namespace() == ns {
-			all = append(all, q)
-		}
-	}
-	n.mu.Unlock()
-	for _, q := range all {
-		q.nodeGone(id)
-	}
-	n.abandon(func(k relayKey) bool { return k.ns == ns && k.node == id })
 }
 
 // refuse tells a node that its question was refused, so that it does not wait.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/collect"
 )
 
 // paper is an adapter that sends nothing: it keeps what its node says, and the test says what other nodes do.
@@ -75,9 +76,14 @@ func (r *rig) says(ns *Namespace, m cluster.Message) {
 
 // questions is how many questions to other nodes are not over.
 func (r *rig) questions() int {
-	r.srv.node.mu.Lock()
-	defer r.srv.node.mu.Unlock()
-	return len(r.srv.node.questions)
+	asked, _ := r.srv.node.questions.Len()
+	return asked
+}
+
+// foreign is how many questions of other nodes are not over.
+func (r *rig) foreign() int {
+	_, foreign := r.srv.node.questions.Len()
+	return foreign
 }
 
 // eventually polls until cond holds, while the loop runs.
@@ -203,7 +209,7 @@ func TestNodeRefuses(t *testing.T) {
 		r.says(ns, cluster.Message{Kind: cluster.Refused, From: node, Request: ask.Request})
 	}
 	all := r.srv.root.Sockets()
-	all[0].client.Message(appendAck(nil, broadcastAcks+1), false)
+	all[0].client.Message(appendAck(nil, collect.BroadcastIDs+1), false)
 	if err := <-done; !errors.Is(err, ErrNodeRefused) || !errors.As(err, &m) || m.Nodes != 2 || m.Clients != 0 {
 		t.Error(err)
 	}
@@ -227,7 +233,7 @@ func TestNodesFreeAbandonedAcks(t *testing.T) {
 		} {
 			r.says(ns, other)
 		}
-		if ns.asks.len() != 1 || s.pendingAcks() != 1 {
+		if ns.asks.Len() != 1 || s.pendingAcks() != 1 {
 			t.Fatalf("%d: it does not ask", i)
 		}
 		if end.Kind == 0 {
@@ -236,7 +242,7 @@ func TestNodesFreeAbandonedAcks(t *testing.T) {
 			r.says(ns, end)
 		}
 		r.loop.run()
-		if ns.asks.len() != 0 || s.pendingAcks() != 0 || len(r.srv.node.relays) != 0 {
+		if ns.asks.Len() != 0 || s.pendingAcks() != 0 || r.foreign() != 0 {
 			t.Errorf("%d: it pends", i)
 		}
 	}
@@ -271,7 +277,7 @@ func TestNodesFreeAbandonedAcks(t *testing.T) {
 		if want := name != "timed out"; (len(abandoned) == 1 && abandoned[0].Request == ask.Request) != want {
 			t.Errorf("%s: %d messages", name, len(abandoned))
 		}
-		if ns.asks.len() != 0 || s.pendingAcks() != 0 || r.questions() != 0 {
+		if ns.asks.Len() != 0 || s.pendingAcks() != 0 || r.questions() != 0 {
 			t.Errorf("%s: it pends", name)
 		}
 	}
@@ -302,18 +308,18 @@ func TestClosingNodeCountsItsClients(t *testing.T) {
 	r, p := newPaperRig(t, Config{})
 	r.join(t)
 	a := newAsk(r.srv.root)
-	a.relay = &relay{n: r.srv.node, key: relayKey{r.srv.root, "b", "1"}, ask: a}
-	if !r.srv.root.asks.add(a, 1) || a.begin() != nil {
+	a.relay = r.srv.node.newRelay(r.srv.root, "b", "1")
+	if a.assign(1) != nil || a.Begin() != nil {
 		t.Fatal("not begun")
 	}
 	a.expectLoop(0)
-	a.expected = 1
+	a.Expected = 1
 	a.delivered(0) // and whoever posted has not come to the end yet
-	r.srv.endWaits()
+	r.srv.waits.End()
 	if all := p.heard(cluster.ClientCount); len(all) != 1 || all[0].Count != 1 || all[0].Request != "1" {
 		t.Errorf("told %d times", len(all))
 	}
-	a.delivered(offLoop)
+	a.delivered(collect.OffLoop)
 	if len(p.heard(cluster.ClientCount)) != 0 {
 		t.Error("told twice")
 	}
@@ -323,16 +329,30 @@ func TestClosingNodeCountsItsClients(t *testing.T) {
 func TestClosingNodeCountsOnce(t *testing.T) {
 	r, p := newPaperRig(t, Config{})
 	a := newAsk(r.srv.root)
-	a.relay = &relay{n: r.srv.node, key: relayKey{r.srv.root, "b", "1"}, ask: a}
-	if !r.srv.root.asks.add(a, 1) || a.begin() != nil {
+	a.relay = r.srv.node.newRelay(r.srv.root, "b", "1")
+	if a.assign(1) != nil || a.Begin() != nil {
 		t.Fatal("not begun")
 	}
 	a.expectLoop(0)
-	a.expected = 1
+	a.Expected = 1
 	a.delivered(0)
-	a.stop = func() bool { a.delivered(offLoop); return true } // called behind the end
-	r.srv.endWaits()
+	a.Watch(watched{context.Background(), func() { a.delivered(collect.OffLoop) }})
+	r.srv.waits.End()
 	if all := p.heard(cluster.ClientCount); len(all) != 1 || all[0].Count != 1 {
 		t.Errorf("told %d times", len(all))
 	}
+}
+
+// watched is a context that is told when somebody stops to wait for its end.
+type watched struct {
+	context.Context
+	stopped func()
+}
+
+// Done returns a channel that is never closed.
+func (watched) Done() <-chan struct{} { return make(chan struct{}) }
+
+// AfterFunc is what context.AfterFunc calls.
+func (w watched) AfterFunc(func()) (stop func() bool) {
+	return func() bool { w.stopped(); return true }
 }

@@ -45,8 +45,8 @@ func (o Operator) Page(ctx context.Context, position string, limit int) (page []
 		if err != nil {
 			return nil, "", err
 		}
-		for _, s := range here.sockets {
-			c.Offer(s, func(*Socket) bool { return true })
+		for _, m := range here.Members() {
+			c.Offer(m.Owner().(*Socket), func(*Socket) bool { return true })
 		}
 	default:
 		for i := begin.Stripe; i < int(m.Size()) && !c.Full(); i++ {

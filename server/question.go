@@ -1,6 +1,10 @@
 package server
 
-import "context"
+import (
+	"context"
+
+	"github.com/seed58c87869/siren/server/internal/collect"
+)
 
 // Answers is the result of asking many sockets. Immutable.
 type Answers struct {
@@ -30,11 +34,11 @@ func (o Operator) AskAll(ctx context.Context, limits AskLimits, event string, ar
 		return got, ErrOnLoop
 	}
 	a := newAsk(o.ns)
-	a.ready = make(chan struct{}, 1)
+	a.Blocks()
 	if err := a.ask(ctx, o, event, args); err != nil {
 		return got, err
 	}
-	defer a.finish(errAbandoned, offLoop)
+	defer a.Finish(collect.ErrAbandoned, collect.OffLoop)
 	enough, bytes := false, 0
 	for {
 		replies, over, _ := a.take()
@@ -51,20 +55,20 @@ func (o Operator) AskAll(ctx context.Context, limits AskLimits, event string, ar
 			got.Missing = max(asked-len(got.Replies), 0)
 			return got, nil
 		}
-		a.wait(ctx)
+		a.Next(ctx)
 	}
 }
 
 // asked is how many clients were asked, and whether that is known: all loops have delivered.
 func (a *ask) asked() (n int, known bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	n = int(a.expected)
-	if a.others != nil {
-		n += max(a.others.Expected, 0)
+	a.Lock()
+	defer a.Unlock()
+	n = int(a.Expected)
+	if a.Others != nil {
+		n += max(a.Others.Expected, 0)
 	}
-	return n, a.loops == 0
+	return n, a.Loops == 0
 }
 
 // size is what a reply counts for.
-func (r Reply) size() int { return r.args.Bytes() }
+func (r Reply) size() int { return r.answer.Args.Bytes() }

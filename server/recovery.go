@@ -8,6 +8,7 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/history"
 	"github.com/seed58c87869/siren/server/internal/keyed"
 	"github.com/seed58c87869/siren/server/internal/packets"
@@ -67,7 +68,7 @@ func (srv *Server) newHistory(forget func(id string)) *history.History {
 		MaxPackets: c.Recovery.MaxPackets, MaxBytes: c.Recovery.MaxBytes, MaxSessions: c.Recovery.MaxSessions,
 		MaxReplay: c.Queue.MaxBytes / 2,
 	}, &srv.stats.recovery, forget)
-	h.Now, h.After = srv.clock.now, srv.after
+	h.Now, h.After = srv.clock.Now, srv.clock.After
 	return h
 }
 
@@ -210,7 +211,7 @@ func (s *Socket) mayComeBack(reason Reason) bool {
 
 // goAway ends a socket that may come back, in one step, so that an event finds it either connected or absent.
 // Loop-only.
-func (s *Socket) goAway(bye *goodbye) (owed []*debt) {
+func (s *Socket) goAway(bye *goodbye) (owed []*collect.Debt[Socket]) {
 	s.ns.history.Leave(func(now time.Duration) *history.Away {
 		owed = s.detach()
 		s.ns.sockets.Leave(s.id, s)

@@ -2,37 +2,39 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/server/internal/peers"
 )
 
-// relayKey identifies a question of another node. Immutable.
-type relayKey struct {
-	ns            *Namespace
-	node, request string
-}
-
 // relay is a broadcast of another node whose acknowledgements this node collects and sends there. Immutable.
 type relay struct {
-	n   *node
-	key relayKey
-	ask *ask
+	n  *node
+	id collect.Foreign
+	// to is a message that is answered with acknowledgements.
+	to *cluster.Message
+}
+
+func (n *node) newRelay(ns *Namespace, from, request string) *relay {
+	return &relay{
+		n: n, id: collect.Foreign{About: ns, Node: from, Request: request},
+		to: &cluster.Message{From: from, Namespace: ns.name, Request: request},
+	}
 }
 
 // forward broadcasts an event for another node, and sends it the acknowledgements.
 func (n *node) forward(o Operator, m *cluster.Message, event string, args []any) error {
 	a := newAsk(o.ns)
-	r := &relay{n: n, key: relayKey{o.ns, m.From, m.Request}, ask: a}
-	a.relay = r
-	n.mu.Lock()
-	n.relays[r.key] = r
-	n.mu.Unlock()
+	a.relay = n.newRelay(o.ns, m.From, m.Request)
+	n.questions.Take(a.relay.id, &a.Wait)
 	err := a.ask(context.Background(), o, event, args)
 	if err != nil {
-		r.over() // it may not have begun
+		n.questions.Done(a.relay.id, &a.Wait) // it may not have begun
 	}
 	return err
 }
@@ -44,46 +46,20 @@ func (r *relay) counted(clients int) {
 
 // acknowledged sends the node a client's acknowledgement.
 func (r *relay) acknowledged(reply Reply) {
-	r.respond(&cluster.Message{Kind: cluster.BroadcastAck, Data: reply.args.Data()})
+	r.respond(&cluster.Message{Kind: cluster.BroadcastAck, Data: reply.answer.Args.Data()})
 }
 
-func (r *relay) respond(m *cluster.Message) {
-	_ = r.n.respond(&cluster.Message{From: r.key.node, Namespace: r.key.ns.name, Request: r.key.request}, m)
-}
-
-// over forgets the broadcast.
-func (r *relay) over() {
-	r.n.mu.Lock()
-	defer r.n.mu.Unlock()
-	if r.n.relays[r.key] == r {
-		delete(r.n.relays, r.key)
-	}
-}
-
-// abandon ends broadcasts of other nodes whose acknowledgements are no longer wanted.
-func (n *node) abandon(gone func(k relayKey) bool) {
-	n.mu.Lock()
-	var all []*relay
-	for k, r := range n.relays {
-		if gone(k) {
-			all = append(all, r)
-		}
-	}
-	n.mu.Unlock()
-	for _, r := range all {
-		r.ask.finish(errAbandoned, offLoop)
-	}
-}
+func (r *relay) respond(m *cluster.Message) { _ = r.n.respond(r.to, m) } // a failure is counted
 
 // askOthers asks the clients of the other nodes too.
 func (a *ask) askOthers(o Operator, data Raw, limit time.Duration) {
-	n, id := a.ns.srv.node, newRequestID()
-	a.mu.Lock()
-	a.others = &peers.Others{Request: id}
-	a.mu.Unlock()
-	n.register(id, a)
-	if a.isOver() { // it may have ended before it had the id
-		n.forget(id)
+	n, id := a.ns.srv.node, collect.NewRequest()
+	a.Lock()
+	a.Others = &peers.Others{Request: id}
+	a.Unlock()
+	n.questions.Ask(id, a, a.ns)
+	if a.Over() { // it may have ended before it had the id
+		n.questions.Forget(id)
 		return
 	}
 	err := n.publish(&cluster.Message{
@@ -104,21 +80,21 @@ func (a *ask) askOthers(o Operator, data Raw, limit time.Duration) {
 
 // peers sets the nodes that will answer.
 func (a *ask) peers(p cluster.Peers, err error) {
-	a.mu.Lock()
-	a.others.Expect(p)
-	a.others.Trouble = err
-	a.settle(offLoop)
+	a.Lock()
+	a.Others.Expect(p)
+	a.Others.Trouble = err
+	a.Settle(collect.OffLoop)
 }
 
 // leaveOthers forgets the question to the other nodes. If answers are missing that nobody wants any more, it tells the
 // nodes, because they would otherwise keep their clients' acknowledgements until their own time-out.
 func (a *ask) leaveOthers(cause error) {
 	n := a.ns.srv.node
-	a.mu.Lock()
-	id, missing := a.others.Request, !a.others.Complete()
-	a.mu.Unlock()
-	n.forget(id)
-	if missing && cause != nil && !isTimeout(cause) && n.srv.waits.ctx.Err() == nil {
+	a.Lock()
+	id, missing := a.Others.Request, !a.Others.Complete()
+	a.Unlock()
+	n.questions.Forget(id)
+	if missing && cause != nil && !errors.Is(cause, ErrTimeout) && n.srv.waits.Context().Err() == nil {
 		_ = n.publish(&cluster.Message{Kind: cluster.Abandoned, Namespace: a.ns.name, Request: id}) // a failure is counted
 	}
 }
@@ -128,24 +104,22 @@ func (n *node) answerCensus(o Operator, m *cluster.Message) error {
 	if m.Request == "" || m.From == "" {
 		return packets.ErrData
 	}
-	c := newCensus(o.ns, m.Kind == cluster.FetchSockets)
-	c.done = func(c *census) {
+	return o.look(n.srv.newCensus(m.Kind == cluster.FetchSockets, func(c *collect.Census) {
 		switch {
-		case c.err != nil: // the server closes, and leaves the cluster
-		case !c.list:
-			_ = n.respond(m, &cluster.Message{Kind: cluster.CountResponse, Count: c.count})
+		case c.Err() != nil: // the server closes, and leaves the cluster
+		case !c.List():
+			_ = n.respond(m, &cluster.Message{Kind: cluster.CountResponse, Count: c.Count()})
 		default:
-			o.ns.run("fetch sockets", func() { n.describe(m, c.sockets) })
+			o.ns.run("fetch sockets", func() { n.describe(m, c.Members()) })
 		}
-	}
-	return c.look(o)
+	}))
 }
 
 // describe answers another node with sockets.
-func (n *node) describe(m *cluster.Message, sockets []*Socket) {
+func (n *node) describe(m *cluster.Message, sockets []*room.Member) {
 	out := make([]cluster.Socket, 0, len(sockets))
 	for _, s := range sockets {
-		out = append(out, *s.details())
+		out = append(out, *s.Owner().(*Socket).details())
 	}
 	_ = n.respond(m, &cluster.Message{Kind: cluster.FetchSocketsResponse, Sockets: out})
 }

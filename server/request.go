@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
 
@@ -38,10 +39,10 @@ func (s *Socket) EmitAck(ctx context.Context, event string, done func(r Reply, e
 
 // request asks the client of one socket. It is also the task that delivers the event on the socket's loop.
 type request struct {
-	collector
-	debt
+	collect.Wait
+	debt            collect.Debt[Socket]
 	frame           *eio.Frame        // the event, until the loop has sent it
-	args            packets.Arguments // the answer; guarded by collector.mu, immutable once the wait is over
+	args            packets.Arguments // the answer; guarded by the Wait's lock, immutable once the wait is over
 	volatile, plain bool              // immutable; plain: the event is not compressed
 }
 
@@ -53,12 +54,12 @@ type callback struct {
 }
 
 // init prepares the request. q is the inquiry that embeds it.
-func (r *request) init(q inquiry, ctx context.Context, e Emission) {
-	r.ns, r.inquiry, r.expected, r.home = e.s.ns, q, 1, int32(e.s.shard())
-	r.debt.c, r.debt.s = &r.collector, e.s
+func (r *request) init(q collect.Inquiry, ctx context.Context, e Emission) {
+	r.Init(e.s.ns.srv.waits, q, e.s.shard())
+	r.Expected = 1
+	r.debt.Wait, r.debt.Socket = &r.Wait, e.s
 	r.volatile, r.plain = e.flags.volatile, e.flags.plain
-	r.timeout = e.s.settings().patience(ctx, e.flags.timeout)
-	r.timed = r.timeout > 0 // from the beginning: Run starts the timer
+	r.SetLimit(e.s.settings().patience(ctx, e.flags.timeout)) // Run starts it
 }
 
 // ask emits the event. If it returns an error, the client was not asked and nothing is pending. It returns nil if the
@@ -67,21 +68,21 @@ func (r *request) ask(event string, args []any) (err error) {
 	if err := packets.CheckEvent(event); err != nil {
 		return err
 	}
-	s := r.debt.s
+	s := r.debt.Socket
 	if err = s.owe(r); err != nil {
 		return err
 	}
 	sent := false
 	defer func() {
-		if !sent && !r.revoke() { // a value may also panic when it is encoded
+		if !sent && !r.Revoke() { // a value may also panic when it is encoded
 			err = nil
 		}
 	}()
-	if err = r.begin(); err != nil {
+	if err = r.Begin(); err != nil {
 		return err
 	}
 	s.listenOut(event, args)
-	r.frame, err = s.ns.srv.enc.Event(s.ns.name, int64(r.id), event, args)
+	r.frame, err = s.ns.srv.enc.Event(s.ns.name, int64(r.ID), event, args)
 	if err != nil {
 		return err
 	}
@@ -98,63 +99,66 @@ func (r *request) ask(event string, args []any) (err error) {
 
 // Run implements task: the event is sent, and its time begins.
 func (r *request) Run(int) {
-	defer r.debt.s.client.sess.EndOnPanic()
+	defer r.debt.Socket.client.sess.EndOnPanic()
 	f := r.frame
 	r.frame = nil
-	r.debt.s.deliver(f, r.volatile)
-	if r.timed {
-		r.time()
-	}
+	r.debt.Socket.deliver(f, r.volatile)
+	r.Start()
 }
 
-// answered implements inquiry.
-func (r *request) answered(reply Reply, loop int) {
-	r.collector.mu.Lock()
-	if r.over {
-		r.collector.mu.Unlock()
+// Answered implements collect.Inquiry.
+func (r *request) Answered(a collect.Answer, loop int) {
+	r.Lock()
+	if r.Ended() {
+		r.Unlock()
 		return
 	}
-	r.args = reply.args
-	r.collector.answered++
-	r.settle(loop)
+	r.args = a.Args
+	r.Answers++
+	r.Settle(loop)
 }
 
 // reply returns the answer of a finished wait.
 func (r *request) reply() Reply {
-	return Reply{args: r.args, lib: r.ns.srv.enc.Library(), socket: r.s.id}
+	s := r.debt.Socket
+	return Reply{collect.Answer{Args: r.args, Lib: s.ns.srv.enc.Library(), Socket: s.id}}
 }
 
-// left implements inquiry.
-func (r *request) left(loop int) {
-	r.collector.mu.Lock()
-	if !r.over {
-		r.lost++
+// Left implements collect.Inquiry.
+func (r *request) Left(loop int) {
+	r.Lock()
+	if !r.Ended() {
+		r.Lost++
 	}
-	r.end(ErrClosed, loop)
+	r.End(ErrClosed, loop)
 }
 
-// release implements inquiry. A client that has answered or left owes nothing any more.
-func (r *request) release(error) {
-	if r.collector.answered+r.lost == 0 {
-		s := r.debt.s
-		s.mu.Lock()
-		s.debts.drop(&r.debt)
-		s.mu.Unlock()
+// Release implements collect.Inquiry. A client that has answered or left owes nothing any more.
+func (r *request) Release(error) {
+	if r.Answers+r.Lost == 0 {
+		r.debt.Socket.forgive(&r.debt)
 	}
 }
 
-// collected implements inquiry: await returns.
-func (r *request) collected() {}
+// forgive removes a debt of the client, if it is there.
+func (s *Socket) forgive(d *collect.Debt[Socket]) {
+	s.mu.Lock()
+	s.debts.Drop(d)
+	s.mu.Unlock()
+}
 
-// collected implements inquiry: the function runs among the socket's handlers.
-func (k *callback) collected() {
-	s := k.debt.s
+// Collected implements collect.Inquiry: Await returns.
+func (r *request) Collected() {}
+
+// Collected implements collect.Inquiry: the function runs among the socket's handlers.
+func (k *callback) Collected() {
+	s := k.debt.Socket
 	s.inbox.PutAlways(k, &s.ns.srv.inbox)
 }
 
 // Do implements session.Job.
 func (k *callback) Do() {
-	_ = k.debt.s.guard(k.event, func() error { k.done(k.reply(), k.err); return nil })
+	_ = k.debt.Socket.guard(k.event, func() error { k.done(k.reply(), k.Err()); return nil })
 }
 
 // owe notes that the client owes an acknowledgement, and assigns its id.
@@ -164,23 +168,22 @@ func (s *Socket) owe(r *request) error {
 	switch {
 	case s.closed.Load():
 		return ErrClosed
-	case int(s.debts.own) >= s.settings().maxPendingAcks:
+	case s.debts.Own() >= s.settings().maxPendingAcks:
 		return ErrTooManyAcks
 	}
-	s.debts.assign(&r.collector)
-	s.debts.add(&r.debt)
+	s.debts.Assign(&r.debt)
 	return nil
 }
 
 // acknowledged handles a client's acknowledgement. One that nobody waits for is ignored. Loop-only.
 func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
-	var d *debt
-	if p.HasID && p.ID < ackIDs {
+	var d *collect.Debt[Socket]
+	if p.HasID && p.ID < collect.IDsEnd {
 		s.mu.Lock()
-		d = s.debts.remove(uint32(p.ID))
+		d = s.debts.Remove(uint32(p.ID))
 		s.mu.Unlock()
 	}
-	if d == nil || d.c.isOver() {
+	if d == nil || d.Wait.Over() {
 		s.ns.srv.stats.unknownAcks.Add(1)
 		return
 	}
@@ -192,5 +195,5 @@ func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
 	if !owned {
 		args.Own()
 	}
-	d.c.inquiry.answered(Reply{args: args, lib: s.ns.srv.enc.Library(), socket: s.id}, s.shard())
+	d.Wait.Inquiry().Answered(collect.Answer{Args: args, Lib: s.ns.srv.enc.Library(), Socket: s.id}, s.shard())
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/server/internal/clock"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/host"
 	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/server/logqueue"
@@ -52,11 +54,9 @@ type Server struct {
 	host *host.Host
 	// deadlines are those of the sockets, by loop. Set before the first connection, each element its loop's.
 	deadlines []*deadlines
-	// waits has the waits for answers; turns distributes the timers of those that belong to no loop.
-	waits *waits
-	turns atomic.Uint32
-	// clock is the time of what no loop owns.
-	clock clock
+	// waits has the waits for answers, clock the time of what no loop owns. Immutable.
+	waits *collect.Waits
+	clock *clock.Clock
 	// guestsOnLoops tells that code of the application's may run on event loops.
 	guestsOnLoops atomic.Bool
 	// node is nil unless the server is one of a cluster. Immutable after New.
@@ -79,7 +79,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	srv := &Server{
 		cfg: cfg, logs: logs, limits: cfg.packets(), enc: packets.New(cfg.Parser, cfg.JSON, cfg.MaxAttachmentsSent), nloops: cfg.Loops, spaces: map[string]*Namespace{},
 		log: newLogger(logs, "node"), eio: newLogger(logs, "eio"), sio: newLogger(logs, "sio"),
-		waits: newWaits(cfg.Loops), clock: clock{begin: time.Now()}, counted: make([]loopCounters, cfg.Loops),
+		counted: make([]loopCounters, cfg.Loops),
 	}
 	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Parser != nil)
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs, Runners: &srv.runners}
@@ -90,6 +90,8 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 		o(srv)
 	}
 	srv.host = host.New(srv.hostConfig())
+	srv.waits = collect.New(srv.host, srv.nloops, missing)
+	srv.clock = clock.New(srv.host, srv.nloops, &srv.jobs)
 	srv.root = newNamespace(srv, "/")
 	srv.spaces["/"] = srv.root
 	if err := srv.node.subscribe(srv.root); err != nil {
@@ -212,7 +214,7 @@ func (srv *Server) hostConfig() host.Config {
 		Loops: c.Loops, Backlog: c.Backlog, UnixMode: c.UnixMode, PrivateFiles: srv.privateFiles, MaxConns: c.MaxConns,
 		Resolution: max(c.AckTimeout/100, time.Millisecond), WriteTimeout: c.WriteTimeout, CloseTimeout: c.CloseTimeout,
 		MemoryBudget: c.MemoryBudget, Jobs: &srv.jobs,
-		Panicked: func() { srv.stats.panics.Add(1) }, Failed: srv.endWaits,
+		Panicked: func() { srv.stats.panics.Add(1) }, Failed: func() { srv.waits.End() },
 		Log: srv.log.Logger, EIO: srv.eio.Logger,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/server/internal/peers"
 	"github.com/seed58c87869/siren/session"
@@ -42,7 +43,7 @@ func (ns *Namespace) ServerSideRequest(ctx context.Context, event string, args .
 		if bad != nil {
 			ns.srv.node.drop(ns, m, bad)
 		}
-		replies = append(replies, Reply{args: args, lib: ns.srv.enc.Library()})
+		replies = append(replies, Reply{collect.Answer{Args: args, Lib: ns.srv.enc.Library()}})
 	}
 	return replies, err
 }

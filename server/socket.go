@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/server/internal/socketctx"
 	"github.com/seed58c87869/siren/session"
@@ -40,7 +41,7 @@ type Socket struct {
 	mu sync.Mutex // guards what follows, and the order of what is posted about it
 	// rooms show what rooms the socket is in, and was in at its end. It guards the rooms of member, too.
 	rooms room.View
-	debts debts
+	debts collect.Debts[Socket]
 	// extra is nil while there is nothing of it. Stored with the mutex held.
 	extra atomic.Pointer[extra]
 }

@@ -60,7 +60,7 @@ type Stats struct {
 
 // Stats returns the counters. Safe for concurrent use.
 func (srv *Server) Stats() Stats {
-	waiting := srv.waits.parked() // before Handlers: when the two are equal, no handler is at work
+	waiting := srv.waits.Parked() // before Handlers: when the two are equal, no handler is at work
 	s := Stats{
 		Waiting: waiting,
 		Panics:  srv.stats.panics.Load(), Failures: srv.stats.failures.Load(), Unhandled: srv.stats.unhandled.Load(),

@@ -183,24 +183,20 @@ func (l *ledger) done() <-chan struct{} {
 // checkEmpty fails the test when something of a wait that is over is left.
 func checkEmpty(t *testing.T, srv *Server, sockets []*Socket) {
 	t.Helper()
-	for i := range srv.waits.lists {
-		if n := len(srv.waits.lists[i].all(false)); n != 0 {
-			t.Errorf("%d waits are in the list of loop %d", n, i)
-		}
+	if n := srv.waits.Len(); n != 0 {
+		t.Errorf("%d waits are in the lists", n)
 	}
 	for _, s := range sockets {
 		if n := s.pendingAcks(); n != 0 {
 			t.Errorf("a socket owes %d acknowledgements", n)
 		}
 	}
-	if n := srv.root.asks.len(); n != 0 {
+	if n := srv.root.asks.Len(); n != 0 {
 		t.Errorf("%d broadcasts have an id", n)
 	}
 	if n := srv.node; n != nil {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		if len(n.questions)+len(n.relays) != 0 {
-			t.Errorf("%d questions to other nodes, %d of theirs", len(n.questions), len(n.relays))
+		if asked, foreign := n.questions.Len(); asked+foreign != 0 {
+			t.Errorf("%d questions to other nodes, %d of theirs", asked, foreign)
 		}
 	}
 }
@@ -258,18 +254,11 @@ func (c *chance) step() {
 func (s *Socket) debtID(rng *rand.Rand) uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.debts.root
-	for d != nil && rng.IntN(3) > 0 {
-		below := d.child[rng.IntN(2)]
-		if below == nil {
-			break
-		}
-		d = below
-	}
-	if d == nil {
+	all := s.debts.All()
+	if len(all) == 0 {
 		return uint32(rng.IntN(100))
 	}
-	return d.c.id
+	return all[rng.IntN(len(all))].Wait.ID
 }
 
 // reply answers a question of this node for others: well, twice, partly, or not.
@@ -321,7 +310,7 @@ func TestWaitsEndOnce(t *testing.T) {
 				r.loop.run()
 				c.step()
 				if i == closeAt {
-					r.srv.endWaits()
+					r.srv.waits.End()
 					closed = true
 				}
 				select {

@@ -141,6 +141,12 @@ func (h *Host) Running() (*poller.Engine, *session.Engine) {
 // Draining reports whether Drain or Close has begun.
 func (h *Host) Draining() bool { return h.state.Load() >= draining }
 
+// Started reports whether the loops run.
+func (h *Host) Started() bool {
+	_, engine := h.Running()
+	return engine != nil
+}
+
 // Ending reports whether nothing more is taken and nobody waits for answers any more.
 func (h *Host) Ending() bool { return h.state.Load() >= ending }
 

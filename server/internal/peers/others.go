@@ -6,7 +6,7 @@ import (
 	"github.com/seed58c87869/siren/room/cluster"
 )
 
-// Others counts the other nodes as parties of a collector, whose mutex guards it.
+// Others counts the other nodes as parties of a wait, whose mutex guards it.
 type Others struct {
 	Roll
 	// Request is the id of the question in the cluster; "" before it has one.
