@@ -122,3 +122,23 @@ func TestTaskGoesOnAtTheEnd(t *testing.T) {
 		t.Errorf("%d steps ran", len(got))
 	}
 }
+
+// A loop is idle when nothing waits that was posted, also while its last task runs.
+func TestLoopIsIdleWhenNothingWaits(t *testing.T) {
+	l, _, _ := stubLoop(t, 0, Config{})
+	var got []bool
+	note := func() { got = append(got, l.Idle()) }
+	note()
+	l.PostFunc(note)
+	l.PostFunc(func() {
+		note()
+		l.PostFunc(note)
+		note()
+	})
+	note()
+	turns(l)
+	note()
+	if want := []bool{true, false, false, true, false, true, true}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

@@ -148,6 +148,16 @@ func (m *mailbox) close(force bool) bool {
 	return true
 }
 
+// idle reports whether no task waits. Loop-only.
+func (m *mailbox) idle() bool {
+	if !m.batchDone() {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.in) == 0
+}
+
 // waiting returns the number of tasks not run yet, as of the latest turn.
 func (m *mailbox) waiting() int {
 	m.mu.Lock()
@@ -167,6 +177,10 @@ func (l *Loop) TryPost(t Task) bool { return l.post(t, l.engine.config.MailboxMa
 // then use Post: slightly exceeding MailboxMax is better than delivering a message to some loops only. Safe for
 // concurrent use.
 func (l *Loop) Full() bool { return l.mailbox.waiting() >= l.engine.config.MailboxMax }
+
+// Idle reports whether everything that was posted so far has run, but for the task that runs now. What the loop does at
+// once comes in the same order then as what it would post.
+func (l *Loop) Idle() bool { return l.mailbox.idle() }
 
 // Continue is for a task whose turn is over (Spend) before its work is done: t goes on with it. t is run next, before all
 // tasks that are posted, but in a later turn, so that sockets, timers and flushes come in between. Call it at most once

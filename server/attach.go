@@ -18,6 +18,8 @@ type EventLoop = interface {
 	// TryPost is Post, but refuses, by false, when the mailbox is full, which Full tells. Safe for concurrent use.
 	TryPost(t interface{ Run(loop int) }) bool
 	Full() bool
+	// Idle reports whether everything that was posted so far has run, but for the task that runs now. Loop-only.
+	Idle() bool
 	// Continue is called by a task whose work is not done when its turn is over (Spend): t goes on with it, as the next
 	// task of a later turn, before all that is posted. Loop-only.
 	Continue(t interface{ Run(loop int) })

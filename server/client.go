@@ -189,8 +189,11 @@ func (c *client) hasLeft(ns string) {
 	j.left = append(j.left, ns)
 }
 
-// socket returns the socket in that namespace, or nil. It searches the list, which is short.
+// socket returns the socket in that namespace, or nil. It searches the list, which is short: nearly always one socket.
 func (c *client) socket(ns []byte) *Socket {
+	if s := c.sockets.First(); s != nil && s.ns.name == string(ns) {
+		return s
+	}
 	for s := range c.sockets.All {
 		if s.ns.name == string(ns) {
 			return s

@@ -26,18 +26,28 @@ func (s *Socket) guard(event string, fn func() error) (err error) {
 		if p := recover(); p != nil {
 			err = s.panicked(event, p)
 		} else if !returned {
-			s.logPanic(event, "handler ended its goroutine", "runtime.Goexit")
-			s.failed(event, errGoexit)
+			s.exited(event)
 		}
 	}()
 	err = fn()
 	returned = true
 	if err != nil {
-		s.ns.srv.stats.failures.Add(1)
-		s.logFailure(event, err)
-		s.failed(event, err)
+		s.handlerFailed(event, err)
 	}
 	return err
+}
+
+// handlerFailed counts, logs and passes on the error that a handler returned.
+func (s *Socket) handlerFailed(event string, err error) {
+	s.ns.srv.stats.failures.Add(1)
+	s.logFailure(event, err)
+	s.failed(event, err)
+}
+
+// exited counts, logs and passes on that a handler ended its goroutine.
+func (s *Socket) exited(event string) {
+	s.logPanic(event, "handler ended its goroutine", "runtime.Goexit")
+	s.failed(event, errGoexit)
 }
 
 // panicked returns the error for a recovered panic. If the panic's value is an error, errors.Is finds it.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/session"
@@ -22,6 +23,10 @@ type Message struct {
 	acked atomic.Bool
 	// onLoop: the handler that has it runs on the event loop.
 	onLoop bool
+	// direct: the message is valid only while an inline handler runs, so the acknowledgement may be left in late until the
+	// handler has returned.
+	direct bool
+	late   *eio.Frame
 }
 
 // messageOverhead is what a waiting event counts for besides its payload.
@@ -66,7 +71,7 @@ func (m *Message) Ack(args ...any) error {
 	}
 	f, err := m.s.ns.srv.enc.Ack(m.s.ns.name, m.id, args)
 	if err == nil {
-		err = m.s.answer(f, m.onLoop)
+		err = m.answerWith(f)
 	}
 	if err != nil {
 		return err
@@ -76,6 +81,18 @@ func (m *Message) Ack(args ...any) error {
 		m.s.debugSocket("acknowledged", slog.String("event", m.event), slog.Uint64("ack", m.id))
 	}
 	return nil
+}
+
+// answerWith sends the acknowledgement. While an inline handler runs and nothing waits that was posted to its loop, it is
+// kept until the handler has returned, and then sent at once: that is the order in which the mailbox would send it, without
+// a turn of the mailbox.
+func (m *Message) answerWith(f *eio.Frame) error {
+	if m.direct && m.s.client.loop().Idle() {
+		m.s.client.sess.Deflate(f)
+		m.late = f
+		return nil
+	}
+	return m.s.answer(f, m.onLoop)
 }
 
 // reply acknowledges for a handler that has returned. That the client has gone meanwhile is no error of the handler.
@@ -145,11 +162,14 @@ func (s *Socket) receiveInline(p *sio.Packet, l *eventHandlers, args packets.Arg
 	} else {
 		m = inlineMessages.Get().(*Message)
 	}
-	m.s, m.event, m.args, m.id, m.hasID, m.onLoop = s, l.event, args, p.ID, p.HasID, true
+	m.s, m.event, m.args, m.id, m.hasID, m.onLoop, m.direct = s, l.event, args, p.ID, p.HasID, true, !l.keepAcks
 	ran := m.callAll(l)
 	if l.keepAcks {
 		m.args = packets.Arguments{} // which the read buffer holds
 		return ran
+	}
+	if m.late != nil {
+		s.deliver(m.late, false)
 	}
 	*m = Message{}
 	inlineMessages.Put(m)
@@ -162,15 +182,20 @@ type arrival Message
 // Do implements session.Job: listeners, packet middleware, then the handlers.
 func (a *arrival) Do() {
 	m := (*Message)(a)
+	h := m.s.ns.hooks.Load()
+	if len(h.any)+len(h.packet) == 0 {
+		m.dispatch(h)
+		return
+	}
 	returned := false
 	defer m.answerUnless(&returned)
-	m.do()
+	m.listen(h)
 	returned = true
 }
 
-func (m *Message) do() {
+// listen calls the listeners and the packet middleware, and then the handlers.
+func (m *Message) listen(h *hooks) {
 	s := m.s
-	h := s.ns.hooks.Load()
 	for _, fn := range h.any {
 		_ = s.guard(m.event, func() error { fn(&s.ctx, m); return nil })
 	}
@@ -225,15 +250,41 @@ func (m *Message) call(hd *handler) {
 	}()
 }
 
-// run runs the handler; its error, or panic, answers a client that waits for an acknowledgement.
+// run runs the handler; its error, or panic, answers a client that waits for an acknowledgement. It is guard with one
+// deferred call for both.
 func (m *Message) run(hd *handler) {
-	returned := false
-	defer m.answerUnless(&returned)
-	err := m.s.guard(m.event, func() error { return hd.call(&m.s.ctx, m) })
-	returned = true
+	stage := stageRuns
+	defer m.ended(&stage)
+	err := hd.call(&m.s.ctx, m)
+	stage = stageReturned
+	if err != nil {
+		m.s.handlerFailed(m.event, err)
+	}
+	stage = stageDone
 	if err != nil {
 		m.ackError(err)
 	}
+}
+
+// The stages of a handler that run runs.
+const (
+	stageRuns     uint8 = iota
+	stageReturned       // its error is passed on
+	stageDone
+)
+
+// ended, deferred by run, deals with a handler, or an error hook, that panicked or ended its goroutine.
+func (m *Message) ended(stage *uint8) {
+	if *stage == stageDone {
+		return
+	}
+	err := errGoexit
+	if p := recover(); p != nil {
+		err = m.s.panicked(m.event, p)
+	} else if *stage == stageRuns {
+		m.s.exited(m.event)
+	}
+	m.ackError(err)
 }
 
 // answerUnless answers a client whose handler has not returned: nobody comes back from runtime.Goexit.

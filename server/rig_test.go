@@ -24,6 +24,7 @@ type rigLoop struct {
 	batch []task
 	next  task // goes on with the one that runs
 	work  func()
+	left  int // tasks of the batch behind the one that runs
 	// full is how many calls of TryPost are refused still.
 	full atomic.Int64
 }
@@ -41,6 +42,12 @@ func (l *rigLoop) TryPost(t task) bool {
 	}
 	l.Post(t)
 	return true
+}
+
+func (l *rigLoop) Idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left == 0 && len(l.tasks) == 0 && l.Loop.Idle()
 }
 
 func (l *rigLoop) Continue(t task) { l.next = t }
@@ -88,7 +95,7 @@ func newRig(t testing.TB, cfg Config, opts ...Option) *rig {
 	l := &rigLoop{Loop: pollertest.NewLoop(0)}
 	l.work = func() {
 		for i, t := range l.batch {
-			l.batch[i] = nil
+			l.batch[i], l.left = nil, len(l.batch)-1-i
 			for ; t != nil; l.next = nil {
 				t.Run(0)
 				t = l.next

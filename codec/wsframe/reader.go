@@ -1,6 +1,7 @@
 package wsframe
 
 import (
+	"encoding/binary"
 	"math"
 	"unicode/utf8"
 
@@ -69,10 +70,14 @@ func (r *Reader) Next(buf []byte, lim *Limits, msg *Message) (n int, err error) 
 	if lim == nil {
 		lim = &defaultLimits
 	}
-	if !r.startsWhole(buf, lim) {
-		if failure := r.checkStart(buf, lim); failure != nil {
-			return 0, r.fail(failure)
+	if n, valid := r.plain(buf, lim, msg); n > 0 {
+		if !valid {
+			return n, r.fail(ErrInvalidUTF8)
 		}
+		return n, nil
+	}
+	if failure := r.checkStart(buf, lim); failure != nil {
+		return 0, r.fail(failure)
 	}
 	h, size, err := ParseHeader(buf)
 	if err != nil {
@@ -146,11 +151,47 @@ func (r *Reader) Reset() {
 	*r = Reader{}
 }
 
-// startsWhole reports whether b begins with a whole message without extension, masked as it must be. checkStart has
-// nothing against it. Nearly every frame is one.
-func (r *Reader) startsWhole(b []byte, lim *Limits) bool {
-	return len(b) > 1 && (b[0] == finBit|byte(ws.OpText) || b[0] == finBit|byte(ws.OpBinary)) &&
-		r.open == ws.OpContinuation && (b[1]&maskBit != 0) != lim.Client
+// plain consumes the frame at the start of b if nothing is special about it: it is complete, a whole message without
+// extension, within the limits, and no part of it was previewed. Nearly every frame is like that. It returns n == 0, and
+// has changed nothing, for any other frame, and for one that violates the protocol otherwise than by invalid UTF-8.
+func (r *Reader) plain(b []byte, lim *Limits, msg *Message) (n int, valid bool) {
+	if len(b) < 2 || r.open != ws.OpContinuation || r.seen > 0 || (b[1]&maskBit != 0) == lim.Client {
+		return 0, false
+	}
+	kind := Text
+	switch b[0] {
+	case finBit | byte(ws.OpText):
+	case finBit | byte(ws.OpBinary):
+		kind = Binary
+	default:
+		return 0, false
+	}
+	size, length := 2, int(b[1]&lengthMask)
+	switch {
+	case length == length16 && len(b) >= 4:
+		size, length = 4, int(binary.BigEndian.Uint16(b[2:]))
+		if length <= len7Max {
+			return 0, false
+		}
+	case length > len7Max:
+		return 0, false
+	}
+	if !lim.Client {
+		size += maskBytes
+	}
+	n = size + length
+	if len(b) < n || int64(length) > lim.messageBytes() {
+		return 0, false
+	}
+	payload := b[size:n:n]
+	if !lim.Client {
+		ws.Cipher(payload, [maskBytes]byte(b[size-maskBytes:size]), 0)
+	}
+	if kind == Text && !utf8.Valid(payload) {
+		return n, false
+	}
+	msg.Kind, msg.Data = kind, payload
+	return n, true
 }
 
 // checkStart applies the rules of RFC 6455 sections 5.1 to 5.5 to the first two

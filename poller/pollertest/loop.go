@@ -44,6 +44,8 @@ type Loop struct {
 	batch []task
 	// unfinished goes on with the task that runs; nil: it has finished.
 	unfinished task
+	// left is the number of tasks behind the one that runs, in the batch that was taken out.
+	left int
 }
 
 // NewLoop returns a loop with that index. Its clock does not move by itself.
@@ -111,6 +113,9 @@ func (l *Loop) TryPost(t interface{ Run(loop int) }) bool {
 // Full returns false. Safe for concurrent use.
 func (l *Loop) Full() bool { return false }
 
+// Idle reports whether everything that was posted so far has run, but for the task that runs now. See poller.Loop.
+func (l *Loop) Idle() bool { return l.left == 0 && l.Posted() == 0 }
+
 // Posted returns the number of waiting tasks. Safe for concurrent use.
 func (l *Loop) Posted() int {
 	l.mu.Lock()
@@ -146,7 +151,8 @@ func (l *Loop) RunUntilIdle() (ran int) {
 		if len(batch) == 0 {
 			return ran
 		}
-		for _, t := range batch {
+		for i, t := range batch {
+			l.left = len(batch) - 1 - i
 			for ; t != nil; t = l.takeUnfinished() {
 				l.Do(func() { t.Run(l.index) })
 			}
@@ -165,11 +171,13 @@ func (l *Loop) RunTurn() (ran int) {
 	l.Do(func() {
 		for _, t := range batch {
 			ran++
+			l.left = len(batch) - ran
 			if t.Run(l.index); l.unfinished != nil {
 				break
 			}
 		}
 	})
+	l.left = 0
 	if t := l.takeUnfinished(); t != nil {
 		batch[ran-1] = t
 		l.putFirst(batch[ran-1:])

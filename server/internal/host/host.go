@@ -57,6 +57,7 @@ type Loop = interface {
 	Post(t interface{ Run(loop int) })
 	TryPost(t interface{ Run(loop int) }) bool
 	Full() bool
+	Idle() bool
 	Continue(t interface{ Run(loop int) })
 	Stream() *stream.Loop
 }

@@ -31,6 +31,9 @@ func (l *List[S]) Add(s *S) {
 	}
 }
 
+// First returns the first socket of the list, or nil.
+func (l *List[S]) First() *S { return l.first }
+
 // All yields the sockets. The list must not change meanwhile.
 func (l *List[S]) All(yield func(s *S) bool) {
 	if l.first == nil || !yield(l.first) || l.more == nil {
