@@ -25,7 +25,7 @@ siren:
 
 dist: siren ## archives for linux, amd64 and arm64, with checksums and bills of materials, in dist/
 	rm -rf dist && mkdir -p dist/build/files/man dist/build/files/completions
-	cp LICENSE CHANGELOG.md README.md dist/build/files
+	cp -r LICENSE CHANGELOG.md README.md deploy dist/build/files
 	$(SIREN) man > dist/build/files/man/siren.1
 	$(SIREN) config init > dist/build/files/siren.yaml
 	for shell in bash zsh fish; do $(SIREN) completion $$shell > dist/build/files/completions/siren.$$shell || exit 1; done

@@ -3,12 +3,9 @@ package main
 import (
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/seed58c87869/siren/poller/pollertest/netns"
 )
@@ -35,10 +32,10 @@ func connect(t *testing.T, addr string) net.Conn {
 	return conn
 }
 
-// nginxConf makes nginx one process, so that requests leave for the server in the order in which they came. It stays root,
-// as everybody is in a namespace. It buffers little, so that the server meets the pace of the clients, and it opens new
-// connections to the server all the time.
-const nginxConf = `daemon off;
+// nginxMain is the file that includes deploy/nginx.conf. It makes nginx one process, so that requests leave for the server
+// in the order in which they came. That stays root, as everybody is in a namespace. It buffers little, so that the server
+// meets the pace of the clients.
+const nginxMain = `daemon off;
 master_process off;
 user root;
 pid DIR/pid;
@@ -51,67 +48,30 @@ http {
 	fastcgi_temp_path DIR/fastcgi;
 	uwsgi_temp_path DIR/uwsgi;
 	scgi_temp_path DIR/scgi;
-	map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
-	upstream siren { server UPSTREAM; keepalive 4; }
-	server {
-		listen 127.0.0.1:PORT backlog=4096;
-		keepalive_requests 1000000;
-		location / {
-			proxy_pass http://siren;
-			proxy_http_version 1.1;
-			proxy_set_header Upgrade $http_upgrade;
-			proxy_set_header Connection $connection_upgrade;
-			proxy_set_header Host $host;
-			proxy_buffering off;
-			proxy_read_timeout 60s;
-		}
-	}
+	keepalive_requests 1000000;
+	proxy_buffering off;
+	include DIR/siren.conf;
 }
 `
 
-// startNginx runs nginx in front of the address and returns its own. It skips the test where nginx is not installed.
-func startNginx(t *testing.T, upstream string) string {
+// startNginx runs nginx with deploy/nginx.conf in front of the address, and returns its own addresses, plain and over
+// TLS. nginx keeps few connections to the server, so that it opens new ones all the time. It skips the test where nginx
+// is not installed.
+func startNginx(t *testing.T, upstream string) (plain, secure string) {
 	t.Helper()
-	binary, err := exec.LookPath("nginx")
-	if err != nil {
-		if binary, err = exec.LookPath("/usr/sbin/nginx"); err != nil {
-			t.Skip("nginx is not installed")
+	nginx := program(t, "nginx")
+	dir, addrs := t.TempDir(), freeAddrs(t, 2)
+	chain, key, _ := certificate(t, dir)
+	site := deployFile(t, "nginx.conf",
+		"server 127.0.0.1:3000;", "server "+upstream+";", "keepalive 64;", "keepalive 4;",
+		"listen 80;", "listen "+addrs[0]+" backlog=4096;", "listen 443 ssl;", "listen "+addrs[1]+" ssl;",
+		"/etc/ssl/siren/fullchain.pem", chain, "/etc/ssl/siren/privkey.pem", key)
+	for name, text := range map[string]string{"siren.conf": site, "nginx.conf": strings.ReplaceAll(nginxMain, "DIR", dir)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := free.Addr().String()
-	_, port, _ := net.SplitHostPort(addr)
-	_ = free.Close()
-	dir := t.TempDir()
-	conf := strings.NewReplacer("DIR", dir, "UPSTREAM", upstream, "PORT", port).Replace(nginxConf)
-	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	logs := new(logBuffer)
-	// As many descriptors as it may have, as the tests have them.
-	cmd := exec.Command("sh", "-c", `ulimit -n "$(ulimit -Hn)"; exec "$0" "$@"`,
-		binary, "-c", file, "-p", dir, "-e", filepath.Join(dir, "error.log"))
-	cmd.Stdout, cmd.Stderr = logs, logs
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-		if text, err := os.ReadFile(filepath.Join(dir, "error.log")); err == nil && t.Failed() {
-			t.Logf("nginx: %.2000s", text)
-		}
-	})
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			_ = c.Close()
-			return addr
-		}
-	}
-	t.Fatalf("nginx does not listen:\n%s", logs)
-	return ""
+	errorLog := filepath.Join(dir, "error.log")
+	startProxy(t, addrs[0], errorLog, nginx, "-c", filepath.Join(dir, "nginx.conf"), "-p", dir, "-e", errorLog)
+	return addrs[0], addrs[1]
 }

@@ -62,7 +62,8 @@ var settings = []string{"direct", "nginx"}
 func front(t *testing.T, setting, addr string) string {
 	t.Helper()
 	if setting == "nginx" {
-		return startNginx(t, addr)
+		plain, _ := startNginx(t, addr)
+		return plain
 	}
 	return addr
 }
