@@ -252,7 +252,7 @@ func TestServeUnixSocket(t *testing.T) {
 	}
 }
 
-// A full node is alive: its health check is answered, and it has room again when a client leaves.
+// A full node is alive: health checks and pages are served, and it has room again when a client leaves.
 func TestServeHealthWhenFull(t *testing.T) {
 	n := startNode(t, "--max-conns", "1", "--loops", "1")
 	c := n.dial(t)
@@ -264,16 +264,17 @@ func TestServeHealthWhenFull(t *testing.T) {
 		_ = r.Body.Close()
 		return r.StatusCode
 	}
+	const polling = "/socket.io/?EIO=4&transport=polling"
 	for range 3 {
-		if health, page := get("/healthz"), get("/"); health != 200 || page != 503 {
-			t.Errorf("/healthz has status %d, the page %d; want 200 and 503", health, page)
+		if health, page, client := get("/healthz"), get("/"), get(polling); health != 200 || page != 200 || client != 503 {
+			t.Errorf("/healthz has status %d, the page %d, another client %d; want 200, 200 and 503", health, page, client)
 		}
 	}
-	if !strings.Contains(n.logs.String(), "the limit of connections is reached") {
+	if !strings.Contains(n.logs.String(), "handshakes are refused") {
 		t.Errorf("the log does not say that it is full:\n%s", n.logs)
 	}
 	_ = c.conn.Close()
-	for end := time.Now().Add(patience); get("/") != 200; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); get(polling) != 200; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("there is no room again")
 		}

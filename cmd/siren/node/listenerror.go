@@ -14,9 +14,6 @@ func listenError(err error) error {
 	var listen *server.ListenError
 	var files *server.FilesError
 	switch {
-	case errors.As(err, &files) && files.MaxConns > 0:
-		return fmt.Errorf("--max-conns %d needs %d open files, and the limit is %d; raise it (ulimit -n), "+
-			"or lower --max-conns", files.MaxConns, files.Need, files.Limit)
 	case errors.As(err, &files):
 		return fmt.Errorf("the limit of open files is %d, and at least %d are needed; raise it (ulimit -n)",
 			files.Limit, files.Need)

@@ -114,7 +114,8 @@ func (n *Node) serverConfig(cfg *config.Config) server.Config {
 		Inbox:        server.Inbox{MaxBytes: max(8<<20, 4*e.MaxPayload)},
 		Queue:        server.Queue{MaxBytes: cfg.Limits.QueueBytes},
 		MemoryBudget: cfg.Limits.MemoryBytes,
-		MaxConns:     cfg.Limits.Connections, MaxRooms: cfg.Limits.RoomsPerSocket, Loops: loops, Logger: n.log,
+		MaxSessions:  cfg.Limits.Connections, Limits: limitsOf(cfg),
+		MaxRooms: cfg.Limits.RoomsPerSocket, Loops: loops, Logger: n.log,
 		HealthPath: healthPath,
 		Fallback:   n.pages(cfg.Path, cfg.Demo),
 		// The pages take no bodies; the smallest limit refuses one before it has come.
@@ -150,6 +151,9 @@ func (n *Node) Run(ctx context.Context) error {
 	defer n.closeGate()
 	defer n.operators.close()
 	cfg := n.Config()
+	if err := enoughFiles(cfg.Limits.Connections, descriptors); err != nil {
+		return err
+	}
 	if err := n.srv.Listen(cfg.Listen...); err != nil {
 		return listenError(err)
 	}

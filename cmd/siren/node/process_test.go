@@ -10,16 +10,17 @@ import (
 
 // Too low a limit of open files is told with what the user of serve can do.
 func TestServeTooFewFiles(t *testing.T) {
-	for _, c := range []struct {
-		err  server.FilesError
-		want string
-	}{
-		{server.FilesError{Limit: 256, Need: 513}, "the limit of open files is 256, and at least 513 are needed; raise it (ulimit -n)"},
-		{server.FilesError{Limit: 256, Need: 1512, MaxConns: 1000},
-			"--max-conns 1000 needs 1512 open files, and the limit is 256; raise it (ulimit -n), or lower --max-conns"},
+	for want, err := range map[string]error{
+		"the limit of open files is 256, and at least 513 are needed; raise it (ulimit -n)":                        listenError(&server.FilesError{Limit: 256, Need: 513}),
+		"--max-conns 1000 needs 1512 open files, and the limit is 256; raise it (ulimit -n), or lower --max-conns": enoughFiles(1000, 256),
 	} {
-		if got := listenError(&c.err).Error(); got != c.want {
-			t.Errorf("%q, want %q", got, c.want)
+		if err == nil || err.Error() != want {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	for _, fits := range []error{enoughFiles(0, 256), enoughFiles(1000, 1512), enoughFiles(1000, 0)} {
+		if fits != nil {
+			t.Error(fits)
 		}
 	}
 }

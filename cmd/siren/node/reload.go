@@ -63,6 +63,9 @@ func (n *Node) reload() (config.Change, error) {
 		_ = n.gate.Update(gateConfig(&n.running.Config, n.name, n.log)) // which was good before
 		return config.Change{}, err
 	}
+	if err := errors.Join(n.srv.SetLimits(limitsOf(cfg)), n.srv.SetMaxSessions(cfg.Limits.Connections)); err != nil {
+		return config.Change{}, err
+	}
 	if err := n.srv.SetCORS(originsAllowed(cfg.CORS.Origins)); err != nil {
 		return config.Change{}, err
 	}

@@ -178,16 +178,19 @@ type Namespace struct {
 
 // Limits of clients.
 type Limits struct {
-	// Connections at once. 0: as many as the limit of open files allows.
-	Connections int `key:"connections" flag:"max-conns" min:"0"`
-	// Connections at once of one client address. 0: no limit.
-	ConnectionsPerAddress int `key:"connections_per_address" min:"0" reload:"live" later:"yes"`
-	// New connections a second. 0: no limit.
-	AcceptsPerSecond int `key:"accepts_per_second" min:"0" reload:"live" later:"yes"`
-	// Events a second of one connection. 0: no limit.
-	EventsPerSecond int `key:"events_per_second" min:"0" reload:"live" later:"yes"`
-	// Bytes a second of one connection. 0: no limit.
-	BytesPerSecond int `key:"bytes_per_second" min:"0" reload:"live" later:"yes"`
+	// Connections at once, on either transport; further ones get 503. Pages and health checks are served all the same.
+	// 0: as many as the limit of open files allows.
+	Connections int `key:"connections" flag:"max-conns" min:"0" reload:"live"`
+	// Connections at once of one client address, or network (/64) of IPv6; further ones get 429. Behind a proxy this needs
+	// proxies.trusted. 0: no limit.
+	ConnectionsPerAddress int `key:"connections_per_address" min:"0" max:"1000000000" reload:"live"`
+	// New connections a second, of all clients together; further ones get 503. 0: no limit.
+	AcceptsPerSecond int `key:"accepts_per_second" min:"0" max:"1000000000" reload:"live"`
+	// Events a second of one connection. An event in excess is dropped, and a client that goes on for 5 s is
+	// disconnected. 0: no limit.
+	EventsPerSecond int `key:"events_per_second" min:"0" max:"1000000000" reload:"live"`
+	// Bytes a second of one connection, as events_per_second. A longer event is always in excess. 0: no limit.
+	BytesPerSecond int `key:"bytes_per_second" min:"0" max:"1000000000" reload:"live"`
 	// Rooms that one socket may be in.
 	RoomsPerSocket int `key:"rooms_per_socket" min:"1" max:"1000000" reload:"live"`
 	// Bytes that wait for one client, which is disconnected at more. At least twice engine.max_payload. Left out:
