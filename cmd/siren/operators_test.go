@@ -2,11 +2,20 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -185,5 +194,98 @@ func TestOperatorsAddress(t *testing.T) {
 	} // else somebody else has it
 	if code, out := run(); code != 0 || !strings.Contains(out, "its default address is in use") {
 		t.Errorf("the default address in use: %d\n%s", code, out)
+	}
+}
+
+// pair writes a certificate of its own for 127.0.0.1, with the name, and its key.
+func pair(t *testing.T, certFile, keyFile, name string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: cert}, keyFile: {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The operators' listener speaks TLS with the certificate of its files, which a reload reads again; one that cannot be
+// read changes nothing.
+func TestOperatorsTLS(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	pair(t, certFile, keyFile, "first")
+	file := newConfigFile(t, both+"admin: {tls: {cert_file: '"+certFile+"', key_file: '"+keyFile+"'}}\n")
+	n := startNode(t, "--admin-listen", "127.0.0.1:0", "--config", string(file))
+	address := strings.TrimPrefix(n.operators(t), "http://")
+	name := ""
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{
+		MaxVersion:         tls.VersionTLS13,
+		InsecureSkipVerify: true,
+		VerifyConnection: func(s tls.ConnectionState) error {
+			name = s.PeerCertificates[0].Subject.CommonName
+			return nil
+		},
+	}}}
+	call := func(method, path string) (int, string) {
+		t.Helper()
+		request, err := http.NewRequest(method, "https://"+address+path, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		r, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.StatusCode, string(body)
+	}
+	if status, body := call("POST", "/api/emit"); status != 400 || name != "first" {
+		t.Errorf("%d %s with the certificate %q", status, body, name)
+	}
+	pair(t, certFile, keyFile, "second")
+	if status, body := call("POST", "/api/reload"); status != 200 {
+		t.Errorf("reload: %d %s", status, body)
+	}
+	if status, _ := call("GET", "/healthz"); status != 200 || name != "second" {
+		t.Errorf("%d with the certificate %q", status, name)
+	}
+	if err := os.WriteFile(certFile, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := call("POST", "/api/reload"); status != 422 || !strings.Contains(body, "admin.tls: ") {
+		t.Errorf("reload: %d %s", status, body)
+	}
+	if status, _ := call("GET", "/healthz"); status != 200 || name != "second" {
+		t.Errorf("%d with the certificate %q", status, name)
+	}
+}
+
+// A certificate that cannot be read is told at the start.
+func TestOperatorsTLSIsTold(t *testing.T) {
+	file := newConfigFile(t, "admin: {listen: '127.0.0.1:0', tls: {cert_file: /no/such/file, key_file: /no/such/file}}\n")
+	var out logBuffer
+	if code := execute(t.Context(), []string{"serve", "--addr", "127.0.0.1:0", "--config", string(file)}, &out, &out); code == 0 ||
+		!strings.Contains(out.String(), "admin.tls: open /no/such/file") {
+		t.Errorf("exit code %d: %s", code, out.String())
 	}
 }

@@ -21,6 +21,8 @@ import (
 type operators struct {
 	server *admin.Server
 	api    *api.API
+	// certificate is empty without TLS.
+	certificate certificate
 }
 
 // newOperators makes the listener, which does not listen yet; nil when the configuration has none.
@@ -28,7 +30,13 @@ func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
 	if cfg.Admin.Listen == "" {
 		return nil, nil
 	}
-	calls, err := api.New(api.Config{
+	o := new(operators)
+	pair, err := readCertificate(&cfg.Admin.TLS)
+	if err != nil {
+		return nil, err
+	}
+	o.certificate.current.Store(pair)
+	o.api, err = api.New(api.Config{
 		Server: n.srv, Node: n.name, Version: server.Version,
 		Exists:   func(name string) bool { return n.spaces.rules.Load().find(name) != nil },
 		MaxEvent: cfg.Limits.QueueBytes / 2,
@@ -38,18 +46,18 @@ func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := admin.New(admin.Config{
-		Address: cfg.Admin.Listen, Keys: cfg.Admin.Keys(), MaxBody: cfg.Admin.MaxBody,
-		RequestsPerSecond: cfg.Admin.RequestsPerSecond,
-		Ready:             n.readiness, Describe: api.Describe(server.Version), Logger: n.log,
+	o.server, err = admin.New(admin.Config{
+		Address: cfg.Admin.Listen, Keys: cfg.Admin.Keys(), TLS: o.certificate.config(), MaxBody: cfg.Admin.MaxBody,
+		RequestsPerSecond: cfg.Admin.RequestsPerSecond, ProtectMetrics: cfg.Admin.ProtectMetrics,
+		Ready: n.readiness, Describe: api.Describe(server.Version), Logger: n.log,
 	})
 	if err != nil {
-		calls.Close()
+		o.api.Close()
 		return nil, err
 	}
-	listener.Handle(calls.Routes()...)
-	listener.Handle(dashboard.Routes()...)
-	return &operators{listener, calls}, nil
+	o.server.Handle(o.api.Routes()...)
+	o.server.Handle(dashboard.Routes()...)
+	return o, nil
 }
 
 // readiness is /readyz of the operators' listener.
@@ -110,15 +118,21 @@ func (o *operators) close() {
 	_ = o.server.Close(ctx) // what is cut then is an operator's own request
 }
 
-// reload puts what can change alive in force. The keys come first: they may be wrong.
+// reload puts what can change alive in force. What may be wrong comes first: the certificate and the keys.
 func (o *operators) reload(cfg *config.Config) error {
 	if o == nil {
 		return nil
 	}
+	pair, err := readCertificate(&cfg.Admin.TLS)
+	if err != nil {
+		return err
+	}
 	if err := o.server.SetKeys(cfg.Admin.Keys()); err != nil {
 		return err
 	}
+	o.certificate.current.Store(pair)
 	o.server.SetRate(cfg.Admin.RequestsPerSecond)
+	o.server.SetProtectMetrics(cfg.Admin.ProtectMetrics)
 	return nil
 }
 

@@ -446,6 +446,53 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
+// The route of metrics is open, unless it is protected; then it needs a key and counts for the rate.
+func TestProtectMetrics(t *testing.T) {
+	s, err := New(Config{Address: "127.0.0.1:0", Keys: []string{"key"}, RequestsPerSecond: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/metrics", "/other"} {
+		s.Handle(Route{Path: path, Open: true, Handler: func(ctx *fasthttp.RequestCtx, _ Caller) { ctx.SetBodyString("x") }})
+	}
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close(t.Context()) }()
+	get := func(path, key string) int {
+		t.Helper()
+		request, err := http.NewRequest("GET", "http://"+s.Addr().String()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-API-Key", key)
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		r, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Body.Close()
+		return r.StatusCode
+	}
+	for step, c := range []struct {
+		protect bool
+		path    string
+		key     string
+		want    int
+	}{
+		{false, "/metrics", "", 200}, {false, "/metrics", "", 200}, {true, "/metrics", "", 401}, {true, "/metrics", "wrong", 401},
+		{true, "/metrics", "key", 200}, {true, "/metrics", "key", 429}, {true, "/other", "", 200}, {false, "/metrics", "", 200},
+	} {
+		s.SetProtectMetrics(c.protect)
+		if got := get(c.path, c.key); got != c.want {
+			t.Errorf("step %d: %d, want %d", step, got, c.want)
+		}
+	}
+	if on, err := New(Config{Address: "127.0.0.1:0", Keys: []string{"key"}, ProtectMetrics: true}); err != nil || !on.protectsMetrics.Load() {
+		t.Error("the setting is lost: ", err)
+	}
+}
+
 func TestTLS(t *testing.T) {
 	web := httptest.NewUnstartedServer(nil)
 	web.StartTLS()

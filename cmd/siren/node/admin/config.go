@@ -37,6 +37,9 @@ type Config struct {
 	// RequestsPerSecond bounds requests that need a key, of all callers together; a second's worth may come at once.
 	// Default 0: no bound.
 	RequestsPerSecond int
+	// ProtectMetrics asks for a key at /metrics, which is open otherwise: most collectors have none. SetProtectMetrics
+	// changes it.
+	ProtectMetrics bool
 	// Ready tells whether the node wants traffic, for /readyz. Default: it always does.
 	Ready func() Readiness
 	// Describe is the document that /openapi.json serves. Default: there is none.

@@ -22,7 +22,7 @@ type Route struct {
 	Path string
 	// Methods are those allowed; HEAD goes with GET. Default GET.
 	Methods []string
-	// Open routes need no key, ever.
+	// Open routes need no key; that of metricsPath does with Config.ProtectMetrics.
 	Open bool
 	// JSON routes take a POST whose Content-Type is application/json, and no other.
 	JSON bool
@@ -93,7 +93,8 @@ func (s *Server) admit(h *fasthttp.RequestHeader, spend bool) (*Route, Caller, *
 		return nil, Caller{}, p
 	}
 	r := s.find(t.path)
-	caller, p := s.authorize(h, t, r != nil && r.Open)
+	open := r != nil && s.isOpen(r)
+	caller, p := s.authorize(h, t, open)
 	switch {
 	case p != nil:
 	case r == nil:
@@ -105,12 +106,20 @@ func (s *Server) admit(h *fasthttp.RequestHeader, spend bool) (*Route, Caller, *
 		}
 	case r.JSON && h.IsPost() && !isJSON(string(h.ContentType())):
 		p = problem.New(problem.UnsupportedMediaType, "the Content-Type has to be application/json")
-	case spend && !r.Open:
+	case spend && !open:
 		if wait := s.rate.take(time.Now()); wait > 0 {
 			p = &problem.Problem{Code: problem.RateLimited, Detail: "more requests than admin.requests_per_second", RetryAfter: wait}
 		}
 	}
 	return r, caller, p
+}
+
+// metricsPath is the path of Config.ProtectMetrics.
+const metricsPath = "/metrics"
+
+// isOpen reports whether a route needs no key.
+func (s *Server) isOpen(r *Route) bool {
+	return r.Open && !(r.Path == metricsPath && s.protectsMetrics.Load())
 }
 
 // isJSON reports whether a media type is that of JSON, whatever its parameters.

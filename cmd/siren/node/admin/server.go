@@ -24,9 +24,11 @@ type Server struct {
 	routes map[string]*Route // immutable once it listens
 	keys   atomic.Pointer[keyring]
 	rate   rate
-	http   *fasthttp.Server
-	ln     net.Listener
-	served sync.WaitGroup
+	// protectsMetrics is Config.ProtectMetrics.
+	protectsMetrics atomic.Bool
+	http            *fasthttp.Server
+	ln              net.Listener
+	served          sync.WaitGroup
 	// strangers has why a request may not be made whose body is being read, by its *fasthttp.RequestHeader: when the body is
 	// too large, fasthttp has forgotten the head.
 	strangers sync.Map
@@ -46,6 +48,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.rate.set(cfg.RequestsPerSecond)
+	s.protectsMetrics.Store(cfg.ProtectMetrics)
 	s.http = &fasthttp.Server{
 		Handler: s.serve, ErrorHandler: s.unread, HeaderReceived: s.bound, Logger: logger{cfg.Logger},
 		ReadBufferSize: cfg.MaxHead, MaxRequestBodySize: cfg.MaxBody, Concurrency: cfg.MaxConns,
@@ -73,6 +76,9 @@ func (s *Server) SetKeys(keys []string) error {
 
 // SetRate changes Config.RequestsPerSecond.
 func (s *Server) SetRate(perSecond int) { s.rate.set(max(perSecond, 0)) }
+
+// SetProtectMetrics changes Config.ProtectMetrics.
+func (s *Server) SetProtectMetrics(on bool) { s.protectsMetrics.Store(on) }
 
 // Listen opens the address and serves until Close.
 func (s *Server) Listen() error {

@@ -17,6 +17,8 @@ func (l *Loaded) check(bad map[string]bool) Problems {
 	c.drain()
 	c.origins()
 	c.admin()
+	c.tls()
+	c.metrics()
 	c.namespaces()
 	c.auth()
 	return c.problems
@@ -94,6 +96,27 @@ func (c *checker) admin() {
 	}
 	c.add("admin.listen", "%q can be reached by others, which needs a key: set admin.api_keys or admin.api_keys_file, "+
 		"or listen on 127.0.0.1 or a unix socket", a.Listen)
+}
+
+// tls refuses half of a certificate, and one for a unix socket.
+func (c *checker) tls() {
+	t, listen := &c.Config.Admin.TLS, c.Config.Admin.Listen
+	switch {
+	case t.CertFile != "" && t.KeyFile == "":
+		c.add("admin.tls.cert_file", "needs admin.tls.key_file")
+	case t.CertFile == "" && t.KeyFile != "":
+		c.add("admin.tls.key_file", "needs admin.tls.cert_file")
+	case t.CertFile != "" && strings.HasPrefix(listen, "unix://") && !c.isBad("admin.listen"):
+		c.add("admin.tls.cert_file", "is for a TCP address; admin.listen is a unix socket, which needs no TLS")
+	}
+}
+
+// metrics refuses to ask for a key that nobody has.
+func (c *checker) metrics() {
+	a := &c.Config.Admin
+	if a.ProtectMetrics && len(a.Keys()) == 0 && !c.isBad("admin.api_keys", "admin.api_keys_file") {
+		c.add("admin.protect_metrics", "needs a key: set admin.api_keys or admin.api_keys_file")
+	}
 }
 
 // Private tells whether only this machine reaches the operators' listener.

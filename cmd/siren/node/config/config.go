@@ -7,8 +7,8 @@ import "time"
 //
 // Tags: key is the name, flag the flag of serve ("!" in front: the flag turns it off, and off is its text), is the rule
 // of a value or of each item of a list (see rules), min and max are the bounds of a number or duration, enum lists the
-// values of a string, reload:"live" marks what a reload changes in a running node, secret marks what is never shown,
-// later what this version cannot do yet.
+// values of a string, reload:"live" marks what a reload changes in a running node, reload:"set" too unless that sets or
+// unsets it, secret marks what is never shown, later what this version cannot do yet.
 type Config struct {
 	// Addresses of the clients' listener: tcp://host:port, host:port, :port or unix://path.
 	Listen []string `key:"listen" flag:"addr" is:"address" min:"1"`
@@ -84,15 +84,16 @@ type Admin struct {
 	// Bytes of a request's body.
 	MaxBody int `key:"max_body" min:"1024" max:"268435456"`
 	// Ask for a key at /metrics too.
-	ProtectMetrics bool `key:"protect_metrics" reload:"live" later:"yes"`
+	ProtectMetrics bool `key:"protect_metrics" reload:"live"`
 }
 
 // TLS is a certificate with its key.
 type TLS struct {
-	// File with the certificate chain, PEM.
-	CertFile string `key:"cert_file" later:"yes"`
+	// File with the certificate chain, PEM. A reload reads it again, for certificates that are renewed. Empty: no TLS; to
+	// turn it on or off needs a restart.
+	CertFile string `key:"cert_file" reload:"set"`
 	// File with the private key, PEM.
-	KeyFile string `key:"key_file" later:"yes"`
+	KeyFile string `key:"key_file" reload:"set"`
 }
 
 // AdminUI is the endpoint of the official Admin UI.

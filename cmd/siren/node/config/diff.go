@@ -21,7 +21,7 @@ func (l *Loaded) Reload(next *Loaded) (*Loaded, Change, error) {
 		was, will := k.in(&l.Config), k.in(&next.Config)
 		switch {
 		case same(was.Interface(), will.Interface()):
-		case k.Live:
+		case k.Live && !(k.stays && was.IsZero() != will.IsZero()):
 			change.Changed = append(change.Changed, k.Name)
 		default:
 			change.Restart = append(change.Restart, k.Name)

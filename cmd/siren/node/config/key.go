@@ -30,6 +30,8 @@ type Key struct {
 	Flag string
 	// Live tells that a reload changes it in a running node.
 	Live bool
+	// stays tells that a restart is needed to set or to unset it.
+	stays bool
 	// Later tells that this version knows the key and cannot do what it asks for.
 	Later bool
 
@@ -119,7 +121,8 @@ func newKey(name, doc string, f reflect.StructField, index []int) *Key {
 	flag, negated := strings.CutPrefix(f.Tag.Get("flag"), "!")
 	k := &Key{
 		Name: name, Doc: doc, Flag: flag, negated: negated, off: f.Tag.Get("off"), index: index,
-		Live: f.Tag.Get("reload") == "live", Later: f.Tag.Get("later") != "", secret: f.Tag.Get("secret") != "",
+		Live: f.Tag.Get("reload") != "", stays: f.Tag.Get("reload") == "set",
+		Later: f.Tag.Get("later") != "", secret: f.Tag.Get("secret") != "",
 		rule: f.Tag.Get("is"), min: f.Tag.Get("min"), max: f.Tag.Get("max"), kind: kindOf(f.Type),
 	}
 	if words := f.Tag.Get("enum"); words != "" {

@@ -145,6 +145,32 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// A certificate can change in a running node; whether there is one cannot.
+func TestReloadCertificate(t *testing.T) {
+	read := func(file string) *Loaded {
+		t.Helper()
+		l, err := load(t, file, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	const none, a, b = "node: x\n", "admin: {tls: {cert_file: a, key_file: a}}\n", "admin: {tls: {cert_file: b, key_file: b}}\n"
+	both := []string{"admin.tls.cert_file", "admin.tls.key_file"}
+	for _, c := range []struct {
+		was, will, then  string
+		changed, restart []string
+	}{
+		{a, b, "b", both, []string{}}, {"node: y\n", "node: y\n" + a, "", []string{}, both}, {a, none, "a", []string{}, append([]string{"node"}, both...)},
+		{none, none + a, "", []string{}, both},
+	} {
+		next, change, err := read(c.was).Reload(read(c.will))
+		if err != nil || !slices.Equal(change.Changed, c.changed) || !slices.Equal(change.Restart, c.restart) || next.Config.Admin.TLS.CertFile != c.then {
+			t.Errorf("%q to %q: %+v, %q, %v", c.was, c.will, change, next.Config.Admin.TLS.CertFile, err)
+		}
+	}
+}
+
 // A new file that is right by itself must fit what cannot change: an open listener keeps needing a key.
 func TestReloadChecksWhatStays(t *testing.T) {
 	read := func(file string) *Loaded {
