@@ -14,6 +14,8 @@ type handler struct {
 	// typed: it is one of On0 and its like, of which an event has one at each place.
 	typed  bool
 	inline bool
+	// inlineIf, if set, decides for each event whether the handler runs on the event loop.
+	inlineIf func(s *Socket) bool
 	// keepsAck: the handler may acknowledge after it has returned, so its message is not used again.
 	keepsAck bool
 	slots    chan struct{} // as many as may run at a time; nil for one that is ordered
@@ -36,6 +38,13 @@ type HandlerOption func(*handler)
 // which is the loop's. Its arguments are valid only in the call. It may overtake events of the same socket that wait
 // for other handlers. A namespace with OnAny or UsePacket runs its inline handlers like the others.
 func Inline() HandlerOption { return func(h *handler) { h.inline = true } }
+
+// InlineIf is Inline for the events of sockets for which cond returns true; for others the handler runs off the loop,
+// like one without this option. Message.OnLoop tells the handler. cond runs on the event loop, for each event: it must be
+// quick and must not block.
+func InlineIf(cond func(s *Socket) bool) HandlerOption {
+	return func(h *handler) { h.inline, h.inlineIf = true, cond }
+}
 
 // Concurrent runs the handler on a separate goroutine for each event, at most n at a time for all sockets together: n
 // bounds what the handler uses, such as connections to a database. Above n an event waits, and so do the later events
@@ -93,8 +102,22 @@ type eventHandlers struct {
 	list  []*handler
 	// inline: all of them run on the event loop.
 	inline bool
+	// conditional: some run there for some sockets only.
+	conditional bool
 	// keepAcks: one of them may acknowledge after it has returned.
 	keepAcks bool
+}
+
+// inlineFor reports whether the handlers run on the event loop for the socket's event.
+func (l *eventHandlers) inlineFor(s *Socket) bool {
+	if l.conditional {
+		for _, h := range l.list {
+			if h.inlineIf != nil && !h.inlineIf(s) {
+				return false
+			}
+		}
+	}
+	return l.inline
 }
 
 // handlerTable are the handlers by event. Immutable once made.
@@ -117,6 +140,7 @@ func (t *handlerTable) put(h *handler, place *registry) {
 	}
 	l.list = append(l.list, h)
 	l.inline = l.inline && h.inline && h.slots == nil
+	l.conditional = l.conditional || h.inlineIf != nil
 	l.keepAcks = l.keepAcks || h.keepsAck
 }
 

@@ -38,6 +38,9 @@ func (m *Message) Event() string { return m.event }
 // Socket returns the socket that sent the event.
 func (m *Message) Socket() *Socket { return m.s }
 
+// OnLoop reports whether the handler that has the message runs on the event loop; see Inline.
+func (m *Message) OnLoop() bool { return m.onLoop }
+
 // Len returns the number of arguments.
 func (m *Message) Len() int { return m.args.Len() }
 
@@ -133,7 +136,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 		return
 	}
 	args := packets.ArgumentsOf(p, attachments)
-	if l != nil && l.inline && !listened && s.receiveInline(p, l, args) {
+	if l != nil && !listened && l.inlineFor(s) && s.receiveInline(p, l, args) {
 		return
 	}
 	m := &Message{s: s, args: args, id: p.ID, hasID: p.HasID}

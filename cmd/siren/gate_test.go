@@ -231,6 +231,57 @@ func TestWebhooks(t *testing.T) {
 	}
 }
 
+// An event of the node's own goes to the backend, in place of the node, when the rule names it; a reload changes that.
+// All events that the backend gets keep their order.
+func TestOwnEventsOfTheBackend(t *testing.T) {
+	url, hooks := backend(t, func(h hook) string {
+		if h.Type == "socket.event" {
+			return `{"ack":["` + h.Data.Event + ` of the backend"]}`
+		}
+		return `{"allow":true}`
+	})
+	for name, namespace := range map[string]string{"name: /": "/", "pattern: ^/x$": "/x"} {
+		config := func(events string) string {
+			return "webhooks: {url: '" + url + "', secrets: [s3cr3t], events: [event]}\n" +
+				"namespaces: [{" + name + ", join: true, publish: true, webhook_events: [" + events + "]}]\n"
+		}
+		file := newConfigFile(t, config("join, leave, publish, token, say"))
+		n := startNode(t, "--config", string(file), "--admin-listen", "127.0.0.1:0")
+		c := n.open(t)
+		if got := c.connect(t, namespace, ""); !strings.HasPrefix(got, "40") {
+			t.Fatal(got)
+		}
+		ask := func(event, want string) {
+			t.Helper()
+			prefix := ""
+			if namespace != "/" {
+				prefix = namespace + ","
+			}
+			c.send(t, "42"+prefix+`5["`+event+`","r"]`)
+			if got := c.nextButCount(t); got != "43"+prefix+"5["+want+"]" {
+				t.Errorf("%s: %s, want %s", event, got, want)
+			}
+		}
+		events := []string{"join", "say", "leave", "publish", "token", "join", "say"}
+		for _, event := range events {
+			ask(event, `"`+event+` of the backend"`)
+		}
+		for i, want := range events {
+			if h := <-hooks; h.Data.Event != want || string(h.Data.Args) != `["r"]` {
+				t.Errorf("event %d: %+v, want %s", i, h, want)
+			}
+		}
+		file.write(t, config("'*'"))
+		if status, body := post(t, n.operators(t)+"/api/reload", "", "{}"); status != 200 {
+			t.Fatalf("reload: %d %s", status, body)
+		}
+		ask("join", `{"status":"ok"}`)
+		ask("token", `{"error":"unknown event"}`)
+		ask("say", `"say of the backend"`)
+		<-hooks
+	}
+}
+
 // Clients are refused, or let in, while the backend is down; a reload changes that.
 func TestWebhooksWithoutBackend(t *testing.T) {
 	config := func(onFailure string) string {

@@ -45,14 +45,27 @@ type call struct {
 }
 
 // handleEvents registers the events of clients. Those of the node run on the event loop, all of them, so that a
-// client's events keep their order: none waits for anything.
+// client's events keep their order: none waits for anything. One that the rule sends to the backend runs off the loop,
+// like all that the backend gets.
 func (n *Node) handleEvents(on server.Space, of func(ns *server.Namespace) *space) {
+	sends := func(s *server.Socket, event string) bool {
+		sp := of(s.Namespace())
+		if sp == nil {
+			return false
+		}
+		r := sp.rule.Load()
+		return r != nil && n.gate.Sends(event, r.gate)
+	}
 	for _, h := range []struct {
 		event string
 		do    func(c call) (any, error)
 	}{{joinEvent, join}, {leaveEvent, leave}, {publishEvent, publish}} {
-		on.On(h.event, func(_ context.Context, m *server.Message) {
+		on.On(h.event, func(ctx context.Context, m *server.Message) {
 			s := m.Socket()
+			if !m.OnLoop() && sends(s, h.event) {
+				n.gate.Event(ctx, m)
+				return
+			}
 			sp := of(s.Namespace())
 			if sp == nil {
 				return // the socket has left
@@ -62,14 +75,12 @@ func (n *Node) handleEvents(on server.Space, of func(ns *server.Namespace) *spac
 				return // the namespace has lost its rule, and its sockets are about to leave
 			}
 			n.answer(m, func() (any, error) { return h.do(call{m, s, r}) })
-		}, server.Inline())
+		}, server.InlineIf(func(s *server.Socket) bool { return !sends(s, h.event) }))
 	}
 	on.OnUnhandled(func(ctx context.Context, m *server.Message) error {
-		if sp := of(m.Socket().Namespace()); sp != nil {
-			if r := sp.rule.Load(); r != nil && n.gate.Sends(m.Event(), r.gate) {
-				n.gate.Event(ctx, m)
-				return nil
-			}
+		if sends(m.Socket(), m.Event()) {
+			n.gate.Event(ctx, m)
+			return nil
 		}
 		n.answer(m, func() (any, error) { return nil, refusal("unknown event") })
 		return nil

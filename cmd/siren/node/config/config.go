@@ -173,7 +173,8 @@ type Namespace struct {
 	Presence bool `key:"presence"`
 	// Rooms that clients may join or publish to: names, in which * stands for any characters. Left out: ["*"].
 	Rooms []string `key:"rooms" is:"room"`
-	// Names of clients' events that go to the backend. "*": all but join, leave, publish and token.
+	// Names of clients' events that go to the backend. "*": all but join, leave, publish and token, which go there, in
+	// place of the node, by their names.
 	WebhookEvents []string `key:"webhook_events" is:"event"`
 }
 

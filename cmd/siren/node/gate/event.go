@@ -16,7 +16,7 @@ import (
 // maxAttachments bounds the binary attachments of an event that the backend sends, as the API does.
 const maxAttachments = 10
 
-// own are the events of the node's own, which never go to the backend.
+// own are the events of the node's own, for which * does not stand.
 var own = []string{"join", "leave", "publish", tokenEvent}
 
 // reserved are events that only the node sends.
@@ -25,8 +25,8 @@ var reserved = []string{tokenEvent, expiringEvent}
 // Sends reports whether a client's event goes to the backend. Event then handles it.
 func (g *Gate) Sends(event string, r *Rule) bool {
 	s := g.current.Load()
-	return s.hooks != nil && s.Event && !slices.Contains(own, event) &&
-		(slices.Contains(r.Events, event) || slices.Contains(r.Events, "*"))
+	return s.hooks != nil && s.Event && len(r.Events) > 0 &&
+		(slices.Contains(r.Events, event) || slices.Contains(r.Events, "*") && !slices.Contains(own, event))
 }
 
 // Event tells the backend of a client's event, waits for the answer and carries it out: events are sent, then the

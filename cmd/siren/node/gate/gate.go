@@ -37,7 +37,8 @@ type Rule struct {
 	Token bool
 	// Rooms are those that a token may have its client join.
 	Rooms pattern.List
-	// Events are the names of clients' events that go to the backend; * stands for all but the node's own.
+	// Events are the names of clients' events that go to the backend; * stands for all but the node's own, which go there,
+	// in place of the node, only by their names.
 	Events []string
 }
 
@@ -149,7 +150,11 @@ func (g *Gate) Serve(on server.Space, rule func(ns string) *Rule) {
 	on.OnDeadline(g.due)
 	on.OnDisconnect(g.gone)
 	on.On(tokenEvent, func(ctx context.Context, m *server.Message) {
-		if r := rule(m.Socket().Namespace().Name()); r != nil {
+		switch r := rule(m.Socket().Namespace().Name()); {
+		case r == nil:
+		case g.Sends(tokenEvent, r):
+			g.Event(ctx, m)
+		default:
 			g.renew(ctx, m, r)
 		}
 	})

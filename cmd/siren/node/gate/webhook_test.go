@@ -194,7 +194,9 @@ func TestSends(t *testing.T) {
 		want  bool
 	}{
 		{"e", []string{"e"}, true}, {"e", []string{"x", "*"}, true}, {"e", nil, false}, {"e", []string{"x"}, false},
-		{"join", []string{"*"}, false}, {"leave", []string{"*"}, false}, {"publish", []string{"*"}, false}, {"token", []string{"*", "token"}, false},
+		{"join", []string{"*"}, false}, {"leave", []string{"*"}, false}, {"publish", []string{"*"}, false}, {"token", []string{"*"}, false},
+		{"join", []string{"join"}, true}, {"leave", []string{"*", "leave"}, true}, {"publish", []string{"join", "publish"}, true},
+		{"token", []string{"token"}, true}, {"join", []string{"leave"}, false},
 	} {
 		if got := n.gate.Sends(c.event, &gate.Rule{Events: c.list}); got != c.want {
 			t.Errorf("%s, %q: %v", c.event, c.list, got)
