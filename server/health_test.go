@@ -102,6 +102,10 @@ func TestHealthAtTheLimit(t *testing.T) {
 				t.Errorf("one that made room got %q", text)
 			}
 			eventually(t, "the connections over the limit are counted", func() bool { return srv.Stats().Sessions.OverLimit >= 100 })
+			stats := srv.Stats()
+			if n := stats.RefusedBy()["connections"]; n == 0 || n != stats.Sessions.Busy || n > stats.Sessions.OverLimit {
+				t.Errorf("%d of %d connections over the limit got 503", n, stats.Sessions.OverLimit)
+			}
 			warnings := func() int { return strings.Count(log.String(), "level=WARN msg=\"the limit of connections is reached") }
 			eventually(t, "a warning", func() bool { return warnings() > 0 }) // the log is behind
 			if n := warnings(); n != 1 {

@@ -39,6 +39,9 @@ func (s *Socket) join(name string) error {
 	}
 	if !in {
 		if err := s.mayJoin(name); err != nil {
+			if err == ErrTooManyRooms {
+				ns.srv.stats.joinsRefused.Add(1)
+			}
 			return err
 		}
 	}

@@ -38,7 +38,7 @@ type Stats struct {
 	MemoryHeld, MemoryBudget int64
 	Evicted, EventsShed      uint64
 	// Unheard counts calls of OnAnyOutgoing listeners for broadcasts that were left out because the socket's inbox was
-	// full. JoinsRefused counts rooms that SocketsJoin left out because a socket was at a limit.
+	// full. JoinsRefused counts rooms that a socket did not join because it was at a limit, by Join or SocketsJoin.
 	Unheard, JoinsRefused uint64
 	// ClusterFailures counts failures of the adapter (ErrCluster), ClusterDrops messages of other nodes that this one
 	// could not follow because they were invalid, or its loops were behind for too long.
@@ -79,4 +79,23 @@ func (srv *Server) Stats() Stats {
 	s.MemoryHeld, s.MemoryBudget, s.Evicted = h.MemoryHeld, h.MemoryBudget, h.Evicted
 	s.EventsShed = srv.stats.shed.Load()
 	return s
+}
+
+// DroppedBy returns the numbers of things that were accepted and then dropped, by reason.
+func (s *Stats) DroppedBy() map[string]uint64 {
+	return map[string]uint64{
+		"events_per_second": s.Sessions.OverEvents, "bytes_per_second": s.Sessions.OverBytes,
+		"queue_full": s.Sessions.DroppedFull + s.Sessions.SlowClosed, "volatile": s.Sessions.DroppedVolatile,
+		"memory": s.EventsShed, "rooms_per_socket": s.JoinsRefused,
+	}
+}
+
+// RefusedBy returns the numbers of connections and sessions that were refused, by reason.
+func (s *Stats) RefusedBy() map[string]uint64 {
+	return map[string]uint64{
+		"connections":             uint64(max(s.Poller.Rejected, 0)) + s.Sessions.Busy + s.Sessions.TurnedAway,
+		"connections_per_address": s.Sessions.OverAddress, "accepts_per_second": s.Sessions.OverAccepts,
+		"draining":    s.Sessions.Draining,
+		"descriptors": uint64(max(s.Poller.GateShut, 0)), // times: the kernel does not tell whom it dropped
+	}
 }

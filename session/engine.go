@@ -166,8 +166,8 @@ type Stats struct {
 	DroppedVolatile uint64
 	// Refused counts refused handshakes and requests by error code.
 	Refused [6]uint64
-	// OverLimit counts connections accepted by AcceptSpare.
-	OverLimit uint64
+	// OverLimit counts connections accepted by AcceptSpare, Busy those of them that got 503.
+	OverLimit, Busy uint64
 	// TurnedAway counts handshakes refused because of MaxSessions or MaxHandshakes, Draining those refused because the
 	// engine drains or closes, OverAddress those refused because of Limits.ConnectionsPerAddress or RefuseTime, and
 	// OverAccepts those refused because of Limits.AcceptsPerSecond.
@@ -202,7 +202,7 @@ func (e *Engine) Stats() Stats {
 type counters struct {
 	opened, upgraded, upgradeFailed, slow, full, volatile, away, badSIDs atomic.Uint64
 	noProxy, untrusted, overLimit, draining, unfetched, unfetchedPackets atomic.Uint64
-	perAddress, accepts, eventsOver, bytesOver                           atomic.Uint64
+	perAddress, accepts, eventsOver, bytesOver, busy                     atomic.Uint64
 	closed                                                               [ReasonCount]atomic.Uint64
 	refused                                                              [6]atomic.Uint64
 }
@@ -224,6 +224,7 @@ func (c *counters) addTo(s *Stats) {
 	s.OverBytes += c.bytesOver.Load()
 	s.BadSIDs += c.badSIDs.Load()
 	s.OverLimit += c.overLimit.Load()
+	s.Busy += c.busy.Load()
 	s.NoProxyHeader += c.noProxy.Load()
 	s.Untrusted += c.untrusted.Load()
 	for i := range c.closed {

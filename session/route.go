@@ -59,6 +59,7 @@ func (x *Exchange) decide(r *httpwire.Request, length int) (t target, done bool)
 	sh := x.conn.shard
 	e := sh.engine
 	if x.conn.peer.turnsAway(r, e.cfg.HealthPath) {
+		sh.stats.busy.Add(1)
 		x.answer(busy)
 		return t, true
 	}

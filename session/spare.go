@@ -78,6 +78,7 @@ func (l *spares) add(s *spare) {
 			l.leaving = slices.Delete(l.leaving, 0, 1)
 		}
 		l.leaving = append(l.leaving, oldest)
+		oldest.shard.stats.busy.Add(1)
 		if oldest.conn.Queue(busyResponse) {
 			oldest.conn.CloseAfterFlush()
 		}

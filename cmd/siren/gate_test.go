@@ -276,7 +276,7 @@ func TestOwnEventsOfTheBackend(t *testing.T) {
 			t.Fatalf("reload: %d %s", status, body)
 		}
 		ask("join", `{"status":"ok"}`)
-		ask("token", `{"error":"unknown event"}`)
+		ask("token", `{"error":"token invalid"}`)
 		ask("say", `"say of the backend"`)
 		<-hooks
 	}

@@ -142,8 +142,8 @@ func (a *API) sample() (sample, bool) {
 	}
 	s := newSample(loops, time.Now())
 	whole := a.cfg.Server.Stats()
-	s.totals.dropped = sum(merge(droppedBy(&whole), a.cfg.Dropped))
-	s.totals.refused = sum(merge(refusedBy(&whole), a.cfg.Refused))
+	s.totals.dropped = sum(merge(whole.DroppedBy(), a.cfg.Dropped))
+	s.totals.refused = sum(merge(whole.RefusedBy(), a.cfg.Refused))
 	s.levels.memory = memoryBytes()
 	return s, true
 }

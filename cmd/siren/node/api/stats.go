@@ -41,8 +41,8 @@ func (a *API) stats(x *exchange) error {
 	b = appendConnections(b, loops)
 	b = a.appendNamespaces(b)
 	b = a.appendRates(b, newSample(loops, now))
-	b = appendCounts(append(b, `,"dropped":`...), merge(droppedBy(&whole), a.cfg.Dropped))
-	b = appendCounts(append(b, `,"refused":`...), merge(refusedBy(&whole), a.cfg.Refused))
+	b = appendCounts(append(b, `,"dropped":`...), merge(whole.DroppedBy(), a.cfg.Dropped))
+	b = appendCounts(append(b, `,"refused":`...), merge(whole.RefusedBy(), a.cfg.Refused))
 	b = appendLoops(b, loops)
 	b = appendInt(append(b, `,"memory_bytes":`...), memoryBytes())
 	b = a.appendTop(b, now)
@@ -103,21 +103,6 @@ func merge(counts map[string]uint64, more func() map[string]uint64) map[string]u
 		}
 	}
 	return counts
-}
-
-// droppedBy counts what was dropped, by reason.
-func droppedBy(s *server.Stats) map[string]uint64 {
-	return map[string]uint64{
-		"queue_full": s.Sessions.DroppedFull + s.Sessions.SlowClosed, "volatile": s.Sessions.DroppedVolatile,
-		"memory": s.EventsShed, "rooms_per_socket": s.JoinsRefused,
-	}
-}
-
-// refusedBy counts connections that were refused, by reason.
-func refusedBy(s *server.Stats) map[string]uint64 {
-	return map[string]uint64{
-		"connections": uint64(max(s.Poller.Rejected, 0)) + s.Sessions.TurnedAway, "draining": s.Sessions.Draining,
-	}
 }
 
 // appendRates appends what happened each second, over each of the windows.
