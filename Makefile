@@ -3,6 +3,7 @@
 GO       ?= go
 FUZZTIME ?= 30s
 ADDR     ?= :3000
+PREFIX   ?= /usr/local
 # Binaries are static, stripped and reproducible: no C, no paths of this machine. The toolchain adds the commit.
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w"
 # The e2e tests use Debian's Chromium, where there is one; npm keeps its packages in e2e/node_modules.
@@ -10,7 +11,7 @@ FIXTURE  := bin/fixture
 SIREN    := bin/siren
 NETHTTP  := bin/nethttp
 
-.PHONY: run build siren dist test unit race soak e2e lint bench fuzz cover clean
+.PHONY: run build siren install dist test unit race soak e2e lint bench fuzz cover clean
 
 run: ## start a node on :3000 with the demo page
 	$(GO) run ./cmd/siren serve --addr $(ADDR)
@@ -22,6 +23,14 @@ build: siren ## bin/siren and what the tests need: static, stripped, reproducibl
 
 siren:
 	$(BUILD) -o $(SIREN) ./cmd/siren
+
+install: siren ## the command, its manual page and completions, below DESTDIR and PREFIX
+	install -D -m 755 $(SIREN) $(DESTDIR)$(PREFIX)/bin/siren
+	mkdir -p $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	$(SIREN) man > $(DESTDIR)$(PREFIX)/share/man/man1/siren.1
+	$(SIREN) completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/siren
+	$(SIREN) completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_siren
+	$(SIREN) completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/siren.fish
 
 dist: siren ## archives for linux, amd64 and arm64, with checksums and bills of materials, in dist/
 	rm -rf dist && mkdir -p dist/build/files/man dist/build/files/completions

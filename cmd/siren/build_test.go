@@ -40,7 +40,7 @@ func copySources(t *testing.T) string {
 	return dir
 }
 
-// `make siren` makes the same binary from the same sources, wherever they are: static, stripped, without paths of the
+// `make install` makes the same binary from the same sources, wherever they are: static, stripped, without paths of the
 // machine. The second build finds the packages in the cache, for which the directory must make no difference.
 func TestBuildIsReproducible(t *testing.T) {
 	if testing.Short() {
@@ -49,12 +49,12 @@ func TestBuildIsReproducible(t *testing.T) {
 	var sums [2][sha256.Size]byte
 	for i := range sums {
 		dir := copySources(t)
-		cmd := exec.Command("make", "-s", "-C", dir, "siren")
+		cmd := exec.Command("make", "-s", "-C", dir, "install", "DESTDIR="+dir, "PREFIX=/usr")
 		cmd.Env = append(os.Environ(), "GOFLAGS=", "MAKEFLAGS=")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		name := filepath.Join(dir, "bin", "siren")
+		name := filepath.Join(dir, "usr", "bin", "siren")
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -64,6 +64,13 @@ func TestBuildIsReproducible(t *testing.T) {
 			continue
 		}
 		checkStatic(t, name)
+		for _, file := range []string{
+			"man/man1/siren.1", "bash-completion/completions/siren", "zsh/site-functions/_siren", "fish/vendor_completions.d/siren.fish",
+		} {
+			if text, err := os.ReadFile(filepath.Join(dir, "usr/share", file)); err != nil || !bytes.Contains(text, []byte("siren")) {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
 		home, _ := os.UserHomeDir()
 		for _, path := range []string{dir, home + "/go/", os.Getenv("GOMODCACHE")} {
 			if path != "" && bytes.Contains(text, []byte(path)) {
