@@ -8,6 +8,7 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/poller/wheel"
+	"github.com/seed58c87869/siren/server/internal/partial"
 	"github.com/seed58c87869/siren/server/internal/roster"
 	"github.com/seed58c87869/siren/session"
 )
@@ -16,7 +17,7 @@ import (
 type client struct {
 	srv     *Server
 	sess    *session.Session
-	partial *partial // nil while no packet is incomplete, with the default parser
+	partial *partial.Packet // nil while no packet is incomplete, with the default parser
 	sockets roster.List[Socket]
 	joins   *joins // nil once a namespace was joined, unless parents are asked for another one, or one was left
 }
@@ -95,7 +96,7 @@ func (c *client) Message(data []byte, binary bool) {
 		return
 	}
 	if p.Attachments > 0 {
-		c.begin(data, &p)
+		c.partial = partial.Begin(c, c.loop(), c.srv.cfg.AttachmentTimeout, data, &p)
 		return
 	}
 	c.packet(&p, nil, false)

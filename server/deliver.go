@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/poller/memory"
+	"github.com/seed58c87869/siren/server/internal/early"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -125,23 +126,13 @@ func (s *Socket) deliver(f *eio.Frame, volatile bool) {
 	}
 }
 
-// pending has the packets that wait for CONNECT.
-type pending struct {
-	s      *Socket
-	frames []*eio.Frame
-	bytes  int
-	// counted: the frames are in the loop's ledger, as they are from memory.ListMin bytes on.
-	counted bool
-}
-
 // hold keeps a packet until CONNECT is sent, within the limits of the outbound queue.
 func (s *Socket) hold(f *eio.Frame, volatile bool) {
 	if s.pending == nil {
-		s.pending = &pending{s: s}
+		s.pending = early.New(s.client.loop().Memory(), s.client.sess)
 	}
-	size := f.Size()
 	queue := s.client.sess.Tuning()
-	full := s.pending.bytes+size > queue.QueueBytes
+	full := s.pending.Bytes()+f.Size() > queue.QueueBytes
 	switch {
 	case volatile, full && queue.OnFull == OverflowDropNewest:
 		s.ns.srv.stats.early.Add(1)
@@ -149,9 +140,7 @@ func (s *Socket) hold(f *eio.Frame, volatile bool) {
 		s.ns.srv.stats.early.Add(1)
 		s.client.end(session.ReasonTransportError)
 	default:
-		s.pending.frames = append(s.pending.frames, f)
-		s.pending.bytes += size
-		s.pending.count(f)
+		s.pending.Add(f)
 	}
 }
 
@@ -159,9 +148,5 @@ func (s *Socket) hold(f *eio.Frame, volatile bool) {
 func (s *Socket) release() []*eio.Frame {
 	p := s.pending
 	s.pending = nil
-	if p == nil {
-		return nil
-	}
-	p.uncount()
-	return p.frames
+	return p.Take()
 }

@@ -3,10 +3,8 @@ package server
 import (
 	"fmt"
 
-	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/poller/memory"
 	"github.com/seed58c87869/siren/server/internal/host"
-	"github.com/seed58c87869/siren/session"
 )
 
 // This file counts the memory that clients hold besides what package session counts: see package memory.
@@ -20,45 +18,6 @@ func (c *Config) settleMemory() error {
 	c.MemoryBudget = budget
 	return nil
 }
-
-// count notes that f was added.
-func (p *pending) count(f *eio.Frame) {
-	m := p.s.client.loop().Memory()
-	switch {
-	case p.counted:
-		session.CountPacket(m, f)
-	case p.bytes >= memory.ListMin && m.On():
-		p.counted = true
-		for _, f := range p.frames {
-			session.CountPacket(m, f)
-		}
-		m.List(p)
-	}
-}
-
-// uncount takes all off the ledger.
-func (p *pending) uncount() {
-	if !p.counted {
-		return
-	}
-	p.counted = false
-	m := p.s.client.loop().Memory()
-	for _, f := range p.frames {
-		session.UncountPacket(m, f)
-	}
-	m.Unlist(p)
-}
-
-// Held implements memory.Holder.
-func (p *pending) Held() int {
-	if !p.counted {
-		return 0
-	}
-	return session.PacketsHeld(p.s.client.loop().Memory(), p.frames)
-}
-
-// Evict implements memory.Holder.
-func (p *pending) Evict() { p.s.client.sess.Evict() }
 
 // introduced is a Socket as the memory.Holder of its auth payload. Loop-owned.
 type introduced Socket

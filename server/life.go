@@ -178,7 +178,7 @@ func (s *Socket) accept() {
 	}
 	s.phase = phaseConnected
 	s.marks.Or(markConnected)
-	s.ns.srv.counted[s.shard()].connects++
+	s.ns.srv.counted[s.shard()].Connects++
 	c := s.client
 	c.stopConnectTimer()
 	s.replay()
@@ -256,7 +256,7 @@ func (s *Socket) end(r Reason) bool {
 	s.ns.srv.deadlines[s.shard()].Remove(s)
 	mayComeBack := s.mayComeBack(r)
 	if s.phase == phaseConnected {
-		s.ns.srv.counted[s.shard()].disconnects++
+		s.ns.srv.counted[s.shard()].Disconnects++
 	}
 	s.phase = phaseClosed
 	(*introduced)(s).count(false)

@@ -61,9 +61,9 @@ type nodeArrival NodeMessage
 func (a *nodeArrival) Do() {
 	m := (*NodeMessage)(a)
 	ss, srv := m.ns.serverSide.Load(), m.ns.srv
-	for _, h := range ss.of(m.event) {
+	for _, h := range ss.handlers.Of(m.event) {
 		ss.turns.Take(srv.ctx, &srv.jobs, m.ns.hooks.Load().settings.inbox.Jobs, func(ctx context.Context) {
-			m.ns.guarded(m.event, func() { h.call(ctx, m) })
+			m.ns.guarded(m.event, func() { (*h)(ctx, m) })
 		})
 	}
 }
@@ -78,7 +78,7 @@ func (ns *Namespace) receiveServerSide(from *cluster.Message) error {
 		return err
 	}
 	ss := ns.serverSide.Load()
-	if ss == nil || len(ss.of(event)) == 0 {
+	if ss == nil || len(ss.handlers.Of(event)) == 0 {
 		if from.Request != "" {
 			return errNoHandler
 		}

@@ -192,7 +192,7 @@ func (b *broadcast) Run(loop int) {
 // count counts the broadcast on one of its loops. Loop-only.
 func (b *broadcast) count(loop int) {
 	if loop == b.lead {
-		b.ns.srv.counted[loop].broadcasts++
+		b.ns.srv.counted[loop].Broadcasts++
 	}
 }
 

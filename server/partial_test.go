@@ -50,7 +50,7 @@ func TestAttachmentTimeout(t *testing.T) {
 			c.Feed(test.header)
 			advance(limit - time.Second)
 			feed(c, test.parts...)
-			if events != 1 || s.client.partial != nil && s.client.partial.timer.Scheduled() {
+			if events != 1 || s.client.partial != nil && s.client.partial.Held() != 0 {
 				t.Fatalf("%d events", events)
 			}
 			advance(limit)
@@ -79,7 +79,7 @@ func TestPartialPacketEnds(t *testing.T) {
 	for _, end := range [][][]byte{{packet("2[\"text between\"]")}, {attachment("a"), attachment("not announced")}, nil} {
 		c, s := r.join(t)
 		c.Feed(packet(`51-["e",{"_placeholder":true,"num":0}]`))
-		if s.client.partial == nil || !s.client.partial.timer.Scheduled() {
+		if s.client.partial == nil || s.client.partial.Held() == 0 {
 			t.Fatal("nothing waits")
 		}
 		feed(c, end...)

@@ -11,6 +11,7 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/server/internal/clock"
 	"github.com/seed58c87869/siren/server/internal/collect"
+	"github.com/seed58c87869/siren/server/internal/gauge"
 	"github.com/seed58c87869/siren/server/internal/host"
 	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/server/logqueue"
@@ -39,7 +40,7 @@ type Server struct {
 
 	stats counters
 	// counted has the counters of each loop. Immutable; each element is its loop's.
-	counted []loopCounters
+	counted []gauge.Counters
 	jobs    atomic.Int64
 	// runners keeps the goroutines of handlers for the next events.
 	runners session.Runners
@@ -79,7 +80,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	srv := &Server{
 		cfg: cfg, logs: logs, limits: cfg.packets(), enc: packets.New(cfg.Parser, cfg.JSON, cfg.MaxAttachmentsSent), nloops: cfg.Loops, spaces: map[string]*Namespace{},
 		log: newLogger(logs, "node"), eio: newLogger(logs, "eio"), sio: newLogger(logs, "sio"),
-		counted: make([]loopCounters, cfg.Loops),
+		counted: make([]gauge.Counters, cfg.Loops),
 	}
 	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Parser != nil)
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs, Runners: &srv.runners}

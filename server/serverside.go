@@ -2,11 +2,10 @@ package server
 
 import (
 	"context"
-	"slices"
-	"sync"
 
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/server/internal/collect"
+	"github.com/seed58c87869/siren/server/internal/listeners"
 	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/server/internal/peers"
 	"github.com/seed58c87869/siren/session"
@@ -88,49 +87,15 @@ func (ns *Namespace) OnServerSide(event string, fn func(ctx context.Context, m *
 	defer ns.mu.Unlock()
 	ss := ns.serverSide.Load()
 	if ss == nil {
-		ss = &serverSide{handlers: map[string][]*serverSideHandler{}}
+		ss = new(serverSide)
 		ns.serverSide.Store(ss)
 	}
-	return ss.add(event, fn)
+	return Registration{ss.handlers.Add(event, fn)}
 }
 
 // serverSide are a namespace's handlers of events from other nodes. Safe for concurrent use.
 type serverSide struct {
-	inbox session.Inbox
-	turns peers.Turns
-	mu    sync.Mutex
-	// handlers are guarded by mu; the slices are replaced, not changed.
-	handlers map[string][]*serverSideHandler
-}
-
-// serverSideHandler is a handler of OnServerSide. Immutable; its address is its identity.
-type serverSideHandler struct {
-	call func(ctx context.Context, m *NodeMessage)
-}
-
-// add registers a handler of an event.
-func (ss *serverSide) add(event string, fn func(ctx context.Context, m *NodeMessage)) Registration {
-	h := &serverSideHandler{fn}
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	ss.handlers[event] = with(ss.handlers[event], h)
-	return Registration{func() { ss.remove(event, h) }}
-}
-
-func (ss *serverSide) remove(event string, h *serverSideHandler) {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	left := slices.DeleteFunc(slices.Clone(ss.handlers[event]), func(x *serverSideHandler) bool { return x == h })
-	if len(left) == 0 {
-		delete(ss.handlers, event)
-		return
-	}
-	ss.handlers[event] = left
-}
-
-// of returns the handlers of an event.
-func (ss *serverSide) of(event string) []*serverSideHandler {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	return ss.handlers[event]
+	inbox    session.Inbox
+	turns    peers.Turns
+	handlers listeners.Table[func(ctx context.Context, m *NodeMessage)]
 }

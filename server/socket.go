@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/server/internal/collect"
+	"github.com/seed58c87869/siren/server/internal/early"
 	"github.com/seed58c87869/siren/server/internal/packets"
 	"github.com/seed58c87869/siren/server/internal/socketctx"
 	"github.com/seed58c87869/siren/session"
@@ -28,7 +29,7 @@ type Socket struct {
 
 	// Loop-owned.
 	member  room.Member
-	pending *pending // nil unless something was sent before CONNECT
+	pending *early.Packets // nil unless something was sent before CONNECT
 	phase   phase
 	heard   bool // the client has sent a packet to the socket, so it knows that it is connected
 	// passed reports whether all connect handlers passed. Owned by the inbox's goroutine.

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed58c87869/siren/poller/memory"
 	"github.com/seed58c87869/siren/poller/pollertest"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/internal/early"
 )
 
 // crowd is a server with many sockets on one loop, whose turns have little time.
@@ -304,11 +306,11 @@ func TestBroadcastGoesOnBehindPanics(t *testing.T) {
 	}
 	r.loop.run()
 	all := r.srv.root.Sockets()
-	all[2].phase, all[2].pending = phaseEntered, &pending{s: &Socket{}} // its hold panics
+	all[2].phase, all[2].pending = phaseEntered, early.New(nil, nil) // which panics
 	before := conns[0].FrameCount()
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = r.srv.root.Emit("e")
+		_, _ = r.srv.root.Emit("e", strings.Repeat("x", memory.ListMin))
 		r.loop.run()
 	}()
 	r.loop.run()

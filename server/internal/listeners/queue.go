@@ -2,8 +2,6 @@
 package listeners
 
 import (
-	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/seed58c87869/siren/session"
@@ -20,24 +18,12 @@ type Queue[E any] struct {
 
 	inbox session.Inbox
 	// expected events are on their way to the queue.
-	expected atomic.Int64
-	mu       sync.Mutex
-	// listeners are guarded by mu; the slice is replaced, not changed.
-	listeners []*func(e E)
+	expected  atomic.Int64
+	listeners Table[func(e E)]
 }
 
 // Add adds a listener, and returns what removes it.
-func (q *Queue[E]) Add(fn func(e E)) (remove func()) {
-	l := &fn // its address is its identity
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.listeners = append(q.listeners[:len(q.listeners):len(q.listeners)], l)
-	return func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		q.listeners = slices.DeleteFunc(slices.Clone(q.listeners), func(x *func(e E)) bool { return x == l })
-	}
-}
+func (q *Queue[E]) Add(fn func(e E)) (remove func()) { return q.listeners.Add("", fn) }
 
 // Full reports whether the listeners are too far behind for more to come.
 func (q *Queue[E]) Full() bool {
@@ -77,10 +63,7 @@ type report[E any] struct {
 
 // Do implements session.Job.
 func (r *report[E]) Do() {
-	r.q.mu.Lock()
-	all := r.q.listeners
-	r.q.mu.Unlock()
-	for _, fn := range all {
+	for _, fn := range r.q.listeners.Of("") {
 		r.q.Call(r.e, *fn)
 	}
 }
