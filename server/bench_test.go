@@ -19,7 +19,7 @@ func BenchmarkEmit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = s.Emit("tick", 1, "some text")
-		r.loop.run()
+		r.loop.turn()
 	}
 }
 
@@ -31,7 +31,7 @@ func BenchmarkBroadcast1000(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = op.Emit("tick", 1, "some text")
-		r.loop.run()
+		r.loop.turn()
 	}
 }
 
@@ -47,7 +47,7 @@ func BenchmarkSend1000(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = op.EmitPrepared(p)
-		r.loop.run()
+		r.loop.turn()
 	}
 }
 
@@ -107,7 +107,7 @@ func BenchmarkHandleAck(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s.client.Message(data, false)
-		r.loop.run()
+		r.loop.turn()
 	}
 }
 

@@ -166,7 +166,13 @@ func (s *Socket) receiveInline(p *sio.Packet, l *eventHandlers, args packets.Arg
 		m = inlineMessages.Get().(*Message)
 	}
 	m.s, m.event, m.args, m.id, m.hasID, m.onLoop, m.direct = s, l.event, args, p.ID, p.HasID, true, !l.keepAcks
-	ran := m.callAll(l)
+	ran := false
+	for _, h := range l.list { // none of them is limited in number
+		if h.once == nil || h.take() {
+			ran = true
+			m.run(h)
+		}
+	}
 	if l.keepAcks {
 		m.args = packets.Arguments{} // which the read buffer holds
 		return ran

@@ -248,10 +248,10 @@ func (s *Socket) awayWith(bye *goodbye, now time.Duration) *history.Away {
 func (s *Socket) emitKept(r *recovery, fill func(p *packets.Payload) error, flags emitFlags) error {
 	p := packets.NewPayload(sio.Event, s.ns.name, packets.NoAck)
 	defer p.Release()
-	if err := fill(&p); err != nil {
+	if err := fill(p); err != nil {
 		return err
 	}
-	return s.ns.keep(&p, &flags, &history.Audience{Rooms: []string{s.id}}, func(f *eio.Frame) error {
+	return s.ns.keep(p, &flags, &history.Audience{Rooms: []string{s.id}}, func(f *eio.Frame) error {
 		switch {
 		case !s.closed.Load():
 			return s.place(f, flags.volatile) // compressing would keep the lock for a while
@@ -266,7 +266,7 @@ func (s *Socket) emitKept(r *recovery, fill func(p *packets.Payload) error, flag
 func (o Operator) emitKept(fill func(p *packets.Payload) error) (n int, err error) {
 	p := packets.NewPayload(sio.Event, o.ns.name, packets.NoAck)
 	defer p.Release()
-	if err = fill(&p); err != nil {
+	if err = fill(p); err != nil {
 		return 0, err
 	}
 	var data Raw
@@ -274,7 +274,7 @@ func (o Operator) emitKept(fill func(p *packets.Payload) error) (n int, err erro
 		data = p.Data()
 	}
 	var sent *eio.Frame
-	err = o.ns.keep(&p, &o.flags, o.audience(), func(f *eio.Frame) (err error) {
+	err = o.ns.keep(p, &o.flags, o.audience(), func(f *eio.Frame) (err error) {
 		sent = f
 		n, err = o.sendHere(f, data)
 		return err

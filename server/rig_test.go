@@ -79,6 +79,13 @@ func (l *rigLoop) run() {
 	}
 }
 
+// turn works off what is posted to the server's loop, once: all of it, if tasks post nothing.
+func (l *rigLoop) turn() {
+	if l.take() {
+		l.Do(l.work)
+	}
+}
+
 // rig is a server of one loop without sockets and without goroutines but the handlers'.
 type rig struct {
 	srv  *Server

@@ -110,11 +110,23 @@ func (x *Exchange) answer(r reply) {
 	}
 	sh.fields = append(sh.fields, x.fields...)
 	body := sh.pack(&r, x.coding)
-	x.send(httpwire.AppendResponse(make([]byte, 0, len(body)+responseHeadRoom), &httpwire.Response{
+	x.send(sh.encode(&httpwire.Response{
 		Status: r.status, ContentType: r.contentType, Date: sh.date(), Body: body, Header: sh.fields,
 		Close: x.last, Head: x.traits.is(isHead),
 	}), nil)
 }
+
+// encode returns the answer with its body, in one allocation. It expects a head that is no longer than those before.
+func (sh *Shard) encode(r *httpwire.Response) []byte {
+	out := httpwire.AppendResponse(make([]byte, 0, sh.headRoom+len(r.Body)), r)
+	if head := len(out) - len(r.SentBody()); head > sh.headRoom {
+		sh.headRoom = min(head+lengthSpare, responseHeadRoom)
+	}
+	return out
+}
+
+// lengthSpare is room for a Content-Length that has more digits than those before.
+const lengthSpare = 3
 
 // send ends the exchange with its encoded answer, followed by a body that is not copied.
 func (x *Exchange) send(out, body []byte) {

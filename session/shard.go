@@ -37,6 +37,8 @@ type Shard struct {
 	inflateFn     func()
 	// fields is scratch for the header fields of a response.
 	fields []string
+	// headRoom is the size of the longest head of an answer so far, at most responseHeadRoom.
+	headRoom int
 	// flushable has the polling sessions with frames for a waiting GET. One posted function serves them all, so that
 	// the frames of one turn are sent in one payload.
 	flushable   []*Session

@@ -66,15 +66,23 @@ const (
 // isValue reports whether v has no control characters except HTAB. It looks at eight bytes
 // at once, because most bytes of a head belong to valid values.
 func isValue(v []byte) bool {
-	for len(v) >= 8 {
-		w := binary.LittleEndian.Uint64(v)
-		del := w ^ 0x7f*eachByte
-		if ((w-' '*eachByte)&^w|(del-eachByte)&^del)&highBits != 0 && !allOf(v[:8], classValue) {
+	last := len(v) - 8
+	if last < 0 {
+		return allOf(v, classValue)
+	}
+	for i := 0; i < last; i += 8 {
+		if !isValueWord(v[i : i+8]) {
 			return false
 		}
-		v = v[8:]
 	}
-	return allOf(v, classValue)
+	return isValueWord(v[last:])
+}
+
+// isValueWord is isValue for 8 bytes.
+func isValueWord(v []byte) bool {
+	w := binary.LittleEndian.Uint64(v)
+	del := w ^ 0x7f*eachByte
+	return ((w-' '*eachByte)&^w|(del-eachByte)&^del)&highBits == 0 || allOf(v, classValue)
 }
 
 // allOf reports whether every byte of b is in the class.

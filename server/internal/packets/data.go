@@ -14,13 +14,13 @@ import (
 func (e *Encoding) EventFor(ns string, id int64, event string, args []any, wanted bool) (f *eio.Frame, data sio.Raw, err error) {
 	p := NewPayload(sio.Event, ns, id)
 	defer p.Release()
-	if err = e.AppendEvent(&p, event, args); err != nil {
+	if err = e.AppendEvent(p, event, args); err != nil {
 		return nil, data, err
 	}
 	if wanted {
 		data = p.Data()
 	}
-	f, err = e.Frame(&p)
+	f, err = e.Frame(p)
 	return f, data, err
 }
 
@@ -28,7 +28,7 @@ func (e *Encoding) EventFor(ns string, id int64, event string, args []any, wante
 func (e *Encoding) EventData(event string, args []any) (sio.Raw, error) {
 	p := NewPayload(sio.Event, "", NoAck)
 	defer p.Release()
-	err := e.AppendEvent(&p, event, args)
+	err := e.AppendEvent(p, event, args)
 	if err != nil {
 		return sio.Raw{}, err
 	}
@@ -39,7 +39,7 @@ func (e *Encoding) EventData(event string, args []any) (sio.Raw, error) {
 func (e *Encoding) ArgsData(args []any) (sio.Raw, error) {
 	p := NewPayload(sio.Ack, "", 0)
 	defer p.Release()
-	err := e.appendAck(&p, args)
+	err := e.appendAck(p, args)
 	if err != nil {
 		return sio.Raw{}, err
 	}

@@ -4,8 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/valyala/bytebufferpool"
+	"sync"
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
@@ -50,20 +49,20 @@ func (e *Encoding) Library() Library { return e.json }
 func (e *Encoding) Event(ns string, id int64, event string, args []any) (*eio.Frame, error) {
 	p := NewPayload(sio.Event, ns, id)
 	defer p.Release()
-	if err := e.AppendEvent(&p, event, args); err != nil {
+	if err := e.AppendEvent(p, event, args); err != nil {
 		return nil, err
 	}
-	return e.Frame(&p)
+	return e.Frame(p)
 }
 
 // Ack makes the frame of an acknowledgement, with its attachments.
 func (e *Encoding) Ack(ns string, id uint64, args []any) (*eio.Frame, error) {
 	p := NewPayload(sio.Ack, ns, int64(id))
 	defer p.Release()
-	if err := e.appendAck(&p, args); err != nil {
+	if err := e.appendAck(p, args); err != nil {
 		return nil, err
 	}
-	return e.Frame(&p)
+	return e.Frame(p)
 }
 
 // Connect makes the frame that tells a client that its socket is connected. A socket that may come back has a private
@@ -114,9 +113,8 @@ func (e *Encoding) Plain(t sio.Type, ns string, data []byte) *eio.Frame {
 // Payload is the JSON of a packet and its attachments, in a pooled buffer. The default parser's head for a packet
 // without attachments is already in front of the JSON, so that most packets are complete.
 type Payload struct {
-	buf         *bytebufferpool.ByteBuffer
-	text        []byte // the buffer's
-	start       int    // where the JSON begins
+	text        []byte
+	start       int // where the JSON begins
 	attachments [][]byte
 
 	kind sio.Type
@@ -124,14 +122,18 @@ type Payload struct {
 	id   int64 // none if negative
 }
 
-// payloadPool holds the buffers in which packets are encoded before they are copied to their exact size.
-var payloadPool bytebufferpool.Pool
+// payloadPool holds the payloads in which packets are encoded before they are copied to their exact size.
+var payloadPool = sync.Pool{New: func() any { return new(Payload) }}
+
+// payloadKeep is the largest buffer that returns to the pool.
+const payloadKeep = 256 << 10
 
 // NewPayload begins the payload of a packet. The caller must release it.
-func NewPayload(t sio.Type, ns string, id int64) Payload {
-	buf := payloadPool.Get()
-	text := sio.AppendHead(append(buf.B[:0], byte(eio.Message)), t, 0, ns, id)
-	return Payload{buf: buf, text: text, start: len(text), kind: t, ns: ns, id: id}
+func NewPayload(t sio.Type, ns string, id int64) *Payload {
+	p := payloadPool.Get().(*Payload)
+	p.text = sio.AppendHead(append(p.text[:0], byte(eio.Message)), t, 0, ns, id)
+	p.start, p.kind, p.ns, p.id = len(p.text), t, ns, id
+	return p
 }
 
 // json is the payload's text, valid until it is released.
@@ -145,9 +147,14 @@ func (p *Payload) SetLast(end int, arg string) {
 	p.text = append(append(append(p.text[:end], `,"`...), arg...), `"]`...)
 }
 
+// Release ends the use of the payload and of its JSON.
 func (p *Payload) Release() {
-	p.buf.B = p.text
-	payloadPool.Put(p.buf)
+	text := p.text[:0]
+	if cap(text) > payloadKeep {
+		text = nil
+	}
+	*p = Payload{text: text}
+	payloadPool.Put(p)
 }
 
 // AppendEvent fills an empty payload with the name of an event and its arguments.

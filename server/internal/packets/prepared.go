@@ -36,7 +36,7 @@ type preparedFrame struct {
 func (e *Encoding) Prepare(to *Prepared, event string, args []any) error {
 	p := NewPayload(sio.Event, "", NoAck)
 	defer p.Release()
-	if err := e.AppendEvent(&p, event, args); err != nil {
+	if err := e.AppendEvent(p, event, args); err != nil {
 		return err
 	}
 	to.Event, to.Args, to.json, to.attachments = event, args, slices.Clone(p.json()), p.attachments
@@ -64,8 +64,8 @@ func (p *Prepared) Frame(e *Encoding, namespace string, plain bool) (*eio.Frame,
 	}
 	whole := NewPayload(sio.Event, namespace, NoAck)
 	defer whole.Release()
-	_ = p.Fill(&whole)
-	f, err := e.Frame(&whole)
+	_ = p.Fill(whole)
+	f, err := e.Frame(whole)
 	if err != nil {
 		return nil, err
 	}
