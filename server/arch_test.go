@@ -44,6 +44,8 @@ func TestImports(t *testing.T) {
 		{"/session", session, []string{gnet}},
 		{"/session/mount", append([]string{"/session", "/poller", "/poller/stream"}, session...), []string{module + "/room"}},
 		{"/room/cluster", []string{"/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
+		{"/room/cluster/redis", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
+		{"/room/cluster/redis/redistest", nil, []string{gnet}},
 		{"/server/parser", []string{"/codec/sio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/packets", []string{"/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/host", append([]string{"/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
@@ -66,8 +68,8 @@ func TestImports(t *testing.T) {
 		{"/server/internal/socketctx", append([]string{"/session"}, session...), []string{gnet}},
 		{"/server/internal/stack", append([]string{"/session", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/logqueue", nil, []string{gnet}},
-		{"/server", server, nil},
 		{"/cmd/siren/manual", nil, []string{gnet}},
+		{"/server", server, []string{"github.com/redis/rueidis"}}, // programs without a broker are without its client
 		{"/cmd/siren/node/pattern", nil, []string{gnet}},
 		{"/cmd/siren/node/problem", nil, []string{gnet}},
 		{"/cmd/siren/node/remote", nil, []string{gnet}},
@@ -75,13 +77,14 @@ func TestImports(t *testing.T) {
 		{"/cmd/siren/node/dashboard", []string{"/cmd/siren/node/admin", "/cmd/siren/node/problem"}, []string{gnet, "/server"}},
 		{"/cmd/siren/node/token", []string{"/cmd/siren/node/pattern"}, []string{gnet}},
 		{"/cmd/siren/node/webhook", []string{"/cmd/siren/node/pattern"}, []string{gnet}},
+		{"/cmd/siren/node/broker", []string{"/room/cluster", "/room/cluster/redis", "/codec/sio", "/codec/eio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
 		{"/cmd/siren/node/value", append([]string{"/server"}, server...), nil},
 		{"/cmd/siren/node/gate", append([]string{"/server", "/cmd/siren/node/pattern", "/cmd/siren/node/token", "/cmd/siren/node/webhook", "/cmd/siren/node/value"}, server...), nil},
 		// The test kit is for tests: nobody's import but theirs.
 		{"/server/servertest", append([]string{"/server", "/poller/pollertest"}, server...), nil},
 		{"/cmd/siren/node/config", append([]string{"/cmd/siren/node/pattern"}, append([]string{"/session"}, session...)...), []string{gnet}},
 		{"/cmd/siren/node", append([]string{"/cmd/siren/node/pattern", "/cmd/siren/node/config", "/cmd/siren/node/problem",
-			"/cmd/siren/node/admin", "/cmd/siren/node/api", "/cmd/siren/node/dashboard", "/cmd/siren/node/gate", "/cmd/siren/node/token",
+			"/cmd/siren/node/admin", "/cmd/siren/node/api", "/cmd/siren/node/broker", "/room/cluster/redis", "/cmd/siren/node/dashboard", "/cmd/siren/node/gate", "/cmd/siren/node/token",
 			"/cmd/siren/node/value", "/cmd/siren/node/webhook", "/cmd/siren/demo", "/server"}, server...), nil},
 		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 		// The simulation runs the server on fake loops; poller and gnet come in through server.
@@ -146,7 +149,8 @@ func TestBinariesAreWithoutTheKit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dep := range strings.Fields(string(out)) {
-		if dep == "testing" || strings.HasSuffix(dep, "/servertest") || strings.HasSuffix(dep, "/sessiontest") {
+		if dep == "testing" || strings.HasSuffix(dep, "/servertest") || strings.HasSuffix(dep, "/sessiontest") ||
+			strings.HasSuffix(dep, "/redistest") {
 			t.Errorf("a binary depends on %s", dep)
 		}
 	}

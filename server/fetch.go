@@ -133,8 +133,8 @@ func (r RemoteSocket) Disconnect(closeConn bool) error {
 	return r.Operator().DisconnectSockets(closeConn)
 }
 
-// Data is a JSON object with the values of the socket's shared keys by their names, see Shared; no value when there are
-// none. A value that cannot be encoded is left out, and OnError is told, for the event "data".
+// Data is a JSON object with the values of the socket's shared keys by their names, see Shared, or the value of the one
+// without a name; no value when there are none. A value that cannot be encoded is left out, and OnError is told, for the event "data".
 func (s *Socket) Data() Raw {
 	members := map[string]any{}
 	for name, value := range s.shared() {
@@ -149,6 +149,9 @@ func (s *Socket) Data() Raw {
 	}
 	if len(members) == 0 {
 		return Raw{}
+	}
+	if whole, ok := members[""].(Raw); ok {
+		return whole
 	}
 	data, err := packets.Default.ArgsData([]any{members}) // of Raw values
 	if err != nil {

@@ -25,7 +25,8 @@ type keyOptions struct{ shared bool }
 // Shared makes the values of a key visible to the other nodes of a cluster, under its name: Socket.Data is an object
 // with all of them, and FetchSockets returns it. They are encoded like arguments of Emit, whenever a node fetches, on
 // another goroutine. So store values that do not change, and Set a new one instead. Of two shared keys with the same
-// name only one is visible.
+// name only one is visible. A shared key without a name is for all of the data: Socket.Data is its value alone, as
+// socket.data is in the reference.
 func Shared() KeyOption { return func(o *keyOptions) { o.shared = true } }
 
 // NewKey makes a key. The name is for people, and for other nodes if the key is Shared. Two keys of the same name are
@@ -47,6 +48,10 @@ func (k *Key[T]) shared() (name string, ok bool) { return k.name, k.shares }
 // From returns the value that a fetched socket has for a shared key; ok reports whether there is one. Errors wrap
 // ErrDecode.
 func (k *Key[T]) From(r RemoteSocket) (v T, ok bool, err error) {
+	if data := r.Data(); k.shares && k.name == "" && len(data.JSON) > 0 {
+		err = packets.DecodeArg(data.JSON, data.Attachments, &v)
+		return v, true, err
+	}
 	var members map[string]Raw
 	if data := r.Data(); !k.shares || len(data.JSON) == 0 || data.JSON[0] != '{' || data.Unmarshal(&members) != nil {
 		return v, false, nil

@@ -106,7 +106,7 @@ func (n *node) subscribe(ns *Namespace) error {
 	if n == nil {
 		return nil
 	}
-	if w, ok := n.adapter.(cluster.RoomWatcher); ok {
+	if w, ok := n.adapter.(cluster.RoomWatcher); ok && w.WatchesRooms() {
 		ns.OnRoom(func(e RoomEvent) {
 			switch e.Kind {
 			case RoomCreated:

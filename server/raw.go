@@ -10,6 +10,7 @@ import "github.com/seed58c87869/siren/codec/sio"
 //   - Attachments [][]byte: what the placeholders stand for
 //   - Unmarshal(dst any) error: decodes the value
 //   - Clone() Raw: a copy that shares no memory
+//   - Inline(value func(dst, attachment []byte) []byte) ([]byte, error): the JSON with other JSON for the attachments
 //   - MarshalJSON, UnmarshalJSON: for other JSON encoders
 type Raw = sio.Raw
 

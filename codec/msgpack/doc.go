@@ -12,6 +12,9 @@
 //	}
 //	out, err := msgpack.Append(buf[:0], &p)
 //
+// [Decoder] and the Append functions of single values are for other formats, such as those
+// of brokers.
+//
 // # From MessagePack to JSON
 //
 // Values are translated to what a client of the default parser would have sent:
@@ -38,6 +41,7 @@
 //
 // # Concurrency
 //
-// Functions are safe for concurrent use. Only one goroutine may use a [Packet] at a time.
+// Functions are safe for concurrent use. Only one goroutine may use a [Packet] or a
+// [Decoder] at a time.
 // [Limits] is immutable.
 package msgpack

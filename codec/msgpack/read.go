@@ -67,7 +67,7 @@ func kindOf(c byte) valueKind {
 	return kinds[c-codeNil]
 }
 
-// reader translates one message. It belongs to one call of Parse.
+// reader translates one message. It belongs to one call of Parse, or to a Decoder.
 type reader struct {
 	b           []byte
 	at          int
@@ -77,6 +77,8 @@ type reader struct {
 	bytes       int // sum of the attachments' sizes
 	// lookalike: an object of the payload looks like a placeholder.
 	lookalike bool
+	// timestamps: extension type -1 is a timestamp. Immutable.
+	timestamps bool
 }
 
 // peek returns the kind of the next value.
@@ -311,6 +313,8 @@ func (r *reader) ext() error {
 	switch {
 	case kind == 0 && c < codeFixExt1:
 		return r.attach(data)
+	case kind == -1 && r.timestamps && r.timestamp(data):
+		return nil
 	case kind == 0 && c == codeFixExt8:
 		r.out = appendDate(r.out, int64(binary.BigEndian.Uint64(data)))
 		return nil

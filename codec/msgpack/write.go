@@ -83,16 +83,8 @@ func (w *writer) space() { w.at = skipSpace(w.b, w.at) }
 
 // elements writes an array or object.
 func (w *writer) elements(end, fix, code16 byte) {
-	n := w.counts[w.open]
+	w.out = appendCount(w.out, fix, code16, w.counts[w.open])
 	w.open++
-	switch {
-	case n < 16:
-		w.out = append(w.out, fix|byte(n))
-	case n < 1<<16:
-		w.out = append(w.out, code16, byte(n>>8), byte(n))
-	default:
-		w.out = append(w.out, code16+1, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-	}
 	w.at++
 	w.space()
 	for w.b[w.at] != end {

@@ -60,3 +60,27 @@ func (r Raw) placeholders() (spans []span, end int, err error) {
 	end, err = scanValue(r.JSON, 0, MaxDepth, &found)
 	return found.spans, end, err
 }
+
+// Inline returns r.JSON with other JSON in place of the placeholders: that which value appends to dst for each
+// attachment. Errors wrap [ErrPacket]: r.JSON is not JSON, or a placeholder has no attachment.
+func (r Raw) Inline(value func(dst, attachment []byte) []byte) ([]byte, error) {
+	if len(r.Attachments) == 0 {
+		if !Valid(r.JSON, MaxDepth) {
+			return nil, errJSON
+		}
+		return r.JSON, nil
+	}
+	spans, end, err := r.placeholders()
+	if err != nil {
+		return nil, err
+	}
+	if end != len(r.JSON) {
+		return nil, errJSON
+	}
+	out, at := make([]byte, 0, 2*len(r.JSON)), 0
+	for _, s := range spans {
+		out = value(append(out, r.JSON[at:s.start]...), r.Attachments[s.num])
+		at = s.end
+	}
+	return append(out, r.JSON[at:]...), nil
+}

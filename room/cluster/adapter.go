@@ -11,6 +11,10 @@ var (
 	ErrFull = errors.New("cluster: queue full")
 	// ErrClosed means that the adapter was closed.
 	ErrClosed = errors.New("cluster: closed")
+	// ErrDown means that the broker cannot be reached or does not answer. Nothing was sent.
+	ErrDown = errors.New("cluster: broker is down")
+	// ErrUnsupported means that the broker's format has no place for the message. Nothing was sent.
+	ErrUnsupported = errors.New("cluster: not in the broker's format")
 )
 
 // Adapter carries messages between the nodes of a cluster. Safe for concurrent use. It belongs to one server, which
@@ -44,10 +48,12 @@ type Peers struct {
 	Nodes []string
 }
 
-// RoomWatcher is an optional interface of an Adapter that subscribes to rooms one by one. Its methods report the rooms
-// in which this node has members. The calls come in order, off the event loops; a room may be created and deleted many
-// times. They may take a while, but joins are refused when too many events wait.
+// RoomWatcher is an optional interface of an Adapter that subscribes to rooms one by one. RoomCreated and RoomDeleted
+// report the rooms in which this node has members. The calls come in order, off the event loops; a room may be created
+// and deleted many times. They may take a while, but joins are refused when too many events wait.
 type RoomWatcher interface {
+	// WatchesRooms reports whether the adapter wants the calls. It is asked before Subscribe, and does not change.
+	WatchesRooms() bool
 	RoomCreated(namespace, room string)
 	RoomDeleted(namespace, room string)
 }

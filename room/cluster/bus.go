@@ -184,7 +184,7 @@ func (n *busNode) farewell(namespace string) {
 
 // put queues a message for this node.
 func (n *busNode) put(m *Message) error {
-	size := m.size()
+	size := m.Size()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -223,19 +223,4 @@ func (n *busNode) run() {
 			}
 		}
 	}
-}
-
-// messageOverhead is the size of a queued message besides its data, in bytes.
-const messageOverhead = 256
-
-// size estimates the memory of a message, in bytes.
-func (m *Message) size() int {
-	n := messageOverhead + len(m.Data.JSON)
-	for _, a := range m.Data.Attachments {
-		n += len(a)
-	}
-	for i := range m.Sockets {
-		n += messageOverhead + len(m.Sockets[i].Data.JSON)
-	}
-	return n
 }

@@ -145,3 +145,18 @@ func (h Handshake) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON has written, or a node that runs the reference.
 func (h *Handshake) UnmarshalJSON(b []byte) error { return (*eio.Handshake)(h).UnmarshalJSON(b) }
+
+// messageOverhead is the size of a queued message besides its data, in bytes.
+const messageOverhead = 256
+
+// Size estimates the memory of the message, in bytes, for the bounds of queues.
+func (m *Message) Size() int {
+	n := messageOverhead + len(m.Data.JSON)
+	for _, a := range m.Data.Attachments {
+		n += len(a)
+	}
+	for i := range m.Sockets {
+		n += messageOverhead + len(m.Sockets[i].Data.JSON)
+	}
+	return n
+}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed58c87869/siren/cmd/siren/node/broker"
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
 	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/server"
@@ -36,8 +37,10 @@ type Node struct {
 	log   *slog.Logger
 	level *slog.LevelVar
 	srv   *server.Server
-	load  func() (*config.Loaded, error)
-	name  string
+	// broker joins the node to its cluster; nil when it is alone. The server closes it.
+	broker broker.Adapter
+	load   func() (*config.Loaded, error)
+	name   string
 	// gate decides who comes in, and tells the backend.
 	gate *gate.Gate
 	// spaces are the namespaces with their rules.
@@ -67,7 +70,16 @@ func New(o Options) (*Node, error) {
 		n.log.Warn(w)
 	}
 	limitHeap(n.log)
-	if n.srv, err = server.New(n.serverConfig(cfg)); err != nil {
+	if n.broker, err = broker.New(cfg.Broker.URL, n.log); err != nil {
+		return nil, err
+	}
+	made := false
+	defer func() {
+		if !made && n.broker != nil {
+			_ = n.broker.Close()
+		}
+	}()
+	if n.srv, err = server.New(n.serverConfig(cfg), n.joinCluster()...); err != nil {
 		return nil, err
 	}
 	if n.gate, err = gate.New(gateConfig(cfg, n.name, n.log)); err != nil {
@@ -80,7 +92,16 @@ func New(o Options) (*Node, error) {
 	if n.operators, err = n.newOperators(cfg); err != nil {
 		return nil, err
 	}
+	made = true
 	return n, nil
+}
+
+// joinCluster returns the option that makes the server a node of a cluster, if there is a broker.
+func (n *Node) joinCluster() []server.Option {
+	if n.broker == nil {
+		return nil
+	}
+	return []server.Option{server.WithAdapter(n.broker)}
 }
 
 // newLog returns a log in the format, from the level on. Nobody waits for out.

@@ -65,7 +65,13 @@ func (n *Node) readiness() admin.Readiness {
 	if n.drain.on() {
 		return admin.Readiness{Status: "draining"}
 	}
-	return admin.Readiness{Ready: true, Status: "ok"}
+	r := admin.Readiness{Ready: true, Status: "ok"}
+	if n.broker != nil {
+		if h := n.broker.Health(); h.Degraded() { // its own clients are served all the same
+			r.Status, r.Broker = "degraded", h.State.String()
+		}
+	}
+	return r
 }
 
 // reloadCall is Reload for the API.

@@ -24,7 +24,7 @@ func newSpace(ns *server.Namespace, r *rule) *space {
 	sp.rule.Store(r)
 	sp.live.publish = func(n int) {
 		if r := sp.rule.Load(); r != nil && r.Presence {
-			_, _ = ns.Emit(countEvent, n)
+			_, _ = ns.Local().Emit(countEvent, n) // other nodes tell their own
 		}
 	}
 	return sp

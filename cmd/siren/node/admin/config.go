@@ -57,7 +57,7 @@ type Readiness struct {
 	Ready bool
 	// Status is "ok", "degraded", "draining" or another word.
 	Status string
-	// Broker is "down" when the broker is; else empty.
+	// Broker is the state of the broker, such as "down", when other nodes may not be reached; else empty.
 	Broker string
 }
 

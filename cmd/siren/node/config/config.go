@@ -227,8 +227,8 @@ type Webhooks struct {
 
 // Broker joins nodes to one cluster.
 type Broker struct {
-	// Address of the broker. Empty: this node is alone.
-	URL string `key:"url" is:"url" later:"yes"`
+	// Address of the broker, redis://host:port or rediss:// with TLS. Empty: this node is alone.
+	URL string `key:"url" flag:"broker" is:"broker"`
 	// A broker in the nodes themselves.
 	Embedded Embedded `key:"embedded"`
 }

@@ -30,7 +30,7 @@ func (k *Key) format(v any, show bool) string {
 		switch {
 		case k.secret && !show && v != "":
 			return mask
-		case k.rule == "url" || k.rule == "secureurl":
+		case k.rule == "url" || k.rule == "secureurl" || k.rule == "broker":
 			return quote(redacted(v))
 		}
 		return quote(v)

@@ -149,7 +149,7 @@ broker: {url: "http://nats:4222"}
 		`23: listen: is there twice, first in line 1`,
 		`24: tls: is not supported yet by this version; leave it out`,
 		`25: cors.origins: "*" stands alone`,
-		`26: broker.url: is not supported yet by this version; leave it out`,
+		`26: broker.url: must be a URL with redis:// or rediss:// and a host, or unix:// and a path`,
 	}
 	if got := problems(t, err); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

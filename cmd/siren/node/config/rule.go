@@ -38,6 +38,7 @@ var textRules = map[string]func(value string) error{
 	"hooksecret": checkHookSecret,
 	"url":        checkURL,
 	"secureurl":  checkSecureURL,
+	"broker":     checkBroker,
 	"namespace":  checkNamespace,
 	"regexp":     checkRegexp,
 	"room":       func(v string) error { return checkName("a room", v) },
@@ -172,6 +173,17 @@ func checkURL(v string) error {
 		return errors.New("must be a URL with http:// or https:// and a host")
 	}
 	return nil
+}
+
+func checkBroker(v string) error {
+	if v == "" {
+		return nil
+	}
+	u, err := url.Parse(v)
+	if err == nil && (u.Host != "" && (u.Scheme == "redis" || u.Scheme == "rediss") || u.Path != "" && u.Scheme == "unix") {
+		return nil
+	}
+	return errors.New("must be a URL with redis:// or rediss:// and a host, or unix:// and a path")
 }
 
 func checkSecureURL(v string) error {

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
+)
+
+// Two nodes with one broker: what is sent through one reaches the clients of both. Without the broker a node serves on,
+// says so in /readyz, which stays 200, and comes back by itself; the log has one line for each change.
+func TestNodesShareABroker(t *testing.T) {
+	redis := redistest.Start(t)
+	const key = "one-key-to-operate"
+	a := startNode(t, "--broker", redis.URL(""), "--admin-listen", "127.0.0.1:0")
+	b := startNode(t, "--broker", redis.URL(""))
+	operators := a.operators(t)
+	readyz := func(want string) {
+		t.Helper()
+		var code int
+		var body string
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			if code, body = get(t, operators+"/readyz"); strings.TrimSpace(body) == want {
+				break
+			}
+		}
+		if code != 200 || strings.TrimSpace(body) != want {
+			t.Fatalf("%d %s, want %s", code, body, want)
+		}
+	}
+	readyz(`{"status":"ok"}`)
+	for end := time.Now().Add(patience); redis.Subscribers("socket.io-request#/#") < 2; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the nodes are not in the cluster")
+		}
+	}
+	there, here := b.dial(t), a.dial(t)
+	a.dial(t)
+	for here.count != 2 { // what the other node's clients would get is on its way from then on
+		here.count, _ = countOf(here.next(t))
+	}
+	if code, body := post(t, operators+"/api/emit", key, `{"event":"hello","args":[1]}`); code != 200 {
+		t.Fatal(code, body)
+	}
+	for _, c := range []*client{here, there} {
+		if got := c.nextButCount(t); got != `42["hello",1]` {
+			t.Error(got)
+		}
+	}
+	if there.count != 1 {
+		t.Errorf("a node's clients were told of %d, which is the other node's count", there.count)
+	}
+	redis.Kill()
+	readyz(`{"status":"degraded","broker":"down"}`)
+	redis.Restart()
+	readyz(`{"status":"ok"}`)
+	logs := a.logs.String()
+	for _, line := range []string{"broker is up", "broker is down", "connection to the broker was lost"} {
+		if n := strings.Count(logs, line); n < 1 || n > 2 {
+			t.Errorf("%q is there %d times:\n%s", line, n, logs)
+		}
+	}
+	if a.end(t) != 0 || b.end(t) != 0 {
+		t.Error("an exit code is not 0")
+	}
+}
+
+// A broker that is not there does not keep a node from serving; a URL that is no broker's does.
+func TestServeWithoutItsBroker(t *testing.T) {
+	n := startNode(t, "--broker", "redis://user:secret@127.0.0.1:1")
+	n.dial(t)
+	for end := time.Now().Add(patience); !strings.Contains(n.logs.String(), "broker is down"); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(n.logs)
+		}
+	}
+	if n.end(t) != 0 || strings.Contains(n.logs.String(), "secret") {
+		t.Error(n.logs)
+	}
+}

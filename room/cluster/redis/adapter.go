@@ -1,0 +1,370 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/seed58c87869/siren/room/cluster"
+)
+
+// Adapter is a node's end of a cluster on Redis. Safe for concurrent use. It implements cluster.Adapter,
+// cluster.RoomWatcher and cluster.HealthReporter.
+type Adapter struct {
+	cfg       Config // immutable, as are the following fields
+	format    format
+	status    *status
+	keeper    *keeper
+	subs      *subscriptions
+	outbox    *outbox
+	questions *questions
+	// ctx ends with the adapter; sent is closed when the sender has ended.
+	ctx    context.Context
+	cancel context.CancelFunc
+	sent   chan struct{}
+
+	mu sync.RWMutex // guards what follows
+	// spaces has the namespaces by name.
+	spaces map[string]*space
+	closed bool
+}
+
+// format is the encoding of messages, with the channels that they are on. Safe for concurrent use.
+type format interface {
+	// channels returns the channels of a namespace that this node always needs.
+	channels(sp *space) map[channel]route
+	// room returns the channel of a room, with its route. ok is false if the node gets the room's messages anyway.
+	room(sp *space, room string) (c channel, to route, ok bool)
+	// counted returns the channel whose subscribers are the nodes of a namespace.
+	counted(namespace string) channel
+	// check reports, before a message is queued, whether the format has a place for it. skip means that the format has
+	// nothing for it, and that nobody misses it.
+	check(m *cluster.Message) (skip bool, err error)
+	// encode returns a message to all nodes or, if node is not empty, an answer to one. Without a channel there is nothing
+	// to send.
+	encode(m *cluster.Message, node string) (parcel, error)
+	// decode hands the messages in d to the server. It returns errOwn for one of this node, and other errors for one that is
+	// not in the format.
+	decode(sp *space, d *delivery) error
+}
+
+// New makes an adapter, which connects in the background. Errors are those of the configuration.
+func New(cfg Config) (*Adapter, error) {
+	c, options, err := cfg.settle()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &Adapter{
+		cfg: c, status: newStatus(&c), subs: newSubscriptions(), outbox: newOutbox(c.QueueMessages, c.QueueBytes),
+		ctx: ctx, cancel: cancel, sent: make(chan struct{}), spaces: map[string]*space{},
+	}
+	a.questions = &questions{a: a, open: map[string]*question{}}
+	a.format = newClassic(a)
+	probe := c.Prefix + "-siren#" + c.Node + "#"
+	a.subs.want(map[channel]route{{kindChannel, probe}: {role: roleProbe}})
+	a.keeper = &keeper{
+		cfg: &a.cfg, options: options, status: a.status, subs: a.subs, receive: a.receive, probe: probe, down: a.giveUp,
+		linked: make(chan struct{}, 1), ctx: ctx, done: make(chan struct{}),
+	}
+	go a.keeper.run()
+	go a.send()
+	return a, nil
+}
+
+// receive takes a message from the broker. It runs on the goroutine that reads the connection.
+func (a *Adapter) receive(m *rueidis.PubSubMessage) {
+	to, ok := a.subs.find(m)
+	if !ok || to.space == nil {
+		return
+	}
+	to.space.put(delivery{to.role, m.Channel, m.Message})
+}
+
+// Node implements cluster.Adapter.
+func (a *Adapter) Node() string { return a.cfg.Node }
+
+// Health implements cluster.HealthReporter.
+func (a *Adapter) Health() cluster.Health {
+	h, _ := a.status.get()
+	return h
+}
+
+// Stats implements cluster.HealthReporter.
+func (a *Adapter) Stats() cluster.Stats {
+	s := a.status.stats()
+	s.Queued, s.QueuedBytes = a.outbox.size()
+	return s
+}
+
+// Ready waits until the broker is up and everything is subscribed, until ctx ends, or until the adapter is closed. A
+// server works without waiting: it serves its own clients at once.
+func (a *Adapter) Ready(ctx context.Context) error {
+	for {
+		h, changed := a.status.get()
+		switch h.State {
+		case cluster.Up:
+			return a.subscribed(ctx)
+		case cluster.Closed:
+			return cluster.ErrClosed
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// subscribed waits until all namespaces are subscribed.
+func (a *Adapter) subscribed(ctx context.Context) error {
+	a.mu.RLock()
+	names := make([]string, 0, len(a.spaces))
+	for name := range a.spaces {
+		names = append(names, name)
+	}
+	a.mu.RUnlock()
+	for _, name := range names {
+		if err := a.subs.await(ctx, a.format.counted(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Subscribe implements cluster.Adapter.
+func (a *Adapter) Subscribe(namespace string, receive func(m *cluster.Message)) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return cluster.ErrClosed
+	}
+	if a.spaces[namespace] != nil {
+		return fmt.Errorf("redis: namespace %s is subscribed already", namespace)
+	}
+	sp := &space{a: a, name: namespace, receive: receive}
+	a.spaces[namespace] = sp
+	a.subs.want(a.format.channels(sp))
+	return nil
+}
+
+// Unsubscribe implements cluster.Adapter.
+func (a *Adapter) Unsubscribe(namespace string) {
+	a.mu.Lock()
+	sp := a.spaces[namespace]
+	delete(a.spaces, namespace)
+	a.mu.Unlock()
+	if sp != nil {
+		a.subs.dropSpace(sp)
+		sp.close()
+	}
+}
+
+// space returns a subscribed namespace, or nil.
+func (a *Adapter) space(namespace string) *space {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.spaces[namespace]
+}
+
+// Publish implements cluster.Adapter. Errors: ErrFull, ErrDown, ErrClosed, ErrUnsupported.
+func (a *Adapter) Publish(m *cluster.Message) error {
+	if m.Kind == cluster.Abandoned {
+		a.questions.forget(m.Request)
+	}
+	skip, err := a.format.check(m)
+	if skip || err != nil {
+		return err
+	}
+	if err := a.accepts(); err != nil {
+		return err
+	}
+	if m.Request != "" {
+		sp := a.space(m.Namespace)
+		if sp == nil {
+			return fmt.Errorf("redis: namespace %s is not subscribed", m.Namespace)
+		}
+		if err := a.questions.add(sp, m); err != nil {
+			return err
+		}
+	}
+	if err := a.put(m, ""); err != nil {
+		a.questions.forget(m.Request)
+		return err
+	}
+	return nil
+}
+
+// Send implements cluster.Adapter. Errors are those of Publish.
+func (a *Adapter) Send(node string, m *cluster.Message) error {
+	skip, err := a.format.check(m)
+	if skip || err != nil {
+		return err
+	}
+	if err := a.accepts(); err != nil {
+		return err
+	}
+	return a.put(m, node)
+}
+
+// accepts returns an error if nothing can be sent.
+func (a *Adapter) accepts() error {
+	switch a.status.state() {
+	case cluster.Closed:
+		return cluster.ErrClosed
+	case cluster.Down:
+		a.status.droppedDown.Add(1)
+		return cluster.ErrDown
+	}
+	return nil
+}
+
+func (a *Adapter) put(m *cluster.Message, node string) error {
+	err := a.outbox.put(outgoing{m, node, m.Size()})
+	if err != nil {
+		a.status.droppedFull.Add(1)
+	}
+	return err
+}
+
+// Peers implements cluster.Adapter. The nodes are known by number only. While the broker does not answer, it fails with
+// ErrDown at once.
+func (a *Adapter) Peers(ctx context.Context, namespace string) (cluster.Peers, error) {
+	sp := a.space(namespace)
+	if sp == nil {
+		return cluster.Peers{}, fmt.Errorf("redis: namespace %s is not subscribed", namespace)
+	}
+	ctx, cancel := a.whileUp(ctx)
+	defer cancel(nil)
+	// As long as this node is not subscribed itself, others cannot see it, nor can it see itself.
+	if err := a.subs.await(ctx, a.format.counted(namespace)); err != nil {
+		return cluster.Peers{}, err
+	}
+	n, err := a.count(ctx, sp)
+	if err != nil {
+		return cluster.Peers{}, err
+	}
+	sp.counted(n)
+	a.questions.counted(sp, n)
+	return cluster.Peers{Count: n}, nil
+}
+
+// whileUp returns a context that ends when the broker is stalled or down.
+func (a *Adapter) whileUp(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	out, cancel := context.WithCancelCause(ctx)
+	go func() {
+		for {
+			h, changed := a.status.get()
+			switch h.State {
+			case cluster.Stalled, cluster.Down:
+				cancel(fmt.Errorf("%w: %w", cluster.ErrDown, h.Err))
+				return
+			case cluster.Closed:
+				cancel(cluster.ErrClosed)
+				return
+			}
+			select {
+			case <-changed:
+			case <-out.Done():
+				return
+			}
+		}
+	}()
+	return out, cancel
+}
+
+// count asks the broker how many other nodes have the namespace. In a Redis Cluster, each server counts its own
+// subscribers.
+func (a *Adapter) count(ctx context.Context, sp *space) (int, error) {
+	l := a.keeper.link.Load()
+	if l == nil {
+		return 0, cluster.ErrDown
+	}
+	c := a.format.counted(sp.name)
+	total := int64(-1) // this node
+	for _, server := range l.client.Nodes() {
+		counts, err := server.Do(ctx, server.B().PubsubNumsub().Channel(c.name).Build()).AsIntMap()
+		if err != nil {
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return 0, err
+		}
+		for _, n := range counts {
+			total += n
+		}
+	}
+	return int(max(total, 0)), nil
+}
+
+// WatchesRooms implements cluster.RoomWatcher.
+func (a *Adapter) WatchesRooms() bool { return a.cfg.Rooms == RoomsOneByOne }
+
+// RoomCreated implements cluster.RoomWatcher.
+func (a *Adapter) RoomCreated(namespace, room string) {
+	if sp := a.space(namespace); sp != nil {
+		if c, to, ok := a.format.room(sp, room); ok {
+			a.subs.want(map[channel]route{c: to})
+		}
+	}
+}
+
+// RoomDeleted implements cluster.RoomWatcher.
+func (a *Adapter) RoomDeleted(namespace, room string) {
+	if sp := a.space(namespace); sp != nil {
+		if c, _, ok := a.format.room(sp, room); ok {
+			a.subs.drop(c)
+		}
+	}
+}
+
+// RoomReady waits until this node gets what other nodes emit to a room that one of its sockets has joined. With
+// RoomsByPattern that is at once. It returns an error when ctx ends, and when the broker is not up.
+func (a *Adapter) RoomReady(ctx context.Context, namespace, room string) error {
+	sp := a.space(namespace)
+	if sp == nil || !a.WatchesRooms() {
+		return nil
+	}
+	c, _, ok := a.format.room(sp, room)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := a.whileUp(ctx)
+	defer cancel(nil)
+	return a.subs.await(ctx, c)
+}
+
+// Close implements cluster.Adapter. It sends what waits, for Config.CloseTimeout at most.
+func (a *Adapter) Close() error {
+	a.mu.Lock()
+	spaces := a.spaces
+	if a.closed {
+		a.mu.Unlock()
+		<-a.keeper.done
+		return nil
+	}
+	a.closed, a.spaces = true, map[string]*space{}
+	a.mu.Unlock()
+	state := a.status.state()
+	a.status.set(cluster.Closed, nil)
+	if state == cluster.Up {
+		select {
+		case <-a.outbox.empty():
+		case <-time.After(a.cfg.CloseTimeout):
+		}
+	}
+	for _, sp := range spaces {
+		sp.close()
+	}
+	a.cancel()
+	if l := a.keeper.link.Load(); l != nil {
+		l.fail(cluster.ErrClosed)
+	}
+	<-a.keeper.done
+	<-a.sent
+	a.giveUp()
+	return nil
+}

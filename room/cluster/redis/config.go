@@ -1,0 +1,216 @@
+package redis
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/seed58c87869/siren/room/cluster"
+)
+
+// Format is the format of the messages on the broker. All nodes of a cluster need the same. Immutable.
+type Format string
+
+// The formats, each that of one of the reference's adapters.
+const (
+	// Classic is @socket.io/redis-adapter's, on PUBLISH and SUBSCRIBE. @socket.io/redis-emitter speaks it.
+	Classic Format = "classic"
+)
+
+// RoomMode tells how a node receives what is for single rooms. Nodes of one cluster may differ in it. Immutable.
+type RoomMode string
+
+// The modes.
+const (
+	// RoomsByPattern: a node receives the messages of all rooms, as the reference's nodes do. A socket that has joined a
+	// room gets what any node emits there from that moment on.
+	RoomsByPattern RoomMode = "pattern"
+	// RoomsOneByOne: a node subscribes to the rooms in which it has sockets, and receives nothing for others. The broker
+	// confirms the subscription after the join of the room's first socket here; Adapter.RoomReady waits for that.
+	RoomsOneByOne RoomMode = "dynamic"
+)
+
+// Config is the configuration of an Adapter. A zero field means its default. Immutable once in use.
+type Config struct {
+	// URL is the address of the broker: redis://user:password@host:port/db, rediss:// with TLS, unix:// for a local socket.
+	// Further servers of a Redis Cluster are in addr parameters; master_set names the master of Sentinels. The parameters
+	// adapter, rooms and prefix set Format, Rooms and Prefix where those are zero.
+	URL string
+	// Options replaces the parts of the client's options that URL cannot express; nil is none. The adapter sets the time-outs,
+	// the number of connections and what concerns caching and retries.
+	Options func(o *rueidis.ClientOption)
+	// Format is Classic by default.
+	Format Format
+	// Rooms is RoomsByPattern by default.
+	Rooms RoomMode
+	// Prefix begins the name of each channel: "socket.io" by default, as in the reference.
+	Prefix string
+	// Node is the id of this node, which must be unique in the cluster. Random by default.
+	Node string
+
+	// QueueMessages and QueueBytes bound what waits for the broker: 65,536 and 64 MiB by default, a second of a busy node's
+	// messages. Beyond them Publish fails with cluster.ErrFull.
+	QueueMessages, QueueBytes int
+	// InboxMessages and InboxBytes bound the messages of one namespace that came from the broker and wait for this node:
+	// 65,536 and 64 MiB by default. Beyond them messages are dropped and counted, because the other namespaces and the broker
+	// must not wait.
+	InboxMessages, InboxBytes int
+	// MaxMessage is the longest message that is decoded, in bytes, and the largest sum of its binary data: 16 MiB by default, which is
+	// more than a client can send. Longer ones are dropped and counted.
+	MaxMessage int
+	// MaxQuestions bounds the questions to other nodes that wait for answers: 65,536 by default. Beyond it they fail with
+	// cluster.ErrFull.
+	MaxQuestions int
+
+	// ConnectTimeout bounds each step of an attempt to connect: one second by default.
+	ConnectTimeout time.Duration
+	// StallAfter is how long the broker may take for an answer before it counts as stalled: one second by default. When
+	// a second connection works meanwhile, it replaces the first one.
+	StallAfter time.Duration
+	// DownAfter is how long it may be stalled before it counts as down: 15 seconds by default. Then what waits is
+	// given up.
+	DownAfter time.Duration
+	// RetryMax is the longest pause between attempts to connect: one second by default. Pauses begin at a sixteenth of it.
+	RetryMax time.Duration
+	// CloseTimeout bounds the end: one second by default. What waits for the broker is sent in that time.
+	CloseTimeout time.Duration
+
+	// Logger gets one line for each change of state; nil is none.
+	Logger *slog.Logger
+	// OnHealth is called for each change of state, in order, on the adapter's goroutine; nil is none.
+	OnHealth func(h cluster.Health)
+}
+
+const (
+	defaultMessages   = 1 << 16
+	defaultBytes      = 64 << 20
+	defaultMaxMessage = 16 << 20
+	defaultPrefix     = "socket.io"
+	// retryFirst is the part of RetryMax after which the second attempt is made.
+	retryFirst = 16
+)
+
+// settle returns the configuration with its defaults and the options of the client. Errors are for the user to read.
+func (c Config) settle() (Config, rueidis.ClientOption, error) {
+	if err := c.fromURL(); err != nil {
+		return c, rueidis.ClientOption{}, err
+	}
+	o, err := rueidis.ParseURL(c.URL)
+	if err != nil {
+		return c, o, fmt.Errorf("redis: %w", withoutPassword(err, c.URL))
+	}
+	for _, f := range []struct {
+		v    *int
+		init int
+	}{
+		{&c.QueueMessages, defaultMessages}, {&c.QueueBytes, defaultBytes}, {&c.InboxMessages, defaultMessages},
+		{&c.InboxBytes, defaultBytes}, {&c.MaxMessage, defaultMaxMessage}, {&c.MaxQuestions, defaultMessages},
+	} {
+		if *f.v == 0 {
+			*f.v = f.init
+		}
+		if *f.v < 0 {
+			return c, o, errors.New("redis: a limit is negative")
+		}
+	}
+	for _, f := range []struct {
+		v    *time.Duration
+		init time.Duration
+	}{
+		{&c.ConnectTimeout, time.Second}, {&c.StallAfter, time.Second}, {&c.DownAfter, 15 * time.Second},
+		{&c.RetryMax, time.Second}, {&c.CloseTimeout, time.Second},
+	} {
+		if *f.v == 0 {
+			*f.v = f.init
+		}
+		if *f.v < 0 {
+			return c, o, errors.New("redis: a time is negative")
+		}
+	}
+	if c.Node == "" {
+		c.Node = newNode()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Options != nil {
+		c.Options(&o)
+	}
+	c.clientOptions(&o)
+	return c, o, nil
+}
+
+// fromURL takes the adapter's own parameters from the URL.
+func (c *Config) fromURL() error {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return fmt.Errorf("redis: %w", withoutPassword(err, c.URL))
+	}
+	q := u.Query()
+	if c.Format == "" {
+		c.Format = Format(q.Get("adapter"))
+	}
+	if c.Rooms == "" {
+		c.Rooms = RoomMode(q.Get("rooms"))
+	}
+	if c.Prefix == "" {
+		c.Prefix = q.Get("prefix")
+	}
+	if c.Format == "" {
+		c.Format = Classic
+	}
+	if c.Rooms == "" {
+		c.Rooms = RoomsByPattern
+	}
+	if c.Prefix == "" {
+		c.Prefix = defaultPrefix
+	}
+	if c.Format != Classic {
+		return fmt.Errorf("redis: adapter %q is not known: it may be %q", c.Format, Classic)
+	}
+	if c.Rooms != RoomsByPattern && c.Rooms != RoomsOneByOne {
+		return fmt.Errorf("redis: rooms %q is not known: it may be %q or %q", c.Rooms, RoomsByPattern, RoomsOneByOne)
+	}
+	return nil
+}
+
+// withoutPassword returns an error whose text does not show the URL, which may hold a password.
+func withoutPassword(err error, address string) error {
+	var bad *url.Error
+	if errors.As(err, &bad) && address != "" {
+		return fmt.Errorf("the broker's URL cannot be parsed: %w", bad.Err)
+	}
+	return err
+}
+
+// clientOptions sets what the adapter relies on.
+func (c *Config) clientOptions(o *rueidis.ClientOption) {
+	o.DisableCache = true
+	o.DisableRetry = true    // whether a command whose connection was lost has been done is not known
+	o.PipelineMultiplex = -1 // one connection keeps the order
+	o.BlockingPipeline = batchMax + 1
+	o.ClientSetInfo = rueidis.DisableClientSetInfo
+	o.Dialer.Timeout = c.ConnectTimeout
+	o.Dialer.KeepAlive = c.DownAfter // the adapter finds out itself whether a connection still works
+	o.ConnWriteTimeout = c.DownAfter
+	o.Sentinel.Dialer.Timeout = c.ConnectTimeout
+	if o.ClientName == "" {
+		o.ClientName = "siren-" + c.Node
+	}
+}
+
+// nodeBytes is the length of a node's id before it is text: enough that no two nodes draw the same.
+const nodeBytes = 9
+
+// newNode makes the id of a node, of characters that every format allows.
+func newNode() string {
+	var b [nodeBytes]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}

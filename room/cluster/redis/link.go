@@ -1,0 +1,192 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/redis/rueidis"
+)
+
+// link is one pair of connections to the broker: client publishes and asks, sub is subscribed. It is never repaired: when
+// something fails, the next link takes its place. Safe for concurrent use.
+type link struct {
+	client  rueidis.Client
+	sub     rueidis.DedicatedClient
+	release func()
+	// self tells the broker which connection sub is, so that the next link can make sure that it has ended.
+	self identity
+	// received counts the messages that came on sub.
+	received atomic.Uint64
+	// broken is closed by fail, which sets err first.
+	broken chan struct{}
+	once   sync.Once
+	err    error
+
+	mu sync.Mutex // guards what follows
+	// conns are the open connections; nil when the link has ended.
+	conns map[net.Conn]struct{}
+}
+
+// identity is a connection in the broker's words. Immutable. The zero value is unknown.
+type identity struct{ id, addr string }
+
+var errEnded = errors.New("redis: connection has ended")
+
+// dial connects to the broker. Each step is bounded by the dialer's time-out.
+func dial(ctx context.Context, o rueidis.ClientOption, receive func(l *link, m *rueidis.PubSubMessage)) (*link, error) {
+	l := &link{broken: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	track(&o, ctx, l)
+	var err error
+	if l.client, err = rueidis.NewClient(o); err != nil {
+		l.fail(err)
+		return nil, err
+	}
+	l.sub, l.release = l.client.Dedicate()
+	lost := l.sub.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: func(m rueidis.PubSubMessage) {
+		l.received.Add(1)
+		receive(l, &m)
+	}})
+	go func() {
+		err := <-lost
+		if err == nil {
+			err = errEnded
+		}
+		l.fail(err)
+	}()
+	ctx, cancel := context.WithTimeout(ctx, o.Dialer.Timeout)
+	defer cancel()
+	info, err := l.sub.Do(ctx, l.sub.B().ClientInfo().Build()).ToString()
+	if err != nil && !isReply(err) { // before Redis 6.2, and where it is forbidden, the identity stays unknown
+		l.fail(err)
+		return nil, err
+	}
+	l.self = identityOf(info)
+	return l, nil
+}
+
+// track makes the client's connections known to the link, so that it can end them at once.
+func track(o *rueidis.ClientOption, ctx context.Context, l *link) {
+	under := o.DialCtxFn
+	o.DialCtxFn = func(c context.Context, address string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
+		c, cancel := context.WithCancel(c)
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		conn, err := dialAs(under, c, address, d, config)
+		if err != nil {
+			return nil, err
+		}
+		return l.add(conn)
+	}
+}
+
+func dialAs(
+	under func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error),
+	ctx context.Context, address string, d *net.Dialer, config *tls.Config,
+) (net.Conn, error) {
+	switch {
+	case under != nil:
+		return under(ctx, address, d, config)
+	case config != nil:
+		return (&tls.Dialer{NetDialer: d, Config: config}).DialContext(ctx, "tcp", address)
+	}
+	return d.DialContext(ctx, "tcp", address)
+}
+
+// add notes a connection, or ends it when the link has ended.
+func (l *link) add(conn net.Conn) (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conns == nil {
+		_ = conn.Close()
+		return nil, errEnded
+	}
+	l.conns[conn] = struct{}{}
+	return &tracked{conn, l}, nil
+}
+
+// tracked is a connection of a link.
+type tracked struct {
+	net.Conn
+	of *link
+}
+
+// Close implements net.Conn.
+func (t *tracked) Close() error {
+	t.of.mu.Lock()
+	delete(t.of.conns, t.Conn)
+	t.of.mu.Unlock()
+	return t.Conn.Close()
+}
+
+// fail ends the link: its connections end at once, and so does whatever waits for them.
+func (l *link) fail(err error) {
+	l.once.Do(func() {
+		l.err = err
+		close(l.broken)
+		l.mu.Lock()
+		conns := l.conns
+		l.conns = nil
+		l.mu.Unlock()
+		for c := range conns {
+			_ = c.Close()
+		}
+		go func() { // the client waits for its own goroutines
+			if l.release != nil {
+				l.sub.Close()
+				l.release()
+			}
+			if l.client != nil {
+				l.client.Close()
+			}
+		}()
+	})
+}
+
+// ended reports whether the link has failed.
+func (l *link) ended() bool {
+	select {
+	case <-l.broken:
+		return true
+	default:
+		return false
+	}
+}
+
+// isReply reports whether an error is an answer of the broker, after which the connection goes on.
+func isReply(err error) bool {
+	_, ok := rueidis.IsRedisErr(err)
+	return ok
+}
+
+// identityOf reads the answer to CLIENT INFO.
+func identityOf(info string) (out identity) {
+	info = strings.TrimPrefix(info, "txt:") // RESP3 tells the format of such a text in front of it
+	for field := range strings.FieldsSeq(info) {
+		switch name, value, _ := strings.Cut(field, "="); name {
+		case "id":
+			out.id = value
+		case "addr":
+			out.addr = value
+		}
+	}
+	return out
+}
+
+// evict makes the broker end a former connection of this node, which it may still take for a subscriber. Whether it succeeds does
+// not matter: most often the connection is gone.
+func (l *link) evict(ctx context.Context, old identity) error {
+	if old.id == "" || old.addr == "" {
+		return nil
+	}
+	err := l.client.Do(ctx, l.client.B().Arbitrary("CLIENT", "KILL", "ID", old.id, "ADDR", old.addr).Build()).Error()
+	if err != nil && !isReply(err) {
+		return fmt.Errorf("redis: %w", err)
+	}
+	return nil
+}

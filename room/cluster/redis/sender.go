@@ -1,0 +1,101 @@
+package redis
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/seed58c87869/siren/room/cluster"
+)
+
+// Bounds of what is sent in one round trip: enough that the round trip hardly counts.
+const (
+	batchMax      = 512
+	batchBytesMax = 1 << 20
+)
+
+// parcel is a message as the broker gets it. Immutable.
+type parcel struct {
+	channel string
+	payload []byte
+}
+
+// command returns the command that publishes the parcel.
+func (p *parcel) command(b rueidis.Builder) rueidis.Completed {
+	return b.Publish().Channel(p.channel).Message(rueidis.BinaryString(p.payload)).Build()
+}
+
+// send sends what is in the outbox, until the adapter ends.
+func (a *Adapter) send() {
+	defer close(a.sent)
+	var batch []outgoing
+	for {
+		l := a.keeper.link.Load()
+		if l == nil {
+			select {
+			case <-a.ctx.Done():
+				return
+			case <-a.keeper.linked:
+			}
+			continue
+		}
+		batch = a.outbox.take(batch[:0], batchMax, batchBytesMax)
+		if len(batch) == 0 {
+			select {
+			case <-a.ctx.Done():
+				return
+			case <-a.outbox.wake:
+			}
+			continue
+		}
+		a.deliver(l, batch)
+		a.outbox.sent(len(batch))
+		clear(batch)
+	}
+}
+
+// deliver sends a batch. If the connection is lost meanwhile, the outcome is unknown, and nothing is sent again.
+func (a *Adapter) deliver(l *link, batch []outgoing) {
+	commands := make([]rueidis.Completed, 0, len(batch))
+	sizes := make([]int, 0, len(batch))
+	for i := range batch {
+		p, err := a.format.encode(batch[i].m, batch[i].node)
+		if err != nil {
+			a.status.droppedInvalid.Add(1)
+			continue
+		}
+		if p.channel == "" {
+			continue // the format has nothing for it
+		}
+		commands = append(commands, p.command(l.client.B()))
+		sizes = append(sizes, len(p.payload))
+	}
+	if len(commands) == 0 {
+		return
+	}
+	a.keeper.busySince.Store(time.Now().UnixNano())
+	results := l.client.DoMulti(context.Background(), commands...) // the end of the link ends it
+	a.keeper.busySince.Store(0)
+	for i, r := range results {
+		switch err := r.Error(); {
+		case err == nil:
+			a.status.published.Add(1)
+			a.status.publishedBytes.Add(uint64(sizes[i]))
+		case isReply(err):
+			a.status.droppedDown.Add(1)
+		default:
+			a.status.droppedUnknown.Add(1)
+			l.fail(err)
+		}
+	}
+}
+
+// giveUp drops what waits, because the broker is down.
+func (a *Adapter) giveUp() {
+	if n := a.outbox.drop(); n > 0 {
+		a.status.droppedDown.Add(uint64(n))
+	}
+}
+
+var _ cluster.Adapter = (*Adapter)(nil)
