@@ -116,6 +116,10 @@ func (n *node) subscribe(ns *Namespace) error {
 			}
 		})
 	}
+	if w, ok := n.adapter.(cluster.SocketWatcher); ok && w.WatchesSockets() {
+		ns.OnConnect(func(ctx context.Context, s *Socket) error { w.SocketConnected(ctx, ns.name, s.ID()); return nil })
+		ns.OnDisconnect(func(s *Socket, _ Reason) { w.SocketDisconnected(ns.name, s.ID()) })
+	}
 	err := n.adapter.Subscribe(ns.name, func(m *cluster.Message) { n.receive(ns, m) })
 	if err != nil {
 		n.srv.stats.clusterFailures.Add(1)

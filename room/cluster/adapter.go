@@ -57,3 +57,14 @@ type RoomWatcher interface {
 	RoomCreated(namespace, room string)
 	RoomDeleted(namespace, room string)
 }
+
+// SocketWatcher is an optional interface of an Adapter that subscribes to sockets one by one: other nodes send to a socket by
+// its id, which is a room with that socket.
+type SocketWatcher interface {
+	// WatchesSockets reports whether the adapter wants the calls. It is asked before Subscribe, and does not change.
+	WatchesSockets() bool
+	// SocketConnected reports a socket before its client knows its id. It may block, for a bounded time, and ctx ends with
+	// the socket. SocketDisconnected reports its end.
+	SocketConnected(ctx context.Context, namespace, id string)
+	SocketDisconnected(namespace, id string)
+}

@@ -46,6 +46,9 @@ type format interface {
 	// encode returns a message to all nodes or, if node is not empty, an answer to one. Without a channel there is nothing
 	// to send.
 	encode(m *cluster.Message, node string) (parcel, error)
+	// keeps reports whether other nodes get a message also if they connect after it was sent. Such messages wait for the
+	// broker while it is down, within the bounds of the queue.
+	keeps(m *cluster.Message) bool
 	// decode hands the messages in d to the server. It returns errOwn for one of this node, and other errors for one that is
 	// not in the format.
 	decode(sp *space, d *delivery) error
@@ -63,16 +66,30 @@ func New(cfg Config) (*Adapter, error) {
 		ctx: ctx, cancel: cancel, sent: make(chan struct{}), spaces: map[string]*space{},
 	}
 	a.questions = &questions{a: a, open: map[string]*question{}}
-	a.format = newClassic(a)
+	a.format = newFormat(a)
 	probe := c.Prefix + "-siren#" + c.Node + "#"
 	a.subs.want(map[channel]route{{kindChannel, probe}: {role: roleProbe}})
 	a.keeper = &keeper{
 		cfg: &a.cfg, options: options, status: a.status, subs: a.subs, receive: a.receive, probe: probe, down: a.giveUp,
 		linked: make(chan struct{}, 1), ctx: ctx, done: make(chan struct{}),
 	}
+	if s, ok := a.format.(*streams); ok {
+		a.keeper.source = s
+	}
 	go a.keeper.run()
 	go a.send()
 	return a, nil
+}
+
+// newFormat returns the format that the configuration names.
+func newFormat(a *Adapter) format {
+	switch a.cfg.Format {
+	case Sharded:
+		return newSharded(a)
+	case Streams:
+		return newStreams(a)
+	}
+	return newClassic(a)
 }
 
 // receive takes a message from the broker. It runs on the goroutine that reads the connection.
@@ -81,7 +98,7 @@ func (a *Adapter) receive(m *rueidis.PubSubMessage) {
 	if !ok || to.space == nil {
 		return
 	}
-	to.space.put(delivery{to.role, m.Channel, m.Message})
+	to.space.put(delivery{to.role, m.Channel, m.Message, nil})
 }
 
 // Node implements cluster.Adapter.
@@ -179,7 +196,7 @@ func (a *Adapter) Publish(m *cluster.Message) error {
 	if skip || err != nil {
 		return err
 	}
-	if err := a.accepts(); err != nil {
+	if err := a.accepts(m); err != nil {
 		return err
 	}
 	if m.Request != "" {
@@ -204,18 +221,21 @@ func (a *Adapter) Send(node string, m *cluster.Message) error {
 	if skip || err != nil {
 		return err
 	}
-	if err := a.accepts(); err != nil {
+	if err := a.accepts(m); err != nil {
 		return err
 	}
 	return a.put(m, node)
 }
 
-// accepts returns an error if nothing can be sent.
-func (a *Adapter) accepts() error {
+// accepts returns an error if a message cannot be sent.
+func (a *Adapter) accepts(m *cluster.Message) error {
 	switch a.status.state() {
 	case cluster.Closed:
 		return cluster.ErrClosed
 	case cluster.Down:
+		if a.format.keeps(m) {
+			return nil
+		}
 		a.status.droppedDown.Add(1)
 		return cluster.ErrDown
 	}
@@ -286,7 +306,11 @@ func (a *Adapter) count(ctx context.Context, sp *space) (int, error) {
 	c := a.format.counted(sp.name)
 	total := int64(-1) // this node
 	for _, server := range l.client.Nodes() {
-		counts, err := server.Do(ctx, server.B().PubsubNumsub().Channel(c.name).Build()).AsIntMap()
+		ask := server.B().PubsubNumsub().Channel(c.name).Build()
+		if c.kind == kindShard {
+			ask = server.B().PubsubShardnumsub().Channel(c.name).Build()
+		}
+		counts, err := server.Do(ctx, ask).AsIntMap()
 		if err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
@@ -301,7 +325,20 @@ func (a *Adapter) count(ctx context.Context, sp *space) (int, error) {
 }
 
 // WatchesRooms implements cluster.RoomWatcher.
-func (a *Adapter) WatchesRooms() bool { return a.cfg.Rooms == RoomsOneByOne }
+func (a *Adapter) WatchesRooms() bool { return a.cfg.Rooms == RoomsOneByOne || a.WatchesSockets() }
+
+// WatchesSockets implements cluster.SocketWatcher.
+func (a *Adapter) WatchesSockets() bool { return a.cfg.Rooms == RoomsPrivate }
+
+// SocketConnected implements cluster.SocketWatcher: a socket's id is a room with that socket. It returns when the node
+// gets the room's messages, or at once while the broker is not up.
+func (a *Adapter) SocketConnected(ctx context.Context, namespace, id string) {
+	a.RoomCreated(namespace, id)
+	_ = a.RoomReady(ctx, namespace, id) // without the broker there is nobody to send anything
+}
+
+// SocketDisconnected implements cluster.SocketWatcher.
+func (a *Adapter) SocketDisconnected(namespace, id string) { a.RoomDeleted(namespace, id) }
 
 // RoomCreated implements cluster.RoomWatcher.
 func (a *Adapter) RoomCreated(namespace, room string) {

@@ -96,17 +96,11 @@ func (c *classic) room(sp *space, room string) (channel, route, bool) {
 // counted implements format.
 func (c *classic) counted(ns string) channel { return channel{kindChannel, c.requests(ns)} }
 
-// check implements format. The format has no refusals, and nothing to abandon a question with.
-func (c *classic) check(m *cluster.Message) (skip bool, err error) {
-	switch m.Kind {
-	case cluster.Refused, cluster.Abandoned, cluster.NodeLeft, cluster.InitialHeartbeat, cluster.Heartbeat:
-		return true, nil
-	}
-	if len(m.Target.Users) > 0 {
-		return false, fmt.Errorf("%w: users as targets", cluster.ErrUnsupported)
-	}
-	return false, nil
-}
+// check implements format.
+func (c *classic) check(m *cluster.Message) (skip bool, err error) { return modelled(m) }
+
+// keeps implements format: who is not subscribed gets nothing later.
+func (c *classic) keeps(*cluster.Message) bool { return false }
 
 // encode implements format.
 func (c *classic) encode(m *cluster.Message, node string) (parcel, error) {
@@ -116,16 +110,16 @@ func (c *classic) encode(m *cluster.Message, node string) (parcel, error) {
 	case cluster.SocketsJoin, cluster.SocketsLeave, cluster.DisconnectSockets, cluster.FetchSockets, cluster.CountSockets,
 		cluster.ServerSideEmit:
 		payload, err := c.request(m)
-		return parcel{c.requests(m.Namespace), payload}, err
+		return parcel{channel: c.requests(m.Namespace), payload: payload}, err
 	case cluster.ServerSideResponse: // the reference answers this on the channel of all nodes
 		payload, err := c.response(m)
-		return parcel{c.responses(m.Namespace), payload}, err
+		return parcel{channel: c.responses(m.Namespace), payload: payload}, err
 	case cluster.ClientCount, cluster.BroadcastAck, cluster.FetchSocketsResponse:
 		payload, err := c.response(m)
 		if payload == nil {
 			return parcel{}, err
 		}
-		return parcel{c.responses(m.Namespace) + node + "#", payload}, err
+		return parcel{channel: c.responses(m.Namespace) + node + "#", payload: payload}, err
 	}
 	return parcel{}, fmt.Errorf("%w: %v", cluster.ErrUnsupported, m.Kind)
 }
@@ -370,7 +364,7 @@ func fetched(m *cluster.Message) ([]byte, error) {
 	case isRooms:
 		b = appendStrings(append(b, `,"rooms":`...), roomsOf(m.Sockets))
 	default:
-		return appendSockets(b, m.Sockets)
+		return appendSockets(b, m.Sockets, func(d sio.Raw) ([]byte, error) { return d.Inline(appendBuffer) })
 	}
 	return append(b, '}'), nil
 }
@@ -389,7 +383,8 @@ func roomsOf(sockets []cluster.Socket) (out []string) {
 	return out
 }
 
-func appendSockets(b []byte, sockets []cluster.Socket) ([]byte, error) {
+// appendSockets appends the member sockets and the end of the object. encode returns the JSON of a socket's data.
+func appendSockets(b []byte, sockets []cluster.Socket, encode func(d sio.Raw) ([]byte, error)) ([]byte, error) {
 	b = append(b, `,"sockets":[`...)
 	for i := range sockets {
 		if i > 0 {
@@ -402,7 +397,7 @@ func appendSockets(b []byte, sockets []cluster.Socket) ([]byte, error) {
 		}
 		data := []byte("{}")
 		if len(s.Data.JSON) > 0 {
-			if data, err = s.Data.Inline(appendBuffer); err != nil {
+			if data, err = encode(s.Data); err != nil {
 				return nil, err
 			}
 		}

@@ -87,7 +87,7 @@ func TestClassicGolden(t *testing.T) {
 			a, sp, got := bare("other")
 			sp.name = ns
 			registerAsked(t, a, sp, s.Payload)
-			err := a.format.decode(sp, &delivery{r, s.Channel, string(s.Payload)})
+			err := a.format.decode(sp, &delivery{role: r, channel: s.Channel, payload: string(s.Payload)})
 			if err != nil && !(errors.Is(err, errOwn) && s.Step == "allRooms" && r == roleResponse) {
 				t.Errorf("%s %s: %v", s.Step, s.Channel, err)
 				continue
@@ -264,7 +264,7 @@ func TestClassicRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a, sp, got := bare("me")
 			_ = a.questions.add(sp, &cluster.Message{Kind: cluster.FetchSockets, Request: "asked"})
-			err := a.format.decode(sp, &delivery{test.role, "", test.payload})
+			err := a.format.decode(sp, &delivery{role: test.role, payload: test.payload})
 			if err == nil || errors.Is(err, errOwn) || len(*got) > 0 {
 				t.Errorf("%v, %v", err, *got)
 			}
@@ -282,11 +282,11 @@ func TestClassicNotForThisNode(t *testing.T) {
 	b, _, _ := bare("other")
 	foreign, _ := b.format.encode(elsewhere, "")
 	for name, d := range map[string]delivery{
-		"own":               {roleBroadcast, own.channel, string(own.payload)},
-		"another namespace": {roleBroadcast, foreign.channel, string(foreign.payload)},
-		"own request":       {roleRequest, "", `{"uid":"me","type":2,"opts":{"rooms":[],"except":[]},"rooms":["a"]}`},
-		"answer to another": {roleResponse, "", `{"requestId":"x","sockets":[]}`},
-		"rooms for another": {roleResponse, "", `{"requestId":"x","rooms":[]}`},
+		"own":               {roleBroadcast, own.channel, string(own.payload), nil},
+		"another namespace": {roleBroadcast, foreign.channel, string(foreign.payload), nil},
+		"own request":       {roleRequest, "", `{"uid":"me","type":2,"opts":{"rooms":[],"except":[]},"rooms":["a"]}`, nil},
+		"answer to another": {roleResponse, "", `{"requestId":"x","sockets":[]}`, nil},
+		"rooms for another": {roleResponse, "", `{"requestId":"x","rooms":[]}`, nil},
 	} {
 		if err := a.format.decode(sp, &d); !errors.Is(err, errOwn) || len(*got) > 0 {
 			t.Errorf("%s: %v %v", name, err, *got)
@@ -305,7 +305,7 @@ func TestClassicEarlierRequests(t *testing.T) {
 		`{"uid":"x","requestId":"r","type":4,"sid":"s1","close":true}`: `{"requestId":"r"}`,
 	} {
 		a, sp, got := bare("me")
-		if err := a.format.decode(sp, &delivery{roleRequest, "", request}); err != nil {
+		if err := a.format.decode(sp, &delivery{role: roleRequest, payload: request}); err != nil {
 			t.Fatal(err)
 		}
 		asked := (*got)[0]
@@ -489,7 +489,7 @@ func FuzzClassic(f *testing.F) {
 	f.Fuzz(func(t *testing.T, r byte, payload string) {
 		a, sp, got := bare("me")
 		_ = a.questions.add(sp, &cluster.Message{Kind: cluster.FetchSockets, Request: "w_ge3p"})
-		err := a.format.decode(sp, &delivery{role(r%3) + roleBroadcast, "", payload})
+		err := a.format.decode(sp, &delivery{role: role(r%3) + roleBroadcast, payload: payload})
 		if err != nil && len(*got) > 0 {
 			t.Fatal("half of a message was taken:", err)
 		}
@@ -499,7 +499,7 @@ func FuzzClassic(f *testing.F) {
 			}
 			p, err := a.format.encode(m, "x")
 			if err == nil && p.channel != "" && m.Kind == cluster.Broadcast {
-				if reason := endsNode(parcel{p.channel, p.payload}); reason != "" {
+				if reason := endsNode(p); reason != "" {
 					t.Fatalf("%s: %q from %q", reason, p.payload, payload)
 				}
 			}

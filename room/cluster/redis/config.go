@@ -1,12 +1,14 @@
 package redis
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -21,33 +23,49 @@ type Format string
 const (
 	// Classic is @socket.io/redis-adapter's, on PUBLISH and SUBSCRIBE. @socket.io/redis-emitter speaks it.
 	Classic Format = "classic"
+	// Sharded is the sharded adapter of @socket.io/redis-adapter, on SPUBLISH and SSUBSCRIBE. It needs Redis 7.
+	Sharded Format = "sharded"
+	// Streams is @socket.io/redis-streams-adapter's, version 0.3, without connection state recovery: events are in a stream, which
+	// nodes that were cut off read later.
+	Streams Format = "streams"
 )
 
-// RoomMode tells how a node receives what is for single rooms. Nodes of one cluster may differ in it. Immutable.
+// RoomMode tells how a node receives what is for single rooms. Immutable.
 type RoomMode string
 
-// The modes.
+// The modes. With Sharded all nodes of a cluster need the same; with Classic they may differ.
 const (
-	// RoomsByPattern: a node receives the messages of all rooms, as the reference's nodes do. A socket that has joined a
-	// room gets what any node emits there from that moment on.
+	// RoomsByPattern: a node receives the messages of all rooms, as the reference's nodes do in the classic format. A socket
+	// that has joined a room gets what any node emits there from that moment on.
 	RoomsByPattern RoomMode = "pattern"
+	// RoomsStatic is the same for Sharded, and the only mode of Streams.
+	RoomsStatic RoomMode = "static"
 	// RoomsOneByOne: a node subscribes to the rooms in which it has sockets, and receives nothing for others. The broker
 	// confirms the subscription after the join of the room's first socket here; Adapter.RoomReady waits for that.
 	RoomsOneByOne RoomMode = "dynamic"
+	// RoomsPrivate is RoomsOneByOne, and a node also subscribes to each of its sockets. For Sharded.
+	RoomsPrivate RoomMode = "dynamic-private"
 )
+
+// modes are those of each format, the default first.
+var modes = map[Format][]RoomMode{
+	Classic: {RoomsByPattern, RoomsOneByOne},
+	Sharded: {RoomsOneByOne, RoomsStatic, RoomsPrivate},
+	Streams: {RoomsStatic},
+}
 
 // Config is the configuration of an Adapter. A zero field means its default. Immutable once in use.
 type Config struct {
 	// URL is the address of the broker: redis://user:password@host:port/db, rediss:// with TLS, unix:// for a local socket.
 	// Further servers of a Redis Cluster are in addr parameters; master_set names the master of Sentinels. The parameters
-	// adapter, rooms and prefix set Format, Rooms and Prefix where those are zero.
+	// adapter, rooms (or mode) and prefix set Format, Rooms and Prefix where those are zero.
 	URL string
 	// Options replaces the parts of the client's options that URL cannot express; nil is none. The adapter sets the time-outs,
 	// the number of connections and what concerns caching and retries.
 	Options func(o *rueidis.ClientOption)
 	// Format is Classic by default.
 	Format Format
-	// Rooms is RoomsByPattern by default.
+	// Rooms is RoomsByPattern by default for Classic, RoomsOneByOne for Sharded.
 	Rooms RoomMode
 	// Prefix begins the name of each channel: "socket.io" by default, as in the reference.
 	Prefix string
@@ -157,7 +175,7 @@ func (c *Config) fromURL() error {
 		c.Format = Format(q.Get("adapter"))
 	}
 	if c.Rooms == "" {
-		c.Rooms = RoomMode(q.Get("rooms"))
+		c.Rooms = RoomMode(cmp.Or(q.Get("rooms"), q.Get("mode")))
 	}
 	if c.Prefix == "" {
 		c.Prefix = q.Get("prefix")
@@ -165,17 +183,18 @@ func (c *Config) fromURL() error {
 	if c.Format == "" {
 		c.Format = Classic
 	}
-	if c.Rooms == "" {
-		c.Rooms = RoomsByPattern
-	}
 	if c.Prefix == "" {
 		c.Prefix = defaultPrefix
 	}
-	if c.Format != Classic {
-		return fmt.Errorf("redis: adapter %q is not known: it may be %q", c.Format, Classic)
+	possible := modes[c.Format]
+	if possible == nil {
+		return fmt.Errorf("redis: adapter %q is not known: it may be %q, %q or %q", c.Format, Classic, Sharded, Streams)
 	}
-	if c.Rooms != RoomsByPattern && c.Rooms != RoomsOneByOne {
-		return fmt.Errorf("redis: rooms %q is not known: it may be %q or %q", c.Rooms, RoomsByPattern, RoomsOneByOne)
+	if c.Rooms == "" {
+		c.Rooms = possible[0]
+	}
+	if !slices.Contains(possible, c.Rooms) {
+		return fmt.Errorf("redis: rooms %q is not known for %s: it may be one of %q", c.Rooms, c.Format, possible)
 	}
 	return nil
 }

@@ -18,6 +18,14 @@ var (
 	errReplaced = errors.New("redis: the connection does not answer, but another one does")
 )
 
+// source is something that a node reads from the broker, besides its subscriptions. Safe for concurrent use.
+type source interface {
+	// begin fixes where to read from, before the link counts as up.
+	begin(ctx context.Context, l *link) error
+	// follow reads until the link ends.
+	follow(l *link)
+}
+
 // keeper keeps a link to the broker: it makes the first, finds out when it does not work, and makes the next. Its fields
 // without a word on that are immutable.
 type keeper struct {
@@ -31,6 +39,8 @@ type keeper struct {
 	probe string
 	// down is called when messages that wait are to be given up.
 	down func()
+	// source is what is read from each new link; nil if there is nothing to read.
+	source source
 
 	// link is the present link; nil when there is none.
 	link atomic.Pointer[link]
@@ -90,11 +100,17 @@ func (k *keeper) connect(last identity) (*link, error) {
 	if err = l.evict(ctx, last); err == nil {
 		err = k.subs.subscribeAll(ctx, l)
 	}
+	if err == nil && k.source != nil {
+		err = k.source.begin(ctx, l)
+	}
 	if err != nil {
 		l.fail(err)
 		return nil, err
 	}
 	go k.subs.follow(l)
+	if k.source != nil {
+		go k.source.follow(l)
+	}
 	k.link.Store(l)
 	k.status.set(cluster.Up, nil)
 	select {

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/seed58c87869/siren/room/cluster"
@@ -92,11 +93,18 @@ func (o *outbox) sent(n int) {
 	}
 }
 
-// drop empties the queue and returns how many messages were in it.
-func (o *outbox) drop() int {
+// drop removes the messages that are not kept, and returns how many there were.
+func (o *outbox) drop(keeps func(m *cluster.Message) bool) int {
 	o.mu.Lock()
-	n := len(o.queue)
-	o.queue, o.bytes = nil, 0
+	before := len(o.queue)
+	o.queue = slices.DeleteFunc(o.queue, func(x outgoing) bool {
+		if keeps(x.m) {
+			return false
+		}
+		o.bytes -= x.size
+		return true
+	})
+	n := before - len(o.queue)
 	o.mu.Unlock()
 	o.sent(0)
 	return n

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -15,14 +16,38 @@ const (
 	batchBytesMax = 1 << 20
 )
 
+// parcelKind tells how a parcel is sent. Immutable.
+type parcelKind uint8
+
+const (
+	parcelChannel parcelKind = iota
+	parcelShard              // to a channel of sharded pub/sub
+	parcelStream             // as an entry of a stream
+)
+
 // parcel is a message as the broker gets it. Immutable.
 type parcel struct {
-	channel string
+	kind    parcelKind
+	channel string // or the stream
 	payload []byte
+	// node, namespace and typ are further fields of an entry.
+	node, namespace string
+	typ             int
 }
+
+// streamMax is about how many entries a stream keeps, as in the reference.
+const streamMax = "10000"
 
 // command returns the command that publishes the parcel.
 func (p *parcel) command(b rueidis.Builder) rueidis.Completed {
+	switch p.kind {
+	case parcelShard:
+		return b.Spublish().Channel(p.channel).Message(rueidis.BinaryString(p.payload)).Build()
+	case parcelStream:
+		return b.Xadd().Key(p.channel).Maxlen().Almost().Threshold(streamMax).Id("*").FieldValue().
+			FieldValue("uid", p.node).FieldValue("nsp", p.namespace).FieldValue("type", strconv.Itoa(p.typ)).
+			FieldValue("data", rueidis.BinaryString(p.payload)).Build()
+	}
 	return b.Publish().Channel(p.channel).Message(rueidis.BinaryString(p.payload)).Build()
 }
 
@@ -91,9 +116,9 @@ func (a *Adapter) deliver(l *link, batch []outgoing) {
 	}
 }
 
-// giveUp drops what waits, because the broker is down.
+// giveUp drops what waits, because the broker is down, except what is read later, too.
 func (a *Adapter) giveUp() {
-	if n := a.outbox.drop(); n > 0 {
+	if n := a.outbox.drop(a.format.keeps); n > 0 {
 		a.status.droppedDown.Add(uint64(n))
 	}
 }

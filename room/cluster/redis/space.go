@@ -11,6 +11,8 @@ type delivery struct {
 	role    role
 	channel string
 	payload string
+	// entry is set for an entry of a stream.
+	entry *entry
 }
 
 // deliveryOverhead is the size of a delivery besides its payload, in bytes.

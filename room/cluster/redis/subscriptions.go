@@ -25,6 +25,7 @@ type channelKind uint8
 const (
 	kindChannel channelKind = iota
 	kindPattern
+	kindShard
 	kindCount
 )
 
@@ -114,6 +115,9 @@ func (s *subscriptions) find(m *rueidis.PubSubMessage) (route, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	to, ok := s.wanted[c]
+	if !ok && c.kind == kindChannel { // a message does not tell which of the two kinds it is
+		to, ok = s.wanted[channel{kindShard, c.name}]
+	}
 	return to, ok
 }
 
@@ -245,6 +249,11 @@ func commandsFor(b rueidis.Builder, all []channel, on bool) []rueidis.Completed 
 		out = append(out, b.Psubscribe().Pattern(n...).Build())
 	} else if len(n) > 0 {
 		out = append(out, b.Punsubscribe().Pattern(n...).Build())
+	}
+	if n := names[kindShard]; len(n) > 0 && on {
+		out = append(out, b.Ssubscribe().Channel(n...).Build())
+	} else if len(n) > 0 {
+		out = append(out, b.Sunsubscribe().Channel(n...).Build())
 	}
 	return out
 }
