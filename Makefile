@@ -4,8 +4,10 @@ GO       ?= go
 FUZZTIME ?= 30s
 ADDR     ?= :3000
 PREFIX   ?= /usr/local
-# Binaries are static, stripped and reproducible: no C, no paths of this machine. The toolchain adds the commit.
-BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w"
+# VCS=false builds without the commit, where git refuses to tell it.
+VCS      ?= auto
+# Binaries are static, stripped and reproducible: no C, no paths of this machine, and the commit if there is one.
+BUILD    := CGO_ENABLED=0 $(GO) build -buildvcs=$(VCS) -trimpath -ldflags "-s -w"
 # The e2e tests use Debian's Chromium, where there is one; npm keeps its packages in e2e/node_modules.
 FIXTURE  := bin/fixture
 SIREN    := bin/siren

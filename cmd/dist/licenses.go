@@ -34,6 +34,9 @@ func writeLicenses(file string, info *buildinfo.BuildInfo) error {
 	return os.WriteFile(file, []byte(b.String()), 0o644)
 }
 
+// rule is the line around the name of a work.
+var rule = strings.Repeat("=", 100)
+
 // addLicenses adds the files of one work. A work without any cannot be in a release.
 func addLicenses(b *strings.Builder, name, version, dir string) error {
 	entries, err := os.ReadDir(dir)
@@ -50,7 +53,7 @@ func addLicenses(b *strings.Builder, name, version, dir string) error {
 			return err
 		}
 		found = true
-		fmt.Fprintf(b, "\n\n%s\n%s %s, %s\n%[1]s\n\n%s", strings.Repeat("=", 100), name, version, e.Name(), text)
+		fmt.Fprintf(b, "\n\n%s\n%s %s, %s\n%s\n\n%s", rule, name, version, e.Name(), rule, text)
 	}
 	if !found {
 		return fmt.Errorf("%s %s has no licence in %s", name, version, dir)

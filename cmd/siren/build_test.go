@@ -23,6 +23,8 @@ func copySources(t *testing.T) string {
 			return err
 		case d.IsDir() && (name == ".git" || name == "bin" || name == "dist" || name == "e2e"):
 			return filepath.SkipDir
+		case name == ".git": // of a work tree: it leads to the repository, which a test must not touch
+			return nil
 		case d.IsDir():
 			return os.MkdirAll(filepath.Join(dir, name), 0o755)
 		case !d.Type().IsRegular() || strings.HasSuffix(name, "_test.go"):
@@ -84,6 +86,29 @@ func TestBuildIsReproducible(t *testing.T) {
 	}
 	if sums[0] != sums[1] {
 		t.Error("two builds of the same sources differ")
+	}
+}
+
+// A binary that is built in a repository tells its commit, also where the environment asks the toolchain not to.
+func TestBuildTellsTheCommit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the binary")
+	}
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	dir := copySources(t)
+	cmd := exec.Command("sh", "-c", `git init -q . && git add -A && git -c user.name=a -c user.email=a@a.example commit -q -m x &&
+		make -s siren && git rev-parse --short=12 HEAD && bin/siren version`)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "MAKEFLAGS=", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	commit, version, _ := strings.Cut(string(out), "\n")
+	if !strings.Contains(version, "(commit "+commit+", ") {
+		t.Errorf("commit %s, version %s", commit, version)
 	}
 }
 
