@@ -9,6 +9,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/seed58c87869/siren/internal/attach"
 	"github.com/seed58c87869/siren/poller/pollertest"
 	"github.com/seed58c87869/siren/server"
 	"github.com/seed58c87869/siren/session"
@@ -21,19 +22,19 @@ type attached struct {
 	accept func(c session.StreamConn, loop int) session.Receiver
 }
 
-func attach(t *testing.T, n int) *attached {
+func attachLoops(t *testing.T, n int) *attached {
 	t.Helper()
 	srv, err := server.New(server.Config{Loops: n})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := &attached{srv: srv}
-	var loops []server.EventLoop
+	var loops []attach.Loop
 	for i := range n {
 		l := pollertest.NewLoop(i)
 		a.loops, loops = append(a.loops, l), append(loops, l)
 	}
-	if a.accept, err = srv.Attach(loops, a.borrow); err != nil {
+	if a.accept, err = attach.Server(srv, loops, a.borrow); err != nil {
 		t.Fatal(err)
 	}
 	return a
@@ -76,7 +77,7 @@ func clientText(text string) []byte {
 }
 
 func TestAttach(t *testing.T) {
-	a := attach(t, 2)
+	a := attachLoops(t, 2)
 	conns := []*pollertest.Conn{a.dial(0), a.dial(1), a.dial(1)}
 	if err := a.srv.Of("/").Sockets()[0].Join("room"); err != nil {
 		t.Fatal(err)
@@ -111,7 +112,7 @@ func TestAttach(t *testing.T) {
 			t.Errorf("connection %d: closed %v after %q", i, closed, c.Bytes())
 		}
 	}
-	if _, err := a.srv.Attach([]server.EventLoop{a.loops[0], a.loops[1]}, a.borrow); !errors.Is(err, server.ErrClosed) {
+	if _, err := attach.Server(a.srv, []attach.Loop{a.loops[0], a.loops[1]}, a.borrow); !errors.Is(err, server.ErrClosed) {
 		t.Error(err)
 	}
 }
@@ -136,7 +137,7 @@ func (a *attached) close(t *testing.T) {
 
 // A session that began on one loop goes on over a WebSocket of another.
 func TestAttachBorrows(t *testing.T) {
-	a := attach(t, 2)
+	a := attachLoops(t, 2)
 	l := a.loops[0]
 	poll := pollertest.NewConn(l, nil)
 	l.Do(func() { poll.SetReceiver(a.accept(poll, 0)) })
@@ -168,7 +169,7 @@ func sidOf(t *testing.T, response string) string {
 }
 
 func TestAttachRefuses(t *testing.T) {
-	loops := func(indexes ...int) (out []server.EventLoop) {
+	loops := func(indexes ...int) (out []attach.Loop) {
 		for _, i := range indexes {
 			out = append(out, pollertest.NewLoop(i))
 		}
@@ -177,28 +178,28 @@ func TestAttachRefuses(t *testing.T) {
 	borrow := func(session.StreamConn, int) session.Conn { return nil }
 	for _, test := range []struct {
 		name   string
-		loops  []server.EventLoop
+		loops  []attach.Loop
 		borrow session.Borrow
 	}{
 		{"no loops", nil, borrow},
 		{"too few", loops(0), borrow},
 		{"too many", loops(0, 1, 2), borrow},
 		{"out of order", loops(1, 0), borrow},
-		{"nil loop", []server.EventLoop{pollertest.NewLoop(0), nil}, borrow},
+		{"nil loop", []attach.Loop{pollertest.NewLoop(0), nil}, borrow},
 		{"no way to borrow", loops(0, 1), nil},
 	} {
 		srv, err := server.New(server.Config{Loops: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if accept, err := srv.Attach(test.loops, test.borrow); err == nil || accept != nil {
+		if accept, err := attach.Server(srv, test.loops, test.borrow); err == nil || accept != nil {
 			t.Errorf("%s: no error", test.name)
 		}
 		// It may be tried again.
-		if _, err := srv.Attach(loops(0, 1), borrow); err != nil {
+		if _, err := attach.Server(srv, loops(0, 1), borrow); err != nil {
 			t.Errorf("%s: afterwards: %v", test.name, err)
 		}
-		if _, err := srv.Attach(loops(0, 1), borrow); err == nil {
+		if _, err := attach.Server(srv, loops(0, 1), borrow); err == nil {
 			t.Error("attached twice")
 		}
 		if err := srv.Listen("tcp://127.0.0.1:0"); err == nil {
@@ -209,7 +210,7 @@ func TestAttachRefuses(t *testing.T) {
 		}
 	}
 	srv := start(t, server.Config{Fallback: http.NotFoundHandler()}, nil)
-	if _, err := srv.Attach(loops(0, 1), borrow); err == nil {
+	if _, err := attach.Server(srv, loops(0, 1), borrow); err == nil {
 		t.Error("a listening server was attached")
 	}
 }

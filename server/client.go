@@ -67,7 +67,7 @@ func newClient(srv *Server, sess *session.Session) *client {
 // shard is the index of the session's loop. Safe for concurrent use, as is loop.
 func (c *client) shard() int { return c.sess.Shard().Index() }
 
-func (c *client) loop() EventLoop { return c.srv.host.Loop(c.shard()) }
+func (c *client) loop() eventLoop { return c.srv.host.Loop(c.shard()) }
 
 func (c *client) stopConnectTimer() {
 	if c.joins != nil {

@@ -54,7 +54,7 @@ func (e *expired) Do() {
 // deadlines are the sockets of a loop that have a deadline. Loop-owned.
 type deadlines = deadline.Queue[Socket]
 
-func (srv *Server) newDeadlines(loops []EventLoop) []*deadlines {
+func (srv *Server) newDeadlines(loops []eventLoop) []*deadlines {
 	all := make([]*deadlines, len(loops))
 	for i, l := range loops {
 		all[i] = deadline.New(l, func(s *Socket) *int32 { return &s.due }, func(s *Socket) {

@@ -27,7 +27,7 @@ func (s *Socket) place(f *eio.Frame, volatile bool) error {
 }
 
 // tryPost posts the delivery to its loop, unless that is too far behind, by the number of tasks or by bytes.
-func (d *delivery) tryPost(l EventLoop) bool {
+func (d *delivery) tryPost(l eventLoop) bool {
 	size := d.f.Size()
 	if size < memory.DepartMin {
 		return l.TryPost(d)

@@ -32,7 +32,7 @@
 //	running it                       Stats, LoopStats, SetCORS, LevelChanged, CloseError
 //	other encodings                  JSON, and package parser
 //	without Socket.IO                package engineio
-//	tests and simulations            package servertest; Attach, EventLoop, PrivateFiles
+//	tests and simulations            package servertest; PrivateFiles
 //
 // # The smallest program
 //

@@ -89,7 +89,7 @@ func (e *FilesError) Error() string {
 	return fmt.Sprintf("server: the limit of open files (RLIMIT_NOFILE) is %d, and at least %d are needed", e.Limit, e.Need)
 }
 
-// startError is what Listen and Attach return when the event loops did not start.
+// startError is what Listen and attach return when the event loops did not start.
 func (srv *Server) startError(what string, err error) error {
 	var listen *poller.ListenError
 	var config *poller.ConfigError

@@ -109,7 +109,7 @@ func newRig(t testing.TB, cfg Config, opts ...Option) *rig {
 			}
 		}
 	}
-	if _, err = srv.Attach([]EventLoop{l}, nil); err != nil {
+	if _, err = srv.attach([]eventLoop{l}, nil); err != nil {
 		t.Fatal(err)
 	}
 	return &rig{srv, l}

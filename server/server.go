@@ -209,7 +209,7 @@ func (srv *Server) hostConfig() host.Config {
 	sc := c.session()
 	sc.Running, sc.Logger = &srv.jobs, srv.eio.Logger // Close waits for hooks as for other handlers
 	return host.Config{
-		Session: sc, Attached: func(loops []EventLoop) { srv.deadlines = srv.newDeadlines(loops) },
+		Session: sc, Attached: func(loops []eventLoop) { srv.deadlines = srv.newDeadlines(loops) },
 		Open:     func(s *session.Session) session.Client { return newClient(srv, s) },
 		Fallback: c.Fallback, MaxResponse: c.MaxResponse,
 		Loops: c.Loops, Backlog: c.Backlog, UnixMode: c.UnixMode, PrivateFiles: srv.privateFiles, MaxConns: c.MaxConns,

@@ -51,7 +51,7 @@ type Stats struct {
 	// after Config.LogBurst of their kind. Servers that share a *logqueue.Handler count together.
 	LogsDropped, LogsThrottled uint64
 	// Handlers is the number of goroutines that run handlers now. Waiting is the number of these that wait in Request or
-	// Call for their client; only a server on loops of others counts it, see Attach.
+	// Call for their client; only a server of package servertest counts it.
 	Handlers, Waiting int
 	// Bridged is the present number of WebSockets of a program's own HTTP server that no event loop watches, see
 	// Server.Handler; Poller counts all others.

@@ -34,7 +34,7 @@ func newCrowd(t *testing.T, cfg Config) *crowd {
 		t.Fatal(err)
 	}
 	c := &crowd{Server: srv, loop: pollertest.NewLoop(0)}
-	accept, err := srv.Attach([]EventLoop{c.loop}, nil)
+	accept, err := srv.attach([]eventLoop{c.loop}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,9 +59,13 @@ func (s *Session) answerPing(data []byte) {
 	s.Send(f, false)
 }
 
-// Expire handles the session's only timer: a ping is due, the pong (in protocol 3, the ping) is overdue, or the last
-// packets of a closing session were not fetched.
-func (s *Session) Expire(now int64) {
+// timeUp is a Session as the wheel.Expirer of its timer.
+type timeUp Session
+
+// Expire implements wheel.Expirer: a ping is due, the pong (in protocol 3, the ping) is overdue, or the last packets of
+// a closing session were not fetched.
+func (t *timeUp) Expire(now int64) {
+	s := (*Session)(t)
 	defer s.EndOnPanic()
 	switch {
 	case s.state == stateLeaving:

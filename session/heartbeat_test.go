@@ -112,7 +112,7 @@ func TestLatePing(t *testing.T) {
 	s := r.last().s
 	l := r.loops[0]
 	due := s.timer.When()
-	l.Do(func() { s.Expire(due + int64(150*ms)) })
+	l.Do(func() { (*timeUp)(s).Expire(due + int64(150*ms)) })
 	if got := time.Duration(s.timer.When() - due); got != 250*ms {
 		t.Errorf("the pong is due %v after the ping was", got)
 	}

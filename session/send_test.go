@@ -231,7 +231,7 @@ func TestDoomed(t *testing.T) {
 	}
 	doom(func(s *Session) { s.Close(ReasonForcedClose) }).wantClosed(ReasonForcedClose)
 	doom(func(s *Session) { s.abort(ReasonPingTimeout) }).wantClosed(ReasonPingTimeout)
-	doom(func(s *Session) { s.Expire(0) }).wantClosed(ReasonTransportError)
+	doom(func(s *Session) { (*timeUp)(s).Expire(0) }).wantClosed(ReasonTransportError)
 	doom(func(s *Session) {
 		p := r.dial(0)
 		p.conn.Feed([]byte(postRequest(s.sid, "4x")))

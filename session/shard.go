@@ -85,7 +85,7 @@ func (sh *Shard) open(sid string, o *opening) *Session {
 	s.limit(o)
 	s.setTransport(o.transport)
 	s.tuned.Store(o.tuned)
-	s.timer.Init(s)
+	s.timer.Init((*timeUp)(s))
 	sh.sessions[s.sid] = s
 	(*newcomer)(s).count(true)
 	sh.count.Add(1)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed58c87869/siren/internal/attach"
 	"github.com/seed58c87869/siren/poller/pollertest"
 	"github.com/seed58c87869/siren/server"
 	"github.com/seed58c87869/siren/session"
@@ -38,7 +39,7 @@ func newWorld(conns, loops int) (*world, error) {
 		return nil, err
 	}
 	w := &world{srv: srv}
-	var attached []server.EventLoop
+	var attached []attach.Loop
 	for i := range loops {
 		d := newDriver(w, i, share(conns, loops, i))
 		w.drivers = append(w.drivers, d)
@@ -48,7 +49,7 @@ func newWorld(conns, loops int) (*world, error) {
 	borrow := func(c session.StreamConn, home int) session.Conn {
 		return c.(*pollertest.Conn).Borrow(w.drivers[home].loop)
 	}
-	if w.accept, err = srv.Attach(attached, borrow); err != nil {
+	if w.accept, err = attach.Server(srv, attached, borrow); err != nil {
 		return nil, err
 	}
 	for _, d := range w.drivers {

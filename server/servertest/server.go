@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed58c87869/siren/internal/attach"
 	"github.com/seed58c87869/siren/poller/pollertest"
 	"github.com/seed58c87869/siren/server"
 	"github.com/seed58c87869/siren/server/logqueue"
@@ -54,7 +55,7 @@ type loop struct {
 // Elapsed is the server's clock for what is not a loop's.
 func (l *loop) Elapsed() time.Duration { return time.Duration(l.elapsed.Load()) }
 
-// Post implements server.EventLoop.
+// Post implements attach.Loop.
 func (l *loop) Post(t interface{ Run(loop int) }) {
 	l.Loop.Post(t)
 	select {
@@ -63,10 +64,10 @@ func (l *loop) Post(t interface{ Run(loop int) }) {
 	}
 }
 
-// PostFunc implements server.EventLoop.
+// PostFunc implements attach.Loop.
 func (l *loop) PostFunc(fn func()) { l.Post(postedFunc(fn)) }
 
-// TryPost implements server.EventLoop. A mailbox in memory is never full.
+// TryPost implements attach.Loop. A mailbox in memory is never full.
 func (l *loop) TryPost(t interface{ Run(loop int) }) bool {
 	l.Post(t)
 	return true
@@ -93,7 +94,7 @@ func New(t testing.TB, cfg server.Config, opts ...server.Option) *Server {
 	}
 	ts := &Server{Server: srv, t: t, cfg: cfg, logs: logs, panics: panics, patience: defaultPatience}
 	wake := make(chan struct{}, 1)
-	var attached []server.EventLoop
+	var attached []attach.Loop
 	for i := range cfg.Loops {
 		l := &loop{pollertest.NewLoop(i), wake, &ts.elapsed}
 		ts.loops, attached = append(ts.loops, l), append(attached, l)
@@ -101,7 +102,7 @@ func New(t testing.TB, cfg server.Config, opts ...server.Option) *Server {
 	borrow := func(c session.StreamConn, home int) session.Conn {
 		return c.(*pollertest.Conn).Borrow(ts.loops[home].Loop)
 	}
-	if ts.accept, err = srv.Attach(attached, borrow); err != nil {
+	if ts.accept, err = attach.Server(srv, attached, borrow); err != nil {
 		t.Fatalf("servertest: %v", err)
 	}
 	ts.clock = newClock(ts.loops[0].Now(), wake)

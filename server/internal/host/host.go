@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/codec/httpwire"
+	"github.com/seed58c87869/siren/internal/attach"
 	"github.com/seed58c87869/siren/poller"
 	"github.com/seed58c87869/siren/poller/memory"
-	"github.com/seed58c87869/siren/poller/stream"
 	"github.com/seed58c87869/siren/session"
 	"github.com/seed58c87869/siren/session/mount"
 )
@@ -51,16 +51,8 @@ type Config struct {
 	Log, EIO *slog.Logger
 }
 
-// Loop is an event loop as a Host needs it. The method sets of poller.Loop and pollertest.Loop have it.
-type Loop = interface {
-	session.Loop
-	Post(t interface{ Run(loop int) })
-	TryPost(t interface{ Run(loop int) }) bool
-	Full() bool
-	Idle() bool
-	Continue(t interface{ Run(loop int) })
-	Stream() *stream.Loop
-}
+// Loop is an event loop as a Host needs it.
+type Loop = attach.Loop
 
 // The states of a Host.
 const (
