@@ -347,7 +347,8 @@ func TestEmitAckToManyInConnectHandler(t *testing.T) {
 	}
 }
 
-// A client that acknowledges a broadcast twice counts once: the others are waited for, and its second answer is nobody's.
+// A client that acknowledges a broadcast twice counts once: the others are waited for, and its second answer is
+// nobody's.
 func TestBroadcastAcknowledgedTwice(t *testing.T) {
 	srv, socket := sockets(t)
 	a, _ := socket("/")

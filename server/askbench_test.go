@@ -45,8 +45,8 @@ func BenchmarkSocketsJoinLeave1000(b *testing.B) {
 	}
 }
 
-// A broadcast with acknowledgements allocates nothing per recipient but one block for all; one without allocates nothing
-// more than before, also with room listeners and when there is no cluster.
+// A broadcast with acknowledgements allocates nothing per recipient but one block for all; one without allocates
+// nothing more than before, also with room listeners and when there is no cluster.
 func TestEmissionAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")

@@ -225,8 +225,8 @@ func TestHeapPerSocket(t *testing.T) {
 	runtime.KeepAlive(all)
 }
 
-// BenchmarkOutgoing1000 is an event to a room of 1,000 in a namespace with a listener for outgoing events: what its loop
-// has to do.
+// BenchmarkOutgoing1000 is an event to a room of 1,000 in a namespace with a listener for outgoing events: what its
+// loop has to do.
 func BenchmarkOutgoing1000(b *testing.B) {
 	r := benchRig(b)
 	r.fill(b, 1000, "room")

@@ -12,8 +12,8 @@ import (
 	"github.com/seed58c87869/siren/session/sessiontest"
 )
 
-// Config.CloseTimeout bounds Close when clients take nothing, and the error says how many were cut; clients that read are
-// not among them.
+// Config.CloseTimeout bounds Close when clients take nothing, and the error says how many were cut; clients that read
+// are not among them.
 func TestCloseTimeoutCutsWhoTakesNothing(t *testing.T) {
 	netns.Run(t, netns.Config{}, func(t *testing.T) {
 		for _, kind := range sites {
@@ -70,8 +70,8 @@ func TestCloseTimeoutLeavesHandlers(t *testing.T) {
 	eventually(t, "the handler has ended", func() bool { return s.srv.Stats().Handlers == 0 })
 }
 
-// A client that reads slowly, but steadily, has all of Config.CloseTimeout, many times the limit of one that takes nothing.
-// It takes 8 s, and so runs in a soak test only.
+// A client that reads slowly, but steadily, has all of Config.CloseTimeout, many times the limit of one that takes
+// nothing. It takes 8 s, and so runs in a soak test only.
 func TestCloseTimeoutCountsProgress(t *testing.T) {
 	if !netns.Soaking() {
 		t.Skip("takes 8 s; make soak runs it")

@@ -405,8 +405,8 @@ func TestClusterClose(t *testing.T) {
 	}
 }
 
-// Handlers of events from other nodes may ask those nodes, which may ask back: a handler that waits for other nodes lets
-// the next one run. Otherwise they run one at a time, in order.
+// Handlers of events from other nodes may ask those nodes, which may ask back: a handler that waits for other nodes
+// lets the next one run. Otherwise they run one at a time, in order.
 func TestServerSideNested(t *testing.T) {
 	var together atomic.Bool
 	n := newNodes(t, server.Config{RequestTimeout: patience}, func(_ string, srv *server.Server) {

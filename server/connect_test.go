@@ -296,8 +296,8 @@ func TestInvalidPackets(t *testing.T) {
 	})
 }
 
-// What comes late for a namespace that the client has left, or was taken out of, is ignored, and its other sockets go on;
-// so are events and acknowledgements without a payload.
+// What comes late for a namespace that the client has left, or was taken out of, is ignored, and its other sockets go
+// on; so are events and acknowledgements without a payload.
 func TestLatePackets(t *testing.T) {
 	srv := start(t, server.Config{Loops: 1}, func(srv *server.Server) { withSync(srv, "/a") })
 	c, _ := joined(t, srv, "/")
@@ -350,8 +350,8 @@ func TestAckWithoutPayload(t *testing.T) {
 	}
 }
 
-// A client that sends CONNECT again before it knows the answer to the first one is connected once, whether that waits for
-// a middleware, for the parents of its namespace, or for nothing; its other namespaces do not notice.
+// A client that sends CONNECT again before it knows the answer to the first one is connected once, whether that waits
+// for a middleware, for the parents of its namespace, or for nothing; its other namespaces do not notice.
 func TestConnectTwice(t *testing.T) {
 	release := make(chan struct{})
 	var asked, connected atomic.Int32

@@ -50,8 +50,8 @@ func late(err error) bool {
 }
 
 // EmitCounted is Emit that also tells whether the count is exact: the number of sockets of this node that the event was
-// queued for. It is for a single room, or a single socket id, with nobody left out; else it is an upper bound, as Emit's.
-// It waits for the event loops only when SocketsJoin or SocketsLeave are under way, as long as Count does; on a
+// queued for. It is for a single room, or a single socket id, with nobody left out; else it is an upper bound, as
+// Emit's. It waits for the event loops only when SocketsJoin or SocketsLeave are under way, as long as Count does; on a
 // loop it does not wait, and the count is an upper bound then. Errors are those of Emit.
 func (o Operator) EmitCounted(ctx context.Context, event string, args ...any) (n int, exact bool, err error) {
 	return o.sendCounted(ctx, func() (int, error) { return o.Emit(event, args...) })

@@ -15,9 +15,9 @@
 //
 // # The first day, and later
 //
-// On the first day one needs New and Config, Server.Of, Server.ListenAndServe and Server.Close; On1 and Reply1 with their
-// kin for events, OnConnect and OnDisconnect, Use and Refuse for who may connect; Socket.Emit, Socket.Join, Socket.Leave and
-// Socket.Broadcast; Namespace.To and Operator.Emit; Call to ask a client. All else has its day:
+// On the first day one needs New and Config, Server.Of, Server.ListenAndServe and Server.Close; On1 and Reply1 with
+// their kin for events, OnConnect and OnDisconnect, Use and Refuse for who may connect; Socket.Emit, Socket.Join,
+// Socket.Leave and Socket.Broadcast; Namespace.To and Operator.Emit; Call to ask a client. All else has its day:
 //
 //	to ask without waiting           EmitAck, OnAck1, Ack
 //	what belongs to a socket         NewKey, Key, SetUser, SetIdentity, SetDeadline
@@ -89,10 +89,10 @@
 //
 // Handlers of one socket run one at a time, in the order of its events, on a goroutine that exists only while there is
 // work; they may block, and only their own socket waits. Inline runs a handler on the event loop instead: it must not
-// block then, and what it is given is valid only in the call. Concurrent lets an event's handlers run beside each other.
-// An event may have several handlers of On, and all of them run in the order in which they were added; of On0 and its like
-// it has one. A socket's own handlers of an event (Socket.On) take the place of its namespace's, and those of a child the
-// place of its parent's (OfFunc, OfRegexp).
+// block then, and what it is given is valid only in the call. Concurrent lets an event's handlers run beside each
+// other. An event may have several handlers of On, and all of them run in the order in which they were added; of On0
+// and its like it has one. A socket's own handlers of an event (Socket.On) take the place of its namespace's, and those
+// of a child the place of its parent's (OfFunc, OfRegexp).
 //
 // A socket runs through middleware (Use), connect handlers (OnConnect), the CONNECT packet, events, and, if its connect
 // handlers passed, disconnect handlers, once. Each handler gets the socket's context, which ends with the socket; its
@@ -105,7 +105,8 @@
 //
 // # Guarantees
 //
-//  1. Messages from one goroutine to one socket arrive in the order of the calls: emits, broadcasts and acknowledgements.
+//  1. Messages from one goroutine to one socket arrive in the order of the calls: emits, broadcasts and
+//     acknowledgements.
 //  2. A broadcast after a Join of the same goroutine includes the joiner, and Rooms shows the room at once.
 //  3. Each loop fixes the receivers of a broadcast in one go; a socket that joins later does not get it.
 //  4. Events of one socket reach its handlers in order, except those of Inline and Concurrent handlers.
@@ -138,7 +139,8 @@
 // except an Inline handler's Message.
 //
 // Values are encoded by the rules of codec/sio: as encoding/json does, but a []byte, at any depth, is a binary
-// attachment, in both directions, and an error is an object with its message. Raw carries a value through without decoding it.
+// attachment, in both directions, and an error is an object with its message. Raw carries a value through without
+// decoding it.
 //
 // # Limits
 //

@@ -21,8 +21,8 @@ type DrainPlan = host.Plan
 //   - Connections int: connections that were cut while their clients had not taken all their data
 //   - Sessions int: polling clients that had not fetched their last packets
 //   - Handlers int: handlers that still ran
-//   - Packets int: packets that were queued for clients and not written: an event and each of its attachments; an answer
-//     to a polling client counts as one
+//   - Packets int: packets that were queued for clients and not written: an event and each of its attachments; an
+//     answer to a polling client counts as one
 //   - Lost() bool: whether any of these but Ended is not zero
 type DrainReport = host.Report
 
@@ -32,18 +32,18 @@ type DrainReport = host.Report
 //   - New clients are refused: handshakes of both transports get 503 with "Connection: close".
 //   - Clients are ended one after the other, evenly over plan.Spread and in random order: idle ones first. Events of a
 //     client are not accepted any more when its turn has come; its handlers continue, and acknowledgements that it owes
-//     are waited for. When nothing is under way and all that is queued for it is sent, its connection is closed, without
-//     a packet of Socket.IO, so that it reconnects. The reason in disconnect handlers is ReasonDraining.
+//     are waited for. When nothing is under way and all that is queued for it is sent, its connection is closed,
+//     without a packet of Socket.IO, so that it reconnects. The reason in disconnect handlers is ReasonDraining.
 //   - When all clients have ended, the server closes, as by Close.
 //
 // plan.Timeout, from the end of plan.Grace on, bounds the waiting. When it has passed, or when ctx ends, all that is
 // left is closed within about a second. The report says what was lost or cut short; a client that ends by itself loses
 // nothing. The error is that of Close: if something was left, it is or wraps a *CloseError.
 //
-// A Close during Drain ends the rest at once, as Close does. Drain during Close, or during another Drain, waits for that
-// one and returns its result; its plan is ignored, but the end of its ctx has the effect described. Every call returns
-// when the server is closed. An invalid plan is an error, and nothing is done. Safe for concurrent use; a handler that
-// calls it is waited for, like any other, so call it on another goroutine.
+// A Close during Drain ends the rest at once, as Close does. Drain during Close, or during another Drain, waits for
+// that one and returns its result; its plan is ignored, but the end of its ctx has the effect described. Every call
+// returns when the server is closed. An invalid plan is an error, and nothing is done. Safe for concurrent use; a
+// handler that calls it is waited for, like any other, so call it on another goroutine.
 func (srv *Server) Drain(ctx context.Context, plan DrainPlan) (DrainReport, error) {
 	return srv.host.Drain(ctx, plan, srv.ending(), closeError)
 }

@@ -49,8 +49,8 @@ func (e Emission) Volatile() Emission {
 	return e
 }
 
-// Timeout bounds the wait for the acknowledgement, beside a deadline of the context; 0 or less is the default again. With
-// a time below a millisecond, emits fail with ErrShortTimeout.
+// Timeout bounds the wait for the acknowledgement, beside a deadline of the context; 0 or less is the default again.
+// With a time below a millisecond, emits fail with ErrShortTimeout.
 func (e Emission) Timeout(d time.Duration) Emission {
 	e.flags.timeout = max(d, 0)
 	return e

@@ -36,8 +36,8 @@ func TestCloseDeliversWhatWasSent(t *testing.T) {
 	})
 }
 
-// A polling client that takes longer for an answer than Close waits for absent ones still gets its close packet, for which
-// it has to ask again.
+// A polling client that takes longer for an answer than Close waits for absent ones still gets its close packet, for
+// which it has to ask again.
 func TestCloseWaitsForSlowAnswers(t *testing.T) {
 	t.Parallel() // it mostly waits
 	small := netns.Config{Sysctls: map[string]string{"net.ipv4.tcp_wmem": "4096 16384 65536"}}
@@ -94,8 +94,8 @@ func closeWhileReading(t *testing.T, kind, transport string, cfg server.Config, 
 	all.check(t, gotOne(event))
 }
 
-// A connection whose peer did not read for a while, and then has all, gets its close frame in the end as any other. With
-// small send buffers, the last bytes of an event have waited too.
+// A connection whose peer did not read for a while, and then has all, gets its close frame in the end as any other.
+// With small send buffers, the last bytes of an event have waited too.
 func TestCloseFrameAfterBlocking(t *testing.T) {
 	small := netns.Config{Sysctls: map[string]string{"net.ipv4.tcp_wmem": "4096 16384 32768"}}
 	netns.Run(t, small, func(t *testing.T) {

@@ -123,7 +123,8 @@ type Refusal struct {
 // Error is the message.
 func (r *Refusal) Error() string { return r.Message }
 
-// MarshalJSON gives the refusal the form of a CONNECT_ERROR: an object with its message and, if there is some, its data.
+// MarshalJSON gives the refusal the form of a CONNECT_ERROR: an object with its message and, if there is some, its
+// data.
 func (r *Refusal) MarshalJSON() ([]byte, error) {
 	if !r.HasData {
 		return json.Marshal(map[string]string{"message": r.Message})

@@ -80,8 +80,8 @@ func TestEventsInExcess(t *testing.T) {
 	}
 }
 
-// All attachments of an event count with their bytes. An event whose parts exceed the limit is dropped as a whole, once;
-// the next one is handled.
+// All attachments of an event count with their bytes. An event whose parts exceed the limit is dropped as a whole,
+// once; the next one is handled.
 func TestAttachmentsInExcess(t *testing.T) {
 	for name, opts := range transports {
 		t.Run(name, func(t *testing.T) {

@@ -2,8 +2,8 @@ package server
 
 import "github.com/seed58c87869/siren/room"
 
-// socketFilter tells, off the event loops, whether an operator selects a socket: by the rooms that the socket is in as of
-// now. Immutable.
+// socketFilter tells, off the event loops, whether an operator selects a socket: by the rooms that the socket is in as
+// of now. Immutable.
 type socketFilter struct {
 	from            *Socket
 	everyone        bool

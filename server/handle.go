@@ -2,13 +2,13 @@ package server
 
 import "context"
 
-// On0 sets the typed handler of an event. The handler takes no arguments and has no result: when it returns nil, a client
-// that asked for an acknowledgement gets an empty one. When it returns an error, or panics, that goes to the OnError
-// hooks, and the acknowledgement is {"error": text}; see Refuse for the text.
+// On0 sets the typed handler of an event. The handler takes no arguments and has no result: when it returns nil, a
+// client that asked for an acknowledgement gets an empty one. When it returns an error, or panics, that goes to the
+// OnError hooks, and the acknowledgement is {"error": text}; see Refuse for the text.
 //
-// The names tell what a handler takes and gives. On0 to On3 have that many arguments and no result. Reply0 to Reply3 have
-// a result, which is the acknowledgement. OnAck0 to OnAck3 get an Ack, with which they acknowledge by themselves. In all
-// of them an argument that the client left out, or null, is the zero value, and further arguments are ignored.
+// The names tell what a handler takes and gives. On0 to On3 have that many arguments and no result. Reply0 to Reply3
+// have a result, which is the acknowledgement. OnAck0 to OnAck3 get an Ack, with which they acknowledge by themselves.
+// In all of them an argument that the client left out, or null, is the zero value, and further arguments are ignored.
 //
 // An event has one typed handler in each Namespace, ParentNamespace or Socket; a second one panics. Handlers of
 // Namespace.On run beside it. Remove the Registration to set another one.

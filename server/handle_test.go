@@ -45,8 +45,8 @@ func registerFamilies(ns *server.Namespace, opts ...server.HandlerOption) {
 // bothModes are the ways in which a handler runs.
 var bothModes = map[string][]server.HandlerOption{"off the loop": nil, "inline": {server.Inline()}}
 
-// Each form of typed handler takes its arguments and acknowledges in its way: with nothing, with its result, or by itself,
-// before it emits.
+// Each form of typed handler takes its arguments and acknowledges in its way: with nothing, with its result, or by
+// itself, before it emits.
 func TestTypedHandlers(t *testing.T) {
 	for name, opts := range bothModes {
 		t.Run(name, func(t *testing.T) {

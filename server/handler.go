@@ -93,8 +93,8 @@ func (h *handler) take() bool {
 	return true
 }
 
-// eventHandlers are the handlers of an event at one place, in the order of their registration. Immutable once its table is
-// made.
+// eventHandlers are the handlers of an event at one place, in the order of their registration. Immutable once its table
+// is made.
 type eventHandlers struct {
 	event string
 	// place is the registry that they belong to; nil for a socket's own.

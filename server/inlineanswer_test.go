@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Packets to one socket have the order of the calls, although an inline handler's answer does not always take the mailbox:
-// it does so only if something waits there.
+// Packets to one socket have the order of the calls, although an inline handler's answer does not always take the
+// mailbox: it does so only if something waits there.
 func TestInlineAnswersKeepTheOrderOfCalls(t *testing.T) {
 	const event, answer = `2["e"]`, `37["a"]`
 	emit := func(m *Message) { _ = m.Socket().Emit("e") }

@@ -19,8 +19,8 @@ import (
 	"testing"
 )
 
-// layers are the files of package server, the lowest first: a file should need those before it, and not those behind it.
-// Files that are not listed count as the top.
+// layers are the files of package server, the lowest first: a file should need those before it, and not those behind
+// it. Files that are not listed count as the top.
 var layers = []struct{ what, files string }{
 	{"settings, errors and values", "doc raw types missing errors reply config settings layers private"},
 	{
@@ -45,11 +45,11 @@ var layers = []struct{ what, files string }{
 }
 
 const (
-	// upwardMax is the part of the references between files that may go up, in percent: a reader who goes through the files
-	// in their order then knows most of what he meets.
+	// upwardMax is the part of the references between files that may go up, in percent: a reader who goes through the
+	// files in their order then knows most of what he meets.
 	upwardMax = 15
-	// codeLinesMax bounds the lines of the package that are neither blank nor comments nor tests. What needs more room gets a
-	// package of its own, in internal.
+	// codeLinesMax bounds the lines of the package that are neither blank nor comments nor tests. What needs more room
+	// gets a package of its own, in internal.
 	codeLinesMax = 6_000
 )
 

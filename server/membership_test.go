@@ -74,7 +74,8 @@ func TestOrderOfMoves(t *testing.T) {
 	}
 }
 
-// A socket's own calls show at once, and what they were called for is not shown otherwise before the loop comes to them.
+// A socket's own calls show at once, and what they were called for is not shown otherwise before the loop comes to
+// them.
 func TestOwnCallsShowAtOnce(t *testing.T) {
 	srv, socket := sockets(t)
 	ns := srv.Of("/")
@@ -183,7 +184,8 @@ func TestRoomsOfAFullMailbox(t *testing.T) {
 	}
 }
 
-// Listeners of room events that are behind stop joins and moves, also while the loop is behind and no event is there yet.
+// Listeners of room events that are behind stop joins and moves, also while the loop is behind and no event is there
+// yet.
 func TestRoomEventsOnTheirWay(t *testing.T) {
 	const limit = 10
 	busy, gate := make(chan struct{}), make(chan struct{})

@@ -86,9 +86,9 @@ func (m *Message) Ack(args ...any) error {
 	return nil
 }
 
-// answerWith sends the acknowledgement. While an inline handler runs and nothing waits that was posted to its loop, it is
-// kept until the handler has returned, and then sent at once: that is the order in which the mailbox would send it, without
-// a turn of the mailbox.
+// answerWith sends the acknowledgement. While an inline handler runs and nothing waits that was posted to its loop, it
+// is kept until the handler has returned, and then sent at once: that is the order in which the mailbox would send it,
+// without a turn of the mailbox.
 func (m *Message) answerWith(f *eio.Frame) error {
 	if m.direct && m.s.client.loop().Idle() {
 		m.s.client.sess.Deflate(f)
@@ -156,8 +156,8 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	}
 }
 
-// receiveInline runs inline handlers on the loop, on the arguments as they were read. It returns false if none was left to
-// take the event.
+// receiveInline runs inline handlers on the loop, on the arguments as they were read. It returns false if none was left
+// to take the event.
 func (s *Socket) receiveInline(p *sio.Packet, l *eventHandlers, args packets.Arguments) bool {
 	var m *Message
 	if l.keepAcks {
@@ -228,8 +228,8 @@ func (m *Message) dispatch(h *hooks) {
 	m.rest(h)
 }
 
-// callAll runs the handlers, in order, but for those of Once that another event has taken. It returns false if there was
-// none to run.
+// callAll runs the handlers, in order, but for those of Once that another event has taken. It returns false if there
+// was none to run.
 func (m *Message) callAll(l *eventHandlers) (ran bool) {
 	if l == nil {
 		return false

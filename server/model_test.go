@@ -251,8 +251,9 @@ func (m *model) cutOrReconnect(c *modelClient) {
 	m.settled()
 }
 
-// cut is the end of a connection: what is on its way may be done before it, or not at all. Of the events that come behind
-// the last one that the client got, those are sent again that are for the rooms that the socket was in at its end.
+// cut is the end of a connection: what is on its way may be done before it, or not at all. Of the events that come
+// behind the last one that the client got, those are sent again that are for the rooms that the socket was in at its
+// end.
 func (m *model) cut(c *modelClient) {
 	was := maps.Clone(c.rooms)
 	for i := range modelRooms {
@@ -338,8 +339,8 @@ func (m *model) receive(c *modelClient) {
 	}
 }
 
-// Random calls for many sockets, with connections that are cut and come back: all calls take effect in the order in which
-// they are made, whenever the event loops come to them.
+// Random calls for many sockets, with connections that are cut and come back: all calls take effect in the order in
+// which they are made, whenever the event loops come to them.
 func TestModelOfCalls(t *testing.T) {
 	for seed := range 20 * netns.Soak() {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -22,8 +22,8 @@ const (
 	mortals = 2
 )
 
-// actor is a goroutine with rooms of its own, which nobody else names: so what becomes of these is in the order of its own
-// calls, whatever the others do to the same sockets meanwhile. Its calls follow from the seed.
+// actor is a goroutine with rooms of its own, which nobody else names: so what becomes of these is in the order of its
+// own calls, whatever the others do to the same sockets meanwhile. Its calls follow from the seed.
 type actor struct {
 	id      int
 	rng     *rand.Rand
@@ -186,8 +186,8 @@ func act(t *testing.T, seed uint64, ns *server.Namespace, sockets []*server.Sock
 	return all
 }
 
-// Goroutines that call the server at the same time, for the same sockets: each one's calls take effect in their order. On
-// event loops that the test drives.
+// Goroutines that call the server at the same time, for the same sockets: each one's calls take effect in their order.
+// On event loops that the test drives.
 func TestModelOfGoroutines(t *testing.T) {
 	for seed := range 5 * netns.Soak() {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -24,8 +24,8 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkMountEcho compares a message and its echo on the own listener with those through net/http. The clients are in
-// the process and count; they are the same for all but TLS.
+// BenchmarkMountEcho compares a message and its echo on the own listener with those through net/http. The clients are
+// in the process and count; they are the same for all but TLS.
 func BenchmarkMountEcho(b *testing.B) {
 	const clients = 16
 	inline := func(srv *server.Server) {

@@ -64,7 +64,8 @@ func (f forwarding) CloseIdleConnections() {
 	}
 }
 
-// Close ends what it serves in net/http: WebSockets of all kinds, and GETs that wait. Goroutines are checked by TestMain.
+// Close ends what it serves in net/http: WebSockets of all kinds, and GETs that wait. Goroutines are checked by
+// TestMain.
 func TestMountCloses(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {

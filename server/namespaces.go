@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Namespaces returns the namespaces that there are now, sorted by name: those that the application named, and children of
-// parent namespaces.
+// Namespaces returns the namespaces that there are now, sorted by name: those that the application named, and children
+// of parent namespaces.
 func (srv *Server) Namespaces() []*Namespace {
 	srv.mu.RLock()
 	all := make([]*Namespace, 0, len(srv.spaces))
@@ -18,5 +18,6 @@ func (srv *Server) Namespaces() []*Namespace {
 	return all
 }
 
-// IsChild reports whether a client named the namespace, of a ParentNamespace. There may be very many of these. Immutable.
+// IsChild reports whether a client named the namespace, of a ParentNamespace. There may be very many of these.
+// Immutable.
 func (ns *Namespace) IsChild() bool { return ns.child != nil }

@@ -43,8 +43,8 @@ func TestNestedServersOfHTTP(t *testing.T) {
 	}
 }
 
-// On a server's own listener the server behind Fallback would get no WebSockets, and Listen says so; if something is around
-// it, the inner server logs each WebSocket that it cannot take.
+// On a server's own listener the server behind Fallback would get no WebSockets, and Listen says so; if something is
+// around it, the inner server logs each WebSocket that it cannot take.
 func TestNestedServersOfOwnListener(t *testing.T) {
 	outer, _ := nestedServers(t, func(h http.Handler) http.Handler { return h }, new(logBuffer))
 	if err := outer.Listen("tcp://127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), `mux.Handle("/socket.io/", srv.Handler())`) {

@@ -112,8 +112,8 @@ func (mutePeer) Peers(context.Context, string) (cluster.Peers, error) {
 	return cluster.Peers{Count: 1, Nodes: []string{"other"}}, nil
 }
 
-// The longest Duration means "never" for each time of Config. Those of the layers below are handed down as they are, and
-// are those layers' to test.
+// The longest Duration means "never" for each time of Config. Those of the layers below are handed down as they are,
+// and are those layers' to test.
 func TestLongestDurationIsNever(t *testing.T) {
 	for name := range pollertest.Durations(&Config{}) {
 		t.Run(name, func(t *testing.T) {

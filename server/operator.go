@@ -51,9 +51,9 @@ func (o Operator) Local() Operator {
 	return o
 }
 
-// Timeout bounds the wait for acknowledgements, and for the answers of other nodes, beside a deadline of the context; 0 or
-// less is the default again (Config.AckTimeout, Config.RequestTimeout). With a time below a millisecond, emits and what
-// asks other nodes fail with ErrShortTimeout.
+// Timeout bounds the wait for acknowledgements, and for the answers of other nodes, beside a deadline of the context; 0
+// or less is the default again (Config.AckTimeout, Config.RequestTimeout). With a time below a millisecond, emits and
+// what asks other nodes fail with ErrShortTimeout.
 func (o Operator) Timeout(d time.Duration) Operator {
 	o.flags.timeout = max(d, 0)
 	return o

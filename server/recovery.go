@@ -48,7 +48,8 @@ const (
 	defaultRecoverySessions = 100_000
 )
 
-// recoverable has the reasons after which a client may come back: those after which clients connect again by themselves.
+// recoverable has the reasons after which a client may come back: those after which clients connect again by
+// themselves.
 func recoverable(r Reason) bool {
 	switch r {
 	case ReasonTransportClose, ReasonTransportError, ReasonPingTimeout, ReasonForcedClose, ReasonForcedServerClose, ReasonServerShutdown,

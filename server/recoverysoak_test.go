@@ -16,8 +16,8 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// soakClient is a client whose connection is cut again and again, with the streams of events that it is for: each stream
-// is numbered from 0 by one goroutine, so a gap, a repetition and a wrong order show.
+// soakClient is a client whose connection is cut again and again, with the streams of events that it is for: each
+// stream is numbered from 0 by one goroutine, so a gap, a repetition and a wrong order show.
 type soakClient struct {
 	lost
 	t    *testing.T
@@ -121,8 +121,8 @@ func (c *soakClient) finish(total func(stream string) int) {
 	}
 }
 
-// Clients are cut at random moments, among thousands of events for all, for their rooms and for themselves: each event comes
-// once, in order, or the client is a new one. SIREN_SOAK=n takes n times as long.
+// Clients are cut at random moments, among thousands of events for all, for their rooms and for themselves: each event
+// comes once, in order, or the client is a new one. SIREN_SOAK=n takes n times as long.
 func TestRecoverySoak(t *testing.T) {
 	for name, test := range map[string]struct {
 		limits server.Recovery

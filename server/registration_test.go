@@ -111,8 +111,8 @@ func TestOnConnectionWarns(t *testing.T) {
 	}
 }
 
-// All handlers of an event run, in the order in which they were added, typed ones too; the first acknowledgement counts.
-// One that panics keeps none from running.
+// All handlers of an event run, in the order in which they were added, typed ones too; the first acknowledgement
+// counts. One that panics keeps none from running.
 func TestSeveralHandlers(t *testing.T) {
 	for name, opts := range bothModes {
 		t.Run(name, func(t *testing.T) {

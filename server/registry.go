@@ -239,10 +239,10 @@ func (r *registry) UsePacket(fn func(ctx context.Context, m *Message) error) Reg
 	return r.change(func(h *hooks) { h.packet = with(h.packet, fn) })
 }
 
-// On adds a handler of an event, besides those that there are. All run, in the order in which they were added. It gets the
-// raw message, and acknowledges it itself, now or later; of several acknowledgements the first counts. A socket's own
-// handlers of an event take the place of its namespace's, and a child's those of its parent. Names of events that no
-// client can send, such as "disconnect", panic.
+// On adds a handler of an event, besides those that there are. All run, in the order in which they were added. It gets
+// the raw message, and acknowledges it itself, now or later; of several acknowledgements the first counts. A socket's
+// own handlers of an event take the place of its namespace's, and a child's those of its parent. Names of events that
+// no client can send, such as "disconnect", panic.
 func (r *registry) On(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration {
 	need(fn != nil, "On")
 	return r.handle(event, raw(fn), opts)

@@ -20,8 +20,8 @@ import (
 	"github.com/seed58c87869/siren/session/sessiontest"
 )
 
-// A client that reads slowly, but steadily, gets the whole of an answer behind which the connection closes, however long
-// that takes. It takes 12 s, and so runs in a soak test only; package poller has a short one.
+// A client that reads slowly, but steadily, gets the whole of an answer behind which the connection closes, however
+// long that takes. It takes 12 s, and so runs in a soak test only; package poller has a short one.
 func TestSlowReaderGetsTheWholeAnswer(t *testing.T) {
 	if !netns.Soaking() {
 		t.Skip("takes 12 s; make soak runs it")
@@ -56,9 +56,9 @@ func answering(size int) http.HandlerFunc {
 	}
 }
 
-// What the kernel does not take at once follows as soon as it can: an answer to a client that reads takes about as long as
-// net/http's, and so does an event, also with the small send buffers of hosts with very many connections. All of it must
-// come; how long it takes is compared in a soak test only.
+// What the kernel does not take at once follows as soon as it can: an answer to a client that reads takes about as long
+// as net/http's, and so does an event, also with the small send buffers of hosts with very many connections. All of it
+// must come; how long it takes is compared in a soak test only.
 func TestBlockedConnectionsAdvanceAtOnce(t *testing.T) {
 	small := map[string]string{"net.ipv4.tcp_wmem": "4096 16384 65536"}
 	for _, c := range []struct {
@@ -244,8 +244,8 @@ func TestEndlessSendersAreCut(t *testing.T) {
 const webSocketRequest = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-// What was emitted while a session upgrades arrives on the WebSocket, all that its queue took: the connection's limit is
-// never below the queue's.
+// What was emitted while a session upgrades arrives on the WebSocket, all that its queue took: the connection's limit
+// is never below the queue's.
 func TestUpgradeTakesWhatWasQueued(t *testing.T) {
 	for _, kind := range sites {
 		t.Run(kind, func(t *testing.T) {

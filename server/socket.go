@@ -92,8 +92,8 @@ func (h Handshake) RawAuth() json.RawMessage {
 	return json.RawMessage(h.auth)
 }
 
-// MarshalJSON gives a handshake the form that socket.handshake has in the reference: an object with headers, time, address,
-// xdomain, secure, issued, url, query and auth.
+// MarshalJSON gives a handshake the form that socket.handshake has in the reference: an object with headers, time,
+// address, xdomain, secure, issued, url, query and auth.
 func (h Handshake) MarshalJSON() ([]byte, error) {
 	auth := h.RawAuth()
 	if auth == nil {

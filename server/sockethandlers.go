@@ -13,10 +13,10 @@ type ownHandlers struct {
 	list  []*handler // guarded by the socket's mutex; immutable slices
 }
 
-// On adds a handler of the socket's own for an event; see Namespace.On. The namespace's handlers of the same event do not
-// run for this socket then, but its OnAny and UsePacket hold. Add it in a connect handler, so that no event comes before
-// it. It costs memory for each socket; handlers that are the same for all sockets belong to the namespace. On0 and its
-// like take a Socket as well.
+// On adds a handler of the socket's own for an event; see Namespace.On. The namespace's handlers of the same event do
+// not run for this socket then, but its OnAny and UsePacket hold. Add it in a connect handler, so that no event comes
+// before it. It costs memory for each socket; handlers that are the same for all sockets belong to the namespace. On0
+// and its like take a Socket as well.
 func (s *Socket) On(event string, fn func(ctx context.Context, m *Message), opts ...HandlerOption) Registration {
 	need(fn != nil, "On")
 	return s.handle(event, raw(fn), opts)

@@ -29,10 +29,10 @@ const (
 //
 //   - ConnectionsPerAddress int: connections at once of one address; further ones get 429
 //   - AcceptsPerSecond int: new connections of a second; further ones get 503, with Retry-After from 1 to 5 s at random
-//   - EventsPerSecond int: events of a second of one connection, and requests to join a namespace. An event in excess is
-//     dropped and counted; its acknowledgement is {"error":"rate limited"}
-//   - BytesPerSecond int: bytes of a second that one connection sends, with all attachments, uncompressed. A longer event
-//     is always in excess
+//   - EventsPerSecond int: events of a second of one connection, and requests to join a namespace. An event in excess
+//     is dropped and counted; its acknowledgement is {"error":"rate limited"}
+//   - BytesPerSecond int: bytes of a second that one connection sends, with all attachments, uncompressed. A longer
+//     event is always in excess
 //   - Excess time.Duration: how long a client may exceed these two, without one second in which it does not, before its
 //     connection ends with ReasonRateLimited; default 5 s
 //   - RefuseTime time.Duration: how long its address then gets 429; default 5 s

@@ -142,8 +142,8 @@ func TestMembersAreServedInTurns(t *testing.T) {
 	}
 }
 
-// The sockets are those of the moment at which the loop came to the broadcast. Who joins while it takes its turns does not
-// get it, who leaves does, and who ends takes nothing. What is emitted later arrives later, whomever it is for.
+// The sockets are those of the moment at which the loop came to the broadcast. Who joins while it takes its turns does
+// not get it, who leaves does, and who ends takes nothing. What is emitted later arrives later, whomever it is for.
 func TestMembersAreFixedForAllTurns(t *testing.T) {
 	c := newCrowd(t, Config{})
 	before := c.sockets[0]

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// What clients and processes take. Measured on loopback with Linux 6.18 and rounded up: the kernel's memory for both ends
-// of an idle WebSocket, the server's and the client's; and that of a client process and of the server without clients.
+// What clients and processes take. Measured on loopback with Linux 6.18 and rounded up: the kernel's memory for both
+// ends of an idle WebSocket, the server's and the client's; and that of a client process and of the server without
+// clients.
 const (
 	bytesPerClient  = 11 << 10
 	bytesPerProcess = 16 << 20

@@ -9,8 +9,8 @@ import (
 // Verdict is what a comparison says about one metric.
 //
 // Samples differ if a Mann-Whitney U-test says that both sides would be so far apart less than one time in twenty by
-// chance. With very few samples, a single one above all, no test can say that: then they differ if none of one side lies
-// among those of the other, and the medians are at least 20 % apart, of the larger of the two.
+// chance. With very few samples, a single one above all, no test can say that: then they differ if none of one side
+// lies among those of the other, and the medians are at least 20 % apart, of the larger of the two.
 type Verdict string
 
 // The verdicts.

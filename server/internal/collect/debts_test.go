@@ -61,8 +61,8 @@ func TestDebts(t *testing.T) {
 	}
 }
 
-// TestIDs shows that the packet ids of sockets and of broadcasts go round, each in a range of its own, and skip those in
-// use.
+// TestIDs shows that the packet ids of sockets and of broadcasts go round, each in a range of its own, and skip those
+// in use.
 func TestIDs(t *testing.T) {
 	var owed Debts[socket]
 	add := func() uint32 {

@@ -51,8 +51,9 @@ func (p *probe) Run(loop int) {
 	p.answered <- loop
 }
 
-// Read returns the counters of each loop, in their order; nil before the host has started. It waits for busy loops until
-// ctx ends, or not at all. A loop that has not answered in time has older numbers, and is behind by at least its Lag.
+// Read returns the counters of each loop, in their order; nil before the host has started. It waits for busy loops
+// until ctx ends, or not at all. A loop that has not answered in time has older numbers, and is behind by at least its
+// Lag.
 func Read(ctx context.Context, h *host.Host, counters []Counters, wait bool) []Stats {
 	p, engine := h.Running()
 	if engine == nil {

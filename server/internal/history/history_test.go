@@ -263,8 +263,8 @@ func TestHistoryBounds(t *testing.T) {
 	}
 }
 
-// MaxSessions counts the clients that are away, not how often they left. The one that is away for longest goes, whatever
-// it did before; one that has come back in the meantime and is connected is not concerned.
+// MaxSessions counts the clients that are away, not how often they left. The one that is away for longest goes,
+// whatever it did before; one that has come back in the meantime and is connected is not concerned.
 func TestHistoryCountsThoseAway(t *testing.T) {
 	r := newHistoryRig(t, Limits{MaxDisconnection: time.Minute, MaxPackets: 100, MaxBytes: 1 << 20, MaxSessions: 3})
 	at := r.emit("x", Audience{})
@@ -289,8 +289,8 @@ func TestHistoryCountsThoseAway(t *testing.T) {
 	}
 }
 
-// An event that is not kept any more counts as arrived if a ping that was answered came behind it; the client's own offset
-// may be much older.
+// An event that is not kept any more counts as arrived if a ping that was answered came behind it; the client's own
+// offset may be much older.
 func TestHistoryQuietClients(t *testing.T) {
 	base := Limits{MaxDisconnection: 3 * time.Second, MaxPackets: 1000, MaxBytes: 1 << 20, MaxSessions: 10}
 	const heartbeat = 20 * time.Second // of the rig

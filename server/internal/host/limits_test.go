@@ -9,8 +9,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// The limit of a connection lies above all that a session may queue, in the connection's own measure: a session within its
-// limits is never cut by its connection, on whatever transport the queue has grown.
+// The limit of a connection lies above all that a session may queue, in the connection's own measure: a session within
+// its limits is never cut by its connection, on whatever transport the queue has grown.
 func TestConnectionsHoldWhatSessionsMayQueue(t *testing.T) {
 	for _, c := range []Config{
 		{MaxResponse: 16 << 20, Session: session.Config{MaxPayload: 1_000_000, QueueBytes: 4 << 20}},

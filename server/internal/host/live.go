@@ -2,7 +2,8 @@ package host
 
 import "github.com/seed58c87869/siren/session"
 
-// SetCORS replaces Config.Session.CORS for requests that come from now on; open sessions stay. An error changes nothing.
+// SetCORS replaces Config.Session.CORS for requests that come from now on; open sessions stay. An error changes
+// nothing.
 func (h *Host) SetCORS(c session.CORS) error {
 	h.life.Lock()
 	defer h.life.Unlock()

@@ -7,8 +7,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// Queue has the listeners for events of one kind, which run on a goroutine of its own, and what waits for them. Safe for
-// concurrent use. A nil Queue, as long as nobody listens, has room for everything.
+// Queue has the listeners for events of one kind, which run on a goroutine of its own, and what waits for them. Safe
+// for concurrent use. A nil Queue, as long as nobody listens, has room for everything.
 type Queue[E any] struct {
 	// Max bounds the events that wait, or are on their way. Limits are those of the goroutine. Call calls a listener.
 	// Immutable.

@@ -9,7 +9,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// A queue takes no more reservations than it has room for, those on their way included; what is never refused counts too.
+// A queue takes no more reservations than it has room for, those on their way included; what is never refused counts
+// too.
 func TestQueueIsBounded(t *testing.T) {
 	var running atomic.Int64
 	started, release, got := make(chan struct{}, 1), make(chan struct{}), make(chan int, 10)

@@ -1,2 +1,3 @@
-// Package socketctx has the context of a socket, which is part of the socket and costs nothing until somebody waits on it.
+// Package socketctx has the context of a socket, which is part of the socket and costs nothing until somebody waits on
+// it.
 package socketctx

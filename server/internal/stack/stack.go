@@ -27,8 +27,8 @@ var (
 	}
 )
 
-// OnHandler reports whether the calling goroutine is one that package server, a part of it, or package session has started. All of those run
-// handlers.
+// OnHandler reports whether the calling goroutine is one that package server, a part of it, or package session has
+// started. All of those run handlers.
 func OnHandler() bool {
 	root := ""
 	for f := range frames {
