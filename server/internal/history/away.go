@@ -10,7 +10,7 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 )
 
-// Away is what a socket comes back with. Immutable.
+// Away is the state of an absent socket, with which it comes back. Immutable.
 type Away struct {
 	PID    PrivateID
 	ID     string
@@ -26,19 +26,19 @@ type Away struct {
 	// more than a whole heartbeat before the end of the session has arrived, because the client has answered a ping that
 	// was sent after it.
 	Arrived time.Duration
-	// Farewell is that of its disconnect handlers; nil if there are none.
+	// Farewell is the end of its disconnect handlers; nil if there are none.
 	Farewell *Farewell
 }
 
 // Farewell notes when the disconnect handlers of an absent socket have run. Guarded by the history's mutex.
 type Farewell struct {
 	Over bool
-	// next is called then; nil when nobody waits.
+	// next is called when they have run; nil if nobody waits.
 	next func()
 }
 
-// PrivateID is a socket's private id, a secret between the client and the server: whoever knows it may take over the
-// socket.
+// PrivateID is a socket's private id. It is a secret of the client and the server, because any client that knows it may
+// take over the socket.
 type PrivateID [18]byte
 
 func NewPrivateID() (p PrivateID) {

@@ -16,10 +16,11 @@ import (
 
 // Limits are the bounds of a history. Immutable.
 type Limits struct {
-	// MaxDisconnection is how long a client may be away, Heartbeat how long it may be gone before its session ends.
+	// MaxDisconnection is how long a client may be absent, Heartbeat how long a session may last after its client has
+	// gone.
 	MaxDisconnection, Heartbeat time.Duration
-	// MaxPackets bounds the events that are kept, MaxBytes their bytes, MaxSessions the clients that are away, and
-	// MaxReplay the bytes that one client is sent again.
+	// MaxPackets bounds the stored events, MaxBytes their bytes, MaxSessions the absent clients, and MaxReplay the bytes
+	// that are sent again to one client.
 	MaxPackets, MaxBytes, MaxSessions, MaxReplay int
 }
 
@@ -62,8 +63,8 @@ type History struct {
 	stats *Stats
 }
 
-// Stats count for all namespaces: clients that came back, as themselves or too late, and events that were given up
-// for MaxPackets or MaxBytes.
+// Stats has the counters of all namespaces: clients that came back, clients that came too late, and events that were
+// dropped because of MaxPackets or MaxBytes.
 type Stats struct{ Recovered, Refused, Dropped atomic.Uint64 }
 
 // keptEvent is a stored event, as it was sent. Immutable.

@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	// closeAbsent is how long Close waits, without progress, for polling clients that have everything except the news of
-	// the end. A client that is present asks again at once.
+	// closeAbsent is how long Close waits, without progress, for polling clients that have fetched everything but do not
+	// know of the end yet. A client that is present sends its next request at once.
 	closeAbsent = 2 * time.Second
-	// closeLoops bounds the time in which the event loops close the remaining connections, after Config.CloseTimeout. That
-	// is work rather than waiting: a million take some seconds.
+	// closeLoops bounds the time in which the event loops close the remaining connections, after Config.CloseTimeout. The
+	// loops do not wait in this time; a million connections take some seconds.
 	closeLoops = 15 * time.Second
 	// closePollMin and closePollMax bound the time between two checks.
 	closePollMin = time.Millisecond
 	closePollMax = 20 * time.Millisecond
 )
 
-// Steps are what the application does while its Host closes. Each is called once, in this order.
+// Steps are the functions that Close calls, each once, in this order.
 type Steps struct {
-	// Ending is called when nothing more is taken: nobody is to wait for an answer any longer.
+	// Ending is called when no more input is accepted. It must end all waits for answers.
 	Ending func()
-	// Closing is called when the handlers of what was accepted have had their time, before the sessions end.
+	// Closing is called before the sessions end: the handlers of accepted events have returned, or their time is over.
 	Closing func()
 	// Stopped is called when the event loops have stopped.
 	Stopped func() error
@@ -34,16 +34,16 @@ type Steps struct {
 	Last func()
 }
 
-// Left is what Close could not wait for. Immutable.
+// Left counts what Close could not wait for. Immutable.
 type Left struct {
-	// Connections were cut with data queued for them, Sessions ended with packets that their polling clients had not
-	// fetched, and Handlers still ran.
+	// Connections is the number of connections that were cut with data queued for them, Sessions the number of polling
+	// sessions that ended with packets that their clients had not fetched, Handlers the number of handlers that still ran.
 	Connections, Sessions, Handlers int
-	// Packets is the number of packets lost so. An answer to a polling client counts as one.
+	// Packets is the number of packets that were lost with these. An answer to a polling client counts as one.
 	Packets int
 }
 
-// Report is what came of Drain. Immutable.
+// Report is the result of Drain. Immutable.
 type Report struct {
 	Left
 	// Ended is the number of sessions that Drain has ended, Late the number of these that were still open when the time
@@ -54,17 +54,17 @@ type Report struct {
 // Lost reports whether anything was lost or cut short.
 func (r Report) Lost() bool { return r.Left != Left{} || r.Late > 0 }
 
-// Close ends the Host without losing what it has accepted: intake stops, handlers answer, sessions end behind what is
-// queued for them, connections end when their clients have taken everything, and then the event loops stop.
-// Config.CloseTimeout bounds the waiting in total. result makes the error of Wait, and of every call of Close, of what
-// was left. Every call returns when the Host is closed. A Drain under way goes on as Close.
+// Close ends the Host without losing what it has accepted: intake stops, handlers answer, sessions end after the
+// packets that are queued for them, connections end when their clients have taken everything, and then the event loops
+// stop. Config.CloseTimeout bounds the waiting in total. result returns the error of Wait, and of every call of Close,
+// for what was left. Every call returns when the Host is closed. A Drain under way continues as Close.
 func (h *Host) Close(steps Steps, result func(left Left, err error) error) error {
 	h.hurryNow()
 	h.finish(nil, steps, result)
 	return h.closeErr
 }
 
-// finish closes the Host, unless that was done before.
+// finish closes the Host once. Further calls wait for the end.
 func (h *Host) finish(plan *Plan, steps Steps, result func(left Left, err error) error) {
 	h.closing.Do(func() {
 		r, err := h.close(plan, steps)
@@ -74,7 +74,7 @@ func (h *Host) finish(plan *Plan, steps Steps, result func(left Left, err error)
 	})
 }
 
-// close is the way of every Host to its end: with a plan, its sessions end first.
+// close does the work of Close and, with a plan, of Drain: the sessions then end first.
 func (h *Host) close(plan *Plan, steps Steps) (r Report, err error) {
 	h.life.Lock()
 	p, engine := h.poller, h.engine
@@ -127,18 +127,18 @@ func (h *Host) close(plan *Plan, steps Steps) (r Report, err error) {
 	return r, err
 }
 
-// closer closes a Host. It belongs to the goroutine that does.
+// closer is the state of one Close. It is owned by the goroutine that closes.
 type closer struct {
 	*Host
 	engine *session.Engine
-	// reason is that of the sessions' end.
+	// reason is the reason for the end of the sessions.
 	reason session.Reason
 	// ctx bounds all waiting, half that for handlers while there are sessions.
 	ctx, half context.Context
 	before    counts
 }
 
-// within sets the times that are left.
+// within sets the time that is left for everything, and for handlers.
 func (c *closer) within(all, handlers time.Duration) context.CancelFunc {
 	ctx, cancelAll := context.WithTimeout(c.cut, all)
 	half, cancelHalf := context.WithTimeout(ctx, handlers)
@@ -164,7 +164,7 @@ func (c *closer) counts() counts {
 	return n
 }
 
-// count enters what was lost since the begin.
+// count adds to r what was lost since the begin.
 func (c *closer) count(r *Report) {
 	now := c.counts()
 	r.Connections += now.connections - c.before.connections
@@ -216,7 +216,7 @@ func (c *closer) awaitSessions() (last session.Left) {
 		case <-c.done: // the event loops have failed
 			return true
 		}
-		// A client that is still taking an answer asks again behind it.
+		// A client that is still taking an answer sends another request after it.
 		if now != last || c.answering(c.ctx) {
 			last, moved = now, time.Now()
 		}
@@ -243,7 +243,8 @@ func (c *closer) stopLoops(p *poller.Engine) error {
 	return p.Stop(ending)
 }
 
-// pollUntil asks until done is true or ctx ends: it is used a few times in a Host's life.
+// pollUntil calls done until it returns true or ctx ends. It polls because it is used only a few times in a Host's
+// life.
 func pollUntil(ctx context.Context, done func() bool) {
 	for pause := closePollMin; !done(); pause = min(2*pause, closePollMax) {
 		select {

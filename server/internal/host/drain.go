@@ -8,11 +8,11 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// cutTime is what is left for sessions that are ended because the time of a drain is up: enough for clients that read,
-// as ending and flushing them is work rather than waiting.
+// cutTime is the time for the end of the sessions that are open when the time of a drain is over: enough for clients
+// that read, because ending and flushing them takes no waiting.
 const cutTime = time.Second
 
-// defaultTimeout is that of a Plan: the usual grace period of process managers.
+// defaultTimeout is the default of Plan.Timeout: the usual grace period of process managers.
 const defaultTimeout = 30 * time.Second
 
 // Plan says how Drain ends the sessions. Immutable. The zero value ends them all at once.
@@ -59,7 +59,7 @@ func (h *Host) Drain(ctx context.Context, plan Plan, steps Steps, result func(le
 	return h.report, h.closeErr
 }
 
-// drain ends the sessions by the plan. It sets how much time the rest may take.
+// drain ends the sessions by the plan, and sets the time that is left for the rest.
 func (c *closer) drain(plan *Plan) context.CancelFunc {
 	c.reason = session.ReasonDraining
 	grace := time.NewTimer(plan.Grace)

@@ -47,7 +47,7 @@ func (h *Host) fallback(x *session.Exchange, r *httpwire.Request) {
 	}()
 }
 
-// runFallback runs the user's handler; a panic becomes 500, where net/http would drop the connection without a word.
+// runFallback runs the user's handler. The answer to a panic is 500; net/http would close the connection without one.
 func (h *Host) runFallback(w *bufferedResponse, req *http.Request) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -96,10 +96,10 @@ func newRequest(x *session.Exchange, r *httpwire.Request) (*http.Request, error)
 	return req, nil
 }
 
-// errResponseTooLarge is what a handler of Fallback gets from Write over Config.MaxResponse.
+// errResponseTooLarge is the error of Write for a response that is longer than Config.MaxResponse.
 var errResponseTooLarge = errors.New("siren: response is larger than Config.MaxResponse")
 
-// bufferedResponse is the http.ResponseWriter of the fallback: the whole response is kept, within a limit.
+// bufferedResponse is the http.ResponseWriter of the fallback. It keeps the whole response, up to a limit.
 type bufferedResponse struct {
 	header http.Header
 	status int
@@ -112,8 +112,8 @@ type bufferedResponse struct {
 // Header implements http.ResponseWriter.
 func (w *bufferedResponse) Header() http.Header { return w.header }
 
-// WriteHeader implements http.ResponseWriter; informational statuses are not sent. As with net/http a status that is
-// none is a panic.
+// WriteHeader implements http.ResponseWriter. Informational statuses are not sent. An invalid status panics, as with
+// net/http.
 func (w *bufferedResponse) WriteHeader(status int) {
 	if status < 100 || status > 999 {
 		panic(fmt.Sprintf("siren: WriteHeader(%d): no such status", status))
@@ -136,13 +136,13 @@ func (w *bufferedResponse) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// fail makes it a 500.
+// fail makes the response a 500.
 func (w *bufferedResponse) fail() {
 	*w = bufferedResponse{header: http.Header{}, status: http.StatusInternalServerError, limit: w.limit, head: w.head}
 }
 
-// response is what is sent. Whatever a handler may write, its fields cannot break the framing: codec/httpwire drops
-// names that are no tokens and has spaces for control characters.
+// response returns the response that is sent. The fields that a handler sets cannot break the framing: codec/httpwire
+// drops names that are no tokens, and replaces control characters by spaces.
 func (w *bufferedResponse) response(log *slog.Logger) *httpwire.Response {
 	if w.over {
 		log.Error("the response of Fallback is larger than Config.MaxResponse", "limit", w.limit)
@@ -160,7 +160,7 @@ func (w *bufferedResponse) response(log *slog.Logger) *httpwire.Response {
 			case "Connection":
 				r.Close = r.Close || strings.EqualFold(value, "close")
 			case "Content-Length", "Transfer-Encoding", "Keep-Alive", "Upgrade", "Trailer":
-				// These are the connection's business.
+				// The connection sets these itself.
 			default:
 				r.Header = append(r.Header, name, value)
 			}
@@ -172,8 +172,8 @@ func (w *bufferedResponse) response(log *slog.Logger) *httpwire.Response {
 	return r
 }
 
-// content is the body. The answer to HEAD has none, but handlers such as http.FileServer tell the length that GET
-// would have: a body of that length, which is not sent, stands for it.
+// content returns the body. The answer to HEAD has none, but handlers such as http.FileServer declare the length of the
+// answer to GET: content then returns a body of that length, which is not sent.
 func (w *bufferedResponse) content() []byte {
 	if w.head && w.body.Len() == 0 {
 		if n, err := strconv.Atoi(w.header.Get("Content-Length")); err == nil && n > 0 && n <= w.limit {

@@ -18,9 +18,9 @@ import (
 	"github.com/seed58c87869/siren/session/mount"
 )
 
-// Config holds the settings of a Host. All are checked and have their defaults already.
+// Config holds the settings of a Host. The caller has checked them and set their defaults.
 type Config struct {
-	// Session is the engine's.
+	// Session is the configuration of the engine.
 	Session session.Config
 	// Attached, if set, is called with the loops when they are known, before the first connection.
 	Attached func(loops []Loop)
@@ -37,7 +37,7 @@ type Config struct {
 	PrivateFiles bool
 	// MaxConns bounds the connections; 0 is what the limit of open files allows.
 	MaxConns int
-	// Resolution is that of the loops' timers, unless Session needs a finer one.
+	// Resolution is the resolution of the loops' timers, unless Session needs a finer one.
 	Resolution time.Duration
 	// WriteTimeout closes a connection whose peer takes nothing for that long; 0 is poller's. CloseTimeout bounds Close.
 	WriteTimeout, CloseTimeout time.Duration
@@ -60,7 +60,7 @@ const (
 	open
 	// draining: sessions are ended one after the other; everything else goes on.
 	draining
-	// ending: what was accepted is answered still; nothing new is taken, and nobody waits for answers any more.
+	// ending: accepted events are still answered; no more input is accepted, and nobody waits for answers any more.
 	ending
 	closing
 	closed
@@ -81,8 +81,8 @@ type Host struct {
 	// budget is nil without Config.MemoryBudget.
 	budget *memory.Budget
 	poller *poller.Engine
-	// maxConns is the limit of connections, but for those that may ask for the health path only; full thins out the
-	// warnings that it is reached.
+	// maxConns is the limit of connections, without those that may only request the health path. full bounds the warnings
+	// that it is reached.
 	maxConns int
 	full     poller.Throttle
 	mount    *mount.Handler // immutable
@@ -94,7 +94,7 @@ type Host struct {
 	// hurry ends a drain, after which the Host closes; cut ends all waiting.
 	hurry, cut       context.Context
 	hurryNow, cutNow context.CancelFunc
-	// done is closed at the end, when endErr, which is why, does not change any more.
+	// done is closed at the end. endErr is the reason, and does not change after that.
 	ended  sync.Once
 	done   chan struct{}
 	endErr error
@@ -118,10 +118,10 @@ func New(cfg Config) *Host {
 // Handler serves the engine's path in a program's own net/http server, see package mount.
 func (h *Host) Handler() http.Handler { return h.mount }
 
-// Loop returns a loop by its index. For callers that know of a session, or of Listen's return.
+// Loop returns a loop by its index. It must not be called before Listen has returned or a session has begun.
 func (h *Host) Loop(i int) Loop { return h.loops[i] }
 
-// Engine returns the engine of the sessions. For callers that know of a session, or of Listen's return.
+// Engine returns the engine of the sessions. It must not be called before Listen has returned or a session has begun.
 func (h *Host) Engine() *session.Engine { return h.engine }
 
 // Running returns what Listen has started, or nil before. An attached Host has no poller.
@@ -140,10 +140,10 @@ func (h *Host) Started() bool {
 	return engine != nil
 }
 
-// Ending reports whether nothing more is taken and nobody waits for answers any more.
+// Ending reports whether no more input is accepted and nobody waits for answers any more.
 func (h *Host) Ending() bool { return h.state.Load() >= ending }
 
-// Closing reports whether the sessions end, or nobody drives the loops any longer.
+// Closing reports whether the sessions end, or the event loops have failed.
 func (h *Host) Closing() bool {
 	if h.state.Load() >= closing {
 		return true
@@ -167,7 +167,7 @@ func (h *Host) Addrs() []net.Addr {
 	return p.Addrs()
 }
 
-// app is what the engine sees of a Host.
+// app is a Host as the session.App of its engine.
 type app Host
 
 // Open implements session.App.

@@ -5,7 +5,7 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// spareConns is how many connections above the limit there may be, for session.Config.HealthPath.
+// spareConns returns the number of connections above the limit that session.Config.HealthPath allows.
 func (h *Host) spareConns() int {
 	if h.cfg.Session.HealthPath == "" {
 		return 0
@@ -13,8 +13,8 @@ func (h *Host) spareConns() int {
 	return session.SparesMax(h.cfg.Session, h.cfg.Loops)
 }
 
-// pollerConns is MaxConns of the poller, whose connections above the limit are served too. 0 is what the limit of open
-// files allows.
+// pollerConns returns MaxConns of the poller, which includes the connections above the limit. 0 is as many as the limit
+// of open files allows.
 func (h *Host) pollerConns() int {
 	if h.cfg.MaxConns == 0 {
 		return 0

@@ -13,17 +13,17 @@ import (
 
 // The errors of Listen and Attach, besides those of package poller.
 var (
-	// ErrBegun: the Host listens, or is attached, already.
+	// ErrBegun means that the Host already listens or is attached.
 	ErrBegun = errors.New("it listens already, or is attached")
-	// ErrClosed: Close was called.
+	// ErrClosed means that Close was called.
 	ErrClosed = errors.New("siren: closed")
-	// errNested: two servers on one listener. Fallback answers whole responses, so the clients of a server behind it would
-	// stay on polling.
+	// errNested means that Fallback is the Handler of another server. Fallback's answers are buffered, so the clients of
+	// that server could not leave polling.
 	errNested = errors.New("Config.Fallback is the Handler of another server, which would get no WebSockets on this " +
 		"listener. Serve both by one net/http server: mux.Handle(\"/socket.io/\", srv.Handler()) and the same for the other's path")
 )
 
-// begin reports why the Host cannot start. Called with life held.
+// begin returns an error if the Host cannot start. Called with life held.
 func (h *Host) begin() error {
 	switch h.state.Load() {
 	case fresh:
@@ -89,7 +89,7 @@ func (h *Host) Attach(loops []Loop, borrow session.Borrow) (accept func(c sessio
 	return h.engine.Accept, nil
 }
 
-// attach makes the engine on the loops. Called with life held.
+// attach makes the engine, on the loops. Called with life held.
 func (h *Host) attach(loops []Loop, borrow session.Borrow) error {
 	shards, mounted := make([]session.Loop, 0, len(loops)), make([]mount.Loop, 0, len(loops))
 	for _, l := range loops {
@@ -142,8 +142,8 @@ func queueBytes(c *Config) int {
 	return max(c.MaxResponse, c.Session.MaxPayload, c.Session.QueueBytes) + session.DefaultQueueFrames*stream.FrameOverhead + 64<<10
 }
 
-// tooMany is the answer to a connection above MaxConns. It is made in advance, so it has no Date, which an error of the
-// server may lack (RFC 9110, section 6.6.1).
+// tooMany is the answer to a connection above MaxConns. It is made in advance and so has no Date, which a server may
+// leave out of an error (RFC 9110, section 6.6.1).
 var tooMany = httpwire.AppendResponse(nil, &httpwire.Response{
 	Status: 503, ContentType: "text/plain; charset=UTF-8", Body: []byte("Too many connections"),
 	Header: []string{"Retry-After", "5"}, Close: true,

@@ -39,7 +39,7 @@ func (h *Host) overBudget(r memory.Report) {
 		"budget", r.Limit)
 }
 
-// Stats are the counters of a Host.
+// Stats has the counters of a Host.
 type Stats struct {
 	// Poller is empty for an attached Host.
 	Poller   poller.Stats
@@ -52,7 +52,7 @@ type Stats struct {
 	Bridged int
 }
 
-// Stats reads the counters.
+// Stats returns the counters.
 func (h *Host) Stats() Stats {
 	s := Stats{Bridged: h.mount.Bridged()}
 	h.life.RLock()

@@ -6,13 +6,13 @@ import (
 	"github.com/seed58c87869/siren/poller"
 )
 
-// Done is closed when the Host has ended: when Close has finished, or when the event loops have failed. Then Wait
-// tells why.
+// Done is closed when the Host has ended: when Close has finished, or when the event loops have failed. Wait then
+// returns the reason.
 func (h *Host) Done() <-chan struct{} { return h.done }
 
-// Wait waits for the end, whether it listens yet or not, and returns what Close returned, or why the
-// event loops failed; they end by themselves when the system gives them nothing to work with any more. A Host whose
-// loops have failed serves nobody: Close tidies up behind it.
+// Wait waits for the end, whether the Host listens yet or not. It returns the error of Close, or of the event loops,
+// which end by themselves when the system has no more resources for them. A Host whose loops have failed serves nobody;
+// Close releases what it holds.
 func (h *Host) Wait() error {
 	<-h.done
 	return h.endErr
@@ -28,7 +28,7 @@ func (h *Host) WaitOr(ctx context.Context, close func() error) error {
 	}
 }
 
-// end is the end, for the first reason that there is.
+// end ends the Host. The first call sets the reason.
 func (h *Host) end(err error) {
 	h.ended.Do(func() {
 		h.endErr = err

@@ -2,13 +2,13 @@ package roster
 
 import "slices"
 
-// List are the sockets of one client: nearly always one, which takes no memory of its own. Loop-owned.
+// List has the sockets of one client. There is nearly always one, which takes no further memory. Loop-owned.
 type List[S any] struct {
 	first *S
 	more  *[]*S // nil while there is one at most
 }
 
-// Len is the number of sockets.
+// Len returns the number of sockets.
 func (l *List[S]) Len() int {
 	switch {
 	case l.first == nil:
@@ -19,7 +19,7 @@ func (l *List[S]) Len() int {
 	return 1 + len(*l.more)
 }
 
-// Add adds a socket, which is not in the list.
+// Add adds a socket that is not in the list.
 func (l *List[S]) Add(s *S) {
 	switch {
 	case l.first == nil:
@@ -58,7 +58,7 @@ func (l *List[S]) Last() *S {
 func (l *List[S]) Remove(s *S) {
 	last := l.Last()
 	if s != last {
-		// The last one takes its place.
+		// The last socket takes its place.
 		if l.first == s {
 			l.first = last
 		} else if i := l.index(s); i >= 0 {

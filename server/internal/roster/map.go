@@ -13,8 +13,8 @@ const (
 	SmallStripes = 4
 )
 
-// Map finds the sockets of a namespace by id. Safe for concurrent use: it is striped, so that the loops that
-// connect sockets and the goroutines that look them up seldom meet. The stripes are made for the first socket.
+// Map finds the sockets of a namespace by id. Safe for concurrent use. It is striped, so that loops that connect
+// sockets seldom wait for goroutines that look them up. The stripes are made for the first socket.
 type Map[S any] struct {
 	seed    maphash.Seed
 	size    uint64
@@ -23,7 +23,7 @@ type Map[S any] struct {
 
 type stripe[S any] struct {
 	mu sync.RWMutex
-	// byID has nil for an absent socket that may come back: nobody finds it, but its id is taken.
+	// byID has nil for an absent socket that may come back: its id is taken, and Get returns nil.
 	byID map[string]*S
 	away int // how many are nil
 	// peak is the greatest number of sockets that the map has held, because a map does not shrink.
@@ -55,7 +55,7 @@ func (m *Map[S]) stripe(id string) *stripe[S] {
 	return nil
 }
 
-// Size is the number of stripes. Immutable.
+// Size returns the number of stripes, which never changes.
 func (m *Map[S]) Size() uint64 { return m.size }
 
 // StripeIndex returns the index of the stripe of that id. It never changes.
@@ -99,7 +99,7 @@ func (m *Map[S]) Add(id string, s *S) {
 	st.peak = max(st.peak, len(st.byID))
 }
 
-// Remove takes out a socket that has ended.
+// Remove removes a socket that has ended.
 func (m *Map[S]) Remove(id string, s *S) {
 	m.change(id, func(st *stripe[S], found *S) {
 		if found == s {
@@ -108,7 +108,7 @@ func (m *Map[S]) Remove(id string, s *S) {
 	})
 }
 
-// Leave removes a socket that may come back: its id stays taken until forget or add.
+// Leave removes a socket that may come back: its id stays taken until Forget or Add.
 func (m *Map[S]) Leave(id string, s *S) {
 	m.change(id, func(st *stripe[S], found *S) {
 		if found == s {
@@ -189,7 +189,7 @@ func (m *Map[S]) All() []*S {
 	return out
 }
 
-// Len is the number of sockets that are there.
+// Len returns the number of sockets, without the absent ones.
 func (m *Map[S]) Len() int {
 	n := 0
 	stripes := m.list()

@@ -1,2 +1,2 @@
-// Package stack tells what kind of goroutine the caller is on, by its stack: an event loop, or one of a handler.
+// Package stack reports, by the stack, whether the calling goroutine is an event loop or runs a handler.
 package stack

@@ -17,18 +17,18 @@ var (
 	sessionPackage = reflect.TypeFor[session.Session]().PkgPath()
 	pollerPackage  = reflect.TypeFor[poller.Loop]().PkgPath()
 
-	// handlerRoots begin the names of the functions with which the goroutines of handlers start.
+	// handlerRoots are prefixes of the names of the functions that goroutines of handlers start with.
 	handlerRoots = []string{serverPackage + ".", serverPackage + "/internal/", sessionPackage + "."}
-	// loopFrames begin the names of functions that run on event loops alone: the methods of loops, those of tests too,
-	// what takes input, and what calls inline handlers.
+	// loopFrames are prefixes of the names of functions that run only on event loops: the methods of loops, also those of
+	// tests, and the functions that receive input and call inline handlers.
 	loopFrames = []string{
 		pollerPackage + ".(*Loop).", pollerPackage + "/pollertest.(*Loop).", sessionPackage + ".(*HTTPConn).Receive",
 		sessionPackage + ".(*wsConn).Receive", serverPackage + ".(*Socket).receive",
 	}
 )
 
-// OnHandler reports whether the calling goroutine is one that package server, a part of it, or package session has
-// started. All of those run handlers.
+// OnHandler reports whether package server, one of its inner packages, or package session has started the calling
+// goroutine. All goroutines that they start run handlers.
 func OnHandler() bool {
 	root := ""
 	for f := range frames {
