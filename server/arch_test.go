@@ -74,6 +74,7 @@ func TestImports(t *testing.T) {
 		{"/cmd/siren/node/pattern", nil, []string{gnet}},
 		{"/cmd/siren/node/problem", nil, []string{gnet}},
 		{"/cmd/siren/node/remote", nil, []string{gnet}},
+		{"/cmd/siren/node/systemd", nil, []string{gnet}},
 		{"/cmd/siren/node/admin", []string{"/cmd/siren/node/problem"}, []string{gnet}},
 		{"/cmd/siren/node/dashboard", []string{"/cmd/siren/node/admin", "/cmd/siren/node/problem"}, []string{gnet, "/server"}},
 		{"/cmd/siren/node/token", []string{"/cmd/siren/node/pattern"}, []string{gnet}},
@@ -86,7 +87,7 @@ func TestImports(t *testing.T) {
 		{"/cmd/siren/node/config", append([]string{"/cmd/siren/node/pattern"}, append([]string{"/session"}, session...)...), []string{gnet}},
 		{"/cmd/siren/node", append([]string{"/cmd/siren/node/pattern", "/cmd/siren/node/config", "/cmd/siren/node/problem",
 			"/cmd/siren/node/admin", "/cmd/siren/node/api", "/cmd/siren/node/broker", "/room/cluster/redis", "/cmd/siren/node/dashboard", "/cmd/siren/node/gate", "/cmd/siren/node/token",
-			"/cmd/siren/node/value", "/cmd/siren/node/webhook", "/cmd/siren/demo", "/server"}, server...), nil},
+			"/cmd/siren/node/value", "/cmd/siren/node/webhook", "/cmd/siren/node/systemd", "/cmd/siren/demo", "/server"}, server...), nil},
 		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 		// The simulation runs the server on fake loops; poller and gnet come in through server.
 		{"/bench/sim", append([]string{"/bench", "/server", "/poller/pollertest"}, server...), nil},

@@ -174,6 +174,13 @@ func (srv *Server) Listen(addrs ...string) error {
 	return nil
 }
 
+// Serve serves the connections of a listener that the program, or its supervisor, has opened, besides those of Listen.
+// Start or Listen must have been called. It returns, with the listener closed, when the server has ended or the listener
+// is closed; the error is that of accept. The listener's connections must be *net.TCPConn or *net.UnixConn: TLS needs a
+// net/http server, see Handler. A connection costs about three times as much to accept as one of Listen, and the same
+// afterwards.
+func (srv *Server) Serve(ln net.Listener) error { return srv.host.Serve(ln) }
+
 // Addr returns the first of Addrs; nil when there is none.
 func (srv *Server) Addr() net.Addr {
 	if addrs := srv.Addrs(); len(addrs) > 0 {

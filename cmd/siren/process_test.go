@@ -47,15 +47,35 @@ func startProcess(t *testing.T, wrapper []string, args ...string) *process {
 // startBinary is startProcess for another binary of siren than the one that the tests are part of.
 func startBinary(t *testing.T, wrapper []string, binary string, args ...string) *process {
 	t.Helper()
+	wrapper = append(wrapper, binary)
+	return startLine(t, wrapper, nil, args...)
+}
+
+// startCommand is startProcess with changes of the command.
+func startCommand(t *testing.T, wrapper []string, change func(cmd *exec.Cmd), args ...string) *process {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startLine(t, append(wrapper, self), change, args...)
+}
+
+// startLine starts a command line, whose last part is a binary of siren, with serve and args, and waits until it serves.
+func startLine(t *testing.T, line []string, change func(cmd *exec.Cmd), args ...string) *process {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{stops: make(chan error, 1), log: r, lines: bufio.NewReader(r), socket: filepath.Join(t.TempDir(), "s")}
-	line := append(append(wrapper, binary, "serve", "--addr", "127.0.0.1:0", "--addr", "unix://"+p.socket, "--admin-listen", "", "--drain-spread", "0s"), args...)
+	line = append(append(line, "serve", "--addr", "127.0.0.1:0", "--addr", "unix://"+p.socket, "--admin-listen", "", "--drain-spread", "0s"), args...)
 	p.cmd = exec.Command(line[0], line[1:]...)
 	p.cmd.Env = append(os.Environ(), commandEnv+"=1", "GORACE=atexit_sleep_ms=0")
 	p.cmd.Stderr = w
+	if change != nil {
+		change(p.cmd)
+	}
 	err = p.cmd.Start()
 	_ = w.Close()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed58c87869/siren/cmd/siren/node"
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
+	"github.com/seed58c87869/siren/cmd/siren/node/systemd"
 )
 
 const serveHelp = `Runs a Socket.IO server that relays events between its clients, in memory. It
@@ -91,6 +92,10 @@ func serve(ctx context.Context, sources config.Sources, logs io.Writer) error {
 		return err
 	}
 	o := node.Options{Loaded: loaded, Log: logs, Cut: cutOf(ctx)}
+	if o.Sockets, err = systemd.Activated(); err != nil {
+		return err
+	}
+	defer o.Sockets.Close()
 	if sources.File != "" {
 		o.Load = func() (*config.Loaded, error) { return config.Load(sources) }
 	}

@@ -15,6 +15,10 @@ import (
 // errAsked is the cause of an end that the API has asked for.
 var errAsked = errors.New("asked by the API")
 
+// endReserve is what the end may take after the plan of the drain: the loops close, and the backend hears of the last
+// disconnects.
+const endReserve = 30 * time.Second
+
 // LossError reports an end that has lost something, or cut it short. Immutable.
 type LossError struct{ Report server.DrainReport }
 
@@ -85,6 +89,7 @@ func (n *Node) beginDrain(timeout, spread *time.Duration) (api.Drained, error) {
 func (n *Node) end(cause error) error {
 	begun, _ := n.beginDrain(nil, nil) // the configuration's plan is valid
 	plan := n.drain.plan
+	n.supervisor.Stopping(plan.Grace + plan.Timeout + endReserve)
 	n.log.Info("siren stopping", "cause", cause, "sessions", begun.Sessions, "grace", plan.Grace, "spread", plan.Spread,
 		"timeout", plan.Timeout)
 	began := time.Now()

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/broker"
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
 	"github.com/seed58c87869/siren/cmd/siren/node/gate"
+	"github.com/seed58c87869/siren/cmd/siren/node/systemd"
 	"github.com/seed58c87869/siren/server"
 	"github.com/seed58c87869/siren/server/logqueue"
 )
@@ -27,6 +29,8 @@ type Options struct {
 	Load func() (*config.Loaded, error)
 	// Cut, if set, ends when the end of the node must take no more time: what is left then is closed at once.
 	Cut context.Context
+	// Sockets are listeners that the supervisor has opened, in place of those of the configuration. The node closes them.
+	Sockets systemd.Sockets
 	// Log is where lines of the log go.
 	Log io.Writer
 }
@@ -49,6 +53,9 @@ type Node struct {
 	operators *operators
 	// drain is the end of the node.
 	drain drain
+	// sockets are the supervisor's, which supervisor tells about the node.
+	sockets    systemd.Sockets
+	supervisor systemd.Notifier
 
 	mu sync.Mutex // guards running; held during a reload
 	// running is the configuration in force.
@@ -58,10 +65,11 @@ type Node struct {
 // New makes a node, which does not listen yet. Errors are for the user to read.
 func New(o Options) (*Node, error) {
 	cfg := &o.Loaded.Config
-	n := &Node{load: o.Load, running: o.Loaded, name: nameOf(cfg), level: new(slog.LevelVar), drain: newDrain(o.Cut)}
+	n := &Node{load: o.Load, running: o.Loaded, name: nameOf(cfg), level: new(slog.LevelVar), drain: newDrain(o.Cut), sockets: o.Sockets}
 	n.level.Set(levelOf(cfg.Log.Level))
 	n.logs = newLog(o.Log, cfg.Log.Format, n.level)
 	n.log = slog.New(n.logs)
+	n.supervisor = systemd.Notifier{Log: n.log}
 	rules, err := newRules(cfg)
 	if err != nil {
 		return nil, err
@@ -175,8 +183,8 @@ func (n *Node) Run(ctx context.Context) error {
 	if err := enoughFiles(cfg.Limits.Connections, descriptors); err != nil {
 		return err
 	}
-	if err := n.srv.Listen(cfg.Listen...); err != nil {
-		return listenError(err)
+	if err := n.listen(cfg.Listen); err != nil {
+		return err
 	}
 	if n.operators != nil {
 		if err := n.operators.listen(n, n.isSet("admin.listen")); err != nil {
@@ -185,6 +193,8 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	// The server has logged its version and what it listens on.
 	n.log.Info("siren serves", "go", runtime.Version(), "descriptors", descriptors, "demo", cfg.Demo)
+	n.supervisor.Ready()
+	defer n.watch()()
 	select {
 	case <-n.srv.Done():
 		return n.srv.Wait()
@@ -193,6 +203,50 @@ func (n *Node) Run(ctx context.Context) error {
 	case <-n.drain.begun:
 		return n.end(errAsked)
 	}
+}
+
+// listen opens the clients' listener, or takes the supervisor's.
+func (n *Node) listen(addresses []string) error {
+	if len(n.sockets.Clients) == 0 {
+		if err := n.srv.Listen(addresses...); err != nil {
+			return listenError(err)
+		}
+		return nil
+	}
+	if err := n.srv.Start(); err != nil {
+		return listenError(err)
+	}
+	for _, ln := range n.sockets.Clients {
+		n.log.Info("listening on the supervisor's socket", "addr", systemd.Address(ln))
+		go func() {
+			if err := n.srv.Serve(ln); err != nil {
+				n.log.Error("the supervisor's socket has failed", "addr", systemd.Address(ln), "err", err)
+			}
+		}()
+	}
+	return nil
+}
+
+// watch tells the supervisor's watchdog that the event loops turn, until stop is called.
+func (n *Node) watch() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() { n.supervisor.Watch(ctx, n.alive) })
+	return func() {
+		cancel()
+		watching.Wait()
+	}
+}
+
+// alive returns an error when an event loop does not turn before ctx ends.
+func (n *Node) alive(ctx context.Context) error {
+	begun := time.Now()
+	for _, l := range n.srv.LoopStats(ctx) {
+		if ctx.Err() != nil && l.Lag >= time.Since(begun) {
+			return fmt.Errorf("event loop %d has not turned for %v", l.Loop, l.Lag)
+		}
+	}
+	return nil
 }
 
 // isSet tells whether somebody has set a key of the configuration in force.

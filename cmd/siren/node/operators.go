@@ -14,6 +14,7 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/dashboard"
 	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/cmd/siren/node/problem"
+	"github.com/seed58c87869/siren/cmd/siren/node/systemd"
 	"github.com/seed58c87869/siren/server"
 )
 
@@ -27,7 +28,11 @@ type operators struct {
 
 // newOperators makes the listener, which does not listen yet; nil when the configuration has none.
 func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
-	if cfg.Admin.Listen == "" {
+	address := cfg.Admin.Listen
+	if n.sockets.Admin != nil {
+		address = systemd.Address(n.sockets.Admin)
+	}
+	if address == "" {
 		return nil, nil
 	}
 	o := new(operators)
@@ -47,7 +52,7 @@ func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
 		return nil, err
 	}
 	o.server, err = admin.New(admin.Config{
-		Address: cfg.Admin.Listen, Keys: cfg.Admin.Keys(), TLS: o.certificate.config(), MaxBody: cfg.Admin.MaxBody,
+		Address: address, Keys: cfg.Admin.Keys(), TLS: o.certificate.config(), MaxBody: cfg.Admin.MaxBody,
 		RequestsPerSecond: cfg.Admin.RequestsPerSecond, ProtectMetrics: cfg.Admin.ProtectMetrics,
 		Ready: n.readiness, Describe: api.Describe(server.Version), Logger: n.log,
 	})
@@ -95,6 +100,11 @@ func (n *Node) reloadCall(context.Context) (api.Reloaded, error) {
 // listen opens the listener. Several nodes on one machine may have the default address: the first one gets it, and the
 // others go on without one. An address that somebody has set must be free.
 func (o *operators) listen(n *Node, set bool) error {
+	if ln := n.sockets.Admin; ln != nil {
+		o.server.Serve(ln)
+		n.log.Info("operators' listener", "addr", ln.Addr().String())
+		return nil
+	}
 	err := o.server.Listen()
 	switch {
 	case err == nil:
