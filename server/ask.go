@@ -130,17 +130,17 @@ func (d *askDelivery) Run(loop int) {
 // askWork is the estimated time of noting one socket that is asked, in nanoseconds.
 const askWork = 100
 
-// work implements visitor.
-func (d *askDelivery) work() int { return askWork + d.broadcast.work() }
+// Work implements walk.Visitor.
+func (d *askDelivery) Work() int { return askWork + d.broadcast.Work() }
 
-// visit implements visitor.
-func (d *askDelivery) visit(loop int, members []*room.Member, rest int) {
+// Visit implements walk.Visitor.
+func (d *askDelivery) Visit(loop int, members []*room.Member, rest int) {
 	d.ask.expect(loop, members, rest)
 	d.deliver(members)
 }
 
-// visited implements visitor.
-func (d *askDelivery) visited(loop int) { d.ask.delivered(loop) }
+// Visited implements walk.Visitor.
+func (d *askDelivery) Visited(loop int) { d.ask.delivered(loop) }
 
 // expect notes which sockets of a loop are asked; rest more may follow. Loop-only.
 func (a *ask) expect(loop int, selected []*room.Member, rest int) {

@@ -50,14 +50,14 @@ func (l *look) Run(loop int) {
 // countWork is the estimated time of noting one socket, in nanoseconds.
 const countWork = 10
 
-// work implements visitor.
-func (l *look) work() int { return countWork }
+// Work implements walk.Visitor.
+func (l *look) Work() int { return countWork }
 
-// visit implements visitor.
-func (l *look) visit(_ int, members []*room.Member, _ int) { l.c.Add(members) }
+// Visit implements walk.Visitor.
+func (l *look) Visit(_ int, members []*room.Member, _ int) { l.c.Add(members) }
 
-// visited implements visitor.
-func (l *look) visited(loop int) { l.c.Pass(loop) }
+// Visited implements walk.Visitor.
+func (l *look) Visited(loop int) { l.c.Pass(loop) }
 
 // census waits for a look at the sockets of this node.
 func (o Operator) census(ctx context.Context, limit time.Duration, list bool) (*collect.Census, error) {

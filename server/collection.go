@@ -8,6 +8,7 @@ import (
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/server/internal/collect"
+	"github.com/seed58c87869/siren/server/internal/walk"
 )
 
 // Sockets returns a snapshot of the sockets of this node that the operator selects, by their present Rooms, in no
@@ -52,7 +53,7 @@ func (o Operator) DisconnectSockets(closeConns bool) error {
 // disconnect is DisconnectSockets on this node, counted by c if there is one.
 func (o Operator) disconnect(closeConns bool, c *collect.Census) error {
 	t := &selection{ns: o.ns, cost: departWork, census: c, fn: func(_ int, selected []*room.Member) {
-		each(selected, func(m *room.Member) {
+		walk.Each(selected, func(m *room.Member) {
 			if !m.Detached() {
 				(&departure{m.Owner().(*Socket), closeConns}).Run(m.Shard())
 			}
@@ -111,17 +112,17 @@ const departWork = int(5 * time.Microsecond)
 // Run implements task.
 func (t *selection) Run(loop int) { t.ns.walk(loop, &t.target, t) }
 
-// work implements visitor.
-func (t *selection) work() int { return t.cost }
+// Work implements walk.Visitor.
+func (t *selection) Work() int { return t.cost }
 
-// visit implements visitor.
-func (t *selection) visit(loop int, members []*room.Member, _ int) {
+// Visit implements walk.Visitor.
+func (t *selection) Visit(loop int, members []*room.Member, _ int) {
 	t.census.Add(members)
 	t.fn(loop, members)
 }
 
-// visited implements visitor.
-func (t *selection) visited(loop int) {
+// Visited implements walk.Visitor.
+func (t *selection) Visited(loop int) {
 	if t.after != nil {
 		t.after(loop)
 	}
@@ -227,7 +228,7 @@ const moveWork = 250
 
 // visit moves sockets of a loop. Loop-only.
 func (mv *move) visit(loop int, selected []*room.Member) {
-	each(selected, func(m *room.Member) { m.Owner().(*Socket).move(mv, loop) })
+	walk.Each(selected, func(m *room.Member) { m.Owner().(*Socket).move(mv, loop) })
 }
 
 // move makes the socket join or leave the rooms. Loop-only.

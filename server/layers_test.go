@@ -29,7 +29,7 @@ var layers = []struct{ what, files string }{
 	},
 	{
 		"sending to one socket and to many",
-		"outgoing client deliver held emission walk operator filter prepared compress parent tuning loopstats",
+		"outgoing client deliver held emission operator filter prepared compress parent tuning loopstats",
 	},
 	{
 		"events that come, and their handlers",

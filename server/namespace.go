@@ -10,6 +10,7 @@ import (
 	"github.com/seed58c87869/siren/server/internal/history"
 	"github.com/seed58c87869/siren/server/internal/roster"
 	"github.com/seed58c87869/siren/server/internal/users"
+	"github.com/seed58c87869/siren/server/internal/walk"
 )
 
 // Namespace is a set of sockets with common handlers. Safe for concurrent use. Handlers may be added and removed at any
@@ -62,6 +63,11 @@ func (ns *Namespace) start(srv *Server, name string) {
 	for i := range srv.nloops {
 		ns.shards = append(ns.shards, room.NewShard(i))
 	}
+}
+
+// walk visits the members that a target selects on a loop; see walk.Members. Loop-only.
+func (ns *Namespace) walk(loop int, target *room.Target, v walk.Visitor) {
+	walk.Members(ns.srv.host.Loop(loop), loop, ns.shards[loop], target, v)
 }
 
 // Name returns the namespace's name, with its leading slash.

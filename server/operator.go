@@ -203,19 +203,19 @@ const (
 	hearWork    = 200
 )
 
-// work implements visitor.
-func (b *broadcast) work() int {
+// Work implements walk.Visitor.
+func (b *broadcast) Work() int {
 	if b.outgoing != nil {
 		return deliverWork + hearWork
 	}
 	return deliverWork
 }
 
-// visit implements visitor.
-func (b *broadcast) visit(_ int, members []*room.Member, _ int) { b.deliver(members) }
+// Visit implements walk.Visitor.
+func (b *broadcast) Visit(_ int, members []*room.Member, _ int) { b.deliver(members) }
 
-// visited implements visitor.
-func (b *broadcast) visited(int) {}
+// Visited implements walk.Visitor.
+func (b *broadcast) Visited(int) {}
 
 // readAhead is the number of sockets that deliver reads before it serves the first of them. Sockets are scattered in
 // memory; reading them together makes their cache misses overlap. With a million sockets it makes a broadcast more than

@@ -10,7 +10,6 @@ import (
 
 	"github.com/seed58c87869/siren/poller/memory"
 	"github.com/seed58c87869/siren/poller/pollertest"
-	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/server/internal/early"
 )
 
@@ -244,55 +243,6 @@ func TestQuestionEndsBetweenTurns(t *testing.T) {
 	}
 	if n := c.count(func(conn *pollertest.Conn) bool { return conn.FrameCount() == c.conns[0].FrameCount() }); n != crowdSize {
 		t.Errorf("%d got the question", n)
-	}
-}
-
-// panicky panics at some members.
-type panicky struct {
-	at   func(m *room.Member) bool
-	seen map[*room.Member]int
-	over int
-}
-
-func (p *panicky) work() int { return blockWork / 100 }
-func (p *panicky) visit(_ int, members []*room.Member, _ int) {
-	each(members, func(m *room.Member) {
-		if p.seen[m]++; p.at(m) {
-			panic("member")
-		}
-	})
-}
-func (p *panicky) visited(int) { p.over++ }
-
-// A panic at one member does not keep a walk from the others, nor from its end.
-func TestWalkGoesOnBehindPanics(t *testing.T) {
-	r := newRig(t, Config{})
-	const members = 1000
-	r.fill(t, members, "room")
-	r.loop.SetTurnTime(time.Nanosecond)
-	n := 0
-	p := &panicky{seen: map[*room.Member]int{}, at: func(*room.Member) bool { n++; return n%7 == 0 || n == members }}
-	steps := 0
-	recovering := func(fn func()) {
-		steps++
-		defer func() { _ = recover() }()
-		r.loop.Do(fn)
-	}
-	recovering(func() {
-		r.srv.root.walk(0, &room.Target{Rooms: []*room.Room{r.srv.root.rooms.Everyone()}}, p)
-	})
-	for r.loop.next != nil {
-		next := r.loop.next
-		r.loop.next = nil
-		recovering(func() { next.Run(0) })
-	}
-	for m, n := range p.seen {
-		if n != 1 {
-			t.Fatalf("member %p was visited %d times", m, n)
-		}
-	}
-	if len(p.seen) != members || p.over != 1 || steps < 3 {
-		t.Errorf("%d members in %d steps, ended %d times", len(p.seen), steps, p.over)
 	}
 }
 
