@@ -18,7 +18,7 @@ func TestImports(t *testing.T) {
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory", "/session/limit"}
 	server := append([]string{"/internal/attach", "/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets",
 		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack", "/server/internal/host",
-		"/server/internal/deadline", "/server/internal/listeners", "/server/internal/paging", "/server/internal/keyed", "/server/internal/consumer", "/server/internal/users", "/server/internal/clock", "/server/internal/collect", "/server/internal/partial", "/server/internal/early", "/server/internal/gauge", "/server/internal/walk"}, session...)
+		"/server/internal/deadline", "/server/internal/listeners", "/server/internal/paging", "/server/internal/keyed", "/server/internal/consumer", "/server/internal/users", "/server/internal/clock", "/server/internal/collect", "/server/internal/partial", "/server/internal/early", "/server/internal/gauge", "/server/internal/walk", "/server/internal/edits"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -56,6 +56,7 @@ func TestImports(t *testing.T) {
 		{"/server/internal/listeners", append([]string{"/session"}, session...), []string{gnet}},
 		{"/server/internal/paging", nil, []string{gnet}},
 		{"/server/internal/keyed", nil, []string{gnet}},
+		{"/server/internal/edits", nil, []string{gnet}},
 		{"/server/internal/users", nil, []string{gnet}},
 		{"/server/internal/partial", append([]string{"/server/internal/packets", "/server/parser", "/session", "/codec/sio", "/codec/msgpack"}, session...), []string{gnet}},
 		{"/server/internal/walk", append([]string{"/internal/attach", "/room", "/session", "/poller/stream"}, session...), []string{gnet}},

@@ -123,7 +123,7 @@ func (d *dynamics) remove(c *child) {
 		c.ns.history.Close()
 	}
 	d.srv.mu.Unlock()
-	c.parent.disown(c.ns)
+	c.parent.hooks.Disown(&c.ns.hooks)
 	d.srv.node.unsubscribe(c.ns)
 }
 
@@ -156,7 +156,7 @@ func (d *dynamics) claim(p *ParentNamespace, name string) *Namespace {
 		return made // the application's: children are made with d's lock held
 	}
 	srv.spaces[name] = ns
-	p.adopt(ns)
+	p.hooks.Adopt(&ns.hooks)
 	ns.child.users = 1
 	d.count++
 	_ = srv.node.subscribe(ns) // what fails is logged

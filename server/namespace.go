@@ -55,7 +55,7 @@ func newChild(p *ParentNamespace, name string) *Namespace {
 }
 
 func (ns *Namespace) start(srv *Server, name string) {
-	ns.init(srv, name)
+	ns.init(srv, name, ns)
 	ns.rooms.Reserve(ns.sockets.Taken)
 	if srv.cfg.Recovery.MaxDisconnection > 0 {
 		ns.history = srv.newHistory(ns.sockets.Forget)

@@ -22,7 +22,7 @@ type ParentNamespace struct {
 func (srv *Server) OfFunc(match func(ctx context.Context, name string, auth Raw) bool) *ParentNamespace {
 	need(match != nil, "OfFunc")
 	p := &ParentNamespace{match: match}
-	p.init(srv, "dynamic")
+	p.init(srv, "dynamic", nil)
 	srv.dynamic.addParent(p)
 	return p
 }
@@ -34,15 +34,7 @@ func (srv *Server) OfRegexp(names *regexp.Regexp) *ParentNamespace {
 }
 
 // Children returns the parent's present namespaces, in no order.
-func (p *ParentNamespace) Children() []*Namespace {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	out := make([]*Namespace, 0, len(p.heirs))
-	for ns := range p.heirs {
-		out = append(out, ns)
-	}
-	return out
-}
+func (p *ParentNamespace) Children() []*Namespace { return p.hooks.Heirs() }
 
 // Emit broadcasts an event to all sockets of all children; see ParentOperator.Emit.
 func (p *ParentNamespace) Emit(event string, args ...any) (int, error) {

@@ -4,7 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
+
+	"github.com/seed58c87869/siren/server/internal/edits"
 )
 
 // Middleware runs before a socket is connected, off the event loop. An error refuses the connection with CONNECT_ERROR;
@@ -72,111 +73,38 @@ type hooks struct {
 	settings *settings
 }
 
-// registry stores the registrations of a namespace or a parent of namespaces. Safe for concurrent use. Each change,
-// which is rare, rebuilds its hooks from all registrations; reading them is one load.
+// registry stores the registrations of a namespace or a parent of namespaces. Safe for concurrent use.
 type registry struct {
 	srv  *Server
 	name string
-	// hooks has the inherited registrations, followed by the registry's own.
-	hooks atomic.Pointer[hooks]
-
-	mu sync.Mutex // guards what follows. A parent's is held while its children's are taken
-	// own is in the order of registration. The slices are immutable; changes replace them.
-	own, inherited []*edit
-	// heirs has the namespaces that inherit; nil in a namespace.
-	heirs map[*Namespace]struct{}
+	// hooks are made from the inherited registrations, followed by the registry's own.
+	hooks edits.List[hooks, *Namespace]
+	mu    sync.Mutex // guards making what few namespaces have
 }
 
-// edit is one registration. Immutable; its address is its identity.
-type edit struct {
-	apply func(h *hooks)
-	// handler is nil unless the edit registers one.
-	handler *handler
-	// settings: the edit sets the namespace's settings, of which the latest hold.
-	settings bool
-}
+// edit is one registration. Its tag is a *handler or a *NamespaceConfig, or nil for others.
+type edit = edits.Edit[hooks]
 
-func (r *registry) init(srv *Server, name string) {
+// init prepares the registry. ns is the namespace that it belongs to, or nil for a parent.
+func (r *registry) init(srv *Server, name string, ns *Namespace) {
 	r.srv, r.name = srv, name
-	r.hooks.Store(srv.build(nil))
+	r.hooks.Init(ns, &srv.hooks)
 }
 
-// build makes hooks from registrations.
-func (srv *Server) build(edits []*edit) *hooks {
-	h := &hooks{settings: &srv.settings}
-	for _, e := range edits {
-		e.apply(h)
-	}
-	return h
-}
+// change registers a change of the hooks: apply is called now, and whenever they are made again.
+func (r *registry) change(apply func(h *hooks)) Registration { return r.add(&edit{Apply: apply}) }
 
-// change registers a change of the hooks: edit is called now, and whenever they are rebuilt.
-func (r *registry) change(apply func(h *hooks)) Registration { return r.add(&edit{apply: apply}) }
-
+// add adds a registration. Settings replace earlier ones.
 func (r *registry) add(e *edit) Registration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	own := make([]*edit, 0, len(r.own)+1)
-	for _, old := range r.own {
-		if e.handler != nil && old.handler != nil {
-			e.handler.mustNotRepeat(old.handler, "the namespace "+r.name)
+	hd, _ := e.Tag.(*handler)
+	_, settings := e.Tag.(*NamespaceConfig)
+	return Registration{r.hooks.Add(e, func(old *edit) bool {
+		if other, ok := old.Tag.(*handler); ok && hd != nil {
+			hd.mustNotRepeat(other, "the namespace "+r.name)
 		}
-		if !e.settings || !old.settings {
-			own = append(own, old)
-		}
-	}
-	r.own = append(own, e)
-	r.rebuild()
-	return Registration{func() { r.drop(func(x *edit) bool { return x == e }) }}
-}
-
-// drop removes the registry's own registrations for which gone returns true.
-func (r *registry) drop(gone func(e *edit) bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if kept := slices.DeleteFunc(slices.Clone(r.own), gone); len(kept) != len(r.own) {
-		r.own = kept
-		r.rebuild()
-	}
-}
-
-// rebuild rebuilds the hooks and those of all heirs. Called with the lock held.
-func (r *registry) rebuild() {
-	r.hooks.Store(r.srv.build(slices.Concat(r.inherited, r.own)))
-	for ns := range r.heirs {
-		ns.inherit(r.own, r.hooks.Load())
-	}
-}
-
-// inherit takes over a parent's registrations and hooks. A child without its own registrations shares the parent's
-// hooks.
-func (r *registry) inherit(edits []*edit, made *hooks) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.inherited = edits
-	if len(r.own) == 0 {
-		r.hooks.Store(made)
-		return
-	}
-	r.rebuild()
-}
-
-// adopt makes a namespace inherit.
-func (r *registry) adopt(ns *Namespace) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.heirs == nil {
-		r.heirs = make(map[*Namespace]struct{})
-	}
-	r.heirs[ns] = struct{}{}
-	ns.inherit(r.own, r.hooks.Load())
-}
-
-// disown removes a namespace from the heirs.
-func (r *registry) disown(ns *Namespace) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.heirs, ns)
+		_, same := old.Tag.(*NamespaceConfig)
+		return !settings || !same
+	})}
 }
 
 // with appends to a copy, so that older hooks keep their slices.
@@ -258,7 +186,10 @@ func (r *registry) Once(event string, fn func(ctx context.Context, m *Message), 
 // Off removes the handlers of an event, including those of Once. Handlers that a child namespace has from its parent
 // stay.
 func (r *registry) Off(event string) {
-	r.drop(func(e *edit) bool { return e.handler != nil && e.handler.event == event })
+	r.hooks.Drop(func(e *edit) bool {
+		h, ok := e.Tag.(*handler)
+		return ok && h.event == event
+	})
 }
 
 // raw wraps a handler that acknowledges itself.
@@ -273,7 +204,7 @@ func raw(fn func(ctx context.Context, m *Message)) func(ctx context.Context, m *
 func (r *registry) handle(event string, call func(ctx context.Context, m *Message) error, opts []HandlerOption) Registration {
 	r.srv.checkEvent(r.name, event)
 	hd := r.srv.newHandler(event, call, opts)
-	reg := r.add(&edit{handler: hd, apply: func(h *hooks) { h.put(hd, r) }})
+	reg := r.add(&edit{Tag: hd, Apply: func(h *hooks) { h.put(hd, r) }})
 	hd.spent(reg)
 	return reg
 }

@@ -30,7 +30,9 @@ type Server struct {
 	inbox  session.InboxLimits
 	// settings has the settings of namespaces without their own. Immutable.
 	settings settings
-	nloops   int
+	// hooks are those of namespaces without registrations. Immutable.
+	hooks  hooks
+	nloops int
 	// privateFiles is poller.Config's.
 	privateFiles bool
 	// log, eio and sio are the groups of Config.Logger: the server's life, Engine.IO, Socket.IO.
@@ -85,6 +87,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Parser != nil)
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs, Runners: &srv.runners}
 	srv.settings = cfg.settings(srv.inbox)
+	srv.hooks = hooks{settings: &srv.settings}
 	srv.dynamic.srv = srv
 	srv.ctx, srv.stop = context.WithCancelCause(context.Background())
 	for _, o := range opts {

@@ -60,7 +60,7 @@ func (r *registry) Configure(c NamespaceConfig) error {
 	if c.EchoUnhandled != nil {
 		c.EchoUnhandled = new(*c.EchoUnhandled)
 	}
-	r.add(&edit{settings: true, apply: func(h *hooks) { h.settings = c.over(h.settings) }})
+	r.add(&edit{Tag: &c, Apply: func(h *hooks) { h.settings = c.over(h.settings) }})
 	return nil
 }
 
