@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/seed58c87869/siren/cmd/siren/node/problem"
+	"github.com/seed58c87869/siren/cmd/siren/node/value"
 	"github.com/seed58c87869/siren/server"
 )
 
@@ -230,7 +231,7 @@ func checkArgs(t *testing.T, array []byte, want json.RawMessage) {
 	}
 	for i, a := range args {
 		raw := a.(server.Raw)
-		if len(raw.Attachments) == 0 && !special(elements[i]) && !bytes.Equal(raw.JSON, elements[i]) {
+		if len(raw.Attachments) == 0 && !value.Special(elements[i]) && !bytes.Equal(raw.JSON, elements[i]) {
 			t.Fatalf("argument %d is %s, want %s", i, raw.JSON, elements[i])
 		}
 		if back := appendRaw(nil, raw); !json.Valid(back) {

@@ -9,8 +9,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -24,17 +24,39 @@ const (
 	numberName      = "num"
 )
 
+// The reasons of an Error.
 var (
-	// ErrBinary: an object with $binary has another member, or its value is not standard base64 with padding.
-	ErrBinary = errors.New(`"$binary" must be the only member, with base64`)
+	// ErrBinary: the value of $binary is not a string of standard base64 with padding (RFC 4648, section 4).
+	ErrBinary = errors.New("it has to be a string of standard base64 with padding")
+	// ErrBeside: an object with $binary has another member.
+	ErrBeside = errors.New(`"$binary" has no other key beside it`)
 	// ErrPlaceholder: an object looks like a placeholder of Socket.IO, which is not for backends.
-	ErrPlaceholder = errors.New(`an object has "_placeholder"`)
+	ErrPlaceholder = errors.New(`"_placeholder" is Socket.IO's own; use "$binary"`)
 	// ErrTooMany: the text has more binary attachments than allowed.
-	ErrTooMany = errors.New("too many binary attachments")
+	ErrTooMany = errors.New("too many binary values")
 )
 
-// Append appends a value as backends read it. Errors: the value is no JSON, or one of its placeholders has no
-// attachment.
+// Error tells where a value is wrong. It wraps the reason. Immutable.
+type Error struct {
+	// Path is the place in the value, as "[2].name.$binary"; empty for the value itself.
+	Path string
+	// Reason is one of this package's errors.
+	Reason error
+}
+
+// Error returns the path and the reason.
+func (e *Error) Error() string {
+	if e.Path == "" {
+		return e.Reason.Error()
+	}
+	return e.Path + ": " + e.Reason.Error()
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Reason }
+
+// Append appends a value as backends read it: null when it has no JSON. An object is a placeholder if it has the two
+// members of one, and its attachment exists. The error is for a value that is no JSON.
 func Append(dst []byte, v server.Raw) ([]byte, error) {
 	if len(v.JSON) == 0 {
 		return append(dst, "null"...), nil
@@ -42,12 +64,11 @@ func Append(dst []byte, v server.Raw) ([]byte, error) {
 	if len(v.Attachments) == 0 {
 		return append(dst, v.JSON...), nil
 	}
-	return rewrite(dst, v.JSON, func(dst []byte, o *object) ([]byte, error) {
-		if !o.placeholder {
+	// The server has checked what clients send, which may have names twice.
+	d := jsontext.NewDecoder(bytes.NewReader(v.JSON), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return rewrite(dst, v.JSON, d, func(dst []byte, o *object) ([]byte, error) {
+		if !o.placeholder || o.members != 2 || o.number < 0 || o.number >= len(v.Attachments) {
 			return dst, nil
-		}
-		if o.number < 0 || o.number >= len(v.Attachments) {
-			return nil, fmt.Errorf("a placeholder has no attachment %d", o.number)
 		}
 		dst = append(dst[:o.start], `{"`+binaryName+`":"`...)
 		dst = base64.StdEncoding.AppendEncode(dst, v.Attachments[o.number])
@@ -55,12 +76,17 @@ func Append(dst []byte, v server.Raw) ([]byte, error) {
 	})
 }
 
-// Parse reads a value that a backend wrote, with at most maxAttachments binary ones. The result shares no memory with
-// text if there is an attachment. Errors: ErrBinary, ErrPlaceholder, ErrTooMany, text is no JSON.
-func Parse(text []byte, maxAttachments int) (server.Raw, error) {
+// Special reports whether a text may have a binary value or a placeholder. Parse returns any other text as it is.
+func Special(text []byte) bool {
 	// An escape could hide one of the names.
-	if !bytes.Contains(text, []byte(binaryName)) && !bytes.Contains(text, []byte(placeholderName)) &&
-		!bytes.Contains(text, []byte(`\u`)) {
+	return bytes.Contains(text, []byte(binaryName)) || bytes.Contains(text, []byte(placeholderName)) ||
+		bytes.Contains(text, []byte(`\u`))
+}
+
+// Parse reads a value that a backend wrote, with at most maxAttachments binary ones. The result shares no memory with
+// text if there is an attachment. The error is an *Error, or text is no JSON.
+func Parse(text []byte, maxAttachments int) (server.Raw, error) {
+	if !Special(text) {
 		if !jsontext.Value(text).IsValid() {
 			return server.Raw{}, errors.New("no JSON")
 		}
@@ -68,20 +94,23 @@ func Parse(text []byte, maxAttachments int) (server.Raw, error) {
 	}
 	var v server.Raw
 	var err error
-	v.JSON, err = rewrite(nil, text, func(dst []byte, o *object) ([]byte, error) {
+	d := jsontext.NewDecoder(bytes.NewReader(text))
+	v.JSON, err = rewrite(nil, text, d, func(dst []byte, o *object) ([]byte, error) {
 		switch {
 		case o.placeholder:
-			return nil, ErrPlaceholder
+			return nil, &Error{pathOf(d), ErrPlaceholder}
 		case !o.binary:
 			return dst, nil
-		case o.members != 1 || o.text == nil:
-			return nil, ErrBinary
+		case o.members != 1:
+			return nil, &Error{pathOf(d), ErrBeside}
+		case o.text == nil:
+			return nil, &Error{pathOf(d) + "." + binaryName, ErrBinary}
 		case len(v.Attachments) >= maxAttachments:
-			return nil, ErrTooMany
+			return nil, &Error{pathOf(d) + "." + binaryName, ErrTooMany}
 		}
 		data, err := base64.StdEncoding.Strict().DecodeString(string(o.text))
 		if err != nil || bytes.ContainsAny(o.text, "\r\n") { // which the decoder skips
-			return nil, ErrBinary
+			return nil, &Error{pathOf(d) + "." + binaryName, ErrBinary}
 		}
 		dst = append(dst[:o.start], `{"`+placeholderName+`":true,"`+numberName+`":`...)
 		dst = strconv.AppendInt(dst, int64(len(v.Attachments)), 10)
@@ -92,6 +121,27 @@ func Parse(text []byte, maxAttachments int) (server.Raw, error) {
 		return server.Raw{}, err
 	}
 	return v, nil
+}
+
+// nameMax bounds a name in a path, in bytes: paths are for one line of a person's screen.
+const nameMax = 120
+
+// pathOf returns the path of the value that was read last.
+func pathOf(d *jsontext.Decoder) string {
+	var path strings.Builder
+	level := 0
+	for token := range d.StackPointer().Tokens() {
+		level++
+		if kind, _ := d.StackIndex(level); kind == '[' {
+			path.WriteString("[" + token + "]")
+			continue
+		}
+		if len(token) > nameMax {
+			token = strings.ToValidUTF8(token[:nameMax], "") + "…"
+		}
+		path.WriteString("." + token)
+	}
+	return path.String()
 }
 
 // object is an object or array that has not ended yet.
@@ -133,10 +183,11 @@ func (o *object) value(text []byte, kind jsontext.Kind) {
 	}
 }
 
-// rewrite appends a JSON text without blanks. ended is called at the end of each object, innermost first, and may write
+// rewrite appends a JSON text, which d reads, without blanks. ended is called at the end of each object, innermost first, and may write
 // something else in its place.
-func rewrite(dst, text []byte, ended func(dst []byte, o *object) ([]byte, error)) ([]byte, error) {
-	d := jsontext.NewDecoder(bytes.NewReader(text))
+func rewrite(
+	dst, text []byte, d *jsontext.Decoder, ended func(dst []byte, o *object) ([]byte, error),
+) ([]byte, error) {
 	var open []object
 	for {
 		kind := d.PeekKind()

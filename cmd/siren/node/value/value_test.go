@@ -27,8 +27,8 @@ func TestParse(t *testing.T) {
 		{text: `{"x":"$binary","num":5}`, json: `{"x":"$binary","num":5}`},
 		{text: `{"_placeholder":false}`, json: `{"_placeholder":false}`},
 		{text: `["\u00e4",{}]`, json: `["\u00e4",{}]`},
-		{text: `{"$binary":"AQ==","x":1}`, err: value.ErrBinary},
-		{text: `{"x":1,"$binary":"AQ=="}`, err: value.ErrBinary},
+		{text: `{"$binary":"AQ==","x":1}`, err: value.ErrBeside},
+		{text: `{"x":1,"$binary":"AQ=="}`, err: value.ErrBeside},
 		{text: `{"$binary":5}`, err: value.ErrBinary},
 		{text: `{"$binary":{"$binary":"AQ=="}}`, err: value.ErrBinary},
 		{text: `{"$binary":"AQ"}`, err: value.ErrBinary},
@@ -69,16 +69,39 @@ func TestAppend(t *testing.T) {
 	}{
 		{server.Raw{}, "null"},
 		{server.Raw{JSON: []byte(`{"_placeholder":true,"num":0}`)}, `{"_placeholder":true,"num":0}`},
-		{server.Raw{JSON: []byte(`{"num":1,"_placeholder":true,"x":[1]}`), Attachments: [][]byte{nil, {1, 2}}}, `{"$binary":"AQI="}`},
+		{server.Raw{JSON: []byte(`{"num":1,"_placeholder":true}`), Attachments: [][]byte{nil, {1, 2}}}, `{"$binary":"AQI="}`},
+		{server.Raw{JSON: []byte(`{"num":1,"_placeholder":true,"x":[1]}`), Attachments: [][]byte{nil, {1, 2}}}, `{"num":1,"_placeholder":true,"x":[1]}`},
+		{server.Raw{JSON: []byte(`{"_placeholder":true,"num":1}`), Attachments: [][]byte{{1}}}, `{"_placeholder":true,"num":1}`},
+		{server.Raw{JSON: []byte(`{"_placeholder":true,"num":-1}`), Attachments: [][]byte{{1}}}, `{"_placeholder":true,"num":-1}`},
+		{server.Raw{JSON: []byte(`{"a":1,"a":{"_placeholder":true,"num":0}}`), Attachments: [][]byte{{1}}}, `{"a":1,"a":{"$binary":"AQ=="}}`},
 		{server.Raw{JSON: []byte(`[{"a":{"_placeholder":true,"num":0}},1.50]`), Attachments: [][]byte{{}}}, `[{"a":{"$binary":""}},1.50]`},
 	} {
 		if got, err := value.Append([]byte("x"), c.v); err != nil || string(got) != "x"+c.want {
 			t.Errorf("%s: %s, %v", c.v.JSON, got, err)
 		}
 	}
-	for _, bad := range []string{`{"_placeholder":true,"num":1}`, `{"_placeholder":true}`, `{"_placeholder":true,"num":-1}`, `[`} {
+	for _, bad := range []string{`{"a":`, `[`} {
 		if got, err := value.Append(nil, server.Raw{JSON: []byte(bad), Attachments: [][]byte{{1}}}); err == nil {
 			t.Errorf("%s: %s", bad, got)
+		}
+	}
+}
+
+// Errors tell the place.
+func TestPaths(t *testing.T) {
+	long := strings.Repeat("x", 200)
+	for text, want := range map[string]string{
+		`{"$binary":5}`:                              ".$binary",
+		`{"$binary":"","x":1}`:                       "",
+		`[1,{"a":[{"_placeholder":true}]}]`:          "[1].a[0]",
+		`[[],{"a/b":{"c":[0,{"$binary":"x"}]}}]`:     "[1].a/b.c[1].$binary",
+		`{"` + long + `":{"$binary":""," ":0}}`:      "." + long[:120] + "…",
+		`[{"$binary":""},[{"$binary":""}],{"b":[]}]`: "[1][0].$binary",
+	} {
+		_, err := value.Parse([]byte(text), 1)
+		var e *value.Error
+		if !errors.As(err, &e) || e.Path != want {
+			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
 }
