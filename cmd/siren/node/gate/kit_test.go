@@ -2,13 +2,8 @@ package gate_test
 
 import (
 	"context"
-	"encoding/json"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -107,68 +102,6 @@ func refusedWith(t *testing.T, c *servertest.Client, message, data string) {
 	if r == nil || r.Message != message || string(r.Data.JSON) != data {
 		t.Errorf("refused %+v, want %s %s", r, message, data)
 	}
-}
-
-// backend is a backend that keeps what it got.
-type backend struct {
-	*httptest.Server
-	answer atomic.Pointer[http.HandlerFunc]
-	mu     sync.Mutex
-	got    []hook
-}
-
-// hook is the body of a request.
-type hook struct {
-	Type string
-	Data struct {
-		Namespace, Socket, User, Address, Event, Reason string
-		Claims, Headers, Query, Auth, Args              json.RawMessage
-	}
-	text string
-}
-
-func newBackend(t *testing.T) *backend {
-	b := new(backend)
-	b.reply(200, `{"allow":true}`)
-	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		h := hook{text: string(body)}
-		if err := json.Unmarshal(body, &h); err != nil {
-			t.Error(err)
-		}
-		b.mu.Lock()
-		b.got = append(b.got, h)
-		b.mu.Unlock()
-		(*b.answer.Load())(w, r)
-	}))
-	t.Cleanup(b.Close)
-	return b
-}
-
-func (b *backend) handle(h http.HandlerFunc) { b.answer.Store(&h) }
-
-func (b *backend) reply(status int, body string) {
-	b.handle(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
-	})
-}
-
-func (b *backend) hooks() []hook {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return append([]hook(nil), b.got...)
-}
-
-// types are the types of the hooks of a socket so far, with reasons.
-func (b *backend) types(socket string) string {
-	var all []string
-	for _, h := range b.hooks() {
-		if h.Data.Socket == socket || socket == "" {
-			all = append(all, strings.TrimSpace(strings.TrimPrefix(h.Type, "socket.")+" "+h.Data.Event+h.Data.Reason))
-		}
-	}
-	return strings.Join(all, ", ")
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {

@@ -12,12 +12,13 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/pattern"
 	"github.com/seed58c87869/siren/cmd/siren/node/token"
 	"github.com/seed58c87869/siren/cmd/siren/node/webhook"
+	"github.com/seed58c87869/siren/cmd/siren/node/webhook/webhooktest"
 	"github.com/seed58c87869/siren/server"
 	"github.com/seed58c87869/siren/server/servertest"
 )
 
 // withBackend makes a node with a backend that gets all hooks.
-func withBackend(t *testing.T, b *backend, change func(cfg *gate.Config)) *node {
+func withBackend(t *testing.T, b *webhooktest.Backend, change func(cfg *gate.Config)) *node {
 	cfg := gate.Config{
 		Tokens:   token.Config{HMACSecrets: []string{secret}},
 		Webhooks: webhook.Config{URL: b.URL, Node: "n1", FirstRetry: time.Millisecond},
@@ -40,19 +41,19 @@ func (n *node) connect(auth any, opts ...servertest.Option) *servertest.Client {
 }
 
 func TestHooksTell(t *testing.T) {
-	b := newBackend(t)
+	b := webhooktest.New(t)
 	n := withBackend(t, b, nil)
 	text := n.sign(token.Grant{Subject: "ann", Rooms: []string{"lobby"}})
 	c := n.connect(map[string]any{"token": text, "a": 1}, servertest.Header("x-trace", "t1"), servertest.Header("X-Other", "o"), servertest.Query("q", "1"))
-	b.reply(200, "")
+	b.Reply(200, "")
 	c.Ask("e", "hi", []byte{1}, map[string]any{"n": 1})
-	eventually(t, "the event's hook", func() bool { n.Settle(); return len(b.hooks()) == 2 })
+	eventually(t, "the event's hook", func() bool { n.Settle(); return len(b.Hooks()) == 2 })
 	c.Disconnect()
-	eventually(t, "the disconnect's hook", func() bool { n.Settle(); return len(b.hooks()) == 3 })
-	if got := b.types(c.ID()); got != "connect, event e, disconnect client namespace disconnect" {
+	eventually(t, "the disconnect's hook", func() bool { n.Settle(); return len(b.Hooks()) == 3 })
+	if got := b.Types(c.ID()); got != "connect, event e, disconnect client namespace disconnect" {
 		t.Error(got)
 	}
-	for _, h := range b.hooks() {
+	for _, h := range b.Hooks() {
 		d := h.Data
 		var claims struct {
 			Sub   string
@@ -62,8 +63,8 @@ func TestHooksTell(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d.Namespace != "/" || d.User != "ann" || d.Address == "" || claims.Sub != "ann" || len(claims.Siren.Rooms) != 1 ||
-			string(d.Headers) != `{"x-trace":"t1"}` || string(d.Auth) != `{"a":1}` || strings.Contains(h.text, text) {
-			t.Errorf("%s", h.text)
+			string(d.Headers) != `{"x-trace":"t1"}` || string(d.Auth) != `{"a":1}` || strings.Contains(h.Text, text) {
+			t.Errorf("%s", h.Text)
 		}
 		var query map[string]string
 		if err := json.Unmarshal(d.Query, &query); err != nil || query["q"] != "1" || query["EIO"] != "4" {
@@ -76,8 +77,8 @@ func TestHooksTell(t *testing.T) {
 }
 
 func TestBackendLetsIn(t *testing.T) {
-	b := newBackend(t)
-	b.reply(200, `{"allow":true,"rooms":["a","b"],"data":{"x":1},"emit":[
+	b := webhooktest.New(t)
+	b.Reply(200, `{"allow":true,"rooms":["a","b"],"data":{"x":1},"emit":[
 		{"event":"hello","args":[1.50,{"$binary":"AQ=="}]},{"event":"token-expiring"},{"event":"x","rooms":["a"]},{"event":"connect"},
 		{"event":"x","args":[{"$binary":5}]},{"event":"last"}]}`)
 	n := withBackend(t, b, nil)
@@ -95,14 +96,14 @@ func TestBackendLetsIn(t *testing.T) {
 }
 
 func TestBackendRefuses(t *testing.T) {
-	b := newBackend(t)
+	b := webhooktest.New(t)
 	n := withBackend(t, b, nil)
 	for _, c := range []struct{ answer, message, data string }{
 		{`{"allow":false}`, "not allowed", `{"code":"not_allowed"}`},
 		{`{"allow":false,"message":"go away"}`, "go away", `{"code":"not_allowed"}`},
 		{`{"allow":false,"message":"later","data":{"until":1.50}}`, "later", `{"until":1.50}`},
 	} {
-		b.reply(200, c.answer)
+		b.Reply(200, c.answer)
 		refusedWith(t, n.connect(nil), c.message, c.data)
 	}
 	if st := n.gate.Stats(); st.Denied != 3 || st.Webhooks.Requests[webhook.Connect][webhook.Denied] != 3 {
@@ -110,7 +111,7 @@ func TestBackendRefuses(t *testing.T) {
 	}
 	// The backend is asked only about those whose token is good, and hears nothing of those that it has refused.
 	refusedWith(t, n.connect(auth("x")), "token invalid", `{"code":"token_invalid"}`)
-	if got := b.types(""); got != "connect, connect, connect" {
+	if got := b.Types(""); got != "connect, connect, connect" {
 		t.Error(got)
 	}
 	if n.Of("/").SocketCount() != 0 {
@@ -120,9 +121,9 @@ func TestBackendRefuses(t *testing.T) {
 
 func TestBackendIsDown(t *testing.T) {
 	for _, open := range []bool{false, true} {
-		b := newBackend(t)
+		b := webhooktest.New(t)
 		n := withBackend(t, b, func(cfg *gate.Config) { cfg.FailOpen = open })
-		b.reply(500, "")
+		b.Reply(500, "")
 		c := n.connect(nil)
 		if open {
 			if !c.Connected() {
@@ -143,7 +144,7 @@ func TestBackendIsDown(t *testing.T) {
 }
 
 func TestEventAnswers(t *testing.T) {
-	b := newBackend(t)
+	b := webhooktest.New(t)
 	n := withBackend(t, b, nil)
 	a, c := n.connect(nil), n.connect(nil)
 	if err := c.Socket().Join("r"); err != nil {
@@ -162,7 +163,7 @@ func TestEventAnswers(t *testing.T) {
 		{`{"ack":["ok"],"emit":[{"rooms":["r"],"event":"x","args":[1]},{"event":"all"},{"event":"none","rooms":[]},{"event":"not r","except":["r"]},{"event":"token"}]}`,
 			`("ok")`, []string{"all", "not r"}, []string{"x", "all"}},
 	} {
-		b.reply(200, test.answer)
+		b.Reply(200, test.answer)
 		q := a.Ask("e", "x")
 		eventually(t, "an acknowledgement", func() bool { n.Settle(); _, ok := q.Reply(); return ok })
 		e, _ := q.Reply()
@@ -186,7 +187,7 @@ func TestEventAnswers(t *testing.T) {
 
 // Which events go to the backend.
 func TestSends(t *testing.T) {
-	b := newBackend(t)
+	b := webhooktest.New(t)
 	n := withBackend(t, b, nil)
 	for _, c := range []struct {
 		event string
@@ -214,72 +215,72 @@ func TestSends(t *testing.T) {
 
 // A client that the backend has let in, and that has left meanwhile, has its end told: the backend knows of it.
 func TestClientLeavesWhileTheBackendIsAsked(t *testing.T) {
-	b := newBackend(t)
+	b := webhooktest.New(t)
 	release := make(chan struct{})
-	b.handle(func(w http.ResponseWriter, _ *http.Request) {
+	b.Handle(func(w http.ResponseWriter, _ *http.Request) {
 		<-release
 		_, _ = io.WriteString(w, `{"allow":true}`)
 	})
 	n := withBackend(t, b, nil)
 	c := n.Connect("/", nil)
-	eventually(t, "a hook", func() bool { return len(b.hooks()) == 1 })
+	eventually(t, "a hook", func() bool { return len(b.Hooks()) == 1 })
 	c.Cut()
 	close(release)
-	eventually(t, "its end is told", func() bool { n.Settle(); return len(b.hooks()) == 2 })
-	if got := b.types(b.hooks()[0].Data.Socket); got != "connect, disconnect transport close" {
+	eventually(t, "its end is told", func() bool { n.Settle(); return len(b.Hooks()) == 2 })
+	if got := b.Types(b.Hooks()[0].Data.Socket); got != "connect, disconnect transport close" {
 		t.Error(got)
 	}
 }
 
 // The backend's rooms that cannot be joined refuse the client, whose end is told.
 func TestTooManyRoomsOfTheBackend(t *testing.T) {
-	b := newBackend(t)
-	b.reply(200, `{"allow":true,"rooms":["1","2","3","4","5","6"]}`)
+	b := webhooktest.New(t)
+	b.Reply(200, `{"allow":true,"rooms":["1","2","3","4","5","6"]}`)
 	n := withBackend(t, b, nil)
 	refusedWith(t, n.connect(nil), "not allowed", `{"code":"not_allowed"}`)
-	eventually(t, "its end is told", func() bool { return len(b.hooks()) == 2 })
+	eventually(t, "its end is told", func() bool { return len(b.Hooks()) == 2 })
 }
 
 // The reason of a token's end is told, too.
 func TestExpiryIsTold(t *testing.T) {
-	b := newBackend(t)
+	b := webhooktest.New(t)
 	n := withBackend(t, b, nil)
 	c := n.connect(auth(n.sign(token.Grant{Expires: 10 * time.Second})))
 	n.advance(41 * time.Second)
-	eventually(t, "its end is told", func() bool { n.Settle(); return len(b.hooks()) == 2 })
-	if got := b.types(c.ID()); got != "connect, disconnect token expired" {
+	eventually(t, "its end is told", func() bool { n.Settle(); return len(b.Hooks()) == 2 })
+	if got := b.Types(c.ID()); got != "connect, disconnect token expired" {
 		t.Error(got)
 	}
 }
 
 // Hooks that are switched off are not made.
 func TestHooksSwitchedOff(t *testing.T) {
-	b := newBackend(t)
+	b := webhooktest.New(t)
 	n := withBackend(t, b, func(cfg *gate.Config) { cfg.Connect, cfg.Disconnect = false, false })
 	c := n.connect(nil)
 	c.Disconnect()
 	n.Settle()
-	if got := b.types(""); got != "" {
+	if got := b.Types(""); got != "" {
 		t.Error(got)
 	}
 }
 
 // A user that is revoked while the backend is asked does not come in.
 func TestRevokedWhileTheBackendIsAsked(t *testing.T) {
-	b := newBackend(t)
+	b := webhooktest.New(t)
 	release := make(chan struct{})
-	b.handle(func(w http.ResponseWriter, r *http.Request) {
+	b.Handle(func(w http.ResponseWriter, r *http.Request) {
 		<-release
 		_, _ = io.WriteString(w, `{"allow":true}`)
 	})
 	n := withBackend(t, b, nil)
 	c := n.Connect("/", auth(n.sign(token.Grant{Subject: "ann"})))
-	eventually(t, "a hook", func() bool { return len(b.hooks()) == 1 })
+	eventually(t, "a hook", func() bool { return len(b.Hooks()) == 1 })
 	if count := n.gate.Revoke([]*server.Namespace{n.Of("/")}, "ann", n.now.Load().Add(time.Second)); count != 0 {
 		t.Errorf("%d disconnected", count)
 	}
 	close(release)
 	eventually(t, "a refusal", func() bool { n.Settle(); return c.Refused() != nil || c.Connected() })
 	refusedWith(t, c, "token invalid", `{"code":"token_invalid"}`)
-	eventually(t, "its end is told", func() bool { return len(b.hooks()) == 2 })
+	eventually(t, "its end is told", func() bool { return len(b.Hooks()) == 2 })
 }
