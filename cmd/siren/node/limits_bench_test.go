@@ -15,8 +15,8 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
 	"github.com/seed58c87869/siren/cmd/siren/node/token"
 	"github.com/seed58c87869/siren/codec/wsframe"
+	"github.com/seed58c87869/siren/internal/attach"
 	"github.com/seed58c87869/siren/poller/pollertest"
-	"github.com/seed58c87869/siren/server"
 )
 
 // lockedLoop is a fake loop to which handlers may post.
@@ -33,6 +33,13 @@ func (l *lockedLoop) Post(t interface{ Run(loop int) }) {
 }
 
 func (l *lockedLoop) TryPost(t interface{ Run(loop int) }) bool { l.Post(t); return true }
+
+// Idle reports whether nothing is posted.
+func (l *lockedLoop) Idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.tasks) == 0
+}
 
 func (l *lockedLoop) PostFunc(fn func()) { l.Post(taskFunc(fn)) }
 
@@ -79,7 +86,7 @@ func benchClient(b *testing.B, text, auth string) (loop *lockedLoop, conn *polle
 		b.Fatal(err)
 	}
 	loop = &lockedLoop{Loop: pollertest.NewLoop(0)}
-	accept, err := n.srv.Attach([]server.EventLoop{loop}, nil)
+	accept, err := attach.Server(n.srv, []attach.Loop{loop}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
