@@ -13,12 +13,12 @@ const module = "github.com/seed58c87869/siren"
 
 // TestImports holds the packages to the table in ARCHITECTURE.md: who may enter whose room.
 func TestImports(t *testing.T) {
-	gnet := "github.com/panjf2000/gnet/v2"
+	gnet, prometheus := "github.com/panjf2000/gnet/v2", "github.com/prometheus/client_golang/prometheus"
 	// What a package may import, its own imports bring along.
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory", "/session/limit"}
 	server := append([]string{"/internal/attach", "/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets",
 		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack", "/server/internal/host",
-		"/server/internal/deadline", "/server/internal/listeners", "/server/internal/paging", "/server/internal/keyed", "/server/internal/consumer", "/server/internal/users", "/server/internal/clock", "/server/internal/collect", "/server/internal/partial", "/server/internal/early", "/server/internal/gauge", "/server/internal/walk", "/server/internal/edits"}, session...)
+		"/server/internal/deadline", "/server/internal/listeners", "/server/internal/paging", "/server/internal/keyed", "/server/internal/consumer", "/server/internal/users", "/server/internal/clock", "/server/internal/collect", "/server/internal/partial", "/server/internal/early", "/server/internal/tally", "/server/internal/refusal", "/server/internal/walk", "/server/internal/edits"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -61,10 +61,11 @@ func TestImports(t *testing.T) {
 		{"/server/internal/partial", append([]string{"/server/internal/packets", "/server/parser", "/session", "/codec/sio", "/codec/msgpack"}, session...), []string{gnet}},
 		{"/server/internal/walk", append([]string{"/internal/attach", "/room", "/session", "/poller/stream"}, session...), []string{gnet}},
 		{"/server/internal/early", append([]string{"/session"}, session...), []string{gnet}},
-		{"/server/internal/gauge", append([]string{"/internal/attach", "/server/internal/host", "/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/internal/clock", append([]string{"/internal/attach", "/server/internal/host", "/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/internal/collect", append([]string{"/internal/attach", "/server/internal/clock", "/server/internal/host", "/server/internal/packets", "/server/internal/peers", "/server/internal/stack", "/server/parser",
 			"/session", "/session/mount", "/room", "/room/cluster", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack"}, session...), []string{module + "/server"}},
+		{"/server/internal/refusal", []string{"/server/internal/packets", "/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
+		{"/server/internal/tally", append([]string{"/server/internal/packets", "/server/parser", "/codec/sio", "/codec/msgpack", "/internal/attach", "/server/internal/refusal", "/server/internal/host", "/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), []string{prometheus}},
 		{"/server/internal/consumer", []string{"/server/internal/packets", "/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/roster", nil, []string{gnet}},
 		{"/server/internal/peers", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
@@ -72,7 +73,8 @@ func TestImports(t *testing.T) {
 		{"/server/internal/stack", append([]string{"/session", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/logqueue", nil, []string{gnet}},
 		{"/cmd/siren/manual", nil, []string{gnet}},
-		{"/server", server, []string{"github.com/redis/rueidis"}}, // programs without a broker are without its client
+		{"/server", server, []string{"github.com/redis/rueidis", prometheus}}, // programs without a broker are without its client
+		{"/server/metrics", append([]string{"/server"}, server...), nil},
 		{"/cmd/siren/node/pattern", nil, []string{gnet}},
 		{"/cmd/siren/node/problem", nil, []string{gnet}},
 		{"/cmd/siren/node/remote", nil, []string{gnet}},

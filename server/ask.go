@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/seed58c87869/siren/room"
@@ -63,7 +64,7 @@ func (a *ask) ask(ctx context.Context, o Operator, event string, args []any) (er
 	d := &askDelivery{broadcast: o.broadcast(f, data), ask: a}
 	if o.resolve(&d.target) {
 		ns.srv.deflate(d.broadcast)
-		d.lead = d.firstLoop()
+		d.measure()
 		if err := ns.srv.dispatch(&d.target, d, a.expectLoop); err != nil {
 			return err
 		}
@@ -97,14 +98,14 @@ func remaining(ctx context.Context, patience time.Duration) time.Duration {
 	return max(time.Until(at), time.Millisecond)
 }
 
-// firstLoop is the first of the loops that the broadcast is for; -1 when there is none.
-func (b *broadcast) firstLoop() int {
+// measure chooses the loop that counts the broadcast, and counts the members that it is for.
+func (b *broadcast) measure() {
 	for i := range b.ns.srv.nloops {
 		if b.target.OnShard(i) {
-			return i
+			b.lead = int16(i)
+			b.posted += int32(b.countOn(i))
 		}
 	}
-	return -1
 }
 
 // expectLoop notes that the broadcast is about to be posted to a loop.
@@ -241,6 +242,9 @@ func (a *ask) Release(cause error) {
 	a.Lock()
 	if cause != nil { // the wait may end before all loops have delivered the event
 		a.count()
+	}
+	if errors.Is(cause, ErrTimeout) {
+		a.ns.srv.tally.Loop(a.Home()).AcksMissed(int(a.Expected - a.Answers - a.Lost))
 	}
 	elsewhere := a.Others != nil
 	var owing []int

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/seed58c87869/siren/server/internal/tally"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -97,8 +98,10 @@ func (q *question) Run(int) {
 	case q.ns != nil:
 		c.beginSocket(q.ns, q.auth)
 	case q.full:
+		c.srv.tally.Dynamic.Connect(c.shard(), tally.Refused)
 		c.send(c.refusal(q.name, namespacesFull))
 	default:
+		c.srv.tally.Unknown.Connect(c.shard(), tally.Refused)
 		c.send(c.srv.enc.ConnectError(q.name, invalidNamespace))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/seed58c87869/siren/poller/wheel"
 	"github.com/seed58c87869/siren/server/internal/partial"
 	"github.com/seed58c87869/siren/server/internal/roster"
+	"github.com/seed58c87869/siren/server/internal/tally"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -208,6 +209,7 @@ func (c *client) connect(p *sio.Packet) {
 	ns := c.srv.namespace(p.Namespace)
 	dynamic := ns == nil && len(c.srv.dynamic.all()) > 0 && sio.ValidNamespace(string(p.Namespace))
 	if ns == nil && !dynamic {
+		c.srv.tally.Unknown.Connect(c.shard(), tally.Refused)
 		c.send(c.srv.enc.ConnectError(string(p.Namespace), invalidNamespace))
 		return
 	}
@@ -224,9 +226,12 @@ func (c *client) connect(p *sio.Packet) {
 		c.beginSocket(ns, auth)
 		return
 	}
+	counts := c.srv.tally.Dynamic
 	if ns != nil {
+		counts = ns.tally
 		c.srv.dynamic.drop(ns)
 	}
+	counts.Connect(c.shard(), tally.Refused)
 	c.send(c.refusal(string(p.Namespace), refusal))
 }
 
@@ -274,7 +279,8 @@ func (c *client) send(f *eio.Frame) {
 func (c *client) end(r session.Reason) { c.sess.Close(r) }
 
 // Closed implements session.Client.
-func (c *client) Closed(r session.Reason) {
+func (c *client) Closed(session.Reason) {
+	r := c.sess.Reason()
 	c.stopConnectTimer()
 	c.stopAsking(r)
 	c.drop()

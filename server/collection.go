@@ -55,7 +55,7 @@ func (o Operator) disconnect(closeConns bool, c *collect.Census) error {
 	t := &selection{ns: o.ns, cost: departWork, census: c, fn: func(_ int, selected []*room.Member) {
 		walk.Each(selected, func(m *room.Member) {
 			if !m.Detached() {
-				(&departure{m.Owner().(*Socket), closeConns}).Run(m.Shard())
+				(&departure{m.Owner().(*Socket), closeConns, ReasonServerLeft}).Run(m.Shard())
 			}
 		})
 	}}

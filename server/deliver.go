@@ -138,7 +138,7 @@ func (s *Socket) hold(f *eio.Frame, volatile bool) {
 		s.ns.srv.stats.early.Add(1)
 	case full:
 		s.ns.srv.stats.early.Add(1)
-		s.client.end(session.ReasonTransportError)
+		s.client.end(session.ReasonQueueFull)
 	default:
 		s.pending.Add(f)
 	}

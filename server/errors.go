@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/host"
 	"github.com/seed58c87869/siren/server/internal/packets"
+	"github.com/seed58c87869/siren/server/internal/refusal"
 )
 
 // The errors of this package; compare with errors.Is.
@@ -111,55 +111,20 @@ func (srv *Server) startError(what string, err error) error {
 	return fmt.Errorf("server: cannot %s: %w", what, err)
 }
 
-// Refusal is an error whose text and data are sent to the client. Immutable.
-type Refusal struct {
-	// Message is sent to the client.
-	Message string
-	// Data is sent too if HasData is set, as JSON without attachments.
-	Data    any
-	HasData bool
-}
-
-// Error is the message.
-func (r *Refusal) Error() string { return r.Message }
-
-// MarshalJSON gives the refusal the form of a CONNECT_ERROR: an object with its message and, if there is some, its
-// data.
-func (r *Refusal) MarshalJSON() ([]byte, error) {
-	if !r.HasData {
-		return json.Marshal(map[string]string{"message": r.Message})
-	}
-	return json.Marshal(struct {
-		Message string `json:"message"`
-		Data    any    `json:"data"`
-	}{r.Message, r.Data})
-}
+// Refusal is an error whose text and data are sent to the client. Immutable. Its members:
+//
+//   - Message string: is sent to the client
+//   - Data any, HasData bool: the data is sent too if HasData is set, as JSON without attachments
+//   - Cause error: what is broken, if that is why the client is refused, or nil. It stays on the server, and a connect that
+//     is refused with one counts as failed rather than denied
+//   - Error() string: the message
+//   - Unwrap() error: the cause
+//   - MarshalJSON: the form of a CONNECT_ERROR
+type Refusal = refusal.Refusal
 
 // Refuse makes an error that the client gets to see: as CONNECT_ERROR when a middleware or a connect handler returns
 // it, as the error of an acknowledgement when an event's handler does. A nil data is not sent. What other errors say
 // stays on the server; a client then reads "Not authorized", or "internal error".
 func Refuse(message string, data any) error {
 	return &Refusal{Message: message, Data: data, HasData: data != nil}
-}
-
-func asRefusal(err error) (*Refusal, bool) {
-	var r *Refusal
-	ok := errors.As(err, &r)
-	return r, ok
-}
-
-// ackError is what an acknowledgement carries in place of a result.
-type ackError struct {
-	Error string `json:"error"`
-	Data  any    `json:"data,omitempty"`
-}
-
-func newAckError(err error) ackError {
-	if r, ok := asRefusal(err); ok {
-		return ackError{Error: r.Message, Data: r.Data}
-	}
-	if errors.Is(err, ErrDecode) {
-		return ackError{Error: "invalid arguments"}
-	}
-	return ackError{Error: "internal error"}
 }

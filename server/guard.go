@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 
+	"github.com/seed58c87869/siren/server/internal/refusal"
 	"github.com/seed58c87869/siren/server/internal/stack"
 )
 
@@ -68,7 +69,7 @@ func (s *Socket) logPanic(event, message string, p any) {
 
 // logFailure logs the error of a handler. A refusal is an answer to the client rather than a failure.
 func (s *Socket) logFailure(event string, err error) {
-	if _, refused := asRefusal(err); !refused {
+	if _, refused := refusal.As(err); !refused {
 		s.ns.srv.sio.Warn("handler failed", append(s.about(event), "err", err)...)
 	} else if debugs(s.ns.srv.sio) {
 		s.debugSocket("handler refused", slog.String("event", event), slog.Any("err", err))

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/server/internal/refusal"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -40,7 +41,7 @@ func (c *Config) session() session.Config {
 	if c.AllowRequest != nil {
 		sc.Allow = func(ctx context.Context, h *RequestInfo) error {
 			err := c.AllowRequest(ctx, h)
-			if r, ok := asRefusal(err); ok {
+			if r, ok := refusal.As(err); ok {
 				return session.Refusal(r.Message)
 			}
 			return err

@@ -9,6 +9,8 @@ import (
 	"github.com/seed58c87869/siren/room"
 	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/history"
+	"github.com/seed58c87869/siren/server/internal/refusal"
+	"github.com/seed58c87869/siren/server/internal/tally"
 )
 
 // phase is the state of a socket in its life, as its loop sees it. It only increases.
@@ -41,7 +43,7 @@ func (c *connection) Do() {
 	finished := false
 	defer func() {
 		if !finished { // by runtime.Goexit: a verdict there must be
-			s.client.loop().Post(&verdict{s, true, s.client.refusal(s.ns.name, notAuthorized)})
+			s.client.loop().Post(&verdict{s, tally.Failed, s.client.refusal(s.ns.name, notAuthorized)})
 		}
 	}()
 	s.admit()
@@ -77,14 +79,14 @@ func (s *Socket) admit() {
 func (s *Socket) ask(fn Middleware) bool {
 	err := s.guard(eventConnection, func() error { return fn(&s.ctx, s) })
 	if err != nil {
-		s.client.loop().Post(&verdict{s: s, refused: true, refusal: s.refusal(err)})
+		s.client.loop().Post(&verdict{s, tally.ResultOf(err), s.refusal(err)})
 	}
 	return err == nil
 }
 
 // refusal returns the CONNECT_ERROR for a handler's error.
 func (s *Socket) refusal(err error) *eio.Frame {
-	r, ok := asRefusal(err)
+	r, ok := refusal.As(err)
 	if !ok {
 		return s.client.refusal(s.ns.name, notAuthorized)
 	}
@@ -157,15 +159,15 @@ func (s *Socket) enter() {
 // verdict is the result of the middleware and the connect handlers.
 type verdict struct {
 	s       *Socket
-	refused bool
+	result  tally.Result
 	refusal *eio.Frame // nil if a parser of the application's failed
 }
 
 // Run implements task.
 func (v *verdict) Run(int) {
 	defer v.s.client.sess.EndOnPanic()
-	if v.refused {
-		v.s.refuse(v.refusal)
+	if v.result != tally.Connected {
+		v.s.refuse(v.refusal, v.result)
 		return
 	}
 	v.s.accept()
@@ -178,7 +180,7 @@ func (s *Socket) accept() {
 	}
 	s.phase = phaseConnected
 	s.marks.Or(markConnected)
-	s.ns.srv.counted[s.shard()].Connects++
+	s.ns.srv.tally.Connected(s.shard(), s.ns.tally)
 	c := s.client
 	c.stopConnectTimer()
 	s.replay()
@@ -193,10 +195,11 @@ func (s *Socket) accept() {
 }
 
 // refuse sends CONNECT_ERROR. The client's connection stays open. Loop-only.
-func (s *Socket) refuse(f *eio.Frame) {
+func (s *Socket) refuse(f *eio.Frame, why tally.Result) {
 	if !s.end(ReasonServerLeft) {
 		return
 	}
+	s.ns.tally.Connect(s.shard(), why)
 	s.client.sockets.Remove(s)
 	s.client.send(f)
 	if debugs(s.ns.srv.sio) {
@@ -208,6 +211,7 @@ func (s *Socket) refuse(f *eio.Frame) {
 type departure struct {
 	s         *Socket
 	closeConn bool
+	reason    Reason
 }
 
 // Run implements task.
@@ -217,7 +221,7 @@ func (d *departure) Run(int) {
 		d.s.client.disconnect()
 		return
 	}
-	d.s.leave(ReasonServerLeft)
+	d.s.leave(d.reason)
 }
 
 // leave takes the socket out of its namespace and tells the client, unless the client has left itself. Loop-only.
@@ -226,12 +230,12 @@ func (s *Socket) leave(r Reason) {
 	case phaseClosed:
 		return
 	case phaseAsked:
-		s.refuse(s.client.refusal(s.ns.name, notAuthorized))
+		s.refuse(s.client.refusal(s.ns.name, notAuthorized), tally.Denied)
 		return
 	case phaseEntered:
 		s.accept()
 	}
-	if r == ReasonServerLeft {
+	if r.Plain() == ReasonServerLeft {
 		s.client.send(s.ns.srv.enc.Disconnect(s.ns.name))
 	}
 	s.close(r)
@@ -253,10 +257,12 @@ func (s *Socket) end(r Reason) bool {
 	if s.phase == phaseClosed {
 		return false
 	}
+	why := r
+	r = why.Plain()
 	s.ns.srv.deadlines[s.shard()].Remove(s)
 	mayComeBack := s.mayComeBack(r)
 	if s.phase == phaseConnected {
-		s.ns.srv.counted[s.shard()].Disconnects++
+		s.ns.srv.tally.Loop(s.shard()).Disconnected(why)
 	}
 	s.phase = phaseClosed
 	(*introduced)(s).count(false)

@@ -5,10 +5,12 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/server/internal/packets"
+	"github.com/seed58c87869/siren/server/internal/refusal"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -26,7 +28,9 @@ type Message struct {
 	// direct: the message is valid only while an inline handler runs, so the acknowledgement may be left in late until the
 	// handler has returned.
 	direct bool
-	late   *eio.Frame
+	// timed: its handlers are timed.
+	timed bool
+	late  *eio.Frame
 }
 
 // messageOverhead is what a waiting event counts for besides its payload.
@@ -139,7 +143,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 	if l != nil && !listened && l.inlineFor(s) && s.receiveInline(p, l, args) {
 		return
 	}
-	m := &Message{s: s, args: args, id: p.ID, hasID: p.HasID}
+	m := &Message{s: s, args: args, id: p.ID, hasID: p.HasID, timed: s.ns.tally.Sample(s.shard())}
 	if l != nil {
 		m.event = l.event
 	} else {
@@ -166,6 +170,7 @@ func (s *Socket) receiveInline(p *sio.Packet, l *eventHandlers, args packets.Arg
 		m = inlineMessages.Get().(*Message)
 	}
 	m.s, m.event, m.args, m.id, m.hasID, m.onLoop, m.direct = s, l.event, args, p.ID, p.HasID, true, !l.keepAcks
+	m.timed = s.ns.tally.Sample(s.shard())
 	ran := false
 	for _, h := range l.list { // none of them is limited in number
 		if h.once == nil || h.take() {
@@ -262,6 +267,9 @@ func (m *Message) call(hd *handler) {
 // run runs the handler; its error, or panic, answers a client that waits for an acknowledgement. It is guard with one
 // deferred call for both.
 func (m *Message) run(hd *handler) {
+	if m.timed {
+		defer m.s.ns.tally.Took(m.s.shard(), time.Now())
+	}
 	stage := stageRuns
 	defer m.ended(&stage)
 	err := hd.call(&m.s.ctx, m)
@@ -309,8 +317,8 @@ func (m *Message) ackError(err error) {
 	if !m.WantsAck() {
 		return
 	}
-	a := newAckError(err)
+	a := refusal.AnswerTo(err)
 	if m.s.guard(m.event, func() error { return m.reply(a) }) != nil && a.Data != nil {
-		_ = m.Ack(ackError{Error: a.Error})
+		_ = m.Ack(refusal.Answer{Error: a.Error})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/history"
 	"github.com/seed58c87869/siren/server/internal/roster"
+	"github.com/seed58c87869/siren/server/internal/tally"
 	"github.com/seed58c87869/siren/server/internal/users"
 	"github.com/seed58c87869/siren/server/internal/walk"
 )
@@ -21,6 +22,8 @@ type Namespace struct {
 	shards  []*room.Shard
 	sockets *roster.Map[Socket]
 	users   *users.Map[Socket]
+	// tally counts. Immutable.
+	tally *tally.Space
 	// unreachable means that no packet can contain the name, so no client can join.
 	unreachable bool
 	// history is nil without Config.Recovery. Immutable.
@@ -56,6 +59,7 @@ func newChild(p *ParentNamespace, name string) *Namespace {
 
 func (ns *Namespace) start(srv *Server, name string) {
 	ns.init(srv, name, ns)
+	ns.tally = srv.tally.Space(ns.IsChild())
 	ns.rooms.Reserve(ns.sockets.Taken)
 	if srv.cfg.Recovery.MaxDisconnection > 0 {
 		ns.history = srv.newHistory(ns.sockets.Forget)

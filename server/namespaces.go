@@ -8,13 +8,19 @@ import (
 // Namespaces returns the namespaces that there are now, sorted by name: those that the application named, and children
 // of parent namespaces.
 func (srv *Server) Namespaces() []*Namespace {
+	all := srv.namespaces()
+	slices.SortFunc(all, func(a, b *Namespace) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+// namespaces returns the namespaces in no order.
+func (srv *Server) namespaces() []*Namespace {
 	srv.mu.RLock()
+	defer srv.mu.RUnlock()
 	all := make([]*Namespace, 0, len(srv.spaces))
 	for _, ns := range srv.spaces {
 		all = append(all, ns)
 	}
-	srv.mu.RUnlock()
-	slices.SortFunc(all, func(a, b *Namespace) int { return strings.Compare(a.name, b.name) })
 	return all
 }
 

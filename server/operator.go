@@ -179,7 +179,8 @@ type broadcast struct {
 	target   room.Target
 	one      [1]*room.Room // the memory of target.Rooms, which is one room mostly
 	volatile bool
-	lead     int       // the loop that counts it
+	lead     int16     // the loop that counts it
+	posted   int32     // the number of members that it was posted for
 	outgoing *outgoing // nil unless there are listeners for outgoing events
 }
 
@@ -191,8 +192,8 @@ func (b *broadcast) Run(loop int) {
 
 // count counts the broadcast on one of its loops. Loop-only.
 func (b *broadcast) count(loop int) {
-	if loop == b.lead {
-		b.ns.srv.counted[loop].Broadcasts++
+	if loop == int(b.lead) {
+		b.ns.srv.tally.Broadcast(loop, b.ns.tally, int(b.posted))
 	}
 }
 
@@ -272,12 +273,13 @@ func (srv *Server) post(b *broadcast) (n int, err error) {
 		if srv.host.Loop(i).Full() {
 			return 0, srv.refused()
 		}
-		b.lead = i
+		b.lead = int16(i)
+		n += b.countOn(i)
 	}
+	b.posted = int32(n)
 	for i := range srv.nloops {
 		if b.target.OnShard(i) {
 			srv.host.Loop(i).Post(b)
-			n += b.countOn(i)
 		}
 	}
 	return n, nil

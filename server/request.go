@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/seed58c87869/siren/codec/eio"
@@ -134,7 +135,10 @@ func (r *request) Left(loop int) {
 }
 
 // Release implements collect.Inquiry. A client that has answered or left owes nothing any more.
-func (r *request) Release(error) {
+func (r *request) Release(cause error) {
+	if errors.Is(cause, ErrTimeout) {
+		r.debt.Socket.ns.srv.tally.Loop(r.Home()).AcksMissed(1)
+	}
 	if r.Answers+r.Lost == 0 {
 		r.debt.Socket.forgive(&r.debt)
 	}

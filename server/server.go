@@ -11,9 +11,9 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/server/internal/clock"
 	"github.com/seed58c87869/siren/server/internal/collect"
-	"github.com/seed58c87869/siren/server/internal/gauge"
 	"github.com/seed58c87869/siren/server/internal/host"
 	"github.com/seed58c87869/siren/server/internal/packets"
+	"github.com/seed58c87869/siren/server/internal/tally"
 	"github.com/seed58c87869/siren/server/logqueue"
 	"github.com/seed58c87869/siren/session"
 )
@@ -41,9 +41,9 @@ type Server struct {
 	logs *logqueue.Handler
 
 	stats counters
-	// counted has the counters of each loop. Immutable; each element is its loop's.
-	counted []gauge.Counters
-	jobs    atomic.Int64
+	// tally counts on the loops. Immutable.
+	tally *tally.Tally
+	jobs  atomic.Int64
 	// runners keeps the goroutines of handlers for the next events.
 	runners session.Runners
 
@@ -82,7 +82,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	srv := &Server{
 		cfg: cfg, logs: logs, limits: cfg.packets(), enc: packets.New(cfg.Parser, cfg.JSON, cfg.MaxAttachmentsSent), nloops: cfg.Loops, spaces: map[string]*Namespace{},
 		log: newLogger(logs, "node"), eio: newLogger(logs, "eio"), sio: newLogger(logs, "sio"),
-		counted: make([]gauge.Counters, cfg.Loops),
+		tally: tally.New(cfg.Loops),
 	}
 	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Parser != nil)
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs, Runners: &srv.runners}

@@ -142,12 +142,18 @@ func (s *Socket) Except(rooms ...string) Operator { return s.Broadcast().Except(
 
 // Disconnect takes the socket out of its namespace, after what was emitted before. With closeConn, it closes the
 // client's whole connection, including its sockets in other namespaces.
-func (s *Socket) Disconnect(closeConn bool) {
+func (s *Socket) Disconnect(closeConn bool) { s.depart(closeConn, ReasonServerLeft) }
+
+// DisconnectFor is Disconnect(false) for a reason of which LoopStats.Ended should tell, such as ReasonTokenExpired. The
+// client and the handlers are told ReasonServerLeft, in the words of the reference.
+func (s *Socket) DisconnectFor(r Reason) { s.depart(false, r) }
+
+func (s *Socket) depart(closeConn bool, r Reason) {
 	kind := uint32(markLeaves)
 	if closeConn {
 		kind = markCloses
 	}
 	if s.marks.Or(kind)&kind == 0 { // or a loop that is behind would have any number of them
-		s.client.loop().Post(&departure{s, closeConn})
+		s.client.loop().Post(&departure{s, closeConn, r})
 	}
 }

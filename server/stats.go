@@ -5,9 +5,11 @@ import (
 
 	"github.com/seed58c87869/siren/poller"
 	"github.com/seed58c87869/siren/server/internal/history"
+	"github.com/seed58c87869/siren/server/internal/tally"
 	"github.com/seed58c87869/siren/session"
 )
 
+// counters are those of events that are rare.
 type counters struct {
 	recovery                                                                                    history.Stats
 	panics, failures, unhandled, inboxFull, unknownAcks, queueFull, late, early, namespacesFull atomic.Uint64
@@ -48,8 +50,9 @@ type Stats struct {
 	// early because of Recovery.MaxPackets or MaxBytes.
 	Recovered, NotRecovered, RecoveryDropped uint64
 	// LogsDropped counts log records that were left out because Config.LogQueue others were waiting, LogsThrottled those
-	// after Config.LogBurst of their kind. Servers that share a *logqueue.Handler count together.
-	LogsDropped, LogsThrottled uint64
+	// after Config.LogBurst of their kind, LogsFailed those that the handler did not write. Servers that share a
+	// *logqueue.Handler count together.
+	LogsDropped, LogsThrottled, LogsFailed uint64
 	// Handlers is the number of goroutines that run handlers now. Waiting is the number of these that wait in Request or
 	// Call for their client; only a server of package servertest counts it.
 	Handlers, Waiting int
@@ -73,7 +76,7 @@ func (srv *Server) Stats() Stats {
 	s.Recovered, s.NotRecovered, s.RecoveryDropped = r.Recovered.Load(), r.Refused.Load(), r.Dropped.Load()
 	s.DynamicNamespaces, s.NamespacesRefused = srv.dynamic.len(), srv.stats.namespacesFull.Load()
 	logs := srv.logs.Stats()
-	s.LogsDropped, s.LogsThrottled = logs.Dropped, logs.Throttled
+	s.LogsDropped, s.LogsThrottled, s.LogsFailed = logs.Dropped, logs.Throttled, logs.Failed
 	h := srv.host.Stats()
 	s.Poller, s.Sessions, s.Bridged = h.Poller, h.Sessions, h.Bridged
 	s.MemoryHeld, s.MemoryBudget, s.Evicted = h.MemoryHeld, h.MemoryBudget, h.Evicted
@@ -83,19 +86,8 @@ func (srv *Server) Stats() Stats {
 
 // DroppedBy returns the numbers of things that were accepted and then dropped, by reason.
 func (s *Stats) DroppedBy() map[string]uint64 {
-	return map[string]uint64{
-		"events_per_second": s.Sessions.OverEvents, "bytes_per_second": s.Sessions.OverBytes,
-		"queue_full": s.Sessions.DroppedFull + s.Sessions.SlowClosed, "volatile": s.Sessions.DroppedVolatile,
-		"memory": s.EventsShed, "rooms_per_socket": s.JoinsRefused,
-	}
+	return tally.DroppedBy(&s.Sessions, s.EventsShed, s.JoinsRefused)
 }
 
 // RefusedBy returns the numbers of connections and sessions that were refused, by reason.
-func (s *Stats) RefusedBy() map[string]uint64 {
-	return map[string]uint64{
-		"connections":             uint64(max(s.Poller.Rejected, 0)) + s.Sessions.Busy + s.Sessions.TurnedAway,
-		"connections_per_address": s.Sessions.OverAddress, "accepts_per_second": s.Sessions.OverAccepts,
-		"draining":    s.Sessions.Draining,
-		"descriptors": uint64(max(s.Poller.GateShut, 0)), // times: the kernel does not tell whom it dropped
-	}
-}
+func (s *Stats) RefusedBy() map[string]uint64 { return tally.RefusedBy(&s.Poller, &s.Sessions) }

@@ -6,6 +6,8 @@ import "github.com/seed58c87869/siren/session"
 //
 //   - String() string, Error() string: the reference server's text, such as "transport close"
 //   - MarshalText, UnmarshalText: the same text in JSON and in logs
+//   - Plain() Reason: the reference's reason, for one that is only counted
+//   - Label() string: the word under which ends are counted
 type Reason = session.Reason
 
 // The reasons for the end of a socket.
@@ -21,6 +23,12 @@ const (
 	ReasonServerShutdown    = session.ReasonServerShutdown    // Server.Close
 	ReasonDraining          = session.ReasonDraining          // Server.Drain
 	ReasonRateLimited       = session.ReasonRateLimited       // the client exceeded Config.Limits for too long
+
+	// These are only counted, see LoopStats.Ended. Handlers and clients are told Plain, one of those above.
+
+	ReasonQueueFull    = session.ReasonQueueFull    // the client's queue was full
+	ReasonMemory       = session.ReasonMemory       // all clients together held too much
+	ReasonTokenExpired = session.ReasonTokenExpired // see DisconnectFor
 )
 
 // Limits bounds what clients ask for. A number of 0 is no limit, and costs nothing. A connection is a session, however

@@ -94,6 +94,9 @@ func (x *Exchange) answer(r reply) {
 		sh.stats.refuse(r.fault.code)
 		sh.report(x, r.fault)
 	}
+	if x.traits&(asks|asksUpgrade) != 0 && r.status >= 400 {
+		sh.stats.refuseWhat(x.traits)
+	}
 	if r.last || !x.traits.is(whole) || r.early && x.traits.is(hasBody) {
 		// The rest of the body is not read.
 		x.last = true

@@ -22,6 +22,9 @@ const (
 	WebSocket
 )
 
+// TransportNone is the number of transports. In tables of counters it stands for none of them.
+const TransportNone = 2
+
 // String returns the transport's name in the protocol.
 func (t Transport) String() string {
 	if t == WebSocket {

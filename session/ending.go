@@ -132,7 +132,7 @@ func (s *Session) finish(reason Reason, next state) Client {
 		s.debugLog("closed", slog.String("reason", reason.String()))
 	}
 	s.shard.loop.Wheel().Cancel(&s.timer)
-	s.shard.stats.closed[reason].Add(1)
+	s.shard.stats.closed[reason.Plain()].Add(1)
 	c := s.client
 	s.client = nil
 	return c
@@ -160,6 +160,6 @@ func (s *Session) expireIn(d time.Duration) {
 // tell tells the Client that the session has ended; a nil Client is ignored.
 func tell(c Client, reason Reason) {
 	if c != nil {
-		c.Closed(reason)
+		c.Closed(reason.Plain())
 	}
 }

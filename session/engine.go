@@ -158,8 +158,13 @@ type Stats struct {
 	Open, Opened uint64
 	// Closed counts the ends of sessions by reason.
 	Closed ReasonCounts
-	// Upgraded and UpgradeFailed count finished and failed upgrades.
-	Upgraded, UpgradeFailed uint64
+	// OpenedOn has Opened by the transport of the first request. HandshakesRefused counts refused requests for a new session
+	// by transport; TransportNone is for those that named none of the server's.
+	OpenedOn          [TransportNone]uint64
+	HandshakesRefused [TransportNone + 1]uint64
+	// Upgraded and UpgradeFailed count finished and failed upgrades. UpgradesRefused counts requests for a WebSocket that
+	// no session accepted.
+	Upgraded, UpgradeFailed, UpgradesRefused uint64
 	// SlowClosed counts sessions ended, and DroppedFull frames dropped, because a queue was full.
 	SlowClosed, DroppedFull uint64
 	// DroppedVolatile counts volatile frames dropped because the client was not ready.
@@ -200,15 +205,24 @@ func (e *Engine) Stats() Stats {
 }
 
 type counters struct {
-	opened, upgraded, upgradeFailed, slow, full, volatile, away, badSIDs atomic.Uint64
-	noProxy, untrusted, overLimit, draining, unfetched, unfetchedPackets atomic.Uint64
-	perAddress, accepts, eventsOver, bytesOver, busy                     atomic.Uint64
-	closed                                                               [ReasonCount]atomic.Uint64
-	refused                                                              [6]atomic.Uint64
+	upgraded, upgradeFailed, upgradeRefused, slow, full, volatile, away, badSIDs atomic.Uint64
+	noProxy, untrusted, overLimit, draining, unfetched, unfetchedPackets         atomic.Uint64
+	perAddress, accepts, eventsOver, bytesOver, busy                             atomic.Uint64
+	opened                                                                       [TransportNone]atomic.Uint64
+	handshakesRefused                                                            [TransportNone + 1]atomic.Uint64
+	closed                                                                       [ReasonCount]atomic.Uint64
+	refused                                                                      [6]atomic.Uint64
 }
 
 func (c *counters) addTo(s *Stats) {
-	s.Opened += c.opened.Load()
+	for i := range c.opened {
+		s.OpenedOn[i] += c.opened[i].Load()
+		s.Opened += c.opened[i].Load()
+	}
+	for i := range c.handshakesRefused {
+		s.HandshakesRefused[i] += c.handshakesRefused[i].Load()
+	}
+	s.UpgradesRefused += c.upgradeRefused.Load()
 	s.Upgraded += c.upgraded.Load()
 	s.UpgradeFailed += c.upgradeFailed.Load()
 	s.SlowClosed += c.slow.Load()
@@ -238,5 +252,19 @@ func (c *counters) addTo(s *Stats) {
 func (c *counters) refuse(code eio.ErrorCode) {
 	if int(code) >= 0 && int(code) < len(c.refused) {
 		c.refused[code].Add(1)
+	}
+}
+
+// refuseWhat counts a refused request for a session, or for an upgrade.
+func (c *counters) refuseWhat(t traits) {
+	switch {
+	case t.is(asksUpgrade):
+		c.upgradeRefused.Add(1)
+	case t&asks == asks:
+		c.handshakesRefused[TransportNone].Add(1)
+	case t.is(asksSocket):
+		c.handshakesRefused[WebSocket].Add(1)
+	default:
+		c.handshakesRefused[Polling].Add(1)
 	}
 }

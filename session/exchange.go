@@ -43,7 +43,16 @@ const (
 	whole
 	// amended means that Config.OnHeaders was called for the answer.
 	amended
+	// asksPolling and asksSocket mean that the request asks for a new session on that transport; both, that it names no
+	// transport of the server's.
+	asksPolling
+	asksSocket
+	// asksUpgrade means that the request asks for a WebSocket for its session.
+	asksUpgrade
 )
+
+// asks are the traits of a handshake.
+const asks = asksPolling | asksSocket
 
 func (t traits) is(bit traits) bool { return t&bit != 0 }
 

@@ -188,6 +188,24 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// Reasons that are only counted have a label of their own and the text of a plain one, which is what a text stands for.
+func TestReasonsThatAreOnlyCounted(t *testing.T) {
+	labels := map[string]bool{}
+	for r := Reason(1); r < ReasonCount; r++ {
+		if labels[r.Label()] {
+			t.Errorf("two reasons are counted as %q", r.Label())
+		}
+		labels[r.Label()] = true
+		if r.Plain().Plain() != r.Plain() || r.Plain().String() != r.String() || (r.Plain() == r) != (r.Label() == r.String()) {
+			t.Errorf("%q, %q: plain %q", r.Label(), r, r.Plain())
+		}
+		var read Reason
+		if err := read.UnmarshalText([]byte(r.String())); err != nil || read != r.Plain() {
+			t.Error(r.Label(), read, err)
+		}
+	}
+}
+
 func TestMaxSessions(t *testing.T) {
 	var log strings.Builder
 	r := newRig(t, 2, Config{MaxSessions: 3, Logger: slog.New(slog.NewTextHandler(&log, nil))})

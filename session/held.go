@@ -110,7 +110,7 @@ func (s *Session) Evict() {
 		w.gone = true
 		w.out().Close()
 	}
-	s.abort(ReasonTransportError)
+	s.abort(ReasonMemory)
 }
 
 // countFragments updates the ledger with the size of an incomplete message.
@@ -155,5 +155,5 @@ func (w *wsConn) Held() int { return int(w.fragments) }
 func (w *wsConn) Evict() {
 	w.deaf = true
 	w.conn.Close()
-	w.lostLater(ReasonTransportError)
+	w.lostLater(ReasonMemory)
 }

@@ -32,6 +32,7 @@ func (s *Session) push(f *eio.Frame) {
 		s.debugSent(f)
 	}
 	s.poll.push(f)
+	s.shard.traffic.Queued += f.Size()
 	s.shard.traffic.Sent += packetsOf(f)
 	s.countPacket(f)
 }
@@ -59,7 +60,9 @@ func (s *Session) servePoll() {
 		return
 	}
 	sh, plain := s.shard, allPlain(p.queue)
-	p.take(s.nextPayload())
+	packets, bytes := s.nextPayload()
+	p.take(packets, bytes)
+	sh.traffic.Queued -= bytes
 	if len(p.queue) == 0 {
 		s.uncountQueue()
 	}
@@ -109,6 +112,7 @@ func (s *Session) endPolls(f *eio.Frame) {
 // dropQueue drops the packets that no GET has fetched.
 func (s *Session) dropQueue() {
 	s.uncountQueue()
+	s.shard.traffic.Queued -= s.poll.bytes
 	s.poll.queue, s.poll.bytes = nil, 0
 }
 

@@ -61,6 +61,8 @@ type Loop interface {
 	Wheel() *wheel.Wheel
 	// Memory returns the ledger of the memory that the loop's clients hold. Immutable.
 	Memory() *memory.Ledger
+	// Queued returns the number of bytes in the queues of the loop's connections. Loop-only.
+	Queued() int
 	// Spend charges work, an estimate in nanoseconds, to the budget of the running turn. It reports whether the caller
 	// must stop and leave the rest of its work to a later turn: with Hold and Resume, or with PostFunc. Loop-only.
 	Spend(work int) (over bool)

@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// Reason says why a session, or a socket on it, ended. Its text is the reference server's, except for ReasonDraining,
-// which that server does not have. Immutable.
+// Reason says why a session, or a socket on it, ended. Its text is the reference server's, except for ReasonDraining and
+// ReasonRateLimited, which that server does not have. Some reasons are only counted: Plain returns the one that the
+// application is told, and Label the word under which they are counted. Immutable.
 type Reason uint8
 
 // The reasons for the end of a session or a socket.
@@ -34,6 +35,12 @@ const (
 	ReasonDraining
 	// ReasonRateLimited: the client exceeded Limits for too long.
 	ReasonRateLimited
+	// ReasonQueueFull is ReasonTransportError: the client did not read what was sent, and its queue was full.
+	ReasonQueueFull
+	// ReasonMemory is ReasonTransportError: all clients together held more than the memory budget, and this one much of it.
+	ReasonMemory
+	// ReasonTokenExpired is ReasonServerLeft: the time of the client's credentials was over.
+	ReasonTokenExpired
 
 	// ReasonCount is one more than the highest reason, for tables of counters.
 	ReasonCount
@@ -53,11 +60,38 @@ var reasonTexts = [ReasonCount]string{
 	ReasonRateLimited:       "rate limited",
 }
 
+// special has the reasons that are only counted: their labels, and the plain reasons.
+var special = [ReasonCount]struct {
+	label string
+	plain Reason
+}{
+	ReasonQueueFull:    {"queue full", ReasonTransportError},
+	ReasonMemory:       {"memory", ReasonTransportError},
+	ReasonTokenExpired: {"token expired", ReasonServerLeft},
+}
+
+// Plain returns the reason that handlers and clients are told.
+func (r Reason) Plain() Reason {
+	if r < ReasonCount && special[r].plain != 0 {
+		return special[r].plain
+	}
+	return r
+}
+
+// Label returns the word under which ends are counted: String, or a more exact one for reasons that are only counted.
+func (r Reason) Label() string {
+	if r < ReasonCount && special[r].label != "" {
+		return special[r].label
+	}
+	return r.String()
+}
+
 // String returns the reference server's text for the reason.
 func (r Reason) String() string {
 	if r == 0 || r >= ReasonCount {
 		return "unknown"
 	}
+	r = r.Plain()
 	return reasonTexts[r]
 }
 
@@ -67,7 +101,7 @@ func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 // UnmarshalText accepts the texts of String.
 func (r *Reason) UnmarshalText(text []byte) error {
 	for known, t := range reasonTexts {
-		if known > 0 && t == string(text) {
+		if t != "" && t == string(text) {
 			*r = Reason(known)
 			return nil
 		}

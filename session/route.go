@@ -56,6 +56,7 @@ func (x *Exchange) routeEarly(r *httpwire.Request, length int) bool {
 // not depend on how requests are cut into segments.
 func (x *Exchange) decide(r *httpwire.Request, length int) (t target, done bool) {
 	t = x.classify(r)
+	x.traits |= t.asks(r)
 	sh := x.conn.shard
 	e := sh.engine
 	if x.conn.peer.turnsAway(r, e.cfg.HealthPath) {

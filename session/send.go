@@ -64,7 +64,7 @@ func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
 		}
 		if size > s.tuning().QueueBytes {
 			s.shard.stats.slow.Add(1)
-			s.doom(ReasonTransportError)
+			s.doom(ReasonQueueFull)
 			return DroppedFull
 		}
 		s.doom(ReasonTransportClose)
@@ -97,7 +97,7 @@ func (s *Session) full() SendStatus {
 		return DroppedFull
 	}
 	s.shard.stats.slow.Add(1)
-	s.doom(ReasonTransportError)
+	s.doom(ReasonQueueFull)
 	return DroppedFull
 }
 

@@ -78,6 +78,10 @@ func (s *Session) Open() bool { return s.kind.Load()&kindOver == 0 }
 // concurrent use.
 func (s *Session) Quiet() bool { return s.kind.Load()&kindQuiet != 0 }
 
+// Reason returns why the session has ended; 0 while it is open. It may be one that the Client is told in plainer words.
+// Loop-only.
+func (s *Session) Reason() Reason { return s.reason }
+
 // begin passes the session to the application, which may end it at once, or panic; no session stays behind then.
 func (s *Session) begin() {
 	defer s.EndOnPanic()
@@ -86,7 +90,7 @@ func (s *Session) begin() {
 	}
 	c := s.shard.engine.app.Open(s)
 	if s.state >= stateClosing {
-		c.Closed(s.reason)
+		c.Closed(s.reason.Plain())
 		return
 	}
 	s.client = c

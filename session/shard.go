@@ -89,7 +89,7 @@ func (sh *Shard) open(sid string, o *opening) *Session {
 	sh.sessions[s.sid] = s
 	(*newcomer)(s).count(true)
 	sh.count.Add(1)
-	sh.stats.opened.Add(1)
+	sh.stats.opened[o.transport].Add(1)
 	s.schedulePing()
 	return s
 }

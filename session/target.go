@@ -49,7 +49,7 @@ func refusal(code eio.ErrorCode, message string) target {
 func (x *Exchange) classify(r *httpwire.Request) target {
 	h := x.conn
 	e := h.shard.engine
-	upgrade := r.HasToken("Connection", "upgrade") && r.HasToken("Upgrade", "websocket")
+	upgrade := wantsWebSocket(r)
 	x.last = upgrade || r.Close || r.Minor == 0 || h.peer != nil && h.peer.Single
 	x.traits, x.coding = x.traits.of(r), deflate.Identity
 	if !e.ownPath(r.Path) {
@@ -104,6 +104,38 @@ func (x *Exchange) classify(r *httpwire.Request) target {
 		return refusal(eio.BadRequest, "")
 	}
 	return t
+}
+
+// asks returns the traits of a request for a new session, or for an upgrade; 0 for other requests.
+func (t *target) asks(r *httpwire.Request) traits {
+	switch t.kind {
+	case toHandshake:
+		return [...]traits{Polling: asksPolling, WebSocket: asksSocket}[t.transport]
+	case toRefusal, toBadUpgrade:
+		if sid, _ := httpwire.QueryGet(r.RawQuery, "sid"); len(sid) > 0 {
+			return upgradeTrait(wantsWebSocket(r))
+		}
+		switch name, _ := httpwire.QueryGet(r.RawQuery, "transport"); string(name) {
+		case "polling":
+			return asksPolling
+		case "websocket":
+			return asksSocket
+		}
+		return asks
+	}
+	return upgradeTrait(t.kind == toSession && t.upgrade)
+}
+
+func upgradeTrait(asked bool) traits {
+	if asked {
+		return asksUpgrade
+	}
+	return 0
+}
+
+// wantsWebSocket reports whether a request asks to become a WebSocket.
+func wantsWebSocket(r *httpwire.Request) bool {
+	return r.HasToken("Connection", "upgrade") && r.HasToken("Upgrade", "websocket")
 }
 
 // ownPath reports whether the path is the engine's, with or without a trailing slash.

@@ -7,6 +7,9 @@ import "github.com/seed58c87869/siren/codec/eio"
 type Traffic struct {
 	// Received and Sent count Engine.IO packets since the start, those of the heartbeat included. A sent one was queued.
 	Received, Sent uint64
+	// Queued is the number of bytes that wait now: in the queues of the loop's connections, and of polling sessions for
+	// their next GET.
+	Queued int
 	// Sessions is the number of open sessions now, WebSockets that of those whose transport is a WebSocket.
 	Sessions, WebSockets int
 }
@@ -16,6 +19,7 @@ func (e *Engine) Traffic(loop int) Traffic {
 	sh := e.shards[loop]
 	t := sh.traffic
 	t.Sessions = len(sh.sessions)
+	t.Queued += sh.loop.Queued()
 	return t
 }
 

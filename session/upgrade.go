@@ -148,6 +148,7 @@ func finishUpgrade(x *Exchange, home *Shard, u *upgrade, v verdict, o *wsOffer) 
 	}
 	w := newWSConn(x, home, local, o, nil)
 	if u == nil {
+		h.shard.stats.upgradeRefused.Add(1)
 		w.deaf = true
 		w.conn.Last(wsCloseNormal)
 		return
@@ -195,6 +196,7 @@ func (s *Session) completeUpgrade() {
 		s.debugLog("upgraded")
 	}
 	s.uncountQueue()
+	s.shard.traffic.Queued -= p.bytes
 	s.ws, s.poll = u.ws, nil
 	s.noteDeflate()
 	s.shard.stats.upgraded.Add(1)

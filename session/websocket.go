@@ -243,7 +243,7 @@ func (w *wsConn) Closed(err error) {
 	w.reader.Reset()
 	w.countFragments()
 	if errors.Is(err, memory.ErrOverBudget) {
-		w.lostLater(ReasonTransportError)
+		w.lostLater(ReasonMemory)
 		return
 	}
 	w.lostLater(ReasonTransportClose)

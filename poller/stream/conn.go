@@ -140,6 +140,7 @@ func (c *Conn) enqueue(frame []byte) {
 		return
 	}
 	c.push(frame)
+	c.loop.queued += len(frame)
 	c.loop.markDirty(c)
 }
 

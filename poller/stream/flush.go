@@ -59,6 +59,7 @@ func (c *Conn) writeSome(bytesMax int) (n int, full bool, err error) {
 	if n > 0 {
 		l.Counters.BytesOut.Add(int64(n))
 		c.skip(n)
+		l.queued -= n
 	}
 	return n, n < total, nil
 }

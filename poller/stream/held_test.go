@@ -244,7 +244,7 @@ func TestAccountAgainstModel(t *testing.T) {
 			}
 		}
 		l.turn()
-		if b.Held() != 0 || l.Memory().Listed() != 0 {
+		if b.Held() != 0 || l.Memory().Listed() != 0 || l.Queued() != 0 {
 			t.Fatalf("seed %d: %d bytes held at the end, %d listed", seed, b.Held(), l.Memory().Listed())
 		}
 	}
@@ -252,9 +252,10 @@ func TestAccountAgainstModel(t *testing.T) {
 
 func checkAccount(t *testing.T, seed uint64, b *memory.Budget, l *testLoop, conns []*Conn) {
 	t.Helper()
-	least, most := 0, 0
+	least, most, queued := 0, 0, 0
 	for _, c := range conns {
 		least += c.restSize()
+		queued += c.QueuedBytes()
 		most += c.restSize() + c.QueuedBytes() + c.QueuedFrames()*200 + 50_000 // the first frame counts as a whole
 		if c.Blocked() && c.flags&flagCounted == 0 {
 			t.Fatalf("seed %d: the queue of a blocked connection does not count", seed)
@@ -262,6 +263,9 @@ func checkAccount(t *testing.T, seed uint64, b *memory.Budget, l *testLoop, conn
 		if want := c.Blocked() || c.restSize() >= memory.ListMin; want && c.flags&flagListed == 0 {
 			t.Fatalf("seed %d: a connection that holds memory is not listed", seed)
 		}
+	}
+	if l.Queued() != queued {
+		t.Fatalf("seed %d: %d bytes are queued, the loop counts %d", seed, queued, l.Queued())
 	}
 	if held := int(b.Held()); held < least || held > most {
 		t.Fatalf("seed %d: %d bytes held, want %d to %d", seed, held, least, most)

@@ -32,6 +32,7 @@ type Loop struct {
 	awaiting map[uint64]*Conn // by ticket: connections whose socket is full
 	tickets  uint64
 	ending   int // connections that are leaving or lingering
+	queued   int // bytes in the queues of all connections
 
 	parts [][]byte
 	lists listPool
@@ -108,6 +109,9 @@ func (l *Loop) Unfinished() bool { return l.Waiting() > 0 || l.ending > 0 }
 // Waiting returns the number of connections with bytes to send that their sockets have not taken. It walks the dirty
 // list, where connections that have closed stay until the flush.
 func (l *Loop) Waiting() int { return l.dirty.queued() + len(l.awaiting) }
+
+// Queued returns the number of bytes in the queues of the loop's connections.
+func (l *Loop) Queued() int { return l.queued }
 
 // settleWork is the estimated work for one connection in Settle: most of them close.
 const settleWork = int(5 * time.Microsecond)

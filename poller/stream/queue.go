@@ -109,6 +109,7 @@ func (c *Conn) parts(buf [][]byte, bytesMax int) (parts [][]byte, total int) {
 // dropQueue empties the queue and returns the number of frames dropped.
 func (c *Conn) dropQueue() int {
 	n := c.QueuedFrames()
+	c.loop.queued -= c.QueuedBytes()
 	c.uncountQueue()
 	c.first = nil
 	if c.rare != nil && c.rare.more != nil {

@@ -26,8 +26,9 @@ type Limits struct {
 // Stats has the counters of a Handler.
 type Stats struct {
 	// Dropped counts records that were left out because Limits.Records others were waiting, Throttled those after
-	// Limits.Burst of their kind.
-	Dropped, Throttled uint64
+	// Limits.Burst of their kind, and Failed those for which the next handler returned an error, as it does when a disk is
+	// full. A line tells how many of these there were when one can be written again.
+	Dropped, Throttled, Failed uint64
 }
 
 // Handler is a slog.Handler with a queue, which it shares with the handlers that its With methods return. Safe for

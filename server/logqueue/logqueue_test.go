@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -233,6 +234,43 @@ func TestHandlerThatFails(t *testing.T) {
 		t.Fatal("not flushed")
 	}
 	wantLines(t, &buf, "level=INFO msg=a", "level=INFO msg=b", "level=INFO msg=c")
+}
+
+// disk writes what it is given, unless it is full.
+type disk struct {
+	bytes.Buffer
+	full bool
+}
+
+func (d *disk) Write(p []byte) (int, error) {
+	if d.full {
+		return 0, errors.New("no space left on device")
+	}
+	return d.Buffer.Write(p)
+}
+
+// Records that cannot be written are counted, and a line tells of them as soon as there is room again.
+func TestFullDisk(t *testing.T) {
+	var d disk
+	h := logqueue.New(slog.NewTextHandler(&d, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}), logqueue.Limits{})
+	log := slog.New(h)
+	for _, message := range []string{"a", "lost", "lost too", "b", "c"} {
+		d.full = strings.HasPrefix(message, "lost")
+		log.Info(message)
+		if !h.Flush(patience) {
+			t.Fatal("not flushed")
+		}
+	}
+	if n := h.Stats().Failed; n != 2 {
+		t.Errorf("%d records failed", n)
+	}
+	wantLines(t, &d.Buffer, "level=INFO msg=a", "level=INFO msg=b",
+		`level=WARN msg="log records were lost: they could not be written" count=2`, "level=INFO msg=c")
 }
 
 // Many goroutines log while others flush: nothing is lost, and the records of each are in order.

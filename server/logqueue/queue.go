@@ -31,6 +31,8 @@ type queue struct {
 	stats          Stats
 	// told is the part of stats.Dropped that a line has reported.
 	told uint64
+	// unwritten is the number of records that have failed since one was written.
+	unwritten uint64
 	// idle, if set, is closed at the end of the goroutine.
 	idle chan struct{}
 	// kinds are the records at Warn and above of late, by their messages; sweeper tells what was left out of them.
@@ -92,8 +94,22 @@ func (q *queue) run() {
 			return
 		}
 		if e.handler.Enabled(e.ctx, e.record.Level) {
-			_ = e.handler.Handle(e.ctx, e.record)
+			q.wrote(e.handler.Handle(e.ctx, e.record))
 		}
+	}
+}
+
+// wrote notes whether a record was written. The first one behind others that failed is followed by a line about these.
+func (q *queue) wrote(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch n := q.unwritten; {
+	case err != nil:
+		q.unwritten++
+		q.stats.Failed++
+	case n > 0:
+		q.unwritten = 0
+		q.say(slog.LevelWarn, "log records were lost: they could not be written", "count", n)
 	}
 }
 

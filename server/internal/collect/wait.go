@@ -96,6 +96,9 @@ func (w *Wait) Begin() error {
 	return nil
 }
 
+// Home returns the index of the loop that has the timer.
+func (w *Wait) Home() int { return int(w.home) }
+
 // Inquiry returns the question of the wait.
 func (w *Wait) Inquiry() Inquiry { return w.inquiry }
 
