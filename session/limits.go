@@ -218,7 +218,7 @@ func (l *limited) address() limit.Address {
 }
 
 // receiveLimited handles a packet within Limits. It ends the session of a client that has exceeded them for too long.
-func (s *Session) receiveLimited(p eio.Packet, r *limit.Rates) {
+func (s *Session) receiveLimited(p *eio.Packet, r *limit.Rates) {
 	if s.limited == nil { // the session is older than the limits
 		s.limited = new(limited)
 	}

@@ -106,21 +106,21 @@ func (s *Session) receive(p eio.Packet) {
 		s.debugReceived(&p)
 	}
 	if r := s.shard.engine.limits.rates.Load(); r != nil {
-		s.receiveLimited(p, r)
+		s.receiveLimited(&p, r)
 		return
 	}
-	s.handle(p)
+	s.handle(&p)
 }
 
 // handle handles one packet that is within Limits.
-func (s *Session) handle(p eio.Packet) {
+func (s *Session) handle(p *eio.Packet) {
 	switch p.Type {
 	case eio.Message:
 		if !s.shard.deaf {
 			s.client.Message(p.Data, p.Binary)
 		}
 	case eio.Pong, eio.Ping:
-		s.heartbeat(p)
+		s.heartbeat(*p)
 	case eio.Close:
 		s.abort(ReasonTransportClose)
 	default:
