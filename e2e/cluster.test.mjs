@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { Emitter } from '@socket.io/redis-emitter';
+import { createClient } from 'redis';
 import { call, eventually, record, shape, unique } from './harness/index.mjs';
 import { Cluster, hasRedis } from './harness/cluster.mjs';
 
@@ -173,6 +175,27 @@ for (const adapter of ADAPTERS) {
         await log.until((items) => items.length === 5000, 'all of them');
         assert.ok(log.items.every(([, i, x], n) => i === n && x.length === 200));
         b1.off(event);
+      });
+
+      test('the emitter of the reference reaches both nodes', { skip: adapter !== 'adapter=classic' && 'it speaks the classic format only' }, async (t) => {
+        const client = createClient({ url: `redis://127.0.0.1:${cluster.port}` });
+        await client.connect();
+        t.after(() => client.close());
+        const emitter = new Emitter(client);
+        const [event, room] = [unique('event'), unique('room')];
+        const [la, lb] = [record(a1, event, 'from-node'), record(b1, event, 'from-node')];
+        emitter.to('x').except('only-a').emit(event, 1, Buffer.from([7]));
+        emitter.emit(event, 2);
+        emitter.serverSideEmit('sse-a', 'hi');
+        await lb.until((items) => items.length === 3, 'the events');
+        await la.until((items) => items.length === 2, 'the events');
+        assert.deepEqual(shape(lb.items.filter(([e]) => e === event)), shape([[event, 1, Buffer.from([7])], [event, 2]]));
+        assert.deepEqual(la.items.filter(([e]) => e === event), [[event, 2]]);
+        emitter.in('x').socketsJoin(room);
+        await eventually(async () => (await run(a1, 'fetch', { rooms: [room] })).sockets.length === 2, 'both have joined');
+        emitter.in(room).socketsLeave(room);
+        await eventually(async () => (await run(a1, 'fetch', { rooms: [room] })).sockets.length === 0, 'both have left');
+        [a1, b1].forEach((s) => s.off(event).off('from-node'));
       });
 
       test('each node is counted once, and sockets of other nodes are disconnected', async () => {

@@ -46,6 +46,7 @@ func TestImports(t *testing.T) {
 		{"/session/mount", append([]string{"/session", "/poller", "/poller/stream"}, session...), []string{module + "/room"}},
 		{"/room/cluster", []string{"/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/room/cluster/redis", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
+		{"/room/cluster/emitter", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/room/cluster/redis/redistest", nil, []string{gnet}},
 		{"/server/parser", []string{"/codec/sio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/packets", []string{"/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},

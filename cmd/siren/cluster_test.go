@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/seed58c87869/siren/cmd/siren/node/broker"
+	"github.com/seed58c87869/siren/room/cluster/emitter"
 	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
 )
 
@@ -51,6 +54,7 @@ func TestNodesShareABroker(t *testing.T) {
 	if there.count != 1 {
 		t.Errorf("a node's clients were told of %d, which is the other node's count", there.count)
 	}
+	emitByBrokerTo(t, redis.URL(""), here, there)
 	redis.Kill()
 	readyz(`{"status":"degraded","broker":"down"}`)
 	redis.Restart()
@@ -77,5 +81,69 @@ func TestServeWithoutItsBroker(t *testing.T) {
 	}
 	if n.end(t) != 0 || strings.Contains(n.logs.String(), "secret") {
 		t.Error(n.logs)
+	}
+}
+
+// emitByBrokerTo publishes with siren emit --broker and checks what clients get.
+func emitByBrokerTo(t *testing.T, url string, clients ...*client) {
+	t.Helper()
+	for _, args := range [][]string{
+		{"emit", "--broker", url, "cli", `{"a":1}`},
+		{"emit", "--broker", url, "--room", "nobody", "other"},
+		{"emit", "--broker", url, "--room", clients[0].id, "--room", clients[1].id, "--json", "both"},
+	} {
+		if code, out, errors := command(t, args...); code != 0 || !strings.Contains(out, "1") {
+			t.Fatal(code, out, errors)
+		}
+	}
+	for _, c := range clients {
+		for _, want := range []string{`42["cli",{"a":1}]`, `42["both"]`} {
+			if got := c.nextButCount(t); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		}
+	}
+	for want, args := range map[string][]string{
+		"need a node":                {"emit", "--broker", url, "--local", "e"},
+		"is not JSON":                {"emit", "--broker", url, "e", "x"},
+		"no broker has":              {"emit", "--broker", "nats://127.0.0.1:1", "e"},
+		"adapter \"x\" is not known": {"emit", "--broker", url + "?adapter=x", "e"},
+	} {
+		if code, out, errors := command(t, args...); code != 1 || !strings.Contains(errors, want) {
+			t.Errorf("%q: %d %s %s", args, code, out, errors)
+		}
+	}
+}
+
+// Lines are published in order; the first one that is wrong is named.
+func TestEmitLinesByBroker(t *testing.T) {
+	redis := redistest.Start(t)
+	a, err := broker.NewPublisher(redis.URL(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := emitter.New(a)
+	defer e.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := a.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	many := strings.Repeat(`{"event":"e","args":[1]}`+"\n", 2500)
+	if n, err := emitBrokerLines(ctx, strings.NewReader(many+"\n"), e, a); n != 2500 || err != nil {
+		t.Error(n, err)
+	}
+	for line, want := range map[string]string{
+		`{"event":"e","users":["u"]}`: `line 2: json: unknown field "users"`,
+		`{"args":[]}`:                 "line 2: event: is missing",
+		`{"event":"e"} {}`:            "line 2: more than one object",
+		`x`:                           "line 2: invalid character",
+	} {
+		if _, err := emitBrokerLines(ctx, strings.NewReader(`{"event":"e"}`+"\n"+line), e, a); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	if err := a.Flush(ctx); err != nil {
+		t.Error(err)
 	}
 }

@@ -41,21 +41,30 @@ Arguments are JSON: strings need their quotes.
 Without an event it reads lines from standard input, each a JSON object with the
 fields of the API's call emit: namespace, rooms, users, except, event, args,
 volatile, local. They are sent in batches, in their order. The first line that is
-wrong is named by its number and ends the command; those before it were sent.`
+wrong is named by its number and ends the command; those before it were sent.
+
+With --broker it needs no node: it publishes to all nodes of the cluster through
+their broker, without users, --local and a number of sockets. Lines may have the
+fields namespace, rooms, except, event, args and volatile.`
 
 // newEmitCommand publishes from a shell.
 func newEmitCommand() *cobra.Command {
 	var to target
 	var whom selection
 	var volatile, local bool
+	var brokerURL string
 	cmd := &cobra.Command{
 		Use:   "emit [event [argument…]]",
 		Short: "Send an event to clients of a running node",
 		Long:  emitHelp,
 		Example: `  siren emit --room news headline '{"text":"It works"}'
   siren emit --user ann message '"hello"' 42
-  printf '{"event":"tick","args":[%d]}\n' 1 2 3 | siren emit`,
+  printf '{"event":"tick","args":[%d]}\n' 1 2 3 | siren emit
+  siren emit --broker redis://127.0.0.1:6379 --room news headline '"Hello"'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if brokerURL != "" {
+				return emitByBroker(cmd, brokerURL, &whom, volatile, local, to.json, args)
+			}
 			client, err := to.client()
 			if err != nil {
 				return err
@@ -96,6 +105,7 @@ func newEmitCommand() *cobra.Command {
 	to.add(cmd)
 	whom.add(cmd)
 	cmd.Flags().BoolVar(&volatile, "volatile", false, "drop it for clients that cannot take it at once")
+	cmd.Flags().StringVar(&brokerURL, "broker", "", "publish through the broker of a cluster at this URL, without a node")
 	cmd.Flags().BoolVar(&local, "local", false, "only sockets of this node")
 	return cmd
 }

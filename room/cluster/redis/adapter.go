@@ -1,7 +1,9 @@
 package redis
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -68,12 +70,15 @@ func New(cfg Config) (*Adapter, error) {
 	a.questions = &questions{a: a, open: map[string]*question{}}
 	a.format = newFormat(a)
 	probe := c.Prefix + "-siren#" + c.Node + "#"
+	if c.PublishOnly {
+		probe += newNode() + "#" // there may be many
+	}
 	a.subs.want(map[channel]route{{kindChannel, probe}: {role: roleProbe}})
 	a.keeper = &keeper{
 		cfg: &a.cfg, options: options, status: a.status, subs: a.subs, receive: a.receive, probe: probe, down: a.giveUp,
 		linked: make(chan struct{}, 1), ctx: ctx, done: make(chan struct{}),
 	}
-	if s, ok := a.format.(*streams); ok {
+	if s, ok := a.format.(*streams); ok && !c.PublishOnly {
 		a.keeper.source = s
 	}
 	go a.keeper.run()
@@ -158,6 +163,9 @@ func (a *Adapter) Subscribe(namespace string, receive func(m *cluster.Message)) 
 	defer a.mu.Unlock()
 	if a.closed {
 		return cluster.ErrClosed
+	}
+	if a.cfg.PublishOnly {
+		return errors.New("redis: the adapter only publishes")
 	}
 	if a.spaces[namespace] != nil {
 		return fmt.Errorf("redis: namespace %s is subscribed already", namespace)
@@ -372,6 +380,27 @@ func (a *Adapter) RoomReady(ctx context.Context, namespace, room string) error {
 	ctx, cancel := a.whileUp(ctx)
 	defer cancel(nil)
 	return a.subs.await(ctx, c)
+}
+
+// Flush waits until the broker has got what was published before. If some of that was dropped meanwhile, it returns an error:
+// ErrDown, or one for an outcome that is not known. Other errors: ErrClosed, and the cause of ctx.
+func (a *Adapter) Flush(ctx context.Context) error {
+	if a.status.state() == cluster.Closed {
+		return cluster.ErrClosed
+	}
+	before := a.status.drops()
+	select {
+	case <-a.outbox.empty():
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-a.ctx.Done():
+		return cluster.ErrClosed
+	}
+	if n := a.status.drops() - before; n > 0 {
+		h, _ := a.status.get()
+		return fmt.Errorf("%w: %d messages were dropped: %w", cluster.ErrDown, n, cmp.Or(h.Err, errEnded))
+	}
+	return nil
 }
 
 // Close implements cluster.Adapter. It sends what waits, for Config.CloseTimeout at most.

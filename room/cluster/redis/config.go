@@ -69,8 +69,11 @@ type Config struct {
 	Rooms RoomMode
 	// Prefix begins the name of each channel: "socket.io" by default, as in the reference.
 	Prefix string
-	// Node is the id of this node, which must be unique in the cluster. Random by default.
+	// Node is the id of this node, which must be unique in the cluster. Random by default, or "emitter" with PublishOnly.
 	Node string
+	// PublishOnly is for programs that only publish: the adapter takes nothing from the broker, and is not counted as a node.
+	// Namespaces cannot be subscribed.
+	PublishOnly bool
 
 	// QueueMessages and QueueBytes bound what waits for the broker: 65,536 and 64 MiB by default, a second of a busy node's
 	// messages. Beyond them Publish fails with cluster.ErrFull.
@@ -110,6 +113,8 @@ const (
 	defaultBytes      = 64 << 20
 	defaultMaxMessage = 16 << 20
 	defaultPrefix     = "socket.io"
+	// emitterNode is the id that the reference's emitters have.
+	emitterNode = "emitter"
 	// retryFirst is the part of RetryMax after which the second attempt is made.
 	retryFirst = 16
 )
@@ -150,6 +155,9 @@ func (c Config) settle() (Config, rueidis.ClientOption, error) {
 		if *f.v < 0 {
 			return c, o, errors.New("redis: a time is negative")
 		}
+	}
+	if c.Node == "" && c.PublishOnly {
+		c.Node = emitterNode
 	}
 	if c.Node == "" {
 		c.Node = newNode()
