@@ -26,7 +26,7 @@ func newBenchCommand() *cobra.Command {
 		cmd.AddCommand(other)
 	}
 	cmd.AddCommand(newBenchAPICommand(), newSimCommand(), newCompareCommand(), newReportCommand(), newChildCommand())
-	cmd.AddCommand(newMillionCommand(), newMillionServerCommand())
+	cmd.AddCommand(newMillionCommand(), newMillionServerCommand(), newBenchClusterCommand(), newClusterNodeCommand())
 	return cmd
 }
 

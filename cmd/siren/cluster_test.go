@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -145,5 +146,42 @@ func TestEmitLinesByBroker(t *testing.T) {
 	}
 	if err := a.Flush(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// Two processes with a broker between them: every message arrives, in order, and is counted.
+func TestBenchCluster(t *testing.T) {
+	redis := redistest.Start(t)
+	t.Setenv(commandEnv, "1") // for the processes of the nodes
+	code, out, errors := command(t, "bench", "cluster", "--broker", redis.URL(""), "--count", "500", "--clients", "2", "--repeat", "1", "--json")
+	var all []clusterResult
+	if err := json.Unmarshal([]byte(out), &all); code != 0 || err != nil || len(all) != 1 {
+		t.Fatal(code, err, out, errors)
+	}
+	if r := all[0]; r.Messages != 1000 || r.Lost+r.Disorder != 0 || r.Rate <= 0 || r.PublisherCPU <= 0 || r.ReceiverCPU <= 0 || r.LagMax <= 0 {
+		t.Errorf("%+v", r)
+	}
+	code, out, _ = command(t, "bench", "cluster", "--broker", redis.URL(""), "--count", "10", "--rate", "1000", "--repeat", "1")
+	if code != 0 || !strings.Contains(out, "LAG p50") {
+		t.Error(code, out)
+	}
+	for want, args := range map[string][]string{
+		"are needed":            {"bench", "cluster"},
+		"a node does not start": {"bench", "cluster", "--broker", "nats://127.0.0.1:1"},
+	} {
+		if code, _, errors := command(t, args...); code != 1 || !strings.Contains(errors, want) {
+			t.Errorf("%q: %d %s", args, code, errors)
+		}
+	}
+}
+
+// Events that are not the bench's are not counted.
+func TestTicks(t *testing.T) {
+	for text, want := range map[string]bool{
+		`42["tick",7,123,"x"]`: true, `42["tick",7]`: false, `42["tock",7,1,"x"]`: false, `42["tick","a",1,"x"]`: false, `2`: false,
+	} {
+		if n, sent, ok := tickOf([]byte(text)); ok != want || ok && (n != 7 || sent != 123) {
+			t.Error(text, n, sent, ok)
+		}
 	}
 }

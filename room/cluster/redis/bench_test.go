@@ -16,7 +16,7 @@ const windowMax = 5000
 
 // BenchmarkPublish sends events of 200 bytes from one node to another through a real broker, as fast as the broker takes them.
 func BenchmarkPublish(b *testing.B) {
-	for _, query := range []string{"adapter=classic", "adapter=sharded", "adapter=streams"} {
+	for _, query := range []string{"adapter=classic", "adapter=sharded&mode=static", "adapter=streams"} {
 		b.Run(strings.TrimPrefix(query, "adapter="), func(b *testing.B) {
 			srv := redistest.Start(b)
 			var got atomic.Int64
