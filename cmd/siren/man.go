@@ -9,13 +9,14 @@ import (
 // manSections are what the manual page has that no command's help has.
 var manSections = []manual.Section{
 	{Title: "EXIT STATUS", Text: `0 when the command did what it says, 1 when something went wrong. bench compare
-with --fail-worse exits with 2 when a figure became worse.`},
+with --fail-worse exits with 2 when a figure became worse. serve exits with 3 when
+it was told to end, and something that was queued for a client was not written.`},
 	{Title: "ENVIRONMENT", Text: `Each key of the configuration has a variable: SIREN_ and the key in capital
 letters, with __ between its parts, as SIREN_LOG__LEVEL for log.level. siren
 config reference lists them. SIREN_API_KEY is the key that emit, ctl and bench
 api use.`},
-	{Title: "SIGNALS", Text: `SIGTERM and SIGINT end siren serve in order. SIGHUP has it read its configuration
-again if there is a file, and ends it otherwise.`},
+	{Title: "SIGNALS", Text: `SIGTERM and SIGINT drain siren serve; a second one ends it at once. SIGHUP has it
+read its configuration again if there is a file, and ends it otherwise.`},
 	{Title: "SEE ALSO", Text: `siren config reference writes the reference of the configuration. The pages in
 docs/ of the sources say more about each command.`},
 }
