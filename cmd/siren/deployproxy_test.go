@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/seed58c87869/siren/session/sessiontest"
 )
@@ -78,17 +77,11 @@ func startProxy(t *testing.T, addr string, errorLog string, line ...string) {
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
-		if text, err := os.ReadFile(errorLog); err == nil && t.Failed() {
-			t.Logf("%s: %.2000s", line[0], text)
+		if text, err := os.ReadFile(errorLog); t.Failed() {
+			t.Logf("%s: %s %.2000s %v", line[0], logs, text, err)
 		}
 	})
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			_ = c.Close()
-			return
-		}
-	}
-	t.Fatalf("%s does not listen:\n%s", line[0], logs)
+	eventuallyListens(t, addr)
 }
 
 // wantServed checks that clients are served through a proxy, with both transports, plain and over TLS, and that the node
