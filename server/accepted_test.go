@@ -17,7 +17,7 @@ import (
 	"github.com/seed58c87869/siren/session/sessiontest"
 )
 
-// works is a namespace whose event "work" is answered with its argument after a while; begun counts those in hand.
+// works returns a namespace whose event "work" is answered with its argument after a while; begun counts those in hand.
 func works(after time.Duration, begun *atomic.Int64) func(srv *server.Server) {
 	return func(srv *server.Server) {
 		server.Reply1(srv.Of("/"), "work", func(_ context.Context, _ *server.Socket, n int) (int, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/seed58c87869/siren/server/servertest"
 )
 
-// asked is a server whose one client was asked "q" by ask, in a goroutine of its own.
+// asked returns a server whose one client was asked "q" by ask, in a goroutine of its own.
 func asked(t *testing.T, cfg server.Config, ask func(s *server.Socket)) (*server.Server, *client) {
 	t.Helper()
 	done := make(chan struct{})

@@ -11,7 +11,7 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// pendingAcks is the number of acknowledgements that the socket's client owes.
+// pendingAcks returns the number of acknowledgements that the socket's client owes.
 func (s *Socket) pendingAcks() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

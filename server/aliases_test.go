@@ -43,7 +43,7 @@ func TestAliasesListMembers(t *testing.T) {
 	}
 }
 
-// declarations are those of a directory's files that are no tests.
+// declarations returns those of a directory's files that are no tests.
 func declarations(t *testing.T, dir string) (all []ast.Decl) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
@@ -63,7 +63,7 @@ func declarations(t *testing.T, dir string) (all []ast.Decl) {
 	return all
 }
 
-// members are the exported fields and methods of a type.
+// members returns the exported fields and methods of a type.
 func members(t *testing.T, dir, typ string) (names []string) {
 	t.Helper()
 	for _, d := range declarations(t, dir) {

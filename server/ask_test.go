@@ -39,7 +39,7 @@ func later[T any](fn func() T) <-chan T {
 	return ch
 }
 
-// missing is the MissingError in an error, which must be there.
+// missing returns the MissingError in an error, which must be there.
 func missing(t *testing.T, err error) *server.MissingError {
 	t.Helper()
 	var m *server.MissingError
@@ -150,7 +150,7 @@ func TestCallAllTimeout(t *testing.T) {
 	}
 }
 
-// ackID is the packet id of an event of "/".
+// ackID returns the packet id of an event of "/".
 func ackID(t *testing.T, packet string) string {
 	t.Helper()
 	var id int

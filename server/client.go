@@ -65,7 +65,7 @@ func newClient(srv *Server, sess *session.Session) *client {
 	return c
 }
 
-// shard is the index of the session's loop. Safe for concurrent use, as is loop.
+// shard returns the index of the session's loop. Safe for concurrent use, as is loop.
 func (c *client) shard() int { return c.sess.Shard().Index() }
 
 func (c *client) loop() eventLoop { return c.srv.host.Loop(c.shard()) }

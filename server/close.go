@@ -42,7 +42,7 @@ func (e *CloseError) Error() string {
 // Every call returns when the server is closed.
 func (srv *Server) Close() error { return srv.host.Close(srv.ending(), closeError) }
 
-// ending is what the server does while it closes.
+// ending returns what the server does while it closes.
 func (srv *Server) ending() host.Steps {
 	return host.Steps{
 		Ending:  srv.waits.End,

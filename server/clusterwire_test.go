@@ -69,7 +69,7 @@ func mustJSON(v any) json.RawMessage {
 	return b
 }
 
-// encode is a message as the reference's text.
+// encode returns a message as the reference's text.
 func (w *wired) encode(m *cluster.Message) []byte {
 	out := refMessage{Type: m.Kind, UID: m.From, NSP: m.Namespace, Data: refData{RequestID: m.Request, Rooms: m.Rooms, Sockets: m.Sockets}}
 	question := false

@@ -11,7 +11,7 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// crowd is a server with sockets a to f, spread over two loops: a, b in x; a, c, d in y; d, e in z.
+// crowd returns a server with sockets a to f, spread over two loops: a, b in x; a, c, d in y; d, e in z.
 func crowd(t *testing.T) (*server.Server, map[string]*client, map[string]*server.Socket) {
 	t.Helper()
 	srv, socket := sockets(t)
@@ -27,7 +27,7 @@ func crowd(t *testing.T) (*server.Server, map[string]*client, map[string]*server
 	return srv, clients, all
 }
 
-// names are those of the sockets with these ids.
+// names returns those of the sockets with these ids.
 func names(all map[string]*server.Socket, ids []string) string {
 	out := ""
 	for _, n := range strings.Split("abcdef", "") {

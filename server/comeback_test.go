@@ -349,7 +349,7 @@ func TestAllRoomsOrNone(t *testing.T) {
 	})
 }
 
-// joinedRecoverable is a socket of a server that startRecoverable has started.
+// joinedRecoverable returns a socket of a server that startRecoverable has started.
 func joinedRecoverable(t *testing.T, srv *server.Server) (*client, *server.Socket) {
 	t.Helper()
 	var l lost

@@ -54,7 +54,7 @@ func (c *packedClient) send(packet string) {
 	}
 }
 
-// next is the next message; packed tells that it came compressed.
+// next returns the next message; packed tells that it came compressed.
 func (c *packedClient) next() (data string, packed bool) {
 	c.t.Helper()
 	f, err := ws.ReadFrame(c.r)

@@ -16,7 +16,7 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// documents are the pages for users, by their paths from the root.
+// documents returns the pages for users, by their paths from the root.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	pages := map[string]string{}

@@ -351,8 +351,8 @@ func TestDynamicChurn(t *testing.T) {
 	eventually(t, "the end of all children", func() bool { return srv.Stats().DynamicNamespaces == 0 })
 }
 
-// await is what follows the prefix in the next message that has it; ticks in between are passed over. It is empty when
-// none comes.
+// await returns what follows the prefix in the next message that has it; ticks in between are passed over. It is empty
+// when none comes.
 func await(c *client, prefix string) string {
 	for limit := time.After(patience); ; {
 		var m message

@@ -147,7 +147,7 @@ func (s *Socket) emit(event string, args []any, flags emitFlags) error {
 	return s.post(f, flags.volatile)
 }
 
-// patience is how long to wait for an acknowledgement besides what ctx says; 0 is for ever.
+// patience returns how long to wait for an acknowledgement besides what ctx says; 0 is for ever.
 func (st *settings) patience(ctx context.Context, timeout time.Duration) time.Duration {
 	if timeout > 0 {
 		return timeout

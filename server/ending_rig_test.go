@@ -131,7 +131,7 @@ func (a *audience) check(t *testing.T, want func(e *sessiontest.Ending) bool) {
 	}
 }
 
-// blob is an event of about so many bytes: its argument, and what clients get.
+// blob returns an event of about so many bytes: its argument, and what clients get.
 func blob(bytes int) (argument string, event sessiontest.Message) {
 	argument = strings.Repeat("0123456789abcdef", bytes/16)
 	return argument, sessiontest.MessageOf(`42["blob","` + argument + `"]`)

@@ -9,7 +9,7 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// newServer is a server of the examples.
+// newServer returns a server of the examples.
 func newServer(cfg server.Config) *server.Server {
 	srv, err := server.New(cfg)
 	if err != nil {

@@ -37,7 +37,7 @@ func exchange(t *testing.T, srv *server.Server, request string) (*http.Response,
 	return resp, string(body)
 }
 
-// routes are the handlers beside the mount path.
+// routes returns the handlers beside the mount path.
 func routes(t *testing.T) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {

@@ -59,7 +59,7 @@ func (o Operator) Count(ctx context.Context) (int, error) {
 	return n, err
 }
 
-// details are what other nodes may know of a socket. It takes a while, and is not for event loops.
+// details returns what other nodes may know of a socket. It takes a while, and is not for event loops.
 func (s *Socket) details() *cluster.Socket {
 	h := s.Handshake()
 	return &cluster.Socket{
@@ -88,7 +88,7 @@ func (r RemoteSocket) MarshalJSON() ([]byte, error) {
 	}{r.details.ID, r.details.Handshake, r.details.Rooms, r.details.Data, r.details.User})
 }
 
-// ID is the socket's id.
+// ID returns the socket's id.
 func (r RemoteSocket) ID() string { return r.details.ID }
 
 // Node returns the id of the socket's node; it is empty for a socket of this node, and if it is unknown.
@@ -109,8 +109,8 @@ func (r RemoteSocket) User() string { return r.details.User }
 // Handshake returns the handshake of the socket's client. It must not be changed.
 func (r RemoteSocket) Handshake() cluster.Handshake { return r.details.Handshake }
 
-// Data is a JSON object with the values of shared keys by their names, see Shared; no value when there are none. Nodes
-// that run the reference server send their socket.data.
+// Data returns a JSON object with the values of shared keys by their names, see Shared; no value when there are none.
+// Nodes that run the reference server send their socket.data.
 func (r RemoteSocket) Data() Raw { return r.details.Data }
 
 // Operator selects only this socket, wherever it is.
@@ -133,8 +133,9 @@ func (r RemoteSocket) Disconnect(closeConn bool) error {
 	return r.Operator().DisconnectSockets(closeConn)
 }
 
-// Data is a JSON object with the values of the socket's shared keys by their names, see Shared, or the value of the one
-// without a name; no value when there are none. A value that cannot be encoded is left out, and OnError is told, for the event "data".
+// Data returns a JSON object with the values of the socket's shared keys by their names, see Shared, or the value of
+// the one without a name; no value when there are none. A value that cannot be encoded is left out, and OnError is
+// told, for the event "data".
 func (s *Socket) Data() Raw {
 	members := map[string]any{}
 	for name, value := range s.shared() {
@@ -161,7 +162,7 @@ func (s *Socket) Data() Raw {
 	return packets.FirstArg(data)
 }
 
-// shared are the values of shared keys by their names.
+// shared returns the values of shared keys by their names.
 func (s *Socket) shared() map[string]any {
 	out := map[string]any{}
 	for k := range s.values().All {

@@ -40,8 +40,8 @@ type HandlerOption func(*handler)
 func Inline() HandlerOption { return func(h *handler) { h.inline = true } }
 
 // InlineIf is Inline for the events of sockets for which cond returns true; for others the handler runs off the loop,
-// like one without this option. Message.OnLoop tells the handler. cond runs on the event loop, for each event: it must be
-// quick and must not block.
+// like one without this option. Message.OnLoop tells the handler. cond runs on the event loop, for each event: it must
+// be quick and must not block.
 func InlineIf(cond func(s *Socket) bool) HandlerOption {
 	return func(h *handler) { h.inline, h.inlineIf = true, cond }
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/seed58c87869/siren/poller/memory"
 )
 
-// held is how many bytes the clients hold.
+// held returns how many bytes the clients hold.
 func (r *rig) held() int64 { return r.srv.Stats().MemoryHeld }
 
 func (r *rig) wantHeld(t testing.TB, least, most int64) {

@@ -13,7 +13,7 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// fetch is a GET of the server's own path.
+// fetch returns a GET of the server's own path.
 func fetch(t *testing.T, srv *server.Server, query string, fields ...string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequest("GET", "http://"+srv.Addr().String()+"/socket.io/?"+query, nil)

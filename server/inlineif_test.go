@@ -10,8 +10,8 @@ import (
 	"github.com/seed58c87869/siren/server/servertest"
 )
 
-// A handler with InlineIf runs on the event loop for some sockets, and for others in the order of their events. One such
-// handler keeps the others of its event off the loop too.
+// A handler with InlineIf runs on the event loop for some sockets, and for others in the order of their events. One
+// such handler keeps the others of its event off the loop too.
 func TestInlineIf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ts := servertest.New(t, server.Config{})

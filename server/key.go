@@ -42,7 +42,7 @@ func NewKey[T any](name string, opts ...KeyOption) *Key[T] {
 // sharedKey is a Key of any type.
 type sharedKey interface{ shared() (name string, ok bool) }
 
-// shared is the name under which other nodes see the values.
+// shared returns the name under which other nodes see the values.
 func (k *Key[T]) shared() (name string, ok bool) { return k.name, k.shares }
 
 // From returns the value that a fetched socket has for a shared key; ok reports whether there is one. Errors wrap
@@ -123,7 +123,7 @@ func (s *Socket) extras() *extra {
 	return e
 }
 
-// values are what keys keep; nil while there are none.
+// values returns what keys keep; nil while there are none.
 func (s *Socket) values() *keyed.Values {
 	if e := s.extra.Load(); e != nil {
 		return e.values.Load()

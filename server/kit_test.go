@@ -204,7 +204,7 @@ func (c *client) send(packets ...string) {
 
 func (c *client) sendBinary(b []byte) { c.frame(ws.OpBinary, b) }
 
-// next is the next message.
+// next returns the next message.
 func (c *client) next() message {
 	c.t.Helper()
 	select {

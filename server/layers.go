@@ -22,7 +22,7 @@ func (c *Config) checkIdle() error {
 	return nil
 }
 
-// session is the part of the configuration that the Engine.IO layer needs.
+// session returns the part of the configuration that the Engine.IO layer needs.
 func (c *Config) session() session.Config {
 	sc := session.Config{
 		Path: c.Path, Transports: c.Transports, AllowEIO3: c.AllowEIO3, NoUpgrades: c.NoUpgrades,
@@ -50,7 +50,7 @@ func (c *Config) session() session.Config {
 	return sc
 }
 
-// packets are the limits of one packet. Its attachments are messages of their own, of MaxPayload each; all of them
+// packets returns the limits of one packet. Its attachments are messages of their own, of MaxPayload each; all of them
 // together have to fit the inbox.
 func (c *Config) packets() sio.Limits {
 	l := sio.Limits{Attachments: c.MaxAttachments, AttachmentBytes: min(10*c.MaxPayload, c.Inbox.MaxBytes)}

@@ -126,7 +126,7 @@ func references(t *testing.T) map[string]map[string]int {
 	return refs
 }
 
-// sources are the files of the package without tests.
+// sources returns the files of the package without tests.
 func sources(t *testing.T) (names []string) {
 	t.Helper()
 	all, err := filepath.Glob("*.go")

@@ -40,5 +40,5 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("siren: no answer of %s: %v", strings.Join(who, " and "), e.Cause)
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *MissingError) Unwrap() error { return e.Cause }

@@ -85,7 +85,7 @@ func (m *model) connect() {
 	m.note("%s connects", mc.s.ID())
 }
 
-// name is what a room, or a socket, is called.
+// name returns what a room, or a socket, is called.
 func (m *model) name() string {
 	if m.rng.IntN(4) == 0 {
 		return m.any().s.ID()
@@ -123,7 +123,7 @@ func (m *model) target() (server.Operator, modelTarget) {
 	return o.To(mt.to...).Except(mt.except...), mt
 }
 
-// selects tells whether a client is meant.
+// selects reports whether a client is meant.
 func (mt modelTarget) selects(c *modelClient) bool {
 	in := func(name string) bool { return name == c.s.ID() || c.rooms[name] }
 	return c != mt.from && (len(mt.to) == 0 || slices.ContainsFunc(mt.to, in)) && !slices.ContainsFunc(mt.except, in)

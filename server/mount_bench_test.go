@@ -17,7 +17,7 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// cpu is what the process has used.
+// cpu returns what the process has used.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
@@ -68,7 +68,7 @@ func BenchmarkMountEcho(b *testing.B) {
 	}
 }
 
-// raw is a WebSocket that has joined.
+// raw returns a WebSocket that has joined.
 func (h *host) raw(b *testing.B) net.Conn {
 	b.Helper()
 	var conn net.Conn

@@ -352,7 +352,7 @@ func TestMountRefusesUpgrades(t *testing.T) {
 	}
 }
 
-// conn is a raw connection.
+// conn returns a raw connection.
 func (h *host) conn(t testing.TB) net.Conn {
 	t.Helper()
 	addr := h.http.Listener.Addr()

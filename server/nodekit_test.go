@@ -60,7 +60,7 @@ func (p *paper) next(t *testing.T, k cluster.Kind) *cluster.Message {
 	return nil
 }
 
-// newPaperRig is a rig that is a node of a cluster with nodes b and c.
+// newPaperRig returns a rig that is a node of a cluster with nodes b and c.
 func newPaperRig(t *testing.T, cfg Config) (*rig, *paper) {
 	t.Helper()
 	p := &paper{peers: cluster.Peers{Count: 2, Nodes: []string{"b", "c"}}}
@@ -74,13 +74,13 @@ func (r *rig) says(ns *Namespace, m cluster.Message) {
 	r.srv.node.receive(ns, &m)
 }
 
-// questions is how many questions to other nodes are not over.
+// questions returns how many questions to other nodes are not over.
 func (r *rig) questions() int {
 	asked, _ := r.srv.node.questions.Len()
 	return asked
 }
 
-// foreign is how many questions of other nodes are not over.
+// foreign returns how many questions of other nodes are not over.
 func (r *rig) foreign() int {
 	_, foreign := r.srv.node.questions.Len()
 	return foreign

@@ -133,7 +133,7 @@ func (o Operator) listened() bool { return len(o.ns.hooks.Load().anyOutgoing) > 
 // elsewhere reports whether the operator includes other nodes.
 func (o Operator) elsewhere() bool { return o.ns.srv.node != nil && !o.local }
 
-// clusterTarget is the operator for other nodes.
+// clusterTarget returns the operator for other nodes.
 func (o Operator) clusterTarget(timeout time.Duration) cluster.Target {
 	t := cluster.Target{Rooms: o.rooms, Users: o.users, Except: o.except, Volatile: o.flags.volatile, NoCompress: o.flags.plain, Timeout: timeout}
 	if o.from != nil {

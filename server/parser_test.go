@@ -125,7 +125,7 @@ func (r *rig) dialRecorded() *pollertest.Conn {
 	return c
 }
 
-// payloads are the messages of recorded frames, those of text without their type.
+// payloads returns the messages of recorded frames, those of text without their type.
 func payloads(c *pollertest.Conn) (out []string) {
 	for _, f := range c.TakeFrames() {
 		body := f[2:]

@@ -8,7 +8,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// attachment is a binary message as a client's frame.
+// attachment returns a binary message as a client's frame.
 func attachment(data string) []byte {
 	b, err := ws.CompileFrame(ws.MaskFrameInPlace(ws.NewBinaryFrame([]byte(data))))
 	if err != nil {

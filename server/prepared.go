@@ -25,8 +25,8 @@ func prepare(enc *packets.Encoding, event string, args []any) (*Prepared, error)
 	return p, nil
 }
 
-// Size is the number of bytes that the event takes, for a client that is sent it without compression: its JSON and its
-// attachments, without what frames and namespaces add. See Queue.MaxBytes for how much may wait for one client.
+// Size returns the number of bytes that the event takes, for a client that is sent it without compression: its JSON and
+// its attachments, without what frames and namespaces add. See Queue.MaxBytes for how much may wait for one client.
 func (p *Prepared) Size() int { return p.packet.Size() }
 
 // EmitPrepared broadcasts a prepared event, as Emit does.

@@ -59,7 +59,7 @@ func (o Operator) AskAll(ctx context.Context, limits AskLimits, event string, ar
 	}
 }
 
-// asked is how many clients were asked, and whether that is known: all loops have delivered.
+// asked returns how many clients were asked, and whether that is known: all loops have delivered.
 func (a *ask) asked() (n int, known bool) {
 	a.Lock()
 	defer a.Unlock()
@@ -70,5 +70,5 @@ func (a *ask) asked() (n int, known bool) {
 	return n, a.Loops == 0
 }
 
-// size is what a reply counts for.
+// size returns what a reply counts for.
 func (r Reply) size() int { return r.answer.Args.Bytes() }

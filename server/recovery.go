@@ -103,7 +103,7 @@ func (s *Socket) Recovered() bool {
 	return r != nil && r.recovered
 }
 
-// recovery is nil for sockets that cannot come back.
+// recovery returns nil for sockets that cannot come back.
 func (s *Socket) recovery() *recovery {
 	if e := s.extra.Load(); e != nil {
 		if r := e.rare.Load(); r != nil {
@@ -290,7 +290,7 @@ func (o Operator) emitKept(fill func(p *packets.Payload) error) (n int, err erro
 	return n, o.publish(data)
 }
 
-// audience is the operator by names.
+// audience returns the operator by names.
 func (o Operator) audience() *history.Audience {
 	a := &history.Audience{Rooms: o.rooms, Users: o.users, Except: o.except}
 	if o.from != nil {

@@ -57,7 +57,7 @@ func (l *lost) connected(c *client) {
 	l.id, l.pid = m[1], m[2]
 }
 
-// again is the packet with which the client comes back.
+// again returns the packet with which the client comes back.
 func (l *lost) again() string {
 	return fmt.Sprintf(`0{"pid":%q,"offset":%q,"user":"data"}`, l.pid, l.offset)
 }

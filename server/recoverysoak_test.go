@@ -218,7 +218,7 @@ func newStreams(t *testing.T, ns *server.Namespace, users int) (all streams) {
 	return all
 }
 
-// total is how many events there were.
+// total returns how many events there were.
 func (s streams) total(name string) int {
 	for _, x := range s {
 		if x.name == name {

@@ -17,7 +17,7 @@ func (c *client) connectRoot() {
 	c.connect(&sio.Packet{Type: sio.Connect, Namespace: []byte(c.srv.root.name)})
 }
 
-// socketID is the id of a new socket. An old client is not told: it makes its own of the session's id.
+// socketID returns the id of a new socket. An old client is not told: it makes its own of the session's id.
 func (c *client) socketID(ns *Namespace) string {
 	switch {
 	case !c.old():
@@ -28,7 +28,7 @@ func (c *client) socketID(ns *Namespace) string {
 	return ns.name + "#" + c.sess.SID()
 }
 
-// authOf is the auth payload of a CONNECT packet, as JSON; "" when there is none.
+// authOf returns the auth payload of a CONNECT packet, as JSON; "" when there is none.
 func (c *client) authOf(p *sio.Packet) string {
 	if c.old() {
 		return string(sio.AppendQuery(nil, p.Query))
@@ -59,12 +59,12 @@ func (c *client) connected(s *Socket) *eio.Frame {
 	return c.srv.enc.Plain(sio.Connect, s.ns.name, nil)
 }
 
-// refusal is a CONNECT_ERROR without data, of a namespace by name.
+// refusal returns a CONNECT_ERROR without data, of a namespace by name.
 func (c *client) refusal(namespace, message string) *eio.Frame {
 	return c.srv.enc.Refuse(namespace, message, c.old())
 }
 
-// refusalOf is a CONNECT_ERROR with what the application says.
+// refusalOf returns a CONNECT_ERROR with what the application says.
 func (c *client) refusalOf(ns *Namespace, r *Refusal) (*eio.Frame, error) {
 	return c.srv.enc.RefuseWith(ns.name, r.Message, r.Data, r.HasData, c.old())
 }

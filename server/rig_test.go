@@ -153,7 +153,7 @@ func (r *rig) dialSink() *sink {
 var handshake = []byte("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 
-// packet is a Socket.IO packet as a client's frame.
+// packet returns a Socket.IO packet as a client's frame.
 func packet(text string) []byte {
 	b, err := ws.CompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame([]byte("4" + text))))
 	if err != nil {
@@ -170,7 +170,7 @@ func (r *rig) join(t testing.TB) (*pollertest.Conn, *Socket) {
 	return c, r.socket(t)
 }
 
-// socket is the one that there is.
+// socket returns the one that there is.
 func (r *rig) socket(t testing.TB) *Socket {
 	t.Helper()
 	r.loop.run()

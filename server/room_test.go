@@ -12,7 +12,7 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// sockets is a server whose sockets the test gets hold of by id.
+// sockets returns a server whose sockets the test gets hold of by id.
 func sockets(t *testing.T, namespaces ...string) (*server.Server, func(namespace string) (*client, *server.Socket)) {
 	t.Helper()
 	srv := start(t, server.Config{MaxRooms: 20}, func(srv *server.Server) {

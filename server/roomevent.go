@@ -22,7 +22,7 @@ const (
 	RoomDeleted
 )
 
-// String is the reference's name of the event.
+// String returns the reference's name of the event.
 func (k RoomEventKind) String() string {
 	switch k {
 	case RoomCreated:

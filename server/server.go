@@ -213,7 +213,7 @@ func (srv *Server) leaveCluster() error {
 	return srv.node.adapter.Close()
 }
 
-// hostConfig is the part of the configuration that has nothing to do with Socket.IO.
+// hostConfig returns the part of the configuration that has nothing to do with Socket.IO.
 func (srv *Server) hostConfig() host.Config {
 	c := &srv.cfg
 	sc := c.session()

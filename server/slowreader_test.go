@@ -129,7 +129,7 @@ func plainSite(t *testing.T, size int) *site {
 	return &site{network: "tcp", addr: l.Addr().String(), emit: func() { emit <- struct{}{} }}
 }
 
-// timeAnswer is the time from a request to the last byte of its answer.
+// timeAnswer returns the time from a request to the last byte of its answer.
 func timeAnswer(t *testing.T, s *site, size int) time.Duration {
 	t.Helper()
 	conn, err := net.Dial(s.network, s.addr)
@@ -152,7 +152,7 @@ func timeAnswer(t *testing.T, s *site, size int) time.Duration {
 	return time.Since(began)
 }
 
-// timeEvent is the time from the sending of an event to its last byte at the client.
+// timeEvent returns the time from the sending of an event to its last byte at the client.
 func timeEvent(t *testing.T, s *site, size int) time.Duration {
 	t.Helper()
 	conn, err := net.Dial(s.network, s.addr)

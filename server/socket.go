@@ -84,7 +84,7 @@ type Handshake struct {
 	lib  packets.Library // nil for the built-in library
 }
 
-// RawAuth is a copy of the auth payload as JSON; nil when there was none.
+// RawAuth returns a copy of the auth payload as JSON; nil when there was none.
 func (h Handshake) RawAuth() json.RawMessage {
 	if h.auth == "" {
 		return nil

@@ -33,7 +33,7 @@ func (s *Socket) Off(event string) {
 	s.dropHandlers(func(h *handler) bool { return h.event == event })
 }
 
-// ownHandlers is nil for a socket without handlers of its own.
+// ownHandlers returns nil for a socket without handlers of its own.
 func (s *Socket) ownHandlers() *handlerTable {
 	if e := s.extra.Load(); e != nil {
 		if r := e.rare.Load(); r != nil {

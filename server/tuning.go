@@ -30,5 +30,5 @@ func (s *Socket) SetQueue(q Queue) error {
 	})
 }
 
-// Tuning are the settings of the socket's connection that are in force.
+// Tuning returns the settings of the socket's connection that are in force.
 func (s *Socket) Tuning() Tuning { return s.client.sess.Tuning() }

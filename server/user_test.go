@@ -153,7 +153,7 @@ func TestUserComesBack(t *testing.T) {
 	}
 }
 
-// between is what stands between a text and the next quote.
+// between returns what stands between a text and the next quote.
 func between(s, begin string) string {
 	_, rest, _ := strings.Cut(s, begin)
 	inside, _, _ := strings.Cut(rest, `"`)

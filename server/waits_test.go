@@ -49,7 +49,7 @@ func (l *ledger) failed(name string) {
 	delete(l.ends, name)
 }
 
-// len is the number of waits that have begun.
+// len returns the number of waits that have begun.
 func (l *ledger) len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,7 +88,7 @@ type asker struct {
 	long time.Duration // a time-out that does not pass by itself
 }
 
-// context is one of several kinds.
+// context returns one of several kinds.
 func (a *asker) context() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	switch a.rng.IntN(4) {
@@ -109,7 +109,7 @@ func (a *asker) timeout() time.Duration {
 	return a.long
 }
 
-// socket is one of the namespace's; nil when there is none.
+// socket returns one of the namespace's; nil when there is none.
 func (a *asker) socket() *Socket {
 	all := a.ns.Sockets()
 	if len(all) == 0 {
@@ -250,7 +250,7 @@ func (c *chance) step() {
 	}
 }
 
-// debtID is the packet id of something that the socket's client owes, or one that it does not.
+// debtID returns the packet id of something that the socket's client owes, or one that it does not.
 func (s *Socket) debtID(rng *rand.Rand) uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,7 +25,7 @@ type tick struct {
 	label string
 }
 
-// at is the place of v on the axis, 0 to 1 whatever v is.
+// at returns the place of v on the axis, 0 to 1 whatever v is.
 func (a axis) at(v float64) float64 {
 	p := (a.convert(v)/2 - a.low/2) / (a.high/2 - a.low/2)
 	if math.IsNaN(p) {
@@ -61,7 +61,7 @@ func linear(low, high float64) axis {
 	return a
 }
 
-// niceStep is the next number of 1, 2 and 5 times a power of ten.
+// niceStep returns the next number of 1, 2 and 5 times a power of ten.
 func niceStep(raw float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(raw)))
 	for _, factor := range []float64{1, 2, 5} {
@@ -96,7 +96,7 @@ func logarithmic(low, high float64) axis {
 	return a
 }
 
-// roundDown is the number of 1, 2 and 5 times a power of ten below v.
+// roundDown returns the number of 1, 2 and 5 times a power of ten below v.
 func roundDown(v float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(v)))
 	for _, factor := range []float64{5, 2} {

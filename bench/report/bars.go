@@ -22,7 +22,7 @@ type bar struct {
 	metric metric
 }
 
-// caption is the figure in words.
+// caption returns the figure in words.
 func (b bar) caption() string {
 	text := withUnit(b.metric.value, b.metric.unit)
 	if r := b.metric.ratio(); isFinite(r) {
@@ -73,7 +73,7 @@ func drawBars(title string, bars []bar) drawing {
 	return d
 }
 
-// upright is a vertical line through all rows that leaves out the labels.
+// upright returns a vertical line through all rows that leaves out the labels.
 func upright(x float64, rows int) string {
 	var path strings.Builder
 	for i := range rows {

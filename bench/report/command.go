@@ -41,7 +41,7 @@ var scenarioFlags = map[string][]commandFlag{
 // scenarioFloor is the scenario without a server.
 const scenarioFloor = "floor"
 
-// command is the command line that makes such a run again, "" for a scenario
+// command returns the command line that makes such a run again, "" for a scenario
 // that is not known here.
 func (r run) command() string {
 	flags, ok := scenarioFlags[r.scenario]

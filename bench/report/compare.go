@@ -208,7 +208,7 @@ func withUnit(v float64, unit string) string {
 	return strings.TrimSpace(number(v) + " " + unit)
 }
 
-// scenarioName is the name in front of the settings.
+// scenarioName returns the name in front of the settings.
 func scenarioName(s string) string {
 	name, _, _ := strings.Cut(s, ":")
 	return name

@@ -9,7 +9,7 @@ import (
 	"github.com/seed58c87869/siren/bench"
 )
 
-// result is a run of a scenario with one metric.
+// result returns a run of a scenario with one metric.
 func result(subscribers int, url, name string, samples ...float64) bench.Result {
 	r := bench.Result{OK: true, Scenario: bench.Scenario{URL: url, Subscribers: subscribers}}
 	r.Metrics = []bench.Metric{{Name: name, Unit: "us", Value: median(samples), Samples: samples, Better: bench.BetterLower}}

@@ -68,13 +68,13 @@ func (d *drawing) line(class string, x1, y1, x2, y2 float64) {
 func move(x, y float64) string { return "M" + px(x).String() + " " + px(y).String() }
 func to(x, y float64) string   { return "L" + px(x).String() + " " + px(y).String() }
 
-// series is the class of the n-th series: colour and dash.
+// series returns the class of the n-th series: colour and dash.
 func series(n int) string { return "s" + strconv.Itoa(n%seriesMax) }
 
 // markerSize is half the width of a marker.
 const markerSize = 3.4
 
-// marker is the path of the n-th series' mark; the shapes differ, so that
+// marker returns the path of the n-th series' mark; the shapes differ, so that
 // nobody has to tell colours apart.
 func marker(n int, x, y float64) string {
 	const m = markerSize
@@ -94,7 +94,7 @@ func marker(n int, x, y float64) string {
 	}
 }
 
-// circle is a path around x, y.
+// circle returns a path around x, y.
 func circle(radius, x, y float64) string {
 	r, wide := px(radius).String(), px(2*radius).String()
 	arc := "a" + r + " " + r + " 0 1 0 "

@@ -23,7 +23,7 @@ func fanoutMetrics(r *bench.Result) []metric {
 	return present
 }
 
-// burstMetrics are the figures with one sample per burst, some without any.
+// burstMetrics returns the figures with one sample per burst, some without any.
 func burstMetrics(r *bench.Result) []metric {
 	bound := clientBound(r) > 0
 	// The pace of a paced burst is what was asked for, not what was reached.
@@ -92,7 +92,7 @@ func burstMetrics(r *bench.Result) []metric {
 	}
 }
 
-// connectMetrics are the figures of connecting.
+// connectMetrics returns the figures of connecting.
 func connectMetrics(r *bench.Result) []metric {
 	took := metric{name: "connect time", unit: "s", better: lower}
 	failed := metric{name: "failed and lost connections", better: lower}
@@ -111,7 +111,7 @@ func connectMetrics(r *bench.Result) []metric {
 	return []metric{took, failed, memory}
 }
 
-// clientBound is the number of bursts whose rate the client set.
+// clientBound returns the number of bursts whose rate the client set.
 func clientBound(r *bench.Result) int {
 	n := 0
 	for _, b := range r.Bursts {
@@ -136,7 +136,7 @@ func exactCPU(r *bench.Result) bool {
 	return false
 }
 
-// fewestDelivered is the size of the smallest burst with deliveries, 1 if
+// fewestDelivered returns the size of the smallest burst with deliveries, 1 if
 // there is none.
 func fewestDelivered(r *bench.Result) uint64 {
 	fewest := uint64(0)
@@ -148,7 +148,7 @@ func fewestDelivered(r *bench.Result) uint64 {
 	return max(fewest, 1)
 }
 
-// optional is the value of a figure that may be absent.
+// optional returns the value of a figure that may be absent.
 func optional(p *float64) (float64, bool) {
 	if p == nil {
 		return 0, false

@@ -67,7 +67,7 @@ func appendFields(fields []field, name string, decoder *json.Decoder) []field {
 	return fields
 }
 
-// valueOf is the value of a field, "" when it is absent.
+// valueOf returns the value of a field, "" when it is absent.
 func valueOf(fields []field, name string) string {
 	for _, f := range fields {
 		if f.Name == name {
@@ -91,7 +91,7 @@ func phrase(fields []field) string {
 	return strings.Join(parts, ", ")
 }
 
-// words is a JSON name for readers.
+// words returns a JSON name for readers.
 func words(name string) string {
 	for suffix, unit := range map[string]string{"_us": " (us)", "_ms": " (ms)", "_bytes": " (bytes)", "_seconds": " (s)"} {
 		if base, ok := strings.CutSuffix(name, suffix); ok {
@@ -114,7 +114,7 @@ func differences(a, b []field) []string {
 	return out
 }
 
-// union is the names of both lists, each once.
+// union returns the names of both lists, each once.
 func union(a, b []field) []string {
 	var names []string
 	for _, f := range slices.Concat(a, b) {

@@ -68,7 +68,7 @@ func figuresOf(runs []run, labels []string) (figures []figure, zero []string) {
 	return append(figures, curveFigures(runs, labels)...), zero
 }
 
-// metricNames is the names of all metrics in the order of their appearance.
+// metricNames returns the names of all metrics in the order of their appearance.
 func metricNames(runs []run) []string {
 	var names []string
 	for _, r := range runs {
@@ -92,7 +92,7 @@ func allZero(name string, runs []run) bool {
 	return true
 }
 
-// sharing is how many of the metrics, from the first on, fit into one picture:
+// sharing returns how many of the metrics, from the first on, fit into one picture:
 // those with the same unit and a comparable size.
 func sharing(names []string, runs []run) int {
 	size := func(name string) (metric, float64) {
@@ -143,7 +143,7 @@ func barFigure(names []string, runs []run, labels []string) (figure, bool) {
 	return figure{Title: title, Better: bars[0].metric.better, Drawing: drawBars(title, bars)}, true
 }
 
-// common is a title for several metrics: how their names begin, or the names.
+// common returns a title for several metrics: how their names begin, or the names.
 func common(names []string) string {
 	prefix := names[0]
 	for _, name := range names[1:] {
@@ -163,7 +163,7 @@ func common(names []string) string {
 // percentile matches the names of percentiles and of the maximum.
 var percentile = regexp.MustCompile(`^(.*?)[ ,_]*\b(p[0-9]+(?:\.[0-9]+)?|max)\b(.*)$`)
 
-// percentileFamily is the metrics that are percentiles of the same thing as
+// percentileFamily returns the metrics that are percentiles of the same thing as
 // the one with that name, lowest first; nil if they are too few.
 func percentileFamily(name string, names []string, runs []run) []string {
 	own := percentile.FindStringSubmatch(name)
@@ -184,7 +184,7 @@ func percentileFamily(name string, names []string, runs []run) []string {
 	return family
 }
 
-// rank is the percentage in the name of a percentile.
+// rank returns the percentage in the name of a percentile.
 func rank(name string) float64 {
 	match := percentile.FindStringSubmatch(name)
 	p, err := strconv.ParseFloat(match[2][1:], 64)
@@ -194,13 +194,13 @@ func rank(name string) float64 {
 	return p
 }
 
-// unitOf is the unit of a metric in the first run that has it.
+// unitOf returns the unit of a metric in the first run that has it.
 func unitOf(name string, runs []run) string { return firstOf(name, runs).unit }
 
-// betterOf is the good direction of a metric.
+// betterOf returns the good direction of a metric.
 func betterOf(name string, runs []run) string { return firstOf(name, runs).better }
 
-// firstOf is a metric of the first run that has it.
+// firstOf returns a metric of the first run that has it.
 func firstOf(name string, runs []run) metric {
 	for _, r := range runs {
 		if m, ok := r.metric(name); ok {
@@ -312,7 +312,7 @@ func curveFigures(runs []run, labels []string) []figure {
 // floorSuffix ends the name of a curve that is the floor of another one.
 const floorSuffix = ": floor"
 
-// axisName is a name with its unit.
+// axisName returns a name with its unit.
 func axisName(name, unit string) string {
 	if unit == "" {
 		return name
@@ -346,7 +346,7 @@ func curveAxes(lines []line, xName string) (x axis, logY bool) {
 	}
 }
 
-// topPercentile is the last percentage below 100, at least 99.
+// topPercentile returns the last percentage below 100, at least 99.
 func topPercentile(xs []float64) float64 {
 	top := 99.0
 	for _, x := range xs {

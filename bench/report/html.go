@@ -145,7 +145,7 @@ func intro(results []bench.Result, scenarios int) string {
 	return text
 }
 
-// plural is a number with a noun.
+// plural returns a number with a noun.
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -254,7 +254,7 @@ func runLabels(runs []run) []string {
 	return labels
 }
 
-// varying is the names of the fields that are not the same in all lists.
+// varying returns the names of the fields that are not the same in all lists.
 func varying(lists [][]field) []string {
 	var names []string
 	for _, fields := range lists {
@@ -267,7 +267,7 @@ func varying(lists [][]field) []string {
 	return names
 }
 
-// numbersOf is the table of a group: each metric of each run.
+// numbersOf returns the table of a group: each metric of each run.
 func numbersOf(runs []run, views []runView) []numberRow {
 	var rows []numberRow
 	for _, name := range metricNames(runs) {

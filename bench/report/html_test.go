@@ -31,14 +31,14 @@ func (e *element) all(visit func(*element)) {
 	}
 }
 
-// content is the text of an element with that of everything in it.
+// content returns the text of an element with that of everything in it.
 func (e *element) content() string {
 	var text strings.Builder
 	e.all(func(n *element) { text.WriteString(n.text + " ") })
 	return text.String()
 }
 
-// find is the elements with this name.
+// find returns the elements with this name.
 func (e *element) find(name string) []*element {
 	var out []*element
 	e.all(func(n *element) {

@@ -105,7 +105,7 @@ func logNote(a axis) string {
 	return ""
 }
 
-// visible is the points that have a place on both axes.
+// visible returns the points that have a place on both axes.
 func visible(l line, x, y axis) [][2]float64 {
 	var out [][2]float64
 	for _, p := range l.points {

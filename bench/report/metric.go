@@ -34,7 +34,7 @@ type metric struct {
 // finite reports whether there is a number to show.
 func (m metric) finite() bool { return isFinite(m.value) }
 
-// count is the number of samples.
+// count returns the number of samples.
 func (m metric) count() int { return max(len(m.samples), 1) }
 
 // all returns a copy of the samples, or the value if there are none.
@@ -45,7 +45,7 @@ func (m metric) all() []float64 {
 	return slices.Clone(m.samples)
 }
 
-// span is the lowest and the highest sample.
+// span returns the lowest and the highest sample.
 func (m metric) span() (low, high float64) {
 	low, high = m.value, m.value
 	for _, s := range m.samples {
@@ -54,7 +54,7 @@ func (m metric) span() (low, high float64) {
 	return low, high
 }
 
-// ratio is the value in multiples of the floor, NaN without a floor.
+// ratio returns the value in multiples of the floor, NaN without a floor.
 func (m metric) ratio() float64 {
 	if m.floor == 0 || !isFinite(m.floor) {
 		return math.NaN()
@@ -98,7 +98,7 @@ const (
 	busyBound  = 0.9 // from here on the loop may have been what was slow
 )
 
-// clientBoundPhases is the phases in which the client set the rate.
+// clientBoundPhases returns the phases in which the client set the rate.
 func clientBoundPhases(metrics []metric) []string {
 	var phases []string
 	for _, m := range metrics {
@@ -112,7 +112,7 @@ func clientBoundPhases(metrics []metric) []string {
 	return phases
 }
 
-// phaseOf is what stands in front of a name, "" for most.
+// phaseOf returns what stands in front of a name, "" for most.
 func phaseOf(name string) string {
 	if i := strings.LastIndex(name, ": "); i >= 0 {
 		return name[:i+2]

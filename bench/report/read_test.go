@@ -14,7 +14,7 @@ import (
 	"github.com/seed58c87869/siren/bench"
 )
 
-// sample is a result with everything that the page shows.
+// sample returns a result with everything that the page shows.
 func sample() bench.Result {
 	rate, bound := 1000.0, 900.0
 	burst := func(rate, bound *float64) bench.Burst {

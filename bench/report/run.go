@@ -40,7 +40,7 @@ func newRun(r bench.Result) run {
 	}
 }
 
-// settings are the fields that decide what is measured.
+// settings returns the fields that decide what is measured.
 func (r run) settings() []field { return without(r.fields, incidental...) }
 
 // url of the server.
@@ -110,7 +110,7 @@ func in(phase string) string {
 	return " in " + strings.TrimSuffix(phase, ": ")
 }
 
-// alarms are what stands between a reader and the figures, worst first.
+// alarms returns what stands between a reader and the figures, worst first.
 func (r run) alarms() []string {
 	var out []string
 	for _, result := range r.results {
@@ -141,7 +141,7 @@ func (r run) alarms() []string {
 	return out
 }
 
-// notes are the remarks of the results, each once.
+// notes returns the remarks of the results, each once.
 func (r run) notes() []string {
 	var out []string
 	for _, result := range r.results {

@@ -92,7 +92,7 @@ func difference(a, b float64) float64 {
 	return math.Abs(a/larger - b/larger)
 }
 
-// worsening is how far the samples of b lie on the bad side of all those of a,
+// worsening returns how far the samples of b lie on the bad side of all those of a,
 // in percent of a's median; 0 if they do not, infinite if a's median is zero.
 func worsening(a, b metric) float64 {
 	aLow, aHigh := a.span()

@@ -92,10 +92,10 @@ func (b *book) sweep(phase string, s swept) {
 	b.metric(phase+": allocated", unitBytes, bench.BetterLower, s.allocated)
 }
 
-// median is the middle of some values, 0 of none.
+// median returns the middle of some values, 0 of none.
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
-// quantile is the value that the given part of the values does not exceed; of two in the middle, their mean.
+// quantile returns the value that the given part of the values does not exceed; of two in the middle, their mean.
 func quantile(values []float64, q float64) float64 {
 	n := len(values)
 	if n == 0 {

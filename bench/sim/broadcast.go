@@ -72,7 +72,7 @@ type delivered struct {
 	allocated float64 // bytes for one broadcast
 }
 
-// repeats is how many broadcasts are measured.
+// repeats returns how many broadcasts are measured.
 func repeats(members int) int {
 	return max(broadcastsMin, min(broadcastsMax, deliveriesGoal/members))
 }

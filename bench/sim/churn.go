@@ -82,7 +82,7 @@ func (r *run) churnWith(ctx context.Context, w *world, phase string) error {
 	return nil
 }
 
-// replaced is how many connections a step replaces.
+// replaced returns how many connections a step replaces.
 func (w *world) replaced() (n int) {
 	for _, d := range w.drivers {
 		n += d.replaced()
@@ -124,10 +124,10 @@ func (w *watch) look() {
 	}
 }
 
-// seen is how many cycles have ended.
+// seen returns how many cycles have ended.
 func (w *watch) seen() float64 { return w.cycles - w.firstCycle }
 
-// share is the part of the process's CPU that the collector took, 0 to 1; 0 when it did not run.
+// share returns the part of the process's CPU that the collector took, 0 to 1; 0 when it did not run.
 func (w *watch) share() float64 {
 	if w.cpu == w.firstCPU {
 		return 0

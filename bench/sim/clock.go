@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// threadCPU is the processor time of the calling thread so far, to which the goroutine must be locked.
+// threadCPU returns the processor time of the calling thread so far, to which the goroutine must be locked.
 func threadCPU() time.Duration { return clock(unix.CLOCK_THREAD_CPUTIME_ID) }
 
-// processCPU is the processor time of the process so far, the collector's threads included.
+// processCPU returns the processor time of the process so far, the collector's threads included.
 func processCPU() time.Duration { return clock(unix.CLOCK_PROCESS_CPUTIME_ID) }
 
 // clock reads a clock that every Linux has.
@@ -24,7 +24,7 @@ func clock(id int32) time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// statusField is one line of /proc/self/status that is in kB, such as "VmRSS" or "VmHWM", in bytes; 0 without it.
+// statusField returns one line of /proc/self/status that is in kB, such as "VmRSS" or "VmHWM", in bytes; 0 without it.
 func statusField(name string) uint64 {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -41,11 +41,11 @@ func statusField(name string) uint64 {
 	return kilobytes << 10
 }
 
-// resident is the memory of the process, peak the most it ever was.
+// resident returns the memory of the process, peak the most it ever was.
 func resident() uint64 { return statusField("VmRSS") }
 func peak() uint64     { return statusField("VmHWM") }
 
-// kernel is the release of the running kernel.
+// kernel returns the release of the running kernel.
 func kernel() string {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -64,5 +64,5 @@ func (c cost) add(o cost) cost {
 	return cost{c.threads + o.threads, c.process + o.process, c.wall + o.wall}
 }
 
-// nanosEach is a time in nanoseconds, divided by how often the work was done.
+// nanosEach returns a time in nanoseconds, divided by how often the work was done.
 func nanosEach(t time.Duration, n int) float64 { return float64(t) / float64(max(n, 1)) }

@@ -94,10 +94,10 @@ func (c Config) settle() (Config, error) {
 	return c, nil
 }
 
-// stages are the numbers of connections at which the run stops to measure: powers of ten, then the end.
+// stages returns the numbers of connections at which the run stops to measure: powers of ten, then the end.
 func (c Config) stages() []int { return tens(1000, c.Conns) }
 
-// roomSteps are the numbers of rooms for one socket.
+// roomSteps returns the numbers of rooms for one socket.
 func (c Config) roomSteps() []int { return tens(1, c.Rooms) }
 
 // tens is from, ten times that, and so on, up to and with last.
@@ -117,7 +117,7 @@ type collector struct {
 // standard is the collector as Go has it by default.
 var standard = collector{gogc: 100, limit: math.MaxInt64}
 
-// collectors are the settings for the churn phases.
+// collectors returns the settings for the churn phases.
 func (c Config) collectors() []collector {
 	all := []collector{standard}
 	if c.GOGC == 0 && c.MemoryLimit == 0 {

@@ -113,7 +113,7 @@ func (d *driver) sweep(ctx context.Context, from, to int, pace time.Duration, op
 	return nil
 }
 
-// frames is how many frames the connections have taken.
+// frames returns how many frames the connections have taken.
 func (d *driver) frames() (n int64) {
 	for _, c := range d.conns {
 		if c != nil {

@@ -18,7 +18,7 @@ const everyone = "everyone"
 // connectPace spreads the connections, and so their heartbeats: each loop takes turnOps of them in a millisecond.
 const connectPace = time.Millisecond
 
-// fakeBytes is what a fake connection takes on the heap.
+// fakeBytes returns what a fake connection takes on the heap.
 func fakeBytes(n int) float64 {
 	loop := pollertest.NewLoop(0)
 	conns := make([]*pollertest.Conn, n)

@@ -32,7 +32,8 @@ func number(name string) float64 {
 	return 0
 }
 
-// collectorCPU is the processor time of the collector as of its latest cycle, without what it did on idle processors.
+// collectorCPU returns the processor time of the collector as of its latest cycle, without what it did on idle
+// processors.
 func collectorCPU() time.Duration {
 	return time.Duration((number(metricCollector) - number(metricIdleMark)) * float64(time.Second))
 }
@@ -55,7 +56,7 @@ func liveHeap() heap {
 	}
 }
 
-// shrunk is the resident memory after all that is free went back to the system.
+// shrunk returns the resident memory after all that is free went back to the system.
 func shrunk() float64 {
 	debug.FreeOSMemory()
 	return float64(resident())
@@ -67,7 +68,7 @@ type pauses struct {
 	counts []uint64
 }
 
-// readPauses are those since the start of the process.
+// readPauses returns the pauses since the start of the process.
 func readPauses() pauses {
 	s := []metrics.Sample{{Name: metricPauses}}
 	metrics.Read(s)
@@ -87,7 +88,7 @@ func (p pauses) since(before pauses) pauses {
 	return pauses{bounds: p.bounds, counts: counts}
 }
 
-// count is their number.
+// count returns the number of pauses.
 func (p pauses) count() (n uint64) {
 	for _, c := range p.counts {
 		n += c
@@ -95,7 +96,7 @@ func (p pauses) count() (n uint64) {
 	return n
 }
 
-// quantile is the upper bound of the bucket that has it, in microseconds; 0 when there were no pauses.
+// quantile returns the upper bound of the bucket that has it, in microseconds; 0 when there were no pauses.
 func (p pauses) quantile(q float64) float64 {
 	need := uint64(math.Ceil(q * float64(p.count())))
 	var seen uint64

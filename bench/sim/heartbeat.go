@@ -35,7 +35,7 @@ func (r *run) heartbeat(ctx context.Context, w *world) error {
 	})
 }
 
-// beat is one round: nanoseconds for each ping and each pong.
+// beat runs one round, and returns the nanoseconds for each ping and each pong.
 func (r *run) beat(ctx context.Context, w *world) (ping, pong float64, err error) {
 	before := w.frames()
 	out, err := w.each(func(d *driver) error {

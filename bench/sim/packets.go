@@ -18,7 +18,7 @@ var (
 	pongPacket    = clientFrame("3")
 )
 
-// helloEvent is the event by which a loop learns the socket of a connection.
+// helloEvent returns the event by which a loop learns the socket of a connection.
 func helloEvent(loop int) string { return fmt.Sprint("hello", loop) }
 
 func helloPacket(loop int) []byte { return clientFrame(fmt.Sprintf(`42["%s"]`, helloEvent(loop))) }
@@ -29,7 +29,7 @@ const tick = "tick"
 // tickText makes the message about as long as those of the other scenarios.
 const tickText = "the quick brown fox jumps over the lazy dog, again"
 
-// clientFrame is one masked WebSocket frame.
+// clientFrame returns one masked WebSocket frame.
 func clientFrame(text string) []byte {
 	b, err := ws.CompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame([]byte(text))))
 	if err != nil {

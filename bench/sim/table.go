@@ -80,7 +80,7 @@ func cut(name string) (phase, rest string) {
 	return phase, rest
 }
 
-// figure is the value of a metric, its unit, the extremes of its samples and its floor.
+// figure returns the value of a metric, its unit, the extremes of its samples and its floor.
 func figure(m bench.Metric) string {
 	text := digits(m.Value)
 	if m.Unit != "" {

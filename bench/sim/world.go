@@ -58,7 +58,7 @@ func newWorld(conns, loops int) (*world, error) {
 	return w, nil
 }
 
-// share is how many of the first n connections are loop i's: they come to the loops in turn.
+// share returns how many of the first n connections are loop i's: they come to the loops in turn.
 func share(n, loops, i int) int { return (n + loops - 1 - i) / loops }
 
 // close ends the server, while the loops go on, and then the drivers.
@@ -159,10 +159,10 @@ func (w *world) sweep(ctx context.Context, progress func(string, int, int), s sw
 	return out, nil
 }
 
-// rate is the operations per second of all loops together.
+// rate returns the operations per second of all loops together.
 func (s swept) rate() float64 { return float64(s.n) / max(s.wall.Seconds(), 1e-9) }
 
-// frames is how many frames the open connections have taken.
+// frames returns how many frames the open connections have taken.
 func (w *world) frames() (n int64) {
 	for _, d := range w.drivers {
 		n += d.frames()

@@ -231,7 +231,7 @@ func (srv *Server) Drain(ctx context.Context, plan DrainPlan) (DrainReport, erro
 // Draining reports whether Drain or Close has begun. Safe for concurrent use.
 func (srv *Server) Draining() bool { return srv.host.Draining() }
 
-// ending is what the server does while it closes.
+// ending returns what the server does while it closes.
 func (srv *Server) ending() host.Steps {
 	nothing := func() {}
 	return host.Steps{

@@ -49,7 +49,7 @@ func (e Socket) Close() {
 	e.s.Shard().Loop().PostFunc(func() { e.s.Close(session.ReasonForcedClose) })
 }
 
-// ID is the session's id, a secret of the client and the server.
+// ID returns the session's id, a secret of the client and the server.
 func (e Socket) ID() string { return e.s.SID() }
 
 // Open reports whether the session is not over yet.
@@ -58,7 +58,7 @@ func (e Socket) Open() bool { return e.s.Open() }
 // Transport returns the transport in use now.
 func (e Socket) Transport() session.Transport { return e.s.Transport() }
 
-// Handshake is the session's first request.
+// Handshake returns the session's first request.
 func (e Socket) Handshake() *session.Handshake { return e.s.Handshake() }
 
 // Retune changes the session's settings; see Session.Retune.

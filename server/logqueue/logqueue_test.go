@@ -37,7 +37,7 @@ func (g gate) Handle(ctx context.Context, r slog.Record) error {
 func (g gate) WithAttrs(a []slog.Attr) slog.Handler { return gate{g.Handler.WithAttrs(a), g.handle} }
 func (g gate) WithGroup(name string) slog.Handler   { return gate{g.Handler.WithGroup(name), g.handle} }
 
-// text is a handler that writes lines to buf, without their times.
+// text returns a handler that writes lines to buf, without their times.
 func text(buf *bytes.Buffer, level slog.Level) slog.Handler {
 	return slog.NewTextHandler(buf, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey && len(groups) == 0 {

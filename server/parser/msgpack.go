@@ -8,10 +8,10 @@ import (
 	"github.com/seed58c87869/siren/codec/msgpack"
 )
 
-// Msgpack is the Parser for clients with the npm package socket.io-msgpack-parser. Each packet is one binary message of
-// MessagePack that contains its binary values; it is smaller than JSON if there are many numbers or buffers. Values
-// mean the same as with the default parser; see package codec/msgpack for those that JSON does not have. A client whose
-// packet has both binary data and an object that looks like a placeholder is disconnected.
+// Msgpack returns the Parser for clients with the npm package socket.io-msgpack-parser. Each packet is one binary
+// message of MessagePack that contains its binary values; it is smaller than JSON if there are many numbers or buffers.
+// Values mean the same as with the default parser; see package codec/msgpack for those that JSON does not have. A
+// client whose packet has both binary data and an object that looks like a placeholder is disconnected.
 func Msgpack() Parser { return msgpackParser{} }
 
 // msgpackParser implements Parser. It holds nothing, nor do its decoders. Safe for concurrent use.

@@ -20,7 +20,7 @@ func newClock(base int64, wake <-chan struct{}) clock {
 	return clock{base: base, bubble: inBubble(), begin: time.Now(), wake: wake}
 }
 
-// target is the time that the clock should reach: in a bubble, time passes without the loops.
+// target returns the time that the clock should reach: in a bubble, time passes without the loops.
 func (c *clock) target() time.Duration {
 	if c.bubble {
 		return time.Since(c.begin)

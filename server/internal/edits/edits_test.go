@@ -17,7 +17,7 @@ func newList(owner string) *list {
 	return l
 }
 
-// say is an edit that adds a word.
+// say returns an edit that adds a word.
 func say(word string) *Edit[value] {
 	return &Edit[value]{Tag: word, Apply: func(v *value) { v.words = append(slices.Clip(v.words), word) }}
 }
@@ -64,8 +64,8 @@ func TestAddRefuses(t *testing.T) {
 	want(t, l, "a", "c")
 }
 
-// TestInheritance shows that heirs follow their parent, that their own edits come last, and that those without own edits
-// share its value.
+// TestInheritance shows that heirs follow their parent, that their own edits come last, and that those without own
+// edits share its value.
 func TestInheritance(t *testing.T) {
 	parent, one, two := newList("parent"), newList("one"), newList("two")
 	parent.Add(say("p"), all)

@@ -35,7 +35,7 @@ func newHistoryRig(t *testing.T, limits Limits) *historyRig {
 	return r
 }
 
-// pid is a private id.
+// pid returns a private id.
 func pid(name string) (p PrivateID) {
 	copy(p[:], name)
 	return p
@@ -62,7 +62,7 @@ func (r *historyRig) emit(text string, to Audience) (offset string) {
 	return offset
 }
 
-// back is what a client gets that comes back; nil when it cannot.
+// back returns what a client gets that comes back; nil when it cannot.
 func (r *historyRig) back(name, after string) []string {
 	var texts []string
 	back := r.Restore(pid(name).String(), after, func(a *Away, missed []*eio.Frame) bool {

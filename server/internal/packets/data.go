@@ -46,7 +46,7 @@ func (e *Encoding) ArgsData(args []any) (sio.Raw, error) {
 	return p.Data(), nil
 }
 
-// Data is a copy.
+// Data returns a copy.
 func (p *Payload) Data() sio.Raw {
 	d := sio.Raw{JSON: bytes.Clone(p.json())}
 	for _, a := range p.attachments {

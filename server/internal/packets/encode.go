@@ -136,7 +136,7 @@ func NewPayload(t sio.Type, ns string, id int64) *Payload {
 	return p
 }
 
-// json is the payload's text, valid until it is released.
+// json returns the payload's text, valid until it is released.
 func (p *Payload) json() []byte { return p.text[p.start:] }
 
 // End returns the position at which SetLast puts another argument of an event.

@@ -29,7 +29,7 @@ func (k Key) less(o Key) bool {
 	return k.Stripe < o.Stripe || k.Stripe == o.Stripe && k.Name < o.Name
 }
 
-// position is the text of the key.
+// position returns the text of the key.
 func (k Key) position() string { return strconv.Itoa(k.Stripe) + "." + k.Name }
 
 // Start parses a position: a page begins behind it. It fails unless stripeOf agrees that a page has returned it.
