@@ -88,7 +88,7 @@ func TestImports(t *testing.T) {
 		{"/cmd/siren/node/webhook/webhooktest", nil, []string{gnet}},
 		{"/cmd/siren/node/value", append([]string{"/server"}, server...), nil},
 		{"/cmd/siren/node/gate", append([]string{"/server", "/cmd/siren/node/pattern", "/cmd/siren/node/token", "/cmd/siren/node/webhook", "/cmd/siren/node/value"}, server...), nil},
-		// The test kit is for tests: nobody's import but theirs.
+		// Only tests import the test kit.
 		{"/server/servertest", append([]string{"/server", "/poller/pollertest"}, server...), nil},
 		{"/cmd/siren/node/config", append([]string{"/cmd/siren/node/pattern"}, append([]string{"/session"}, session...)...), []string{gnet}},
 		{"/cmd/siren/node", append([]string{"/cmd/siren/node/pattern", "/cmd/siren/node/config", "/cmd/siren/node/problem",

@@ -11,7 +11,7 @@ import (
 	"github.com/seed58c87869/siren/server/internal/collect"
 )
 
-// Whoever asks in the moment in which the server closes is told so, and does not wait for loops that have ended.
+// A question that is asked while the server closes ends with ErrClosed, and does not wait for loops that have ended.
 func TestCallAllWhileClosing(t *testing.T) {
 	for range 300 {
 		r := newRig(t, Config{})

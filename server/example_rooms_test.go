@@ -18,7 +18,7 @@ func newServer(cfg server.Config) *server.Server {
 	return srv
 }
 
-// Rooms are names. A socket joins and leaves them; whoever emits says which rooms are meant.
+// Rooms are names. A socket joins and leaves them, and each emit names the rooms that get the event.
 func ExampleNamespace_To() {
 	chat := newServer(server.Config{}).Of("/chat")
 	server.On1(chat, "enter", func(_ context.Context, s *server.Socket, room string) error {

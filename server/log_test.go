@@ -59,7 +59,7 @@ func TestBlockedLog(t *testing.T) {
 	}
 }
 
-// A handler of the log may call the server, whoever has logged.
+// A handler of the log may call the server, whichever goroutine has logged.
 func TestLogHandlerCallsBack(t *testing.T) {
 	out := &logBuffer{}
 	var srv *server.Server

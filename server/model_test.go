@@ -67,7 +67,7 @@ func newModel(t *testing.T, seed uint64) *model {
 	return m
 }
 
-// note writes down what is done, for whoever has to understand a failure.
+// note records a step, so that a failure can be understood.
 func (m *model) note(format string, args ...any) {
 	m.trace = append(m.trace, fmt.Sprintf(format, args...))
 }

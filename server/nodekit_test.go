@@ -163,7 +163,7 @@ func TestRequestTimeoutAndContext(t *testing.T) {
 	}
 }
 
-// A node that cannot take a question says so, and whoever has asked does not wait for it.
+// A node that cannot take a question says so, and the node that has asked does not wait for it.
 func TestNodeRefuses(t *testing.T) {
 	r, p := newPaperRig(t, Config{MaxPendingAcks: 1})
 	r.join(t)
@@ -314,7 +314,7 @@ func TestClosingNodeCountsItsClients(t *testing.T) {
 	}
 	a.expectLoop(0)
 	a.Expected = 1
-	a.delivered(0) // and whoever posted has not come to the end yet
+	a.delivered(0) // while the caller of ask is still posting
 	r.srv.waits.End()
 	if all := p.heard(cluster.ClientCount); len(all) != 1 || all[0].Count != 1 || all[0].Request != "1" {
 		t.Errorf("told %d times", len(all))

@@ -238,7 +238,7 @@ func TestParserPrepared(t *testing.T) {
 	}
 }
 
-// A parser that fails is an error of whoever emits; a refusal that it cannot tell is one all the same.
+// An error of a parser is an error of Emit. A refusal that the parser cannot encode still refuses the client.
 func TestParserFails(t *testing.T) {
 	r, c, s, _ := wordRig(t)
 	for word, want := range map[string]error{

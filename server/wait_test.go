@@ -10,7 +10,7 @@ import (
 	"github.com/seed58c87869/siren/server/logqueue"
 )
 
-// Done and Wait tell of the end of a server, whoever ends it, and whenever they are asked.
+// Done and Wait report the end of a server, whatever ends it, and whenever they are called.
 func TestWait(t *testing.T) {
 	srv := start(t, server.Config{}, nil)
 	result := make(chan error, 2)

@@ -13,7 +13,7 @@ import (
 // Kind is the scenario's name in a result.
 const Kind bench.Kind = "sim"
 
-// errWrong is wrapped by what does not add up: then the figures are worth nothing.
+// errWrong is the error of a simulation whose counts do not add up. Its figures are useless.
 var errWrong = errors.New("sim: the simulation went wrong")
 
 // Units of figures.
@@ -56,7 +56,7 @@ func (b *book) metric(name, unit, better string, samples ...float64) *bench.Metr
 	return &b.result.Metrics[len(b.result.Metrics)-1]
 }
 
-// axis is what a curve is over.
+// axis is the horizontal axis of a curve.
 type axis struct{ name, unit string }
 
 var (
@@ -84,7 +84,7 @@ func (b *book) note(format string, args ...any) {
 	}
 }
 
-// sweep notes what an operation takes, and how many of them there are in a second.
+// sweep notes the time of an operation, and the number of operations in a second.
 func (b *book) sweep(phase string, s swept) {
 	b.metric(phase+": CPU", unitNanos, bench.BetterLower, s.each...)
 	b.metric(phase+": CPU with collection", unitNanos, bench.BetterLower, s.process)

@@ -14,7 +14,7 @@ const (
 	deliveriesGoal = 2_000_000
 )
 
-// audience is whom a broadcast is for.
+// audience is the receivers of a broadcast.
 type audience struct {
 	name string
 	emit func() (int, error)

@@ -12,7 +12,7 @@ const (
 	// number of steps, though.
 	churnCycles   = 4
 	churnStepsMin = 10
-	// churnPart is which part of the connections is replaced in a step: 1 %.
+	// A step replaces one in churnPart connections: 1 %.
 	churnPart = 100
 )
 
@@ -92,7 +92,7 @@ func (w *world) replaced() (n int) {
 
 func (d *driver) replaced() int { return max(1, len(d.conns)/churnPart) }
 
-// replace has some clients go and as many others come, in the same places, and into a room.
+// replace ends some clients and connects as many others, in the same places, which join a room.
 func (d *driver) replace(ctx context.Context) error {
 	return d.sweep(ctx, 0, d.replaced(), 0, func(d *driver, _ int) {
 		i := d.rng.IntN(len(d.conns))
@@ -103,7 +103,7 @@ func (d *driver) replace(ctx context.Context) error {
 	})
 }
 
-// watch follows the collector. Its times are as of its latest cycle, so the process's are taken at that moment too.
+// watch follows the collector, whose times are those of its latest cycle. So the process's times are taken then too.
 type watch struct {
 	pauses             pauses
 	firstCycle, cycles float64
@@ -117,7 +117,7 @@ func newWatch() *watch {
 	return w
 }
 
-// look is to be called often.
+// look notes a cycle of the collector that has ended. It must be called often.
 func (w *watch) look() {
 	if n := number(metricCycles); n != w.cycles {
 		w.cycles, w.cpu, w.gc = n, processCPU(), collectorCPU()

@@ -41,7 +41,7 @@ func newDriver(w *world, index, conns int) *driver {
 		conns: make([]*pollertest.Conn, 0, conns), sockets: make([]*server.Socket, conns), order: make([]int32, conns),
 		hello: helloPacket(index), rng: rand.New(rand.NewPCG(1, uint64(index))),
 	}
-	// The pages of the lists are to be there before memory is measured.
+	// Touch the pages of the lists, so that they are in memory before it is measured.
 	clear(d.conns[:conns])
 	clear(d.sockets)
 	for i := range d.order {
@@ -51,7 +51,7 @@ func newDriver(w *world, index, conns int) *driver {
 	return d
 }
 
-// run works off steps on a thread of its own, so that the thread's clock tells what they take.
+// run runs steps on a separate thread, so that the thread's clock measures them.
 func (d *driver) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -82,14 +82,14 @@ func (d *driver) feed(i int, packet []byte) {
 // met keeps the socket that the connection being fed belongs to.
 func (d *driver) met(s *server.Socket) { d.sockets[d.current] = s }
 
-// hang ends a connection as its client would.
+// hang ends a connection as a client does.
 func (d *driver) hang(i int) {
 	c := d.conns[i]
 	d.conns[i], d.sockets[i] = nil, nil
 	c.PeerClose(io.EOF)
 }
 
-// settle works off what is posted, and what that posts.
+// settle runs the posted tasks, and those that they post.
 func (d *driver) settle() {
 	for d.loop.RunTurn() > 0 {
 	}

@@ -9,8 +9,8 @@ import (
 // shuffled is a room whose members came in random order.
 const shuffled = "shuffled"
 
-// mix has all sockets leave their room and join another one in random order, so that a broadcast finds their memory in
-// random order too: as it is after many clients came and went.
+// mix makes all sockets leave their room and join another one in random order. A broadcast then finds their memory in
+// random order, as after many clients have come and gone.
 func (r *run) mix(ctx context.Context, w *world) error {
 	leave := sweep{name: "leave", to: w.size, op: func(d *driver, i int) { _ = d.sockets[d.order[i]].Leave(everyone) }}
 	join := sweep{name: "join in random order", to: w.size, op: func(d *driver, i int) { _ = d.sockets[d.order[i]].Join(shuffled) }}
@@ -34,7 +34,7 @@ func (r *run) mix(ctx context.Context, w *world) error {
 	})
 }
 
-// sweepAll makes a sweep under its profile and books it.
+// sweepAll runs a sweep under its profile and notes the results.
 func (r *run) sweepAll(ctx context.Context, w *world, s sweep) error {
 	return r.profile(s.name, func() error {
 		took, err := w.sweep(ctx, r.progress, s)
@@ -45,7 +45,7 @@ func (r *run) sweepAll(ctx context.Context, w *world, s sweep) error {
 	})
 }
 
-// end has all clients go, in random order, and looks at what is left.
+// end ends all clients, in random order, and checks that nothing is left.
 func (r *run) end(ctx context.Context, w *world) error {
 	n := w.size
 	s := sweep{name: "disconnect", to: n, op: func(d *driver, i int) { d.hang(int(d.order[i])) }}

@@ -96,7 +96,7 @@ func (r *run) finish(err error) {
 	res.OK = err == nil
 }
 
-// remarks are what the figures are to be read with.
+// remarks notes what one must know to read the figures.
 func (r *run) remarks() {
 	r.book.note("CPU is that of the threads that drive the loops; \"with collection\" is that of the whole process. " +
 		"Operations per second are of all loops together, on a machine that others may use too.")

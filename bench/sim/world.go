@@ -29,7 +29,7 @@ type world struct {
 	size int
 }
 
-// newWorld makes a server with room for that many connections. It is to be closed.
+// newWorld makes a server with room for that many connections. The caller must close it.
 func newWorld(conns, loops int) (*world, error) {
 	srv, err := server.New(server.Config{
 		Loops: loops, MaxSessions: conns, PingInterval: pingInterval, PingTimeout: pingTimeout,
@@ -79,7 +79,7 @@ func (w *world) close() error {
 	}
 }
 
-// each runs a step on each loop, all at the same time, and tells what they took together.
+// each runs a step on all loops at the same time, and returns what they took together.
 func (w *world) each(step func(d *driver) error) (cost, error) { return w.step(w.drivers, step) }
 
 // first runs a step on the first loop alone.
@@ -110,7 +110,7 @@ func (w *world) step(drivers []*driver, step func(d *driver) error) (c cost, err
 
 // sweep is an operation on many connections.
 type sweep struct {
-	// name is what it is called, for who waits.
+	// name is the name that progress reports show.
 	name string
 	// from and to are the numbers of the connections of all loops together.
 	from, to int
@@ -130,7 +130,7 @@ type swept struct {
 	allocated float64 // bytes for one operation
 }
 
-// sweepParts is how many samples a sweep gives.
+// sweepParts is the number of samples of a sweep.
 const sweepParts = 8
 
 // sweep runs one in parts. Each loop takes its share of each part.
@@ -170,7 +170,7 @@ func (w *world) frames() (n int64) {
 	return n
 }
 
-// check tells what does not add up.
+// check returns an error if got is not want.
 func check(what string, got, want int64) error {
 	if got != want {
 		return fmt.Errorf("%w: %s: %d, want %d", errWrong, what, got, want)
