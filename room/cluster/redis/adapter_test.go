@@ -392,11 +392,7 @@ func TestBrokerRestarts(t *testing.T) {
 		if m := in.next(t); string(m.Data.JSON) != number(round) {
 			t.Fatal(string(m.Data.JSON))
 		}
-		outages := a.Stats().Outages
-		srv.Do("CLIENT", "KILL", "TYPE", "pubsub")
-		eventually(t, "the loss is noticed", func() bool { return a.Stats().Outages > outages })
-		ready(t, a)
-		ready(t, b)
+		cutConnections(t, srv, a, b)
 		eventually(t, "counted once", func() bool { return srv.Subscribers("socket.io-request#/#") == 2 })
 		_ = b.Publish(event(b, number(round+10), "r"))
 		if m := in.next(t); string(m.Data.JSON) != number(round+10) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
 )
 
 // patience is how long a test waits for what must come.
@@ -50,6 +51,20 @@ func ready(t *testing.T, a *Adapter) {
 	defer cancel()
 	if err := a.Ready(ctx); err != nil {
 		t.Fatal(err, a.Health())
+	}
+}
+
+// cutConnections has the broker end the subscribed connections of nodes, and waits until they have others.
+func cutConnections(t *testing.T, srv *redistest.Server, nodes ...*Adapter) {
+	t.Helper()
+	outages := make([]uint64, len(nodes))
+	for i, a := range nodes {
+		outages[i] = a.Stats().Outages
+	}
+	srv.Do("CLIENT", "KILL", "TYPE", "pubsub")
+	for i, a := range nodes {
+		eventually(t, "the loss is noticed", func() bool { return a.Stats().Outages > outages[i] })
+		ready(t, a)
 	}
 }
 

@@ -320,11 +320,7 @@ func TestFormats(t *testing.T) {
 					}
 				}
 				want = want[:0]
-				outages := b.Stats().Outages
-				srv.Do("CLIENT", "KILL", "TYPE", "pubsub")
-				eventually(t, "the loss is noticed", func() bool { return b.Stats().Outages > outages })
-				ready(t, a)
-				ready(t, b)
+				cutConnections(t, srv, a, b)
 				watch(t, b, "mine", id)
 				p, err := a.Peers(t.Context(), "/")
 				if p.Count != 1 || err != nil {
