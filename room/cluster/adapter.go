@@ -58,8 +58,8 @@ type RoomWatcher interface {
 	RoomDeleted(namespace, room string)
 }
 
-// SocketWatcher is an optional interface of an Adapter that subscribes to sockets one by one: other nodes send to a socket by
-// its id, which is a room with that socket.
+// SocketWatcher is an optional interface of an Adapter that subscribes to sockets one by one: other nodes send to a
+// socket by its id, which is a room with that socket.
 type SocketWatcher interface {
 	// WatchesSockets reports whether the adapter wants the calls. It is asked before Subscribe, and does not change.
 	WatchesSockets() bool

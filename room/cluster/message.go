@@ -95,8 +95,8 @@ type Message struct {
 	Offset string
 }
 
-// Target selects sockets of a namespace: those in any of Rooms and those of any of Users, or all if both are empty, except
-// those in any of Except. A socket's id is a room with that socket. Immutable.
+// Target selects sockets of a namespace: those in any of Rooms and those of any of Users, or all if both are empty,
+// except those in any of Except. A socket's id is a room with that socket. Immutable.
 type Target struct {
 	Rooms, Except []string
 	// Users are the users whose sockets are meant, beside those in Rooms. The reference's formats have no place for them:

@@ -9,8 +9,8 @@
 //	defer e.Close()
 //	err = e.Of("/").To("news").Emit("headline", "It works")
 //
-// Methods only queue, within the adapter's bounds, and report what it reports; Flush of the adapter waits until the broker has
-// everything. Nobody answers an emitter, so it has no acknowledgements and fetches nothing.
+// Methods only queue, within the adapter's bounds, and report what it reports; Flush of the adapter waits until the
+// broker has everything. Nobody answers an emitter, so it has no acknowledgements and fetches nothing.
 package emitter
 
 import (
@@ -46,7 +46,8 @@ type Operator struct {
 	target    cluster.Target
 }
 
-// To selects the sockets in one of the rooms, beside those that were selected before. A socket's id is a room with that socket.
+// To selects the sockets in one of the rooms, beside those that were selected before. A socket's id is a room with that
+// socket.
 func (o Operator) To(rooms ...string) Operator {
 	o.target.Rooms = slices.Concat(o.target.Rooms, rooms)
 	return o
@@ -76,8 +77,8 @@ func (o Operator) Compress(on bool) Operator {
 	return o
 }
 
-// Emit sends an event. Arguments are encoded as by a server, binary data included. Errors are the adapter's, and those of
-// values that cannot be encoded.
+// Emit sends an event. Arguments are encoded as by a server, binary data included. Errors are the adapter's, and those
+// of values that cannot be encoded.
 func (o Operator) Emit(event string, args ...any) error {
 	data, err := eventData(event, args)
 	if err != nil {

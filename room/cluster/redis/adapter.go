@@ -51,8 +51,8 @@ type format interface {
 	// keeps reports whether other nodes get a message also if they connect after it was sent. Such messages wait for the
 	// broker while it is down, within the bounds of the queue.
 	keeps(m *cluster.Message) bool
-	// decode hands the messages in d to the server. It returns errOwn for one of this node, and other errors for one that is
-	// not in the format.
+	// decode hands the messages in d to the server. It returns errOwn for one of this node, and other errors for one that
+	// is not in the format.
 	decode(sp *space, d *delivery) error
 }
 
@@ -382,8 +382,8 @@ func (a *Adapter) RoomReady(ctx context.Context, namespace, room string) error {
 	return a.subs.await(ctx, c)
 }
 
-// Flush waits until the broker has got what was published before. If some of that was dropped meanwhile, it returns an error:
-// ErrDown, or one for an outcome that is not known. Other errors: ErrClosed, and the cause of ctx.
+// Flush waits until the broker has got what was published before. If some of that was dropped meanwhile, it returns an
+// error: ErrDown, or one for an outcome that is not known. Other errors: ErrClosed, and the cause of ctx.
 func (a *Adapter) Flush(ctx context.Context) error {
 	if a.status.state() == cluster.Closed {
 		return cluster.ErrClosed

@@ -20,8 +20,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Published messages reach all other nodes in order, answers the node that asked; each node is subscribed to the counted
-// channel once.
+// Published messages reach all other nodes in order, answers the node that asked; each node is subscribed to the
+// counted channel once.
 func TestAdapter(t *testing.T) {
 	const messages = 2000
 	srv := redistest.Start(t)
@@ -353,8 +353,8 @@ func TestHalfOpenConnection(t *testing.T) {
 	}
 }
 
-// While the broker is killed, messages are refused at once; when it is back, the node is, too, with all subscriptions. So it
-// is when single connections are ended, and when the broker starts after the node.
+// While the broker is killed, messages are refused at once; when it is back, the node is, too, with all subscriptions.
+// So it is when single connections are ended, and when the broker starts after the node.
 func TestBrokerRestarts(t *testing.T) {
 	srv := redistest.Start(t)
 	srv.Kill()
@@ -407,8 +407,8 @@ func TestBrokerRestarts(t *testing.T) {
 	}
 }
 
-// While the broker is frozen, publishing never waits and the queue keeps its bound; afterwards what was queued arrives in order and
-// once, and what was refused is counted exactly.
+// While the broker is frozen, publishing never waits and the queue keeps its bound; afterwards what was queued arrives
+// in order and once, and what was refused is counted exactly.
 func TestBrokerFrozen(t *testing.T) {
 	const queue, messages = 1000, 5000
 	srv := redistest.Start(t)

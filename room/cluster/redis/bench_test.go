@@ -14,7 +14,8 @@ import (
 // windowMax is how many messages may be on their way: a stream keeps about ten thousand.
 const windowMax = 5000
 
-// BenchmarkPublish sends events of 200 bytes from one node to another through a real broker, as fast as the broker takes them.
+// BenchmarkPublish sends events of 200 bytes from one node to another through a real broker, as fast as the broker
+// takes them.
 func BenchmarkPublish(b *testing.B) {
 	for _, query := range []string{"adapter=classic", "adapter=sharded&mode=static", "adapter=streams"} {
 		b.Run(strings.TrimPrefix(query, "adapter="), func(b *testing.B) {

@@ -167,7 +167,8 @@ func appendPacket(b []byte, m *cluster.Message) ([]byte, error) {
 	return msgpack.AppendText(msgpack.AppendText(b, "nsp"), m.Namespace), nil
 }
 
-// appendOptions appends {rooms, except, flags}. All three are always there, because nodes of the reference end without them.
+// appendOptions appends {rooms, except, flags}. All three are always there, because nodes of the reference end without
+// them.
 func appendOptions(b []byte, t *cluster.Target) []byte {
 	b = msgpack.AppendMap(b, 3)
 	b = appendRooms(msgpack.AppendText(b, "rooms"), t.Rooms)
@@ -191,8 +192,8 @@ func appendOptions(b []byte, t *cluster.Target) []byte {
 	return b
 }
 
-// appendRooms appends the names of rooms. In the reference the rooms 101 and "101" differ, and its sockets may be in either: one
-// that looks like a number is there twice.
+// appendRooms appends the names of rooms. In the reference the rooms 101 and "101" differ, and its sockets may be in
+// either: one that looks like a number is there twice.
 func appendRooms(b []byte, all []string) []byte {
 	n := len(all)
 	for _, s := range all {

@@ -272,8 +272,8 @@ func TestClassicRefuses(t *testing.T) {
 	}
 }
 
-// Messages of this node, of other namespaces on channels that look alike and answers to others are dropped and not counted
-// as malformed.
+// Messages of this node, of other namespaces on channels that look alike and answers to others are dropped and not
+// counted as malformed.
 func TestClassicNotForThisNode(t *testing.T) {
 	a, sp, got := bare("me")
 	own, _ := a.format.encode(event(a, `["e"]`), "")
@@ -383,7 +383,8 @@ func randomMessage(r *rand.Rand) *cluster.Message {
 	return m
 }
 
-// Whatever the server asks for, what is sent is complete: nodes of the reference become deaf or end when a message lacks a part.
+// Whatever the server asks for, what is sent is complete: nodes of the reference become deaf or end when a message
+// lacks a part.
 func TestClassicSendsWhatNodesSurvive(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	a, _, _ := bare("me")

@@ -379,8 +379,8 @@ func ask(sp *space, m *cluster.Message, r *requestJSON) error {
 	return nil
 }
 
-// act has the server move or disconnect sockets. In the form of earlier versions, the request is for one socket, and the node
-// that has it answers.
+// act has the server move or disconnect sockets. In the form of earlier versions, the request is for one socket, and
+// the node that has it answers.
 func act(sp *space, m *cluster.Message, r *requestJSON) error {
 	switch *r.Type {
 	case typeJoin:

@@ -25,8 +25,8 @@ const (
 	Classic Format = "classic"
 	// Sharded is the sharded adapter of @socket.io/redis-adapter, on SPUBLISH and SSUBSCRIBE. It needs Redis 7.
 	Sharded Format = "sharded"
-	// Streams is @socket.io/redis-streams-adapter's, version 0.3, without connection state recovery: events are in a stream, which
-	// nodes that were cut off read later.
+	// Streams is @socket.io/redis-streams-adapter's, version 0.3, without connection state recovery: events are in a
+	// stream, which nodes that were cut off read later.
 	Streams Format = "streams"
 )
 
@@ -35,8 +35,8 @@ type RoomMode string
 
 // The modes. With Sharded all nodes of a cluster need the same; with Classic they may differ.
 const (
-	// RoomsByPattern: a node receives the messages of all rooms, as the reference's nodes do in the classic format. A socket
-	// that has joined a room gets what any node emits there from that moment on.
+	// RoomsByPattern: a node receives the messages of all rooms, as the reference's nodes do in the classic format. A
+	// socket that has joined a room gets what any node emits there from that moment on.
 	RoomsByPattern RoomMode = "pattern"
 	// RoomsStatic is the same for Sharded, and the only mode of Streams.
 	RoomsStatic RoomMode = "static"
@@ -56,12 +56,12 @@ var modes = map[Format][]RoomMode{
 
 // Config is the configuration of an Adapter. A zero field means its default. Immutable once in use.
 type Config struct {
-	// URL is the address of the broker: redis://user:password@host:port/db, rediss:// with TLS, unix:// for a local socket.
-	// Further servers of a Redis Cluster are in addr parameters; master_set names the master of Sentinels. The parameters
-	// adapter, rooms (or mode) and prefix set Format, Rooms and Prefix where those are zero.
+	// URL is the address of the broker: redis://user:password@host:port/db, rediss:// with TLS, unix:// for a local
+	// socket. Further servers of a Redis Cluster are in addr parameters; master_set names the master of Sentinels. The
+	// parameters adapter, rooms (or mode) and prefix set Format, Rooms and Prefix where those are zero.
 	URL string
-	// Options replaces the parts of the client's options that URL cannot express; nil is none. The adapter sets the time-outs,
-	// the number of connections and what concerns caching and retries.
+	// Options replaces the parts of the client's options that URL cannot express; nil is none. The adapter sets the
+	// time-outs, the number of connections and what concerns caching and retries.
 	Options func(o *rueidis.ClientOption)
 	// Format is Classic by default.
 	Format Format
@@ -71,19 +71,19 @@ type Config struct {
 	Prefix string
 	// Node is the id of this node, which must be unique in the cluster. Random by default, or "emitter" with PublishOnly.
 	Node string
-	// PublishOnly is for programs that only publish: the adapter takes nothing from the broker, and is not counted as a node.
-	// Namespaces cannot be subscribed.
+	// PublishOnly is for programs that only publish: the adapter takes nothing from the broker, and is not counted as a
+	// node. Namespaces cannot be subscribed.
 	PublishOnly bool
 
-	// QueueMessages and QueueBytes bound what waits for the broker: 65,536 and 64 MiB by default, a second of a busy node's
-	// messages. Beyond them Publish fails with cluster.ErrFull.
+	// QueueMessages and QueueBytes bound what waits for the broker: 65,536 and 64 MiB by default, a second of a busy
+	// node's messages. Beyond them Publish fails with cluster.ErrFull.
 	QueueMessages, QueueBytes int
 	// InboxMessages and InboxBytes bound the messages of one namespace that came from the broker and wait for this node:
-	// 65,536 and 64 MiB by default. Beyond them messages are dropped and counted, because the other namespaces and the broker
-	// must not wait.
+	// 65,536 and 64 MiB by default. Beyond them messages are dropped and counted, because the other namespaces and the
+	// broker must not wait.
 	InboxMessages, InboxBytes int
-	// MaxMessage is the longest message that is decoded, in bytes, and the largest sum of its binary data: 16 MiB by default, which is
-	// more than a client can send. Longer ones are dropped and counted.
+	// MaxMessage is the longest message that is decoded, in bytes, and the largest sum of its binary data: 16 MiB by
+	// default, which is more than a client can send. Longer ones are dropped and counted.
 	MaxMessage int
 	// MaxQuestions bounds the questions to other nodes that wait for answers: 65,536 by default. Beyond it they fail with
 	// cluster.ErrFull.

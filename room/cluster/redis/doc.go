@@ -1,5 +1,5 @@
-// Package redis is an adapter for clusters whose nodes exchange messages through Redis, in the formats of the reference's
-// adapters, so that nodes of both kinds may share one cluster.
+// Package redis is an adapter for clusters whose nodes exchange messages through Redis, in the formats of the
+// reference's adapters, so that nodes of both kinds may share one cluster.
 //
 //	a, err := redis.New(redis.Config{URL: "redis://127.0.0.1:6379"})
 //	if err != nil {
@@ -9,10 +9,11 @@
 //
 // # Connections
 //
-// An adapter has two connections, and a third one to read a stream: one that publishes and asks, and one that is subscribed. Publish and Send only queue;
-// a goroutine sends what waits, many messages in one round trip. A connection that is lost, or that no longer answers
-// while another one does, is replaced, and everything is subscribed again. Messages whose outcome is unknown are not sent
-// again, so nothing arrives twice. While the broker is away, messages are refused, and nothing else of the server notices.
+// An adapter has two connections, and a third one to read a stream: one that publishes and asks, and one that is
+// subscribed. Publish and Send only queue; a goroutine sends what waits, many messages in one round trip. A connection
+// that is lost, or that no longer answers while another one does, is replaced, and everything is subscribed again.
+// Messages whose outcome is unknown are not sent again, so nothing arrives twice. While the broker is away, messages
+// are refused, and nothing else of the server notices.
 //
 // # What comes from the broker
 //

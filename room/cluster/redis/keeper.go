@@ -26,8 +26,8 @@ type source interface {
 	follow(l *link)
 }
 
-// keeper keeps a link to the broker: it makes the first, finds out when it does not work, and makes the next. Its fields
-// without a word on that are immutable.
+// keeper keeps a link to the broker: it makes the first, finds out when it does not work, and makes the next. Its
+// fields without a word on that are immutable.
 type keeper struct {
 	cfg     *Config
 	options rueidis.ClientOption

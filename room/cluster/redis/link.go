@@ -13,8 +13,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// link is one pair of connections to the broker: client publishes and asks, sub is subscribed. It is never repaired: when
-// something fails, the next link takes its place. Safe for concurrent use.
+// link is one pair of connections to the broker: client publishes and asks, sub is subscribed. It is never repaired:
+// when something fails, the next link takes its place. Safe for concurrent use.
 type link struct {
 	client  rueidis.Client
 	sub     rueidis.DedicatedClient
@@ -178,8 +178,8 @@ func identityOf(info string) (out identity) {
 	return out
 }
 
-// evict makes the broker end a former connection of this node, which it may still take for a subscriber. Whether it succeeds does
-// not matter: most often the connection is gone.
+// evict makes the broker end a former connection of this node, which it may still take for a subscriber. Whether it
+// succeeds does not matter: most often the connection is gone.
 func (l *link) evict(ctx context.Context, old identity) error {
 	if old.id == "" || old.addr == "" {
 		return nil

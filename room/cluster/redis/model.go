@@ -12,8 +12,8 @@ import (
 )
 
 // What the sharded and the streams adapter of the reference have in common is the message {type, data, uid, nsp}. Its
-// types are the numbers of cluster.Kind. It is JSON, or MessagePack where it holds binary data; here both are made from one
-// sio.Raw.
+// types are the numbers of cluster.Kind. It is JSON, or MessagePack where it holds binary data; here both are made from
+// one sio.Raw.
 
 // modelled is check for all formats: none has refusals, nor anything to abandon a question with.
 func modelled(m *cluster.Message) (skip bool, err error) {

@@ -26,8 +26,8 @@ func bareFormat(node string, f Format, rooms RoomMode) (*Adapter, *space, *[]*cl
 	return a, sp, got
 }
 
-// Everything that the sharded adapter of the reference publishes is understood, and encoded again to the same bytes, or to
-// the same MessagePack where it holds binary data.
+// Everything that the sharded adapter of the reference publishes is understood, and encoded again to the same bytes, or
+// to the same MessagePack where it holds binary data.
 func TestShardedGolden(t *testing.T) {
 	for mode, file := range map[RoomMode]string{
 		RoomsOneByOne: "redis-sharded-dynamic.jsonl", RoomsStatic: "redis-sharded-static.jsonl", RoomsPrivate: "redis-sharded-dynamic-private.jsonl",
@@ -290,8 +290,8 @@ func FuzzModel(f *testing.F) {
 	})
 }
 
-// In each format, messages reach the other nodes in order, rooms as the mode says, and each node is counted once, also after
-// the broker was away.
+// In each format, messages reach the other nodes in order, rooms as the mode says, and each node is counted once, also
+// after the broker was away.
 func TestFormats(t *testing.T) {
 	srv := redistest.Start(t)
 	for _, query := range []string{
@@ -348,8 +348,8 @@ func watch(t *testing.T, a *Adapter, room, id string) {
 	}
 }
 
-// With streams, what is emitted while the broker is down waits, within the bounds of the queue, and arrives in order when it is back;
-// a node that was cut off gets what it has missed. Questions fail at once.
+// With streams, what is emitted while the broker is down waits, within the bounds of the queue, and arrives in order
+// when it is back; a node that was cut off gets what it has missed. Questions fail at once.
 func TestStreamsKeepEvents(t *testing.T) {
 	srv := redistest.Start(t)
 	cfg := Config{URL: srv.URL("adapter=streams"), QueueMessages: 100}

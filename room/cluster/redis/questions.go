@@ -21,8 +21,8 @@ type question struct {
 	short int
 }
 
-// questions are those that wait for answers. Answers of the classic format do not tell their kind, nor who sent them, and no
-// node says goodbye; so the nodes are counted again while a question waits. Safe for concurrent use.
+// questions are those that wait for answers. Answers of the classic format do not tell their kind, nor who sent them,
+// and no node says goodbye; so the nodes are counted again while a question waits. Safe for concurrent use.
 type questions struct {
 	a *Adapter // immutable
 
@@ -146,8 +146,8 @@ func (q *questions) waiting(now time.Time) map[*space]bool {
 	return out
 }
 
-// recount counts the nodes of a namespace. Those that are missing do not answer any more: if all that are there have answered
-// a question, the server hears that the others have not taken it.
+// recount counts the nodes of a namespace. Those that are missing do not answer any more: if all that are there have
+// answered a question, the server hears that the others have not taken it.
 func (q *questions) recount(sp *space) {
 	ctx, cancel := context.WithTimeout(q.a.ctx, recountEvery)
 	defer cancel()

@@ -13,8 +13,9 @@ import (
 	"github.com/seed58c87869/siren/room/cluster"
 )
 
-// streams is the format of @socket.io/redis-streams-adapter: what sockets are meant to get or to do is in a stream, so a
-// node that was cut off reads it later. Questions, answers and server-side events are published. Safe for concurrent use.
+// streams is the format of @socket.io/redis-streams-adapter: what sockets are meant to get or to do is in a stream, so
+// a node that was cut off reads it later. Questions, answers and server-side events are published. Safe for concurrent
+// use.
 type streams struct {
 	a            *Adapter // immutable, as are the following fields
 	node, prefix string

@@ -41,8 +41,8 @@ type route struct {
 	role  role
 }
 
-// subscriptions are the channels that this node wants, and those that the broker has confirmed on the present link. Safe
-// for concurrent use.
+// subscriptions are the channels that this node wants, and those that the broker has confirmed on the present link.
+// Safe for concurrent use.
 type subscriptions struct {
 	mu sync.RWMutex // guards what follows
 	// wanted has the channels.
