@@ -114,7 +114,7 @@ func (c *client) invalid(err error) {
 
 // packet handles one complete packet. owned means that its views need no copy.
 func (c *client) packet(p *sio.Packet, attachments [][]byte, owned bool) {
-	if !c.admits(p) {
+	if c.sess.Limited() && !c.admits(p) {
 		return
 	}
 	if p.Query != nil && !c.old() {

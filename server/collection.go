@@ -226,9 +226,17 @@ func (mv *move) post(t *selection, loops []int, c *collect.Census) error {
 // moveWork is the estimated time of joining or leaving one room, in nanoseconds.
 const moveWork = 250
 
-// visit moves sockets of a loop. Loop-only.
+// visit moves sockets of a loop; a panic at one does not keep it from the others. Loop-only.
 func (mv *move) visit(loop int, selected []*room.Member) {
-	walk.Each(selected, func(m *room.Member) { m.Owner().(*Socket).move(mv, loop) })
+	done := 0
+	defer func() {
+		if done < len(selected) {
+			mv.visit(loop, selected[done+1:])
+		}
+	}()
+	for ; done < len(selected); done++ {
+		selected[done].Owner().(*Socket).move(mv, loop)
+	}
 }
 
 // move makes the socket join or leave the rooms. Loop-only.

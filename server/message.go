@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -117,8 +116,13 @@ func (m *Message) Clone() *Message {
 	return c
 }
 
-// inlineMessages are those of inline handlers, which are theirs only in the call.
-var inlineMessages = sync.Pool{New: func() any { return new(Message) }}
+// spareMessage is the message of a loop's inline handlers, which is theirs only in the call. It is nil while one has it.
+// Loop-owned.
+type spareMessage struct {
+	m *Message
+
+	_ [56]byte // each loop has a cache line of its own
+}
 
 // receive takes an event on the loop: inline handlers run at once, others through the socket's inbox. This is where the
 // payload is copied, unless it is owned.
@@ -163,11 +167,12 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 // receiveInline runs inline handlers on the loop, on the arguments as they were read. It returns false if none was left
 // to take the event.
 func (s *Socket) receiveInline(p *sio.Packet, l *eventHandlers, args packets.Arguments) bool {
-	var m *Message
-	if l.keepAcks {
+	spare := &s.ns.srv.spares[s.shard()]
+	m := spare.m
+	if l.keepAcks || m == nil {
 		m = new(Message)
 	} else {
-		m = inlineMessages.Get().(*Message)
+		spare.m = nil
 	}
 	m.s, m.event, m.args, m.id, m.hasID, m.onLoop, m.direct = s, l.event, args, p.ID, p.HasID, true, !l.keepAcks
 	m.timed = s.ns.tally.Sample(s.shard())
@@ -186,7 +191,7 @@ func (s *Socket) receiveInline(p *sio.Packet, l *eventHandlers, args packets.Arg
 		s.deliver(m.late, false)
 	}
 	*m = Message{}
-	inlineMessages.Put(m)
+	spare.m = m
 	return ran
 }
 

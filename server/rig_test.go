@@ -105,7 +105,9 @@ func newRig(t testing.TB, cfg Config, opts ...Option) *rig {
 			l.batch[i], l.left = nil, len(l.batch)-1-i
 			for ; t != nil; l.next = nil {
 				t.Run(0)
-				t = l.next
+				if t = l.next; t != nil {
+					l.Renew() // it goes on in a later turn
+				}
 			}
 		}
 	}

@@ -43,7 +43,9 @@ type Server struct {
 	stats counters
 	// tally counts on the loops. Immutable.
 	tally *tally.Tally
-	jobs  atomic.Int64
+	// spares are the messages of inline handlers. Immutable; each element is its loop's.
+	spares []spareMessage
+	jobs   atomic.Int64
 	// runners keeps the goroutines of handlers for the next events.
 	runners session.Runners
 
@@ -82,7 +84,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 	srv := &Server{
 		cfg: cfg, logs: logs, limits: cfg.packets(), enc: packets.New(cfg.Parser, cfg.JSON, cfg.MaxAttachmentsSent), nloops: cfg.Loops, spaces: map[string]*Namespace{},
 		log: newLogger(logs, "node"), eio: newLogger(logs, "eio"), sio: newLogger(logs, "sio"),
-		tally: tally.New(cfg.Loops),
+		tally: tally.New(cfg.Loops), spares: make([]spareMessage, cfg.Loops),
 	}
 	srv.guestsOnLoops.Store(cfg.OnHeaders != nil || cfg.Parser != nil)
 	srv.inbox = session.InboxLimits{Jobs: cfg.Inbox.MaxEvents, Bytes: cfg.Inbox.MaxBytes, Running: &srv.jobs, Runners: &srv.runners}

@@ -83,6 +83,9 @@ func PutAll(n, bytes int, get func(i int) (b *Inbox, j Job, lim *InboxLimits), r
 		case !ok:
 			refused(i)
 		case start:
+			if idle == nil {
+				idle = make([]*Inbox, 0, n-i)
+			}
 			idle, limits = append(idle, b), lim
 		}
 	}

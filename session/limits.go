@@ -236,6 +236,9 @@ func (s *Session) receiveLimited(p *eio.Packet, r *limit.Rates) {
 	}
 }
 
+// Limited reports whether the session's events and bytes are counted; if not, Admit admits everything. Loop-only.
+func (s *Session) Limited() bool { return s.limited != nil }
+
 // Admit is for applications with Config.AppAdmits, in the call of Client.Message that brings a whole packet. event
 // reports whether the packet is one of those that Limits.EventsPerSecond counts. If Admit returns false, the event
 // exceeds the limits, or one of the messages since the last call did. The application drops it then; it is counted.

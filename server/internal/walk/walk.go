@@ -23,8 +23,7 @@ type Visitor interface {
 	Visited(loop int)
 }
 
-// walk continues a visit that takes more than one turn of the loop. Its members are fixed from the beginning.
-// Loop-owned.
+// walk visits members in one turn of the loop or in several. Its members are fixed from the beginning. Loop-owned.
 type walk struct {
 	loop      attach.Loop
 	visitor   Visitor
@@ -38,12 +37,12 @@ type walk struct {
 func Members(loop attach.Loop, index int, shard *room.Shard, target *room.Target, v Visitor) {
 	w := walk{loop: loop, visitor: v, selection: shard.Select(target)}
 	w.rest = w.selection.Members()
-	w.Run(index)
+	defer w.pause(index) // also after a panic, which must not affect other members
+	w.visit(index)
 }
 
-// Run visits members until the turn is over.
-func (w *walk) Run(loop int) {
-	defer w.proceed(loop) // also after a panic, which must not affect other members
+// visit visits members until the turn is over.
+func (w *walk) visit(loop int) {
 	work := w.visitor.Work()
 	block := max(blockWork/work, 1)
 	for over := false; len(w.rest) > 0 && !over; {
@@ -54,15 +53,36 @@ func (w *walk) Run(loop int) {
 	}
 }
 
-// proceed leaves the rest of the members to a later turn, or ends the walk.
-func (w *walk) proceed(loop int) {
+// pause leaves the rest of the members to later turns, or ends the walk.
+func (w *walk) pause(loop int) {
 	if len(w.rest) > 0 {
-		next := *w
-		w.loop.Continue(&next)
+		w.loop.Continue(&longWalk{*w})
 		return
 	}
+	w.end(loop)
+}
+
+func (w *walk) end(loop int) {
 	w.selection.End()
 	w.visitor.Visited(loop)
+}
+
+// longWalk is a walk that takes more than one turn. It is allocated once; a shorter walk takes no memory. Loop-owned.
+type longWalk struct{ walk }
+
+// Run visits members until the turn is over.
+func (w *longWalk) Run(loop int) {
+	defer w.proceed(loop)
+	w.visit(loop)
+}
+
+// proceed leaves the rest of the members to the next turn, or ends the walk.
+func (w *longWalk) proceed(loop int) {
+	if len(w.rest) > 0 {
+		w.loop.Continue(w)
+		return
+	}
+	w.end(loop)
 }
 
 // Each calls fn for the members. If fn panics, it continues with the others.
