@@ -91,7 +91,7 @@ func serve(ctx context.Context, sources config.Sources, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	o := node.Options{Loaded: loaded, Log: logs, Cut: cutOf(ctx)}
+	o := node.Options{Loaded: loaded, Log: logs, Cut: cutOf(ctx), Commit: thisBuild().Commit}
 	if o.Sockets, err = systemd.Activated(); err != nil {
 		return err
 	}

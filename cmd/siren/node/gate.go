@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -13,18 +12,18 @@ import (
 )
 
 // gateConfig is what a configuration says of tokens and webhooks.
-func gateConfig(cfg *config.Config, name string, log *slog.Logger) gate.Config {
+func (n *Node) gateConfig(cfg *config.Config) gate.Config {
 	hooks := &cfg.Webhooks
 	return gate.Config{
 		Tokens: TokenConfig(cfg),
 		Webhooks: webhook.Config{
-			URL: hooks.URL, Secrets: hooks.Signing(), Node: name,
-			Timeout: hooks.Timeout, MaxInFlight: hooks.MaxInFlight, Queue: hooks.Queue,
+			URL: hooks.URL, Secrets: hooks.Signing(), Node: n.name,
+			Timeout: hooks.Timeout, MaxInFlight: hooks.MaxInFlight, Queue: hooks.Queue, Observe: n.exposition.ObserveHook,
 		},
 		Connect:    slices.Contains(hooks.Events, "connect"),
 		Event:      slices.Contains(hooks.Events, "event"),
 		Disconnect: slices.Contains(hooks.Events, "disconnect"),
-		Headers:    hooks.Headers, FailOpen: hooks.OnFailure == "allow", Log: log,
+		Headers:    hooks.Headers, FailOpen: hooks.OnFailure == "allow", Log: n.log,
 	}
 }
 
@@ -73,7 +72,7 @@ func (n *Node) closeGate() {
 	}
 }
 
-// dropped are the drops of the node's own by reason, for the API's stats.
+// dropped are the drops of the node's own by reason, for the API's stats and the metrics.
 func (n *Node) dropped() map[string]uint64 {
 	return map[string]uint64{"webhook_queue": n.gate.Stats().Webhooks.Full}
 }

@@ -10,8 +10,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed58c87869/siren/cmd/siren/node/api"
 	"github.com/seed58c87869/siren/cmd/siren/node/broker"
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
+	"github.com/seed58c87869/siren/cmd/siren/node/exposition"
 	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/cmd/siren/node/systemd"
 	"github.com/seed58c87869/siren/server"
@@ -33,6 +35,8 @@ type Options struct {
 	Sockets systemd.Sockets
 	// Log is where lines of the log go.
 	Log io.Writer
+	// Commit is the revision of the sources, for the metrics; empty where it is unknown.
+	Commit string
 }
 
 // Node is one broadcast node. Safe for concurrent use.
@@ -49,6 +53,8 @@ type Node struct {
 	gate *gate.Gate
 	// spaces are the namespaces with their rules.
 	spaces *spaces
+	// exposition is /metrics.
+	exposition *exposition.Exposition
 	// operators is nil without an operators' listener.
 	operators *operators
 	// drain is the end of the node.
@@ -90,7 +96,11 @@ func New(o Options) (*Node, error) {
 	if n.srv, err = server.New(n.serverConfig(cfg), n.joinCluster()...); err != nil {
 		return nil, err
 	}
-	if n.gate, err = gate.New(gateConfig(cfg, n.name, n.log)); err != nil {
+	n.exposition = exposition.New(exposition.Config{
+		Server: n.srv, Version: server.Version, Commit: o.Commit, Gate: func() gate.Stats { return n.gate.Stats() },
+		Dropped: n.dropped, Calls: api.Calls(), Log: n.log,
+	})
+	if n.gate, err = gate.New(n.gateConfig(cfg)); err != nil {
 		return nil, err
 	}
 	n.spaces = newSpaces(n)
@@ -186,6 +196,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if err := n.listen(cfg.Listen); err != nil {
 		return err
 	}
+	n.exposition.Start()
 	if n.operators != nil {
 		if err := n.operators.listen(n, n.isSet("admin.listen")); err != nil {
 			return errors.Join(err, n.srv.Close())

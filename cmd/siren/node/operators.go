@@ -54,13 +54,15 @@ func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
 	o.server, err = admin.New(admin.Config{
 		Address: address, Keys: cfg.Admin.Keys(), TLS: o.certificate.config(), MaxBody: cfg.Admin.MaxBody,
 		RequestsPerSecond: cfg.Admin.RequestsPerSecond, ProtectMetrics: cfg.Admin.ProtectMetrics,
-		Ready: n.readiness, Describe: api.Describe(server.Version), Logger: n.log,
+		Ready: n.readiness, Describe: api.Describe(server.Version), Observe: n.exposition.ObserveRequest,
+		Logger: n.log,
 	})
 	if err != nil {
 		o.api.Close()
 		return nil, err
 	}
 	o.server.Handle(o.api.Routes()...)
+	o.server.Handle(n.exposition.Route())
 	o.server.Handle(dashboard.Routes()...)
 	return o, nil
 }

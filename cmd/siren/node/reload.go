@@ -56,11 +56,11 @@ func (n *Node) reload() (config.Change, error) {
 	if err != nil {
 		return config.Change{}, err
 	}
-	if err := n.gate.Update(gateConfig(cfg, n.name, n.log)); err != nil {
+	if err := n.gate.Update(n.gateConfig(cfg)); err != nil {
 		return config.Change{}, err
 	}
 	if err := n.operators.reload(cfg); err != nil {
-		_ = n.gate.Update(gateConfig(&n.running.Config, n.name, n.log)) // which was good before
+		_ = n.gate.Update(n.gateConfig(&n.running.Config)) // which was good before
 		return config.Change{}, err
 	}
 	if err := errors.Join(n.srv.SetLimits(limitsOf(cfg)), n.srv.SetMaxSessions(cfg.Limits.Connections)); err != nil {

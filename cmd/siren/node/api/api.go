@@ -71,6 +71,14 @@ func (a *API) Routes() []admin.Route {
 	return routes
 }
 
+// Calls returns the names of all calls that there may be.
+func Calls() (names []string) {
+	for i := range callTable {
+		names = append(names, callTable[i].name)
+	}
+	return names
+}
+
 // pathOf is the path of a call.
 func pathOf(call string) string { return "/api/" + call }
 

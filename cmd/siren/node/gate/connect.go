@@ -64,7 +64,7 @@ func (g *Gate) admit(ctx context.Context, s *server.Socket, r *Rule) error {
 	case err != nil && !set.FailOpen:
 		g.counters.failed.Add(1)
 		set.debug(s, "client refused: the backend is down", err)
-		return server.Refuse(unavailable, code{"unavailable"})
+		return &server.Refusal{Message: unavailable, Data: code{"unavailable"}, HasData: true, Cause: err}
 	case err == nil && !answer.Allow:
 		g.counters.denied.Add(1)
 		set.debug(s, "client refused by the backend", nil)

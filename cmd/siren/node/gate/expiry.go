@@ -77,7 +77,7 @@ func (g *Gate) due(s *server.Socket) {
 	case left <= slack:
 		g.counters.expired.Add(1)
 		s.SetIdentity(&expired{c})
-		s.Disconnect(false)
+		s.DisconnectFor(server.ReasonTokenExpired)
 	case left <= warning+set.leeway()+slack:
 		set.warn(s, c)
 	default:
