@@ -76,6 +76,7 @@ func TestImports(t *testing.T) {
 		{"/cmd/siren/manual", nil, []string{gnet}},
 		{"/server", server, []string{"github.com/redis/rueidis", prometheus}}, // programs without a broker are without its client
 		{"/server/metrics", append([]string{"/server"}, server...), nil},
+		{"/server/adminui", append([]string{"/server"}, server...), nil},
 		{"/cmd/siren/node/pattern", nil, []string{gnet}},
 		{"/cmd/siren/node/problem", nil, []string{gnet}},
 		{"/cmd/siren/node/remote", nil, []string{gnet}},
@@ -93,7 +94,7 @@ func TestImports(t *testing.T) {
 		// Only tests import the test kit.
 		{"/server/servertest", append([]string{"/server", "/poller/pollertest"}, server...), nil},
 		{"/cmd/siren/node/config", append([]string{"/cmd/siren/node/pattern"}, append([]string{"/session"}, session...)...), []string{gnet}},
-		{"/cmd/siren/node", append([]string{"/cmd/siren/node/pattern", "/cmd/siren/node/config", "/cmd/siren/node/problem",
+		{"/cmd/siren/node", append([]string{"/cmd/siren/node/pattern", "/cmd/siren/node/config", "/cmd/siren/node/problem", "/server/adminui",
 			"/cmd/siren/node/admin", "/cmd/siren/node/api", "/cmd/siren/node/broker", "/room/cluster/redis", "/cmd/siren/node/dashboard", "/cmd/siren/node/gate", "/cmd/siren/node/token",
 			"/cmd/siren/node/value", "/cmd/siren/node/webhook", "/cmd/siren/node/systemd", "/cmd/siren/node/exposition", "/server/metrics", "/cmd/siren/demo", "/server"}, server...), nil},
 		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},

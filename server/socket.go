@@ -113,6 +113,13 @@ func (h Handshake) Auth(dst any) error {
 // Transport returns the transport in use now.
 func (s *Socket) Transport() Transport { return s.client.sess.Transport() }
 
+// ClientID names the socket's connection, which its client's sockets in other namespaces share. It is the first half of
+// the Engine.IO session's id, whose rest is a secret: who knows all of it can take part in the session.
+func (s *Socket) ClientID() string {
+	sid := s.client.sess.SID()
+	return sid[:len(sid)/2]
+}
+
 // Protocol returns the Engine.IO protocol revision of the client: 4, or 3 with Config.AllowEIO3.
 func (s *Socket) Protocol() int { return s.client.sess.Protocol() }
 

@@ -74,5 +74,9 @@ func (n *Node) closeGate() {
 
 // dropped are the drops of the node's own by reason, for the API's stats and the metrics.
 func (n *Node) dropped() map[string]uint64 {
-	return map[string]uint64{"webhook_queue": n.gate.Stats().Webhooks.Full}
+	out := map[string]uint64{"webhook_queue": n.gate.Stats().Webhooks.Full}
+	if n.adminUI != nil {
+		out["admin_ui"] = n.adminUI.Dropped()
+	}
+	return out
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/cmd/siren/node/systemd"
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/adminui"
 	"github.com/seed58c87869/siren/server/logqueue"
 )
 
@@ -51,6 +52,8 @@ type Node struct {
 	name   string
 	// gate decides who comes in, and tells the backend.
 	gate *gate.Gate
+	// adminUI is nil without the official Admin UI.
+	adminUI *adminui.UI
 	// spaces are the namespaces with their rules.
 	spaces *spaces
 	// exposition is /metrics.
@@ -108,6 +111,10 @@ func New(o Options) (*Node, error) {
 		return nil, err
 	}
 	if n.operators, err = n.newOperators(cfg); err != nil {
+		return nil, err
+	}
+	if n.adminUI, err = n.newAdminUI(cfg); err != nil {
+		n.operators.close()
 		return nil, err
 	}
 	made = true
@@ -189,6 +196,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	defer n.closeGate()
 	defer n.operators.close()
+	defer n.closeAdminUI()
 	cfg := n.Config()
 	if err := enoughFiles(cfg.Limits.Connections, descriptors); err != nil {
 		return err

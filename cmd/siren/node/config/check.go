@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 // check returns what is wrong with keys that are right by themselves. Those in bad are not looked at.
@@ -21,6 +23,7 @@ func (l *Loaded) check(bad map[string]bool) Problems {
 	c.metrics()
 	c.namespaces()
 	c.auth()
+	c.adminUI()
 	return c.problems
 }
 
@@ -116,6 +119,44 @@ func (c *checker) metrics() {
 	a := &c.Config.Admin
 	if a.ProtectMetrics && len(a.Keys()) == 0 && !c.isBad("admin.api_keys", "admin.api_keys_file") {
 		c.add("admin.protect_metrics", "needs a key: set admin.api_keys or admin.api_keys_file")
+	}
+}
+
+// AdminUINamespace is the namespace of the Admin UI.
+const AdminUINamespace = "/admin"
+
+// hashCostMax is the greatest cost of a hash. Each step doubles the time of a check: 16 takes seconds.
+const hashCostMax = 16
+
+// adminUI refuses an Admin UI that nobody could sign in to, or everybody.
+func (c *checker) adminUI() {
+	u := &c.Config.AdminUI
+	if !u.Enabled || c.isBad("admin_ui") {
+		return
+	}
+	if u.Username == "" {
+		c.add("admin_ui.enabled", "needs a name to sign in with: admin_ui.username")
+	}
+	key := "admin_ui.password_bcrypt"
+	if u.PasswordBcrypt == "" && u.PasswordBcryptFile.Path != "" {
+		key = "admin_ui.password_bcrypt_file"
+	}
+	switch hashes := u.Hashes(); {
+	case len(hashes) == 0:
+		c.add("admin_ui.enabled", "needs the bcrypt hash of a password: admin_ui.password_bcrypt or password_bcrypt_file")
+	case len(hashes) > 1:
+		c.add(key, "is there twice: there are %d hashes, and one person signs in", len(hashes))
+	default:
+		if cost, err := bcrypt.Cost([]byte(hashes[0])); err != nil {
+			c.add(key, "is no bcrypt hash, such as $2b$10$…")
+		} else if cost > hashCostMax {
+			c.add(key, "has the cost %d; a check would take too long, at most %d is allowed", cost, hashCostMax)
+		}
+	}
+	for i, rule := range c.Config.Namespaces {
+		if rule.Name == AdminUINamespace {
+			c.add(fmt.Sprintf("namespaces[%d].name", i), "%q is the namespace of the Admin UI, admin_ui.enabled", rule.Name)
+		}
 	}
 }
 

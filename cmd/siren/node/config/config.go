@@ -98,18 +98,18 @@ type TLS struct {
 
 // AdminUI is the endpoint of the official Admin UI.
 type AdminUI struct {
-	// Serve the namespace of the Admin UI. Its page's origin has to be in cors.origins.
-	Enabled bool `key:"enabled" later:"yes"`
+	// Serve the official Admin UI in the namespace /admin. Its page's origin has to be in cors.origins.
+	Enabled bool `key:"enabled"`
 	// Name to sign in with.
-	Username string `key:"username" later:"yes"`
+	Username string `key:"username"`
 	// Hash of the password to sign in with (bcrypt).
-	PasswordBcrypt string `key:"password_bcrypt" secret:"yes" later:"yes"`
+	PasswordBcrypt string `key:"password_bcrypt" secret:"yes"`
 	// File with that hash.
-	PasswordBcryptFile SecretFile `key:"password_bcrypt_file" later:"yes"`
+	PasswordBcryptFile SecretFile `key:"password_bcrypt_file"`
 	// Refuse all commands of the Admin UI.
-	Readonly bool `key:"readonly" later:"yes"`
+	Readonly bool `key:"readonly"`
 	// How much the Admin UI is told: production leaves single events and sockets out.
-	Mode string `key:"mode" enum:"production,development" later:"yes"`
+	Mode string `key:"mode" enum:"production,development"`
 }
 
 // CORS says what pages of other origins may do.

@@ -156,6 +156,9 @@ broker: {url: "http://nats:4222"}
 	}
 }
 
+// bcryptHash is that of "changeit".
+const bcryptHash = "$2b$10$Q7eH9m0mrmUcQxCkQ0bHQOq3GgQz1bRrO3nC8pYJr8u6m1uFQ9n1C"
+
 func TestErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		file    string
@@ -193,6 +196,12 @@ func TestErrors(t *testing.T) {
 		"metrics without keys":  {file: "admin: {protect_metrics: true}", want: "1: admin.protect_metrics: needs a key"},
 		"token without keys":    {file: "namespaces: [{name: /, auth: token}]", want: "1: namespaces[0].auth: needs a key to check tokens with"},
 		"hooks without url":     {file: "namespaces: [{name: /, webhook_events: ['*']}]", want: "1: namespaces[0].webhook_events: needs webhooks.url"},
+		"nobody may sign in":    {file: "admin_ui: {enabled: true, password_bcrypt: " + bcryptHash + "}", want: "1: admin_ui.enabled: needs a name to sign in with"},
+		"sign in without hash":  {file: "admin_ui: {enabled: true, username: a}", want: "1: admin_ui.enabled: needs the bcrypt hash of a password"},
+		"password for its hash": {file: "admin_ui: {enabled: true, username: a, password_bcrypt: changeit}", want: "1: admin_ui.password_bcrypt: is no bcrypt hash"},
+		"hash of hours":         {file: "admin_ui: {enabled: true, username: a, password_bcrypt: " + strings.Replace(bcryptHash, "$10$", "$17$", 1) + "}", want: "1: admin_ui.password_bcrypt: has the cost 17"},
+		"mode of the Admin UI":  {file: "admin_ui: {mode: debug}", want: `1: admin_ui.mode: must be one of production, development, not "debug"`},
+		"rule of the Admin UI":  {file: "namespaces: [{name: /admin}]\nadmin_ui: {enabled: true, username: a, password_bcrypt: " + bcryptHash + "}", want: `1: namespaces[0].name: "/admin" is the namespace of the Admin UI`},
 		"origin":                {file: "cors: {origins: ['https://x/']}", want: `1: cors.origins[0]: "https://x/"`},
 		"variable":              {environ: []string{"SIREN_ENGINE__LOOPS=many"}, want: `SIREN_ENGINE__LOOPS: must be a whole number between 0 and 256, not "many"`},
 		"empty number":          {environ: []string{"SIREN_ENGINE__LOOPS="}, want: "SIREN_ENGINE__LOOPS: must be a whole number"},
@@ -309,6 +318,15 @@ func TestSecretFiles(t *testing.T) {
 	_ = l.Show(&out)
 	if text := out.String(); strings.Contains(text, "zero") || strings.Contains(text, "two") || !strings.Contains(text, `admin.api_keys: ["***"]`) {
 		t.Errorf("secrets are shown:\n%s", text)
+	}
+	hashes := write(t, "hash", bcryptHash+"\n")
+	l, err = load(t, "admin_ui: {enabled: true, username: ann, password_bcrypt_file: "+hashes+"}", nil, nil)
+	if err != nil || !slices.Equal(l.Config.AdminUI.Hashes(), []string{bcryptHash}) {
+		t.Errorf("the hash of a file: %v", err)
+	}
+	both := "admin_ui: {enabled: true, username: ann, password_bcrypt: " + bcryptHash + ", password_bcrypt_file: " + hashes + "}"
+	if _, err := load(t, both, nil, nil); err == nil || !strings.Contains(err.Error(), "there are 2 hashes") {
+		t.Errorf("two hashes: %v", err)
 	}
 	if _, err := load(t, "admin: {api_keys_file: /dev/zero}", nil, nil); err == nil || !strings.Contains(err.Error(), "is larger than") {
 		t.Errorf("a file without an end: %v", err)

@@ -41,5 +41,14 @@ func (a *Admin) Keys() []string { return slices.Concat(a.APIKeys, a.APIKeysFile.
 // Secrets are the HMAC secrets of the list and of the file; the first one signs.
 func (j *JWT) Secrets() []string { return slices.Concat(j.HMACSecrets, j.HMACSecretsFile.Lines) }
 
+// Hashes are the hashes of the key and of the file, of which there has to be one.
+func (u *AdminUI) Hashes() []string {
+	out := slices.Clone(u.PasswordBcryptFile.Lines)
+	if u.PasswordBcrypt != "" {
+		out = append(out, u.PasswordBcrypt)
+	}
+	return out
+}
+
 // Signing are the secrets of the list and of the file.
 func (w *Webhooks) Signing() []string { return slices.Concat(w.Secrets, w.SecretsFile.Lines) }
