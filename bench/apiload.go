@@ -21,8 +21,8 @@ import (
 type APIConfig struct {
 	// URL is the operators' listener, Key a key of it; empty for none.
 	URL, Key string
-	// Connections are those that send, each its next request when the one before is answered. Batch is the number of events
-	// in a request; 1 uses the call emit.
+	// Connections are those that send, each its next request when the one before is answered. Batch is the number of
+	// events in a request; 1 uses the call emit.
 	Connections, Batch int
 	// Duration is how long they send.
 	Duration time.Duration
@@ -213,7 +213,8 @@ func (r *apiRun) sendFrom(ctx context.Context, number int, c *apiCaller, end tim
 	return nil
 }
 
-// overloadPause is how long a sender waits when the node is overloaded: the time in which a loop does thousands of tasks.
+// overloadPause is how long a sender waits when the node is overloaded: the time in which a loop does thousands of
+// tasks.
 const overloadPause = 10 * time.Millisecond
 
 // judge counts what became of the events of a request.

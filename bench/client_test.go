@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newTestSubscriber is a ready subscriber in a burst whose connection is one
+// newTestSubscriber returns a ready subscriber in a burst whose connection is one
 // end of a socket pair; peer is the other. Its worker does not run.
 func newTestSubscriber(t testing.TB, cfg Config) (s *subscriber, c *conn, peer int) {
 	t.Helper()

@@ -36,7 +36,7 @@ func newClock() clock {
 	return c
 }
 
-// now is the time in ns since the clock's origin.
+// now returns the time in ns since the clock's origin.
 func (c clock) now() int64 {
 	return c.offset + int64(time.Since(c.base))
 }

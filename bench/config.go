@@ -87,8 +87,8 @@ type Config struct {
 	// ConnectRate bounds new subscribers per second; 0 means no bound but
 	// InFlight.
 	ConnectRate int
-	// Retry opens sessions again that failed to connect, until the run's Timeout: a server may refuse some for a moment, or
-	// lack room where the kernel has sent them. The attempts are counted. The publisher's failure is final.
+	// Retry opens sessions again that failed to connect, until the run's Timeout: a server may refuse some for a moment,
+	// or lack room where the kernel has sent them. The attempts are counted. The publisher's failure is final.
 	Retry bool
 	// InFlight bounds unfinished handshakes per worker, DefaultInFlight if 0.
 	InFlight int

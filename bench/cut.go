@@ -16,7 +16,7 @@ type retryQueue struct {
 	at      []int64 // ascending: every wait is the same
 }
 
-// due is the time until the next retry.
+// due returns the time until the next retry.
 func (q *retryQueue) due(now int64) (wait time.Duration, ok bool) {
 	if len(q.at) == 0 {
 		return 0, false

@@ -21,7 +21,7 @@ func newDialQueue(cfg Config, subs []*subscriber, now int64) dialQueue {
 	return q
 }
 
-// due is the time until a start is allowed; ok is false when the queue is
+// due returns the time until a start is allowed; ok is false when the queue is
 // empty or waits for a handshake to finish.
 func (q *dialQueue) due(now int64, pending int) (wait time.Duration, ok bool) {
 	if len(q.queue) == 0 || pending >= q.inFlight {

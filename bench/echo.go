@@ -63,7 +63,7 @@ func (r *run) echoRounds(ctx context.Context, cfg Config, u unit, count bool) er
 	return nil
 }
 
-// echoPlan is the load of one round, which begins now.
+// echoPlan returns the load of one round, which begins now.
 func (c Config) echoPlan() echoPlan {
 	p := echoPlan{Concurrency: c.Concurrency, Size: c.Size, Until: newClock().now() + int64(c.Duration)}
 	if c.Rate > 0 {

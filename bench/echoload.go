@@ -92,7 +92,7 @@ func (e *echoLoad) unfinished() int {
 	return e.outstanding
 }
 
-// due is the time until the next request of an open loop, or until the end of
+// due returns the time until the next request of an open loop, or until the end of
 // a closed one.
 func (e *echoLoad) due(now int64) (wait time.Duration, ok bool) {
 	if !e.active {

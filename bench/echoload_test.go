@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// echoWorker is a worker that does not run, with one session that stands.
+// echoWorker returns a worker that does not run, with one session that stands.
 func echoWorker(t *testing.T) (s *subscriber, peer int) {
 	t.Helper()
 	s, c, peer := newTestSubscriber(t, Config{})

@@ -23,7 +23,7 @@ func (r *run) fanout(ctx context.Context) error {
 	return nil
 }
 
-// fanoutDuty is the behaviour of the subscribers of a fan-out.
+// fanoutDuty returns the behaviour of the subscribers of a fan-out.
 func fanoutDuty(cfg Config) duty { return duty{Join: !cfg.All, Park: true} }
 
 // fanoutAttempt connects all subscribers, publishes some bursts, and disconnects. Bursts are reported one by one only
@@ -177,7 +177,7 @@ func (s *stage) burst(ctx context.Context) (b Burst, stop, err error) {
 	return b, err, nil
 }
 
-// upgradeTick is the tick at which the i-th subscriber starts its upgrade. The
+// upgradeTick returns the tick at which the i-th subscriber starts its upgrade. The
 // upgrades are spread over the first three quarters of the burst, so that the
 // last ones have time to happen while messages are still coming.
 func (c Config) upgradeTick(i int) int {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// small is a run that takes milliseconds.
+// small returns a run that takes milliseconds.
 func small(url string) Config {
 	return Config{URL: url, Subscribers: 8, Broadcasts: 20, Size: 64, Stall: 300 * time.Millisecond, Timeout: time.Minute}
 }

@@ -54,7 +54,7 @@ func newFloorScript(transport Transport, d duty, echoSize int) floorScript {
 	return s
 }
 
-// floorEchoAnswer is the answer to the first echo.
+// floorEchoAnswer returns the answer to the first echo.
 func floorEchoAnswer(size int) []byte {
 	p := strconv.AppendInt([]byte("43"), echoIDBase, 10)
 	p = append(p, echoAnswerBody...)
@@ -64,19 +64,19 @@ func floorEchoAnswer(size int) []byte {
 	return append(p, echoEnd...)
 }
 
-// floorRequestSize is the size of a client's frame with an echo.
+// floorRequestSize returns the size of a client's frame with an echo.
 func floorRequestSize(size int) int {
 	const mask, id = 4, 9
 	payload := len(echoRequestHead) + id + len(echoRequestBody) + size + len(echoEnd)
 	return wsframe.HeaderSize(payload) + mask + payload
 }
 
-// floorFrame is a packet as a server's frame.
+// floorFrame returns a packet as a server's frame.
 func floorFrame(packet string) []byte {
 	return wsframe.AppendFrame(nil, ws.OpText, []byte(packet))
 }
 
-// floorHTTP is a payload as an answer to a polling request.
+// floorHTTP returns a payload as an answer to a polling request.
 func floorHTTP(payload string) []byte {
 	return append(appendFloorHead(nil, len(payload)), payload...)
 }
@@ -106,7 +106,7 @@ func newFloorTicks(size int, http bool) *floorTicks {
 	return f
 }
 
-// batch is what to send for the ticks first to last-1 at that time; valid
+// batch returns what to send for the ticks first to last-1 at that time; valid
 // until the next call.
 func (f *floorTicks) batch(first, last int, now int64) []byte {
 	packet := 1 + len(tickPrefix) + tickPadAt + len(f.pad) + len(tickSuffix)

@@ -93,7 +93,8 @@ func (g *gameLoad) seat(s *subscriber) {
 	s.player = p
 }
 
-// begin starts a load, as part of a window that has begun already. Each player begins at a random moment of its interval.
+// begin starts a load, as part of a window that has begun already. Each player begins at a random moment of its
+// interval.
 func (g *gameLoad) begin(plan gamePlan, w *worker, now int64) {
 	g.w, g.plan, g.active, g.outstanding = w, plan, true, 0
 	g.padding = bytes.Repeat([]byte{'x'}, plan.Size-movePadAt)
@@ -122,7 +123,7 @@ func (g *gameLoad) phases(now, interval int64) []int64 {
 	return at
 }
 
-// unfinished is how much keeps the load from being over.
+// unfinished returns how much keeps the load from being over.
 func (g *gameLoad) unfinished() int {
 	if g.active {
 		return g.outstanding + 1
@@ -130,7 +131,7 @@ func (g *gameLoad) unfinished() int {
 	return g.outstanding
 }
 
-// due is the time until the next move or ping.
+// due returns the time until the next move or ping.
 func (g *gameLoad) due(now int64) (wait time.Duration, ok bool) {
 	if !g.active {
 		return 0, false

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// gameRoom is a worker that does not run, with players that stand in rooms of three, and their peers.
+// gameRoom returns a worker that does not run, with players that stand in rooms of three, and their peers.
 func gameRoom(t *testing.T, players int) (*worker, []int) {
 	t.Helper()
 	s, c, peer := newTestSubscriber(t, Config{Kind: KindGame})
@@ -27,7 +27,7 @@ func gameRoom(t *testing.T, players int) (*worker, []int) {
 	return w, peers
 }
 
-// moveOf is a move as the server passes it on.
+// moveOf returns a move as the server passes it on.
 func moveOf(player, number int, sent int64, size int) []byte {
 	text := fmt.Sprintf("#%06d:%08d:%019d:", player, number, sent)
 	return []byte(`2["move","` + text + strings.Repeat("x", size-len(text)) + `"]`)

@@ -23,7 +23,7 @@ func (u unit) at(phase string) unit {
 	return u
 }
 
-// server is the name of the CPU figure.
+// server returns the name of the CPU figure.
 func (u unit) server() string { return u.prefix + "server CPU per " + u.one }
 
 // window adds the figures of one window, unless it was interrupted. The rate of a paced one was requested, so it is

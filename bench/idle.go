@@ -13,7 +13,8 @@ const idleSamples = 20
 // less. Smaller growth means that the server reused memory of earlier sessions.
 const sessionBytesMin = 64
 
-// sessionsJudged is the number of sessions from which on the growth of a server's memory is more than that of its pages.
+// sessionsJudged is the number of sessions from which on the growth of a server's memory is more than that of its
+// pages.
 const sessionsJudged = 100
 
 // idle holds sessions that do nothing but answer heartbeats.

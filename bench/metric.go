@@ -20,7 +20,7 @@ type Metric struct {
 	Floor float64 `json:"floor,omitempty"`
 }
 
-// Ratio is the figure divided by its floor, 0 without a floor.
+// Ratio returns the figure divided by its floor, 0 without a floor.
 func (m Metric) Ratio() float64 {
 	if m.Floor == 0 {
 		return 0

@@ -121,7 +121,8 @@ func TestExactProcessTime(t *testing.T) {
 	}
 }
 
-// The parts of a processor time are never negative: the steps of the parts and the exact sum are not read at one moment.
+// The parts of a processor time are never negative: the steps of the parts and the exact sum are not read at one
+// moment.
 func TestPartsOfProcessorTime(t *testing.T) {
 	const ms = time.Millisecond
 	for _, tt := range []struct {

@@ -74,7 +74,7 @@ func (p processes) cpu() (cpuTime, error) {
 	return sum, nil
 }
 
-// exact is the processor time of a process by its clock, see
+// exact returns the processor time of a process by its clock, see
 // clock_getcpuclockid(3), 0 when it cannot be read.
 func (p processes) exact(pid int) time.Duration {
 	const schedulerClock = 2
@@ -85,7 +85,7 @@ func (p processes) exact(pid int) time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// resident is the memory of the processes in bytes (RSS). Pages that several
+// resident returns the memory of the processes in bytes (RSS). Pages that several
 // of them share are counted in each.
 func (p processes) resident() (int64, error) {
 	var sum int64

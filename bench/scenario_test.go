@@ -31,7 +31,7 @@ func hasCurve(t *testing.T, r *Result, name string) {
 	}
 }
 
-// quick is a run of any kind that takes little time.
+// quick returns a run of any kind that takes little time.
 func quick(url string, kind Kind) Config {
 	c := small(url)
 	c.Kind, c.Duration, c.Repeat = kind, 100*time.Millisecond, 2

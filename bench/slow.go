@@ -79,7 +79,7 @@ func (r *run) slowRound(ctx context.Context, s *stage, counted bool) error {
 	return stop
 }
 
-// watchedBurst is a burst that notes the server's largest memory.
+// watchedBurst returns a burst that notes the server's largest memory.
 func (s *stage) watchedBurst(ctx context.Context, peak *int64) (b Burst, stop, err error) {
 	quiet := *s
 	quiet.cfg.Progress = func(phase string, done, total int) {

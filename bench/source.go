@@ -58,7 +58,7 @@ func (s *sources) exhausted() bool {
 	return true
 }
 
-// ephemeralPorts is how many ports the kernel may choose from.
+// ephemeralPorts returns how many ports the kernel may choose from.
 func ephemeralPorts() int {
 	text, err := os.ReadFile(portRangeFile)
 	if err != nil {

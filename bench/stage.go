@@ -71,7 +71,7 @@ func (s *stage) wake() {
 	}
 }
 
-// part is what one of n crews has to do of an order.
+// part returns what one of n crews has to do of an order.
 func (o order) part(i, n int) order {
 	o.Sessions = share(o.Sessions, n, i)
 	o.Slow = share(o.Slow, n, i)

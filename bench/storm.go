@@ -97,7 +97,7 @@ func (r *run) stormFigures(b *Burst, retried int) {
 	r.curve(returnCurve(b.latencies, b.Delivered))
 }
 
-// returnCurve is how many sessions were back at which time.
+// returnCurve returns how many sessions were back at which time.
 func returnCurve(h *hdrhistogram.Histogram, total uint64) Curve {
 	c := Curve{Name: "sessions back after the cut", X: "time", XUnit: "s", Y: "sessions"}
 	c.Points = append(c.Points, [2]float64{0, 0})

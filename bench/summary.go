@@ -86,7 +86,7 @@ func summarize(bursts []Burst) *Summary {
 	return s
 }
 
-// optional is the value of a figure that may be absent.
+// optional returns the value of a figure that may be absent.
 func optional(p *float64) (float64, bool) {
 	if p == nil {
 		return 0, false
@@ -108,7 +108,7 @@ func spreadOf(bursts []Burst, pick func(*Burst) (float64, bool)) *Spread {
 	return spread(values)
 }
 
-// spread is the median and the extremes of some values, nil of none. It sorts
+// spread returns the median and the extremes of some values, nil of none. It sorts
 // the values.
 func spread(values []float64) *Spread {
 	n := len(values)

@@ -61,7 +61,7 @@ func (t target) resolve() (target, error) {
 	return t, nil
 }
 
-// query is the request target for a transport, with the session id when there
+// query returns the request target for a transport, with the session id when there
 // is one.
 func (t target) query(transport, sid string) string {
 	var b strings.Builder

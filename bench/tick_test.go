@@ -189,7 +189,7 @@ func ExampleResult_WriteTable() {
 	// verdict                 ok
 }
 
-// tickPacket is a Socket.IO packet as the load profile wants it.
+// tickPacket returns a Socket.IO packet as the load profile wants it.
 func tickPacket(n, size int, now int64) string {
 	text := fmt.Sprintf("#%010d:%019d:", n, now)
 	return tickPrefix + text + strings.Repeat("x", size-len(text)) + tickSuffix

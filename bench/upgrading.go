@@ -109,7 +109,7 @@ func (r *run) upgradeInTraffic(ctx context.Context, counted bool) error {
 	return s.leave(ctx)
 }
 
-// upgradingBurst is a burst during which all sessions upgrade, paced so that
+// upgradingBurst returns a burst during which all sessions upgrade, paced so that
 // they do so in its first half.
 func (s *stage) upgradingBurst(ctx context.Context, n int) (Burst, error) {
 	return s.measure(ctx, measurement{

@@ -214,7 +214,7 @@ func (w *worker) abandon(err error) {
 	w.publishProgress(w.clock.now())
 }
 
-// waitLimit is the time until the next timer.
+// waitLimit returns the time until the next timer.
 func (w *worker) waitLimit() time.Duration {
 	now := w.clock.now()
 	limit := idleWait

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// roomy is a machine on which a million clients have room.
+// roomy returns a machine on which a million clients have room.
 func roomy() Machine {
 	return Machine{
 		CPUs: 2, Files: 20_000, FilesFree: 2_400_000, Available: 20 << 30, PortsFrom: 32768, PortsTo: 60999, ListenQueue: 4096,

@@ -34,8 +34,8 @@ type hello struct {
 // errServer is wrapped by the errors of a server process.
 var errServer = errors.New("the server process")
 
-// Serve is the server process of a run: in and out are its pipes to the run. It serves until in ends, and then returns
-// without a word to its clients, which have gone.
+// Serve returns the server process of a run: in and out are its pipes to the run. It serves until in ends, and then
+// returns without a word to its clients, which have gone.
 func Serve(in io.Reader, out io.Writer) error {
 	lines := bufio.NewReader(in)
 	line, err := lines.ReadBytes('\n')

@@ -69,7 +69,7 @@ event was missing, duplicated or reordered.`,
 	return cmd
 }
 
-// apiRows are the figures for people.
+// apiRows returns the figures for people.
 func apiRows(r *bench.APIResult) []string {
 	rows := []string{
 		fmt.Sprintf("events\t%d in %.1f s, %.0f a second", r.Emits, r.Seconds, r.PerSecond),

@@ -27,10 +27,10 @@ type scenario struct {
 // exampleURL is the server of the examples.
 const exampleURL = " --url http://127.0.0.1:3000"
 
-// scenarios are all commands but the fan-out, in the order of the help text.
+// scenarios returns all commands but the fan-out, in the order of the help text.
 func scenarios() []scenario { return append(sessionScenarios(), messageScenarios()...) }
 
-// sessionScenarios are those about sessions that come and go.
+// sessionScenarios returns those about sessions that come and go.
 func sessionScenarios() []scenario {
 	return []scenario{
 		{
@@ -70,7 +70,7 @@ counts until everybody is back and has had an echo answered.`,
 	}
 }
 
-// messageScenarios are those about what goes over the sessions, and the floor.
+// messageScenarios returns those about what goes over the sessions, and the floor.
 func messageScenarios() []scenario {
 	return []scenario{
 		{

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// complete returns what a shell is told for a line whose last word is begun, and the directive: 4 no files, 8 files with
-// these extensions, 0 any file.
+// complete returns what a shell is told for a line whose last word is begun, and the directive: 4 no files, 8 files
+// with these extensions, 0 any file.
 func complete(t *testing.T, words ...string) (candidates []string, directive string) {
 	t.Helper()
 	code, out, errs := command(t, append([]string{"__complete"}, words...)...)

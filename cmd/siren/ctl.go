@@ -48,7 +48,7 @@ func (t *target) client() (*remote.Client, error) {
 	return remote.New(address, key)
 }
 
-// address is where the node's operators' listener is.
+// address returns where the node's operators' listener is.
 func (t *target) address() (string, error) {
 	if t.url != "" {
 		return t.url, nil

@@ -46,7 +46,7 @@ func wantServeArguments(t *testing.T, args []string) {
 	}
 }
 
-// drainTime is how long the end of a node with this configuration may take.
+// drainTime returns how long the end of a node with this configuration may take.
 func drainTime(c *config.Config) time.Duration { return c.Drain.Grace + c.Drain.Timeout }
 
 // lastSteps is how much longer a supervisor has to wait at least: for the log, and for the operators' listener.

@@ -176,8 +176,8 @@ func checkCrowd(t *testing.T, all []*numbered, least int) {
 	}
 }
 
-// SIGTERM under continuous events: clients of all kinds get all of them up to their end, without a gap, and are told the
-// end; no event was lost, so the exit code is 0.
+// SIGTERM under continuous events: clients of all kinds get all of them up to their end, without a gap, and are told
+// the end; no event was lost, so the exit code is 0.
 func TestDrainUnderTraffic(t *testing.T) {
 	netns.Run(t, smallBuffers, func(t *testing.T) {
 		const size = 1000

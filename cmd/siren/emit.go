@@ -24,7 +24,7 @@ func (s *selection) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&s.except, "except", nil, "room, or id of a socket, that is left out; may be repeated")
 }
 
-// body is the part of a call's body that says whom it is for.
+// body returns the part of a call's body that says whom it is for.
 func (s *selection) body() map[string]any {
 	body := map[string]any{"namespace": s.namespace}
 	for name, list := range map[string][]string{"rooms": s.rooms, "users": s.users, "except": s.except} {

@@ -135,7 +135,7 @@ func textFrames(text string, n int) []byte {
 	return bytes.Repeat(frame, n)
 }
 
-// deflatedFrame is a compressed message (RFC 7692, section 7.2.1).
+// deflatedFrame returns a compressed message (RFC 7692, section 7.2.1).
 func deflatedFrame(data []byte) []byte {
 	var packed bytes.Buffer
 	w, _ := flate.NewWriter(&packed, flate.BestCompression)
@@ -146,7 +146,8 @@ func deflatedFrame(data []byte) []byte {
 	return ws.MustCompileFrame(ws.MaskFrame(frame))
 }
 
-// tenthOfCore makes a control group that may use a tenth of a core, of either version, and skips the test when it may not.
+// tenthOfCore makes a control group that may use a tenth of a core, of either version, and skips the test when it may
+// not.
 func tenthOfCore(t *testing.T) (procs string) {
 	t.Helper()
 	name := fmt.Sprintf("siren-test-%d", os.Getpid())
@@ -193,9 +194,9 @@ func startAttack(t *testing.T, procs, kind, addr string) (stop func()) {
 	}
 }
 
-// echoTimes lets clients ask one question after the other, a millisecond apart, and returns the median of the times until
-// the answer, and the time that 99 of 100 have at most, each of the client that waited longest. Together the clients
-// would hide one that is on the loop of an attacker, because it asks less often.
+// echoTimes lets clients ask one question after the other, a millisecond apart, and returns the median of the times
+// until the answer, and the time that 99 of 100 have at most, each of the client that waited longest. Together the
+// clients would hide one that is on the loop of an attacker, because it asks less often.
 func echoTimes(t *testing.T, clients []*client, d time.Duration) (median, p99 time.Duration) {
 	t.Helper()
 	var mu sync.Mutex
@@ -226,9 +227,9 @@ func echoTimes(t *testing.T, clients []*client, d time.Duration) (median, p99 ti
 	return median, p99
 }
 
-// One hostile client, whatever it does with a tenth of a core, delays the answers to others by at most a millisecond in the
-// median, and by 5 ms for 99 of 100, compared with a process that only takes as much of the processor. The times are
-// compared in a soak test only; else all others must be answered.
+// One hostile client, whatever it does with a tenth of a core, delays the answers to others by at most a millisecond in
+// the median, and by 5 ms for 99 of 100, compared with a process that only takes as much of the processor. The times
+// are compared in a soak test only; else all others must be answered.
 func TestHostileClientsDelayOthersLittle(t *testing.T) {
 	const medianMax, p99Max = time.Millisecond, 5 * time.Millisecond
 	d := 300 * time.Millisecond

@@ -70,7 +70,7 @@ func (g memoryGroup) wrapper() []string {
 	return []string{"sh", "-c", `echo $$ > "$0" && exec "$@"`, filepath.Join(g.dir, "cgroup.procs")}
 }
 
-// peak is the highest usage, in MiB, as text.
+// peak returns the highest usage, in MiB, as text.
 func (g memoryGroup) peak() string {
 	data, err := os.ReadFile(filepath.Join(g.dir, g.usage))
 	if err != nil {
@@ -126,7 +126,8 @@ func TestServeSurvivesClientsThatDoNotRead(t *testing.T) {
 	p.until(t, "memory budget exceeded")
 }
 
-// plainBinary builds siren as users do: the race detector, with which the tests may run, takes several times the memory.
+// plainBinary builds siren as users do: the race detector, with which the tests may run, takes several times the
+// memory.
 func plainBinary(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "siren")

@@ -32,9 +32,9 @@ func connect(t *testing.T, addr string) net.Conn {
 	return conn
 }
 
-// nginxMain is the file that includes deploy/nginx.conf. It makes nginx one process, so that requests leave for the server
-// in the order in which they came. That stays root, as everybody is in a namespace. It buffers little, so that the server
-// meets the pace of the clients.
+// nginxMain is the file that includes deploy/nginx.conf. It makes nginx one process, so that requests leave for the
+// server in the order in which they came. That stays root, as everybody is in a namespace. It buffers little, so that
+// the server meets the pace of the clients.
 const nginxMain = `daemon off;
 master_process off;
 user root;

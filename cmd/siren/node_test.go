@@ -143,7 +143,7 @@ func (c *primedConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// next is the next message, binary or text.
+// next returns the next message, binary or text.
 func (c *client) next(t *testing.T) string {
 	t.Helper()
 	_ = c.conn.SetDeadline(time.Now().Add(patience))
@@ -172,13 +172,13 @@ func (c *client) nextButCount(t *testing.T) string {
 // otherCount is the event "count" of another namespace than "/".
 var otherCount = regexp.MustCompile(`^42/[^,]*,\["count",`)
 
-// countOf is the number in the event "count", behind which an offset may come.
+// countOf returns the number in the event "count", behind which an offset may come.
 func countOf(packet string) (n int, ok bool) {
 	_, err := fmt.Sscanf(packet, `42["count",%d`, &n)
 	return n, err == nil
 }
 
-// event is the next event but counts, as JSON.
+// event returns the next event but counts, as JSON.
 func (c *client) event(t *testing.T) string {
 	t.Helper()
 	got, ok := strings.CutPrefix(c.nextButCount(t), "42")

@@ -36,9 +36,9 @@ func cutOf(ctx context.Context) context.Context {
 }
 
 // untilSignal returns a context that ends with the first of endingSignals, whose name is the context's cause. Once
-// sameRequest has passed, the next signal ends the context of cutOf if drains is set, and the one after that the process,
-// as signals do by default. Without drains, the second signal ends the process. A SIGHUP that is ignored when the process
-// starts, as nohup(1) has it, stays ignored.
+// sameRequest has passed, the next signal ends the context of cutOf if drains is set, and the one after that the
+// process, as signals do by default. Without drains, the second signal ends the process. A SIGHUP that is ignored when
+// the process starts, as nohup(1) has it, stays ignored.
 func untilSignal() context.Context {
 	cut, cutNow := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancelCause(context.WithValue(context.Background(), cutKey{}, cut))

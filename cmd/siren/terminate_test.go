@@ -31,8 +31,8 @@ func (e *endings) add(rest func() sessiontest.Ending) {
 	})
 }
 
-// check waits for all clients: each must have been told the end, and have got the events. Behind nginx a connection may be
-// reset after its close frame: nginx closes it when the server has, and does not wait for the client's close frame.
+// check waits for all clients: each must have been told the end, and have got the events. Behind nginx a connection may
+// be reset after its close frame: nginx closes it when the server has, and does not wait for the client's close frame.
 func (e *endings) check(t *testing.T, want ...sessiontest.Message) {
 	t.Helper()
 	e.wg.Wait()
@@ -58,7 +58,7 @@ func (e *endings) check(t *testing.T, want ...sessiontest.Message) {
 // settings are where the clients of a node are.
 var settings = []string{"direct", "nginx"}
 
-// front is the address for clients.
+// front returns the address for clients.
 func front(t *testing.T, setting, addr string) string {
 	t.Helper()
 	if setting == "nginx" {

@@ -60,7 +60,7 @@ func thisBuild() buildInfo {
 	return b
 }
 
-// String is the line for people.
+// String returns the line for people.
 func (b buildInfo) String() string {
 	commit := ""
 	if b.Commit != "" {
