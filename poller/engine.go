@@ -59,13 +59,15 @@ type Engine struct {
 	ticked   sync.Once     // closes looping
 	done     chan struct{}
 
-	mu       sync.Mutex
-	gnet     gnet.Engine // guarded by mu until booted
-	bound    []net.Addr  // guarded by mu until booted
-	bootErr  error       // guarded by mu until booted
-	err      error       // guarded by mu
-	revealed int         // guarded by mu: the number of loops that gnet has revealed
-	shown    atomic.Pointer[map[gnet.EventLoop]*Loop]
+	mu      sync.Mutex
+	gnet    gnet.Engine // guarded by mu until booted
+	bound   []net.Addr  // guarded by mu until booted
+	bootErr error       // guarded by mu until booted
+	// accepting has the descriptors that gnet accepts from. Guarded by mu.
+	accepting []int
+	err       error // guarded by mu
+	revealed  int   // guarded by mu: the number of loops that gnet has revealed
+	shown     atomic.Pointer[map[gnet.EventLoop]*Loop]
 }
 
 // New checks cfg and makes an engine. Errors are of type *ConfigError or *FilesError, or report that the limit of open
@@ -86,7 +88,10 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.validatePrivate(addrs); err != nil {
 		return nil, err
 	}
-	for _, a := range addrs {
+	for i, a := range addrs {
+		if cfg.SharePort && a.network == "unix" {
+			return nil, &ConfigError{"Addrs", fmt.Sprintf("%q is a unix socket, which processes cannot share", cfg.Addrs[i])}
+		}
 		cfg.ReusePort = cfg.ReusePort && a.network != "unix"
 	}
 	e := &Engine{

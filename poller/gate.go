@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"errors"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -183,6 +184,38 @@ func (g *gate) tryOpen() bool {
 	return true
 }
 
+// each calls fn for each listening socket.
+func (g *gate) each(fn func(fd int) error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var err error
+	for _, fd := range g.fds {
+		err = errors.Join(err, fn(fd))
+	}
+	return err
+}
+
+// yield gives the gate's descriptors to the caller, and ends the gate.
+func (g *gate) yield() []int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	fds := g.fds
+	if g.isShut.Load() {
+		for _, fd := range fds {
+			_ = allowIncoming(fd)
+		}
+	}
+	g.endLocked()
+	return fds
+}
+
+func (g *gate) endLocked() {
+	g.fds, g.closed = nil, true
+	if g.timer != nil {
+		g.timer.Stop()
+	}
+}
+
 // close closes the gate's descriptors. The port is free when gnet has closed its own.
 func (g *gate) close() {
 	g.mu.Lock()
@@ -190,8 +223,5 @@ func (g *gate) close() {
 	for _, fd := range g.fds {
 		_ = unix.Close(fd)
 	}
-	g.fds, g.closed = nil, true
-	if g.timer != nil {
-		g.timer.Stop()
-	}
+	g.endLocked()
 }

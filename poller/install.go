@@ -134,6 +134,7 @@ func (e *Engine) install(g gnet.Engine) error {
 	for _, ln := range e.listeners {
 		ln.fd = -1 // the gate owns it
 	}
+	e.accepting = placeholders
 	return os.NewSyscallError("listen", e.gate.open(fds))
 }
 

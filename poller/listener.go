@@ -56,6 +56,9 @@ func openListener(a address, cfg *Config) (*listener, error) {
 
 func (a address) open(cfg *Config) (*listener, error) {
 	unixSocket := a.network == "unix"
+	if cfg.SharePort {
+		return a.bindShared(cfg)
+	}
 	if unixSocket {
 		if err := a.clearPath(); err != nil {
 			return nil, err

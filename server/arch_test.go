@@ -38,6 +38,7 @@ func TestImports(t *testing.T) {
 		{"/poller/stream", []string{"/poller/wheel", "/poller/memory"}, []string{gnet}},
 		{"/poller/pollertest", []string{"/poller/wheel", "/poller/memory", "/poller/stream"}, []string{gnet}},
 		{"/poller", []string{"/poller/wheel", "/poller/memory", "/poller/stream"}, nil},
+		{"/poller/portshare", nil, []string{gnet}},
 		{"/poller/pollertest/netns", nil, []string{gnet}},
 		{"/session/sessiontest", nil, []string{gnet}},
 		{"/room", nil, []string{gnet}},
@@ -81,8 +82,9 @@ func TestImports(t *testing.T) {
 		{"/cmd/siren/node/problem", nil, []string{gnet}},
 		{"/cmd/siren/node/remote", nil, []string{gnet}},
 		{"/cmd/siren/node/systemd", nil, []string{gnet}},
-		{"/cmd/siren/node/admin", []string{"/cmd/siren/node/problem"}, []string{gnet}},
-		{"/cmd/siren/node/dashboard", []string{"/cmd/siren/node/admin", "/cmd/siren/node/problem"}, []string{gnet, "/server"}},
+		{"/cmd/siren/node/handover", []string{"/poller/portshare"}, []string{gnet}},
+		{"/cmd/siren/node/admin", []string{"/poller/portshare", "/cmd/siren/node/problem"}, []string{gnet}},
+		{"/cmd/siren/node/dashboard", []string{"/poller/portshare", "/cmd/siren/node/admin", "/cmd/siren/node/problem"}, []string{gnet, "/server"}},
 		{"/cmd/siren/node/token", []string{"/cmd/siren/node/pattern"}, []string{gnet}},
 		{"/cmd/siren/node/webhook", []string{"/cmd/siren/node/pattern"}, []string{gnet}},
 		{"/cmd/siren/node/broker", []string{"/room/cluster", "/room/cluster/redis", "/codec/sio", "/codec/eio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
@@ -96,7 +98,7 @@ func TestImports(t *testing.T) {
 		{"/cmd/siren/node/config", append([]string{"/cmd/siren/node/pattern"}, append([]string{"/session"}, session...)...), []string{gnet}},
 		{"/cmd/siren/node", append([]string{"/cmd/siren/node/pattern", "/cmd/siren/node/config", "/cmd/siren/node/problem", "/server/adminui",
 			"/cmd/siren/node/admin", "/cmd/siren/node/api", "/cmd/siren/node/broker", "/room/cluster/redis", "/cmd/siren/node/dashboard", "/cmd/siren/node/gate", "/cmd/siren/node/token",
-			"/cmd/siren/node/value", "/cmd/siren/node/webhook", "/cmd/siren/node/systemd", "/cmd/siren/node/exposition", "/server/metrics", "/cmd/siren/demo", "/server"}, server...), nil},
+			"/cmd/siren/node/value", "/cmd/siren/node/webhook", "/cmd/siren/node/systemd", "/cmd/siren/node/handover", "/cmd/siren/node/exposition", "/server/metrics", "/cmd/siren/demo", "/server"}, server...), nil},
 		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 		// The simulation runs the server on fake loops; poller and gnet come in through server.
 		{"/bench/sim", append([]string{"/bench", "/server", "/poller/pollertest"}, server...), nil},
@@ -112,6 +114,9 @@ func TestImports(t *testing.T) {
 			allowed := map[string]bool{module + row.pkg: true}
 			for _, p := range row.own {
 				allowed[module+p] = true
+			}
+			if allowed[module+"/poller"] { // which brings it along
+				allowed[module+"/poller/portshare"] = true
 			}
 			for _, dep := range strings.Fields(string(out)) {
 				if strings.HasPrefix(dep, module) && !allowed[dep] {

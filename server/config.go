@@ -218,6 +218,10 @@ type Config struct {
 	Backlog int
 	// UnixMode is the permissions of Listen's unix sockets: write permission is needed to connect. Default 0o660.
 	UnixMode fs.FileMode
+	// SharePorts lets another process of the same user listen on the same addresses, which must be of TCP, for a restart
+	// that refuses nobody: see Server.TakeOver. Linux only. Off by default, because two servers that know nothing of each
+	// other would share their clients.
+	SharePorts bool
 	// ProxyProtocol requires each connection of Listen's addresses to begin with a PROXY header, version 1 or 2, as
 	// HAProxy, nginx and load balancers send it, which has the client's address. A connection without one, or whose header
 	// takes longer than HeaderTimeout, is closed, counted and logged. Anybody who can connect can claim any address,

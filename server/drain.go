@@ -12,6 +12,8 @@ import (
 //   - Timeout time.Duration: bounds all that follows Grace, and what is left then is closed; default 30 s
 //   - Spread time.Duration: the time over which clients are ended, at most Timeout, so that they do not all come to the
 //     next server at once; default 0
+//   - Admit bool: lets new clients in, and ends them like the others: for a server that does not listen any more, see
+//     TakeOver
 type DrainPlan = host.Plan
 
 // DrainReport says what came of Drain. Immutable. Its fields and methods:

@@ -186,6 +186,15 @@ func (srv *Server) Listen(addrs ...string) error {
 // afterwards.
 func (srv *Server) Serve(ln net.Listener) error { return srv.host.Serve(ln) }
 
+// TakeOver has new connections at the addresses of Listen come to this process, from another one that listens on them
+// too (Config.SharePorts) and has begun before. Connections whose handshake has begun still come to the other process: it
+// should wait a moment, call StopListening, and drain with DrainPlan.Admit. Nobody is refused then.
+func (srv *Server) TakeOver() error { return srv.host.TakeOver() }
+
+// StopListening closes the sockets of Listen, behind the connections in their queues. All connections go on. It is for
+// Config.SharePorts alone.
+func (srv *Server) StopListening() error { return srv.host.StopListening() }
+
 // Addr returns the first of Addrs; nil when there is none.
 func (srv *Server) Addr() net.Addr {
 	if addrs := srv.Addrs(); len(addrs) > 0 {
@@ -224,7 +233,7 @@ func (srv *Server) hostConfig() host.Config {
 		Session: sc, Attached: func(loops []eventLoop) { srv.deadlines = srv.newDeadlines(loops) },
 		Open:     func(s *session.Session) session.Client { return newClient(srv, s) },
 		Fallback: c.Fallback, MaxResponse: c.MaxResponse,
-		Loops: c.Loops, Backlog: c.Backlog, UnixMode: c.UnixMode, PrivateFiles: srv.privateFiles, MaxConns: c.MaxConns,
+		Loops: c.Loops, Backlog: c.Backlog, UnixMode: c.UnixMode, SharePort: c.SharePorts, PrivateFiles: srv.privateFiles, MaxConns: c.MaxConns,
 		Resolution: max(c.AckTimeout/100, time.Millisecond), WriteTimeout: c.WriteTimeout, CloseTimeout: c.CloseTimeout,
 		MemoryBudget: c.MemoryBudget, Jobs: &srv.jobs,
 		Panicked: func() { srv.stats.panics.Add(1) }, Failed: func() { srv.waits.End() },

@@ -19,13 +19,17 @@ const (
 // Refuse refuses new handshakes with 503 from now on. Sessions continue. Safe for concurrent use.
 func (e *Engine) Refuse() { e.refusing.Store(true) }
 
-// Drain refuses new handshakes and ends all sessions over a time, with ReasonDraining, each after what is queued for it
+// Drain refuses new handshakes, unless admit is set, and ends all sessions over a time, with ReasonDraining, each after what is queued for it
 // is sent. Each shard ends its own sessions, evenly over spread and in random order: idle ones first, for which nothing
 // is queued or under way. A session whose turn has come becomes Quiet; a Settler is then waited for. The returned
 // channel is closed when all sessions have ended for the application; polling clients may still have to fetch their
-// last packets, see Left. Call it once. Close ends the rest at once. Safe for concurrent use.
-func (e *Engine) Drain(spread time.Duration) (done <-chan struct{}) {
-	e.refusing.Store(true)
+// last packets, see Left. With admit, sessions that begin meanwhile are ended like the others. Call it once. Close ends
+// the rest at once. Safe for concurrent use.
+func (e *Engine) Drain(spread time.Duration, admit bool) (done <-chan struct{}) {
+	e.draining.Store(true)
+	if !admit {
+		e.refusing.Store(true)
+	}
 	over := make(chan struct{})
 	e.onAll(func(sh *Shard, next func()) { sh.drain(spread, next) }, func() { close(over) })
 	return over
@@ -47,6 +51,8 @@ type drain struct {
 	// ending is the number of sessions that are settled. They end in a task of their own, behind what was posted for them
 	// before.
 	ending int
+	// listed is set when the sessions that were open have their turns. done is nil at the end.
+	listed bool
 	done   func()
 }
 
@@ -61,10 +67,36 @@ func (sh *Shard) drain(spread time.Duration, done func()) {
 	d := &drain{sh: sh, spread: spread, done: done, begun: sh.loop.Now()}
 	d.timer.Init(d)
 	d.fresh = make([]*Session, 0, len(sh.sessions))
-	sh.visitAll(lookWork, func(s *Session) { d.fresh = append(d.fresh, s) }, func() {
-		d.total = len(d.fresh)
+	sh.draining = d
+	sh.visitAll(lookWork, d.add, func() {
+		d.listed = true
 		d.step()
 	})
+}
+
+// add gives a session a turn. One that opens while the sessions are listed may get two, of which the second does nothing.
+func (d *drain) add(s *Session) {
+	d.fresh = append(d.fresh, s)
+	d.total++
+}
+
+// admit gives a session a turn that opens during the drain.
+func (d *drain) admit(s *Session) {
+	if d == nil || d.done == nil {
+		return
+	}
+	d.add(s)
+	if d.listed && !d.timer.Scheduled() {
+		d.sh.loop.Wheel().Schedule(&d.timer, wheel.Deadline(d.sh.loop.Now(), drainStep))
+	}
+}
+
+// finish ends the drain if nothing is left to do.
+func (d *drain) finish() {
+	if done := d.done; done != nil && d.ending == 0 && d.turns == d.total && len(d.settling) == 0 {
+		d.done = nil
+		done()
+	}
 }
 
 // Expire implements wheel.Expirer.
@@ -83,8 +115,8 @@ func (d *drain) step() {
 		d.sh.loop.PostFunc(d.step)
 	case d.turns < d.total || len(d.settling) > 0:
 		d.sh.loop.Wheel().Schedule(&d.timer, wheel.Deadline(d.sh.loop.Now(), drainStep))
-	case d.ending == 0:
-		d.done()
+	default:
+		d.finish()
 	}
 }
 
@@ -153,12 +185,11 @@ func (d *drain) look() {
 func (d *drain) end(settled []*Session) {
 	over := false
 	defer func() {
-		switch {
-		case len(settled) > 0: // also behind a panic
+		if len(settled) > 0 { // also behind a panic
 			d.sh.loop.PostFunc(func() { d.end(settled) })
-		case d.ending == 0 && d.turns == d.total && len(d.settling) == 0:
-			d.done()
+			return
 		}
+		d.finish()
 	}()
 	for ; len(settled) > 0 && !over; over = d.sh.loop.Spend(closeWork) {
 		s := settled[0]

@@ -10,7 +10,7 @@ import (
 
 // drains starts a drain; over reports whether all sessions have ended for the application.
 func (r *rig) drains(spread time.Duration) (over func() bool) {
-	done := r.engine.Drain(spread)
+	done := r.engine.Drain(spread, false)
 	r.run()
 	return func() bool {
 		select {
@@ -253,5 +253,39 @@ func TestDrainCountsUnfetched(t *testing.T) {
 	r.wantEmpty()
 	if s := r.engine.Stats(); s.Unfetched != 2 || s.UnfetchedPackets != 3 {
 		t.Errorf("%d sessions, %d packets", s.Unfetched, s.UnfetchedPackets)
+	}
+}
+
+// With admit, clients are let in during the drain and end like the others. The close packet ends their connection, so that
+// they come back on another one.
+func TestDrainAdmits(t *testing.T) {
+	r := newRig(t, 2, Config{})
+	stubborn := func() *busyClient {
+		c := &busyClient{r.last(), true}
+		r.last().s.client = c
+		return c
+	}
+	r.openWS(0, "")
+	first := stubborn()
+	done := r.engine.Drain(0, true)
+	r.run()
+	sid := r.poll(0)
+	second := stubborn()
+	r.advance(5 * drainStep)
+	if len(first.closed)+len(second.closed) > 0 || r.engine.Stats().Draining > 0 {
+		t.Fatal("ended too early, or refused")
+	}
+	first.busy, second.busy = false, false
+	r.advance(5 * drainStep)
+	if n := r.ended(r.clients); n != 2 {
+		t.Errorf("%d sessions have ended", n)
+	}
+	select {
+	case <-done:
+	default:
+		t.Error("not over")
+	}
+	if a := r.get(1, sid).want(200, "1"); !a.Close {
+		t.Error("the connection stays")
 	}
 }

@@ -40,6 +40,8 @@ type Engine struct {
 	unproxied, crowded throttle
 	// spares is the number of connections accepted by AcceptSpare.
 	spares atomic.Int64
+	// draining is set when the engine drains.
+	draining atomic.Bool
 	// refusing is set while handshakes are refused, closing when StopIntake or Close was called, ended when Close was.
 	refusing, closing, ended atomic.Bool
 	// limits has Config.Limits and MaxSessions.

@@ -89,14 +89,17 @@ func (p *pollState) take(packets, bytes int) {
 	}
 }
 
-// answerGet answers the waiting GET, if there is one, with one packet.
+// answerGet answers the waiting GET, if there is one, with one packet. The close packet of a drain ends the connection: the
+// client should come back on a new one, to another server.
 func (s *Session) answerGet(f *eio.Frame) {
 	get := s.poll.get
 	if get.x == nil {
 		return
 	}
 	s.poll.get = requestRef{}
-	get.answer(s.shard, s.payloadReply(s.payloadOf(f)))
+	r := s.payloadReply(s.payloadOf(f))
+	r.last = f == eio.CloseFrame && s.reason == ReasonDraining
+	get.answer(s.shard, r)
 }
 
 // endPolls answers the waiting requests when the session ends. Queued packets are lost.

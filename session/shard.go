@@ -31,6 +31,8 @@ type Shard struct {
 	windows map[*wsConn]*deflate.Window
 	// deaf is set when messages of clients are discarded, because the engine is closing.
 	deaf bool
+	// draining is nil unless Engine.Drain was called.
+	draining *drain
 	// inflating has the messages that take more than one turn; inflateFn continues the first of them.
 	inflating     []*inflating
 	inflatePosted bool
@@ -90,6 +92,7 @@ func (sh *Shard) open(sid string, o *opening) *Session {
 	(*newcomer)(s).count(true)
 	sh.count.Add(1)
 	sh.stats.opened[o.transport].Add(1)
+	sh.draining.admit(s)
 	s.schedulePing()
 	return s
 }

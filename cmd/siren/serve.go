@@ -54,6 +54,9 @@ on 127.0.0.1:3001 (--admin-listen); without an API key only this machine may ask
 Other paths: /healthz answers 200 "ok" as long as the process serves, also at
 the limit of connections; /readyz answers 503 while it drains; / is the demo page.
 
+With --reuse-port a new process takes over from the one that serves, which then
+drains; nobody is refused.
+
 SIGTERM or SIGINT drains the server: new clients are refused, and the others are
 disconnected over drain.spread (10 s), each when it has all that was sent to it,
 so that they reconnect elsewhere. The exit code is 0, or 3 if something was lost:

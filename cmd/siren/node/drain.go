@@ -59,6 +59,10 @@ func (d *drain) on() bool {
 	}
 }
 
+// draining reports whether balancers should send clients elsewhere. When another process has taken the addresses over,
+// they should not.
+func (n *Node) draining() bool { return n.drain.on() && !n.restart.over() }
+
 // beginDrain begins the end of the node, unless it has begun. A nil duration is the configuration's. An error is a
 // problem of these, and nothing is begun.
 func (n *Node) beginDrain(timeout, spread *time.Duration) (api.Drained, error) {
@@ -75,6 +79,9 @@ func (n *Node) beginDrain(timeout, spread *time.Duration) (api.Drained, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.on() {
+		if n.restart.over() {
+			plan.Grace, plan.Admit = 0, true
+		}
 		if plan.Spread > plan.Timeout {
 			return api.Drained{}, problem.Field(problem.BadField, "spread_ms",
 				fmt.Sprintf("it is more than timeout_ms, which is %d", plan.Timeout.Milliseconds()))

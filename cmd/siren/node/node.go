@@ -62,6 +62,8 @@ type Node struct {
 	operators *operators
 	// drain is the end of the node.
 	drain drain
+	// restart is nil without reuse_port.
+	restart *restart
 	// sockets are the supervisor's, which supervisor tells about the node.
 	sockets    systemd.Sockets
 	supervisor systemd.Notifier
@@ -87,6 +89,11 @@ func New(o Options) (*Node, error) {
 		n.log.Warn(w)
 	}
 	limitHeap(n.log)
+	if cfg.ReusePort {
+		if n.restart, err = newRestart(cfg, o.Sockets); err != nil {
+			return nil, err
+		}
+	}
 	if n.broker, err = broker.New(cfg.Broker.URL, n.log); err != nil {
 		return nil, err
 	}
@@ -162,8 +169,8 @@ func (n *Node) serverConfig(cfg *config.Config) server.Config {
 		MemoryBudget: cfg.Limits.MemoryBytes,
 		MaxSessions:  cfg.Limits.Connections, Limits: limitsOf(cfg),
 		MaxRooms: cfg.Limits.RoomsPerSocket, Loops: loops, Logger: n.log,
-		HealthPath: healthPath,
-		Fallback:   n.pages(cfg.Path, cfg.Demo),
+		HealthPath: healthPath, SharePorts: cfg.ReusePort,
+		Fallback: n.pages(cfg.Path, cfg.Demo),
 		// The pages take no bodies; the smallest limit refuses one before it has come.
 		MaxRequestBody: 1,
 		AllowEIO3:      e.AllowEIO3, PerMessageDeflate: server.PerMessageDeflate{Enabled: e.Compress},
@@ -201,6 +208,10 @@ func (n *Node) Run(ctx context.Context) error {
 	if err := enoughFiles(cfg.Limits.Connections, descriptors); err != nil {
 		return err
 	}
+	if err := n.restart.begin(n); err != nil {
+		return err
+	}
+	defer n.restart.close()
 	if err := n.listen(cfg.Listen); err != nil {
 		return err
 	}
@@ -209,6 +220,9 @@ func (n *Node) Run(ctx context.Context) error {
 		if err := n.operators.listen(n, n.isSet("admin.listen")); err != nil {
 			return errors.Join(err, n.srv.Close())
 		}
+	}
+	if err := n.restart.takeOver(n); err != nil {
+		return errors.Join(err, n.srv.Close())
 	}
 	// The server has logged its version and what it listens on.
 	n.log.Info("siren serves", "go", runtime.Version(), "descriptors", descriptors, "demo", cfg.Demo)
@@ -221,6 +235,8 @@ func (n *Node) Run(ctx context.Context) error {
 		return n.end(context.Cause(ctx))
 	case <-n.drain.begun:
 		return n.end(errAsked)
+	case <-n.restart.handedOver():
+		return n.handOver()
 	}
 }
 

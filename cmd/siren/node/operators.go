@@ -46,13 +46,15 @@ func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
 		Exists:   func(name string) bool { return n.spaces.rules.Load().find(name) != nil },
 		MaxEvent: cfg.Limits.QueueBytes / 2,
 		Data:     gate.Data, Revoker: revoker{n}, Dropped: n.dropped,
-		Reload: n.reloadCall, Drain: n.beginDrain, Draining: n.drain.on, Logger: n.log,
+		Older: n.restart.callOlder, Newer: n.restart.callNewer,
+		Reload: n.reloadCall, Drain: n.beginDrain, Draining: n.draining, Logger: n.log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	o.server, err = admin.New(admin.Config{
 		Address: address, Keys: cfg.Admin.Keys(), TLS: o.certificate.config(), MaxBody: cfg.Admin.MaxBody,
+		SharePort:         cfg.ReusePort,
 		RequestsPerSecond: cfg.Admin.RequestsPerSecond, ProtectMetrics: cfg.Admin.ProtectMetrics,
 		Ready: n.readiness, Describe: api.Describe(server.Version), Observe: n.exposition.ObserveRequest,
 		Logger: n.log,
@@ -69,7 +71,7 @@ func (n *Node) newOperators(cfg *config.Config) (*operators, error) {
 
 // readiness is /readyz of the operators' listener.
 func (n *Node) readiness() admin.Readiness {
-	if n.drain.on() {
+	if n.draining() {
 		return admin.Readiness{Status: "draining"}
 	}
 	r := admin.Readiness{Ready: true, Status: "ok"}
@@ -120,6 +122,16 @@ func (o *operators) listen(n *Node, set bool) error {
 		return fmt.Errorf("%w; stop who uses it, or choose another with --admin-listen", err)
 	}
 	return err
+}
+
+// stopListening closes the listener, behind what is under way. The API goes on for other processes. o may be nil.
+func (o *operators) stopListening() {
+	if o == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	_ = o.server.Close(ctx)
 }
 
 // closeTime bounds the requests of operators that are under way when the node has ended.

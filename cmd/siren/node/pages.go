@@ -27,7 +27,7 @@ func (n *Node) pages(socketPath string, withDemo bool) http.Handler {
 
 // ready is the answer of /readyz: a node that ends takes no more clients.
 func (n *Node) ready() (status int, body string) {
-	if n.drain.on() {
+	if n.draining() {
 		return http.StatusServiceUnavailable, "draining\n"
 	}
 	return http.StatusOK, "ok\n"

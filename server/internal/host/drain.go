@@ -25,6 +25,9 @@ type Plan struct {
 	// Spread is the time over which the sessions are ended, so that their clients do not all come to the next server at
 	// once. It must not be longer than Timeout. Default 0.
 	Spread time.Duration
+	// Admit lets new clients in, and ends them like the others. It is for a server that does not listen any more, because
+	// another process has taken its addresses, see TakeOver: what still comes on open connections is then not refused.
+	Admit bool
 }
 
 // settle fills in the defaults. The error names the field that is wrong.
@@ -73,7 +76,7 @@ func (c *closer) drain(plan *Plan) context.CancelFunc {
 	cancel := c.within(plan.Timeout, plan.Timeout)
 	if c.hurry.Err() == nil && c.ctx.Err() == nil {
 		select {
-		case <-c.engine.Drain(plan.Spread):
+		case <-c.engine.Drain(plan.Spread, plan.Admit):
 			return cancel
 		case <-c.hurry.Done():
 		case <-c.ctx.Done():

@@ -29,11 +29,12 @@ type Config struct {
 	// Fallback answers requests for other paths; nil for 404. MaxResponse bounds its answers, in bytes.
 	Fallback    http.Handler
 	MaxResponse int
-	// Loops is the number of event loops. Addresses are opened with Backlog and UnixMode, and PrivateFiles is
+	// Loops is the number of event loops. Addresses are opened with Backlog, UnixMode and SharePort, and PrivateFiles is
 	// poller.Config's.
 	Loops        int
 	Backlog      int
 	UnixMode     fs.FileMode
+	SharePort    bool
 	PrivateFiles bool
 	// MaxConns bounds the connections; 0 is what the limit of open files allows.
 	MaxConns int

@@ -67,3 +67,19 @@ func (h *Host) Serve(ln net.Listener) error {
 	}
 	return nil
 }
+
+// TakeOver has new connections at the addresses of Listen come to this process, see poller.Engine.
+func (h *Host) TakeOver() error {
+	if p, _ := h.Running(); p != nil {
+		return p.TakeOver()
+	}
+	return ErrNotRunning
+}
+
+// StopListening closes the sockets of Listen behind the connections in their queues, see poller.Engine.
+func (h *Host) StopListening() error {
+	if p, _ := h.Running(); p != nil {
+		return p.StopListening()
+	}
+	return ErrNotRunning
+}

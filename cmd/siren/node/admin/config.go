@@ -20,6 +20,9 @@ type Config struct {
 	// TLS, when set, has the server speak TLS. Without it keys travel in clear, which is logged as a warning when Address
 	// is reachable from other machines.
 	TLS *tls.Config
+	// SharePort lets another process of the same user listen on the same address, which must be of TCP, see Bind. Linux
+	// only.
+	SharePort bool
 	// MaxBody bounds the body of a request, in bytes. Default 4 MiB: a batch of 1,000 events of 4 KiB.
 	MaxBody int
 	// MaxHead bounds the request line and the header fields, in bytes, and is the read buffer of each connection. Default

@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/seed58c87869/siren/cmd/siren/node/problem"
+	"github.com/seed58c87869/siren/poller/portshare"
 )
 
 // Server is the operators' listener. Safe for concurrent use, but Handle and Listen are for one goroutine.
@@ -28,7 +29,9 @@ type Server struct {
 	protectsMetrics atomic.Bool
 	http            *fasthttp.Server
 	ln              net.Listener
-	served          sync.WaitGroup
+	// socket is the descriptor of a socket that Listen uses, if it is above 0.
+	socket int
+	served sync.WaitGroup
 	// strangers has why a request may not be made whose body is being read, by its *fasthttp.RequestHeader: when the body is
 	// too large, fasthttp has forgotten the head.
 	strangers sync.Map
@@ -80,8 +83,43 @@ func (s *Server) SetRate(perSecond int) { s.rate.set(max(perSecond, 0)) }
 // SetProtectMetrics changes Config.ProtectMetrics.
 func (s *Server) SetProtectMetrics(on bool) { s.protectsMetrics.Store(on) }
 
+// listenQueue is the length of the queue of a shared port: the kernel makes it shorter.
+const listenQueue = 4096
+
+// Bind takes an address with Config.SharePort without listening, so that Listen cannot fail for want of the address:
+// connections come to a process from the moment in which it listens. Without SharePort it does nothing.
+func (s *Server) Bind() (err error) {
+	switch {
+	case !s.cfg.SharePort:
+		return nil
+	case s.place.network == "unix":
+		return fmt.Errorf("admin: %s: processes cannot share a unix socket", s.cfg.Address)
+	}
+	if s.socket, err = portshare.Bind(s.place.network, s.place.address); err != nil {
+		return fmt.Errorf("admin: cannot listen on %s: %w", s.cfg.Address, err)
+	}
+	return nil
+}
+
+// TakeOver has new connections come to this server, from that of another process that shares the address and has listened
+// before.
+func (s *Server) TakeOver() error {
+	if ln, ok := s.ln.(*portshare.Listener); ok {
+		return ln.Steer()
+	}
+	return nil
+}
+
 // Listen opens the address and serves until Close.
 func (s *Server) Listen() error {
+	if s.socket > 0 {
+		ln, err := portshare.Listen(s.socket, listenQueue)
+		if err != nil {
+			return fmt.Errorf("admin: cannot listen on %s: %w", s.cfg.Address, err)
+		}
+		s.Serve(ln)
+		return nil
+	}
 	if s.place.network == "unix" {
 		if err := removeStale(s.place.address); err != nil {
 			return err

@@ -106,6 +106,9 @@ func (x *exchange) path(field string) string {
 
 // serve answers a call.
 func (a *API) serve(ctx *fasthttp.RequestCtx, caller admin.Caller, c *call) {
+	if a.byNewer(ctx, c) {
+		return
+	}
 	key := ctx.Request.Header.Peek("Idempotency-Key")
 	if !c.idempotent || key == nil {
 		buf := bytebufferpool.Get()
@@ -160,8 +163,13 @@ func answer(ctx *fasthttp.RequestCtx, body []byte) {
 	ctx.SetBody(body)
 }
 
-// run decodes the body and carries the call out. out is where the answer goes.
+// run carries the call out, here and in an older process. out is where the answer goes.
 func (a *API) run(ctx *fasthttp.RequestCtx, caller admin.Caller, c *call, out []byte) ([]byte, *problem.Problem) {
+	return a.withOlder(c, ctx.PostBody(), func() ([]byte, *problem.Problem) { return a.runHere(ctx, caller, c, out) })
+}
+
+// runHere decodes the body and carries the call out.
+func (a *API) runHere(ctx *fasthttp.RequestCtx, caller admin.Caller, c *call, out []byte) ([]byte, *problem.Problem) {
 	select {
 	case <-a.cfg.Server.Done():
 		return nil, problem.New(problem.Draining, "the node has ended")

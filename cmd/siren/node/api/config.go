@@ -35,6 +35,12 @@ type Config struct {
 	// configuration's. A second call changes nothing and returns what the first one has. An error that is a
 	// *problem.Problem is answered as it is. Default: there is no such call.
 	Drain func(timeout, spread *time.Duration) (Drained, error)
+	// Older makes a call in the process that this one takes over from, and returns its answer, or nil if that one has
+	// refused or has ended. The answers of calls that count, or collect replies, are added. Default: there is none.
+	Older func(path string, body []byte) (answer []byte)
+	// Newer makes a call in the process that has taken over from this one; ok is false if there is none. Default: there is
+	// none.
+	Newer func(path string, body []byte) (status int, answer []byte, ok bool)
 	// Revoker refuses tokens, for the call revoke. Default: there is no such call.
 	Revoker Revoker
 	// Draining tells whether the node drains, for stats. Default: it does not.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ func (l *Loaded) check(bad map[string]bool) Problems {
 	c.later()
 	c.queue()
 	c.drain()
+	c.reusePort()
 	c.origins()
 	c.admin()
 	c.tls()
@@ -81,6 +83,22 @@ func (c *checker) queue() {
 func (c *checker) drain() {
 	if d := &c.Config.Drain; !c.isBad("drain.spread", "drain.timeout") && d.Spread > d.Timeout {
 		c.add("drain.spread", "is %v, more than drain.timeout (%v)", d.Spread, d.Timeout)
+	}
+}
+
+// reusePort refuses sockets that two processes cannot share.
+func (c *checker) reusePort() {
+	if !c.Config.ReusePort || c.isBad("listen", "admin.listen", "reuse_port") {
+		return
+	}
+	for _, a := range append(slices.Clone(c.Config.Listen), c.Config.Admin.Listen) {
+		if strings.HasPrefix(a, "unix:") {
+			c.add("reuse_port", "processes cannot share the unix socket %s", a)
+			return
+		}
+	}
+	if runtime.GOOS != "linux" {
+		c.add("reuse_port", "works on Linux alone")
 	}
 }
 

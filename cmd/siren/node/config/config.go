@@ -20,8 +20,9 @@ type Config struct {
 	Node string `key:"node" flag:"node"`
 	// Serve the demo page at / of the clients' listener.
 	Demo bool `key:"demo" flag:"!no-demo" off:"Do not serve the demo page."`
-	// Let another process listen on the same addresses, for restarts that refuse nobody.
-	ReusePort bool `key:"reuse_port" flag:"reuse-port" later:"yes"`
+	// Take over from a process that serves the same addresses, and let another one take over, for restarts that refuse
+	// nobody. Linux only, and not with unix sockets.
+	ReusePort bool `key:"reuse_port" flag:"reuse-port"`
 	// The operators' listener: the API, metrics, health and profiles.
 	Admin Admin `key:"admin"`
 	// Serve the official Admin UI of Socket.IO.

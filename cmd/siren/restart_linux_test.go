@@ -1,0 +1,238 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seed58c87869/siren/poller/pollertest/netns"
+	"github.com/seed58c87869/siren/session/sessiontest"
+)
+
+// shared are the addresses of the processes of a restart, in a network namespace of their own.
+const (
+	sharedClients = "127.0.0.1:3000"
+	sharedAdmin   = "127.0.0.1:3001"
+)
+
+// startShared starts a process that shares its ports with the one before.
+func startShared(t *testing.T, args ...string) *process {
+	t.Helper()
+	return startCommand(t, nil, func(cmd *exec.Cmd) {
+		line := []string{cmd.Args[0], "serve", "--reuse-port", "--addr", sharedClients, "--admin-listen", sharedAdmin}
+		cmd.Args = append(line, args...)
+	})
+}
+
+// newcomers connect all the time until stop is set, by both transports and to both listeners. None may be refused.
+func newcomers(t *testing.T, addr string, goroutines int, stop *atomic.Bool) (served *atomic.Int64, all *sync.WaitGroup) {
+	served, all = new(atomic.Int64), new(sync.WaitGroup)
+	join := func(transport string) error {
+		conn, err := netns.Dialer(smallWindow).Dial("tcp", addr)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if transport == "websocket" {
+			_, err = sessiontest.JoinWebSocket(conn, "/socket.io/")
+			return err
+		}
+		p, err := sessiontest.JoinPolling(conn, nil, "/socket.io/")
+		if err == nil {
+			err = p.Post("1") // or what is sent to it would wait, and be lost
+		}
+		return err
+	}
+	for i := range goroutines {
+		transport := []string{"websocket", "polling"}[i%2]
+		all.Go(func() {
+			for !stop.Load() {
+				if err := join(transport); err != nil {
+					t.Errorf("a newcomer on %s was refused: %v", transport, err)
+					return
+				}
+				served.Add(1)
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+	}
+	return served, all
+}
+
+// A restart under continuous events and new clients: nobody is refused, on either listener; clients of all kinds get
+// their events without a gap up to their end; each call of the API reaches the sockets of both processes, and its count
+// is theirs; and the old process ends with exit code 0.
+func TestRestart(t *testing.T) {
+	netns.Run(t, smallBuffers, func(t *testing.T) {
+		const size = 1000
+		for range netns.Soak() {
+			first := startShared(t, "--drain-spread", "2s", "--queue-bytes", "8000000")
+			all, ended := crowd(t, sharedClients, size, 3*time.Second)
+			var stop atomic.Bool
+			var ticking sync.WaitGroup
+			events, queued := 0, 0
+			ticking.Go(func() { events, queued = ticker(t, "http://"+sharedAdmin, 20*time.Millisecond, &stop) })
+			served, coming := newcomers(t, sharedClients, 8, &stop)
+			time.Sleep(500 * time.Millisecond)
+			before := served.Load()
+			second := startShared(t, "--drain-spread", "0s", "--queue-bytes", "8000000")
+			ended.Wait()
+			line := first.until(t, "siren stopped")
+			for _, want := range []string{" late=0 ", " packets_unwritten=0 ", " connections_cut=0 ", " sessions_unfetched=0 ", " handlers=0 "} {
+				if !strings.Contains(line, want) {
+					t.Errorf("no %q in %s", want, line)
+				}
+			}
+			first.wantExit(t)
+			stop.Store(true)
+			coming.Wait()
+			ticking.Wait()
+			checkCrowd(t, all, 10)
+			if n := served.Load(); n < before+50 {
+				t.Errorf("%d newcomers, %d of them before the restart", n, before)
+			}
+			got := 0
+			for _, n := range all {
+				got += n.packets
+			}
+			if events < 30 || queued < got {
+				t.Errorf("%d events were queued %d times, and reached the crowd %d times", events, queued, got)
+			}
+			second.signal(t, syscall.SIGTERM)
+			second.wantExit(t)
+		}
+	})
+}
+
+// Until the old process has ended, a call of the API counts the sockets of both, also when it comes to the old one.
+func TestRestartAddsCounts(t *testing.T) {
+	netns.Run(t, netns.Config{}, func(t *testing.T) {
+		first := startShared(t, "--drain-spread", "20s", "--drain-timeout", "1m")
+		url := "http://" + sharedAdmin
+		// A backend that keeps its connection to the first process.
+		kept := &http.Client{Transport: &http.Transport{MaxIdleConns: 1}}
+		defer kept.CloseIdleConnections()
+		call := func(client *http.Client, call, body, want string) {
+			t.Helper()
+			r, err := client.Post(url+"/api/"+call, "application/json", strings.NewReader(body))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer r.Body.Close()
+			var text strings.Builder
+			if _, err := fmt.Fprint(&text, r.StatusCode, " "); err != nil {
+				t.Error(err)
+			}
+			buf := make([]byte, 4096)
+			n, _ := r.Body.Read(buf)
+			text.Write(buf[:n])
+			if got := text.String(); got != want {
+				t.Errorf("%s %s: %s, want %s", call, body, got, want)
+			}
+		}
+		join := func(addr string) *sessiontest.WebSocket {
+			t.Helper()
+			w, err := sessiontest.JoinWebSocket(connect(t, addr), "/socket.io/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return w
+		}
+		old := []*sessiontest.WebSocket{join(sharedClients), join(sharedClients), join(sharedClients), join(sharedClients)}
+		call(kept, "count", "{}", `200 {"sockets":4}`)
+		second := startShared(t, "--drain-spread", "0s")
+		first.until(t, "siren stopping")
+		newer := join(sharedClients)
+		// The first turns come at once, one on each event loop.
+		for {
+			if status, body := post(t, url+"/api/count", "", "{}"); status == 200 && body == `{"sockets":3}` {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		for _, client := range []*http.Client{kept, http.DefaultClient} {
+			call(client, "count", "{}", `200 {"sockets":3}`)
+			call(client, "emit", `{"event":"e","args":[1]}`, `200 {"count":3,"exact":false}`)
+			call(client, "emit/batch", `{"emits":[{"event":"f"},{"event":"token"}]}`, `200 {"results":[{"count":3},`+
+				`{"error":{"title":"The name of the event is reserved","status":400,"detail":"the node uses this event itself","code":"reserved_event","field":"emits[1].event"}}]}`)
+		}
+		call(http.DefaultClient, "disconnect", `{}`, `200 {"count":3}`)
+		gotAll := 0
+		for _, w := range append(old, newer) {
+			_ = w.Send("1")
+			e := w.Rest()
+			n := 0
+			for _, m := range e.Messages {
+				if m.Text == `42["e",1]` {
+					n++
+				}
+			}
+			if n == 2 {
+				gotAll++
+			}
+		}
+		if gotAll != 3 {
+			t.Errorf("%d clients got both events", gotAll)
+		}
+		first.until(t, "siren stopped")
+		first.wantExit(t)
+		call(http.DefaultClient, "count", "{}", `200 {"sockets":0}`)
+		second.signal(t, syscall.SIGTERM)
+		second.wantExit(t)
+	})
+}
+
+// A chain of restarts: each process takes over from the one before, and an address that is not shared is an error that
+// costs the process that serves nothing.
+func TestRestartAgain(t *testing.T) {
+	netns.Run(t, netns.Config{}, func(t *testing.T) {
+		var stop atomic.Bool
+		processes := []*process{startShared(t, "--drain-spread", "0s")}
+		served, coming := newcomers(t, sharedClients, 4, &stop)
+		for range 3 {
+			next := startShared(t, "--drain-spread", "0s")
+			last := processes[len(processes)-1]
+			last.until(t, "siren stopped")
+			last.wantExit(t)
+			processes = append(processes, next)
+		}
+		// Another program has the operators' address of this one.
+		taken, err := net.Listen("tcp", "127.0.0.1:3009")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		code, _, errs := command(t, "serve", "--reuse-port", "--addr", sharedClients, "--admin-listen", "127.0.0.1:3009")
+		if code != 1 || !strings.Contains(errs, "address already in use") {
+			t.Errorf("exit code %d, %s", code, errs)
+		}
+		stop.Store(true)
+		coming.Wait()
+		if served.Load() < 100 {
+			t.Errorf("only %d newcomers", served.Load())
+		}
+		last := processes[len(processes)-1]
+		last.signal(t, syscall.SIGTERM)
+		last.wantExit(t)
+	})
+}
+
+// Unix sockets, and those of a supervisor, cannot be shared.
+func TestReusePortRefusals(t *testing.T) {
+	for _, args := range [][]string{
+		{"--addr", "unix:///tmp/siren-never"}, {"--admin-listen", "unix:///tmp/siren-never"},
+	} {
+		code, _, errs := command(t, append([]string{"serve", "--reuse-port"}, args...)...)
+		if code != 1 || !strings.Contains(errs, "cannot share the unix socket") {
+			t.Errorf("%v: exit code %d, %s", args, code, errs)
+		}
+	}
+}
