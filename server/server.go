@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -190,6 +191,13 @@ func (srv *Server) Serve(ln net.Listener) error { return srv.host.Serve(ln) }
 // too (Config.SharePorts) and has begun before. Connections whose handshake has begun still come to the other process: it
 // should wait a moment, call StopListening, and drain with DrainPlan.Admit. Nobody is refused then.
 func (srv *Server) TakeOver() error { return srv.host.TakeOver() }
+
+// SetElsewhere sets who answers polling requests of clients that this server does not know, because another process has
+// them, from which it takes over: fn gets the request as it came, and returns that process's answer, or an error. It runs
+// on a goroutine of its own, and ctx ends when the client has gone. Nil ends that. The server must be running.
+func (srv *Server) SetElsewhere(fn func(ctx context.Context, request []byte) (*http.Response, error)) error {
+	return srv.host.SetElsewhere(fn)
+}
 
 // StopListening closes the sockets of Listen, behind the connections in their queues. All connections go on. It is for
 // Config.SharePorts alone.

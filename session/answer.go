@@ -87,7 +87,7 @@ func refusalFor(code eio.ErrorCode, message string, cause error) reply {
 // answer writes the answer to the request in progress, on the connection's loop.
 func (x *Exchange) answer(r reply) {
 	sh := x.conn.shard
-	if x.conn.gone {
+	if x.conn.gone || sh.kept != nil && x.passOn(r) {
 		return
 	}
 	if r.fault != nil {

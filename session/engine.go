@@ -40,6 +40,8 @@ type Engine struct {
 	unproxied, crowded throttle
 	// spares is the number of connections accepted by AcceptSpare.
 	spares atomic.Int64
+	// elsewhere is nil unless another process may have sessions that this one does not know.
+	elsewhere atomic.Pointer[Elsewhere]
 	// draining is set when the engine drains.
 	draining atomic.Bool
 	// refusing is set while handshakes are refused, closing when StopIntake or Close was called, ended when Close was.

@@ -130,12 +130,14 @@ func (x *Exchange) atHome(home *Shard, fn func()) {
 func (x *Exchange) end() {
 	x.turn++
 	delete(x.conn.shard.noted, x)
+	delete(x.conn.shard.kept, x)
 	x.fields, x.cancel, x.traits, x.polls = nil, nil, 0, false
 }
 
 // abandon forgets the request because the connection has closed.
 func (x *Exchange) abandon() {
 	delete(x.conn.shard.noted, x)
+	delete(x.conn.shard.kept, x)
 	if x.cancel != nil {
 		x.cancel()
 	}

@@ -18,6 +18,7 @@ func (x *Exchange) route(r *httpwire.Request) {
 	case toHandshake:
 		routeHandshake(x, r, &t)
 	default:
+		x.keepRequest(r, &t)
 		x.routeSession(r, &t)
 	}
 }
@@ -30,7 +31,7 @@ func (x *Exchange) routeEarly(r *httpwire.Request, length int) bool {
 	if done {
 		return false
 	}
-	if t.kind != toSession {
+	if t.kind != toSession || x.conn.shard.engine.elsewhere.Load() != nil {
 		return true
 	}
 	kind, transport := kindOf(r), t.transport

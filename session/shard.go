@@ -51,6 +51,8 @@ type Shard struct {
 	dateUntil int64
 	// noted has the requests in progress; nil unless Config.OnConnectionError is set.
 	noted map[*Exchange]firstRequest
+	// kept has the polling requests in progress while another process may have their sessions; nil before.
+	kept map[*Exchange][]byte
 	// spares are the connections above the limit.
 	spares spares
 

@@ -168,7 +168,7 @@ func checkCrowd(t *testing.T, all []*numbered, least int) {
 			continue
 		}
 		if faulty++; faulty <= 5 {
-			t.Errorf("client %d: %+v, want at least %d events", i, *n, least)
+			t.Errorf("client %d: %+v, %v, want at least %d events", i, *n, n.err, least)
 		}
 	}
 	if faulty > 0 {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os/exec"
@@ -108,6 +111,92 @@ func TestRestart(t *testing.T) {
 			second.signal(t, syscall.SIGTERM)
 			second.wantExit(t)
 		}
+	})
+}
+
+// pollAnew is a polling client that makes each request on a new connection, as the official one does in Node.js. It
+// returns when it has got a close packet.
+func pollAnew(addr string, n *numbered) error {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: sessiontest.Patience}
+	url := "http://" + addr + "/socket.io/?EIO=4&transport=polling"
+	post := func(packet string) error {
+		r, err := client.Post(url, "text/plain", strings.NewReader(packet))
+		if err == nil {
+			_ = r.Body.Close()
+			if r.StatusCode != http.StatusOK {
+				err = errors.New(r.Status)
+			}
+		}
+		return err
+	}
+	for {
+		r, err := client.Get(url)
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(r.Body)
+		_ = r.Body.Close()
+		if err != nil || r.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s: %s, %w", r.Status, body, err)
+		}
+		for packet := range strings.SplitSeq(string(body), "\x1e") {
+			switch {
+			case packet[0] == '0':
+				var open struct{ SID string }
+				if err := json.Unmarshal([]byte(packet[1:]), &open); err != nil {
+					return err
+				}
+				url += "&sid=" + open.SID
+				err = post("40")
+			case packet == "1":
+				n.closed = true
+				return nil
+			case packet == "2":
+				err = post("3")
+			default:
+				n.take(sessiontest.MessageOf(packet))
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Polling clients that make each request on a new connection, which comes to the new process, are served by the old one
+// until their end, and lose nothing.
+func TestRestartPassesPollingClientsOn(t *testing.T) {
+	netns.Run(t, netns.Config{}, func(t *testing.T) {
+		const size = 100
+		first := startShared(t, "--drain-spread", "2s")
+		all := make([]*numbered, size)
+		var polling, ticking sync.WaitGroup
+		for i := range all {
+			n := &numbered{last: -1}
+			all[i] = n
+			polling.Go(func() { n.err = pollAnew(sharedClients, n) })
+		}
+		for {
+			if status, body := post(t, "http://"+sharedAdmin+"/api/count", "", "{}"); status == 200 && body == fmt.Sprintf(`{"sockets":%d}`, size) {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		var stop atomic.Bool
+		ticking.Go(func() { ticker(t, "http://"+sharedAdmin, 10*time.Millisecond, &stop) })
+		time.Sleep(100 * time.Millisecond)
+		second := startShared(t, "--drain-spread", "0s")
+		polling.Wait()
+		line := first.until(t, "siren stopped")
+		if !strings.Contains(line, " packets_unwritten=0 ") || !strings.Contains(line, fmt.Sprintf(" ended=%d ", size)) {
+			t.Error(line)
+		}
+		first.wantExit(t)
+		stop.Store(true)
+		ticking.Wait()
+		checkCrowd(t, all, 10)
+		second.signal(t, syscall.SIGTERM)
+		second.wantExit(t)
 	})
 }
 

@@ -1,10 +1,12 @@
 package node
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,6 +49,7 @@ type restart struct {
 
 	// ownServer and predecessor belong to the goroutine of Run.
 	ownServer   *handover.Server
+	olderName   string
 	predecessor *handover.Peer
 
 	mu sync.Mutex // guards what follows
@@ -122,6 +125,7 @@ func (r *restart) meet(answer []byte) error {
 		return fmt.Errorf("cannot take over: %w", err)
 	}
 	r.older.Store(older)
+	r.olderName = m.Name
 	return nil
 }
 
@@ -132,6 +136,9 @@ func (r *restart) takeOver(n *Node) (err error) {
 	}
 	if r.ownServer, err = handover.Listen(r.own, r.serve(n)); err != nil {
 		return fmt.Errorf("cannot take over: %w", err)
+	}
+	if err := r.passClients(n); err != nil {
+		return err
 	}
 	if r.predecessor != nil {
 		if err := r.replace(n); err != nil {
@@ -150,6 +157,29 @@ func (r *restart) takeOver(n *Node) (err error) {
 			return fmt.Errorf("cannot be taken over from: %w", err)
 		}
 	}
+}
+
+// passClients has requests of polling clients that come to this process, and belong to the older one, answered there, and
+// serves those that the newer one will pass on. With PROXY headers, whose connections belong to proxies, it does not.
+func (r *restart) passClients(n *Node) error {
+	if n.Config().Proxies.ProxyProtocol {
+		return nil
+	}
+	ln, err := handover.Clients(r.own)
+	if err != nil {
+		return fmt.Errorf("cannot be taken over from: %w", err)
+	}
+	go func() { _ = n.srv.Serve(ln) }() // until the server closes
+	if r.predecessor == nil {
+		return nil
+	}
+	return n.srv.SetElsewhere(func(ctx context.Context, request []byte) (*http.Response, error) {
+		a, err := handover.PassOn(ctx, r.olderName, request)
+		if errors.Is(err, syscall.ECONNREFUSED) { // it has ended
+			_ = n.srv.SetElsewhere(nil)
+		}
+		return a, err
+	})
 }
 
 // replace takes over from the older process.

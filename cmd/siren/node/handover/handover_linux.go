@@ -1,9 +1,13 @@
 package handover
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"time"
 
@@ -60,6 +64,52 @@ func (s *Server) Close() {
 	_ = s.http.Shutdown()
 	<-s.done
 }
+
+// Clients listens for connections that other processes of the user pass on for clients of this one.
+func Clients(own string) (net.Listener, error) {
+	ln, err := net.Listen("unix", own+clientsOf)
+	if err != nil {
+		return nil, err
+	}
+	return &sameUser{ln}, nil
+}
+
+// clientsOf is behind the name of a process for its clients.
+const clientsOf = "/clients"
+
+// PassOn makes a client's request in the process with that name, and returns its answer. The body of the answer must be
+// closed. It ends with ctx.
+func PassOn(ctx context.Context, own string, request []byte) (*http.Response, error) {
+	c, err := net.Dial("unix", own+clientsOf)
+	if err == nil {
+		defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+		err = trusted(c)
+	}
+	if err == nil {
+		_, err = c.Write(request)
+	}
+	var r *http.Response
+	if err == nil {
+		r, err = http.ReadResponse(bufio.NewReader(c), nil)
+	}
+	if err != nil {
+		if c != nil {
+			_ = c.Close()
+		}
+		return nil, err
+	}
+	r.Body = &closing{r.Body, c}
+	return r, nil
+}
+
+// closing closes the connection of an answer with its body.
+type closing struct {
+	io.ReadCloser
+	c net.Conn
+}
+
+// Close implements io.Closer.
+func (b *closing) Close() error { return errors.Join(b.ReadCloser.Close(), b.c.Close()) }
 
 type silent struct{}
 

@@ -3,6 +3,10 @@
 package handover
 
 import (
+	"context"
+	"net"
+	"net/http"
+
 	"github.com/valyala/fasthttp"
 
 	"github.com/seed58c87869/siren/poller/portshare"
@@ -37,3 +41,11 @@ func (p *Peer) Close() {}
 
 // None returns false.
 func None(error) bool { return false }
+
+// Clients returns portshare.ErrUnsupported.
+func Clients(string) (net.Listener, error) { return nil, portshare.ErrUnsupported }
+
+// PassOn returns portshare.ErrUnsupported.
+func PassOn(context.Context, string, []byte) (*http.Response, error) {
+	return nil, portshare.ErrUnsupported
+}
