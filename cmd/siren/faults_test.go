@@ -46,6 +46,7 @@ func awaitMetric(t *testing.T, admin, series string, least float64) {
 // and the log names the loop.
 func TestFaultStandstill(t *testing.T) {
 	p := startProcess(t, nil, "--admin-listen", "127.0.0.1:0")
+	awaitMetric(t, p.admin, `siren_loop_lag_seconds_count{loop="0"}`, 1) // it measures
 	p.signal(t, syscall.SIGSTOP)
 	time.Sleep(5 * time.Second)
 	p.signal(t, syscall.SIGCONT)
