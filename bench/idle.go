@@ -58,7 +58,10 @@ func (r *run) hold(ctx context.Context, s *stage, d time.Duration, counted bool)
 	}
 	memory := Curve{Name: "server memory while idle", X: "time", XUnit: "s", Y: "RSS", YUnit: "bytes"}
 	held := Curve{Name: "sessions while idle", X: "time", XUnit: "s", Y: "sessions", YUnit: ""}
-	begin, next := time.Now(), time.Duration(0)
+	// The first points are those before the hold: a busy machine may give a short hold one look, at its end.
+	memory.Points = append(memory.Points, [2]float64{0, float64(after)})
+	held.Points = append(held.Points, [2]float64{0, float64(n)})
+	begin, next := time.Now(), pollEvery
 	pings, lost := 0, 0
 	b, stop := s.measure(ctx, measurement{
 		kind: windowIdle, phase: "holding", start: func(int) error { return nil },
