@@ -90,7 +90,7 @@ func TestImports(t *testing.T) {
 		{"/cmd/siren/node/broker", []string{"/room/cluster", "/room/cluster/redis", "/codec/sio", "/codec/eio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
 		{"/cmd/siren/node/webhook/webhooktest", nil, []string{gnet}},
 		{"/cmd/siren/node/value", append([]string{"/server"}, server...), nil},
-		{"/cmd/siren/node/exposition", append([]string{"/server", "/server/metrics", "/cmd/siren/node/admin", "/cmd/siren/node/problem",
+		{"/cmd/siren/node/exposition", append([]string{"/server", "/server/metrics", "/room/cluster", "/cmd/siren/node/admin", "/cmd/siren/node/problem",
 			"/cmd/siren/node/pattern", "/cmd/siren/node/token", "/cmd/siren/node/webhook", "/cmd/siren/node/value", "/cmd/siren/node/gate"}, server...), nil},
 		{"/cmd/siren/node/gate", append([]string{"/server", "/cmd/siren/node/pattern", "/cmd/siren/node/token", "/cmd/siren/node/webhook", "/cmd/siren/node/value"}, server...), nil},
 		// Only tests import the test kit.

@@ -15,10 +15,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// metricsOf returns what a node tells, after a client has joined a room and published an event.
+// metricsOf returns what a node of a cluster tells, after a client has joined a room and published an event. Its broker is
+// not there.
 func metricsOf(t *testing.T) string {
 	t.Helper()
-	n := startNode(t, "--admin-listen", "127.0.0.1:0")
+	n := startNode(t, "--admin-listen", "127.0.0.1:0", "--broker", "redis://127.0.0.1:1")
 	c := n.dial(t)
 	c.ask(t, `["join","r"]`)
 	c.ask(t, `["publish",{"room":"r","event":"e","data":1}]`)

@@ -106,10 +106,14 @@ func New(o Options) (*Node, error) {
 	if n.srv, err = server.New(n.serverConfig(cfg), n.joinCluster()...); err != nil {
 		return nil, err
 	}
-	n.exposition = exposition.New(exposition.Config{
+	told := exposition.Config{
 		Server: n.srv, Version: server.Version, Commit: o.Commit, Gate: func() gate.Stats { return n.gate.Stats() },
 		Dropped: n.dropped, Calls: api.Calls(), Log: n.log,
-	})
+	}
+	if n.broker != nil {
+		told.Cluster = n.broker
+	}
+	n.exposition = exposition.New(told)
 	if n.gate, err = gate.New(n.gateConfig(cfg)); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/cmd/siren/node/webhook"
+	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/server"
 	"github.com/seed58c87869/siren/server/metrics"
 )
@@ -24,6 +25,8 @@ type Config struct {
 	Gate func() gate.Stats
 	// Dropped and Refused are those of metrics.Options.
 	Dropped, Refused func() map[string]uint64
+	// Cluster is the adapter that joins the node to its cluster; nil when it is alone.
+	Cluster cluster.HealthReporter
 	// Calls are the names of the API's calls.
 	Calls []string
 	// Log gets a warning when a loop was late, and when an answer was not read. Default: discards everything.
@@ -88,6 +91,9 @@ func New(cfg Config) *Exposition {
 		e.server, e.requests, e.requestTimes, e.hookTimes, e.scrapes, &node{cfg},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	if cfg.Cluster != nil {
+		e.registry.MustRegister(&clusterNumbers{cfg.Cluster})
+	}
 	return e
 }
 

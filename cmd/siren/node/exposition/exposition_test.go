@@ -20,6 +20,7 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/admin"
 	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/cmd/siren/node/webhook"
+	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/server"
 )
 
@@ -161,6 +162,37 @@ func TestFormats(t *testing.T) {
 }
 
 // TestNodeMetrics tells what others count for the node.
+// adapter has fixed numbers.
+type adapter struct {
+	health cluster.Health
+	stats  cluster.Stats
+}
+
+func (a adapter) Health() cluster.Health { return a.health }
+func (a adapter) Stats() cluster.Stats   { return a.stats }
+
+func TestClusterMetrics(t *testing.T) {
+	r := newRig(t, Config{Cluster: adapter{
+		health: cluster.Health{State: cluster.Stalled},
+		stats: cluster.Stats{
+			Published: 1, Received: 2, PublishedBytes: 3, ReceivedBytes: 4, DroppedFull: 5, DroppedDown: 6, DroppedUnknown: 7,
+			DroppedInvalid: 8, DroppedBehind: 9, Malformed: 10, Outages: 11, Queued: 12, QueuedBytes: 13,
+		},
+	}})
+	r.await(
+		`siren_cluster_state{state="stalled"} 1`, `siren_cluster_state{state="up"} 0`, `siren_cluster_state{state="closed"} 0`,
+		`siren_cluster_published_total 1`, `siren_cluster_received_total 2`,
+		`siren_cluster_published_bytes_total 3`, `siren_cluster_received_bytes_total 4`,
+		`siren_cluster_dropped_total{reason="queue_full"} 5`, `siren_cluster_dropped_total{reason="down"} 6`,
+		`siren_cluster_dropped_total{reason="unknown"} 7`, `siren_cluster_dropped_total{reason="invalid"} 8`,
+		`siren_cluster_dropped_total{reason="behind"} 9`, `siren_cluster_malformed_total 10`, `siren_cluster_outages_total 11`,
+		`siren_cluster_queue_messages 12`, `siren_cluster_queue_bytes 13`,
+	)
+	if _, body := newRig(t, Config{}).do("GET"); strings.Contains(body, "siren_cluster") {
+		t.Error("a node that is alone tells of a cluster")
+	}
+}
+
 func TestNodeMetrics(t *testing.T) {
 	var g gate.Stats
 	g.TokenRefusals = map[string]uint64{"token_expired": 2}
