@@ -14,13 +14,16 @@ const (
 	// drainTransportMax bounds how long a drain waits for an upgrade or a POST that has begun. The client loses nothing
 	// that the server has accepted when they fail, and a client that never finishes must not hold up the drain.
 	drainTransportMax = 5 * time.Second
+	// drainBehindMax bounds how long the end of sessions goes behind what is posted meanwhile. A loop that is not busy
+	// has nothing waiting within some milliseconds; one that always has must end its sessions all the same.
+	drainBehindMax = 200 * time.Millisecond
 )
 
 // Refuse refuses new handshakes with 503 from now on. Sessions continue. Safe for concurrent use.
 func (e *Engine) Refuse() { e.refusing.Store(true) }
 
-// Drain refuses new handshakes, unless admit is set, and ends all sessions over a time, with ReasonDraining, each after what is queued for it
-// is sent. Each shard ends its own sessions, evenly over spread and in random order: idle ones first, for which nothing
+// Drain refuses new handshakes, unless admit is set, and ends all sessions over a time, with ReasonDraining, each after
+// what is queued for it is sent. Each shard ends its own sessions, evenly over spread and in random order: idle ones first, for which nothing
 // is queued or under way. A session whose turn has come becomes Quiet; a Settler is then waited for. The returned
 // channel is closed when all sessions have ended for the application; polling clients may still have to fetch their
 // last packets, see Left. With admit, sessions that begin meanwhile are ended like the others. Call it once. Close ends
@@ -177,16 +180,31 @@ func (d *drain) look() {
 	clear(d.settling[len(rest):])
 	d.settling = rest
 	if d.ending += len(settled); len(settled) > 0 {
-		d.sh.loop.PostFunc(func() { d.end(settled) })
+		d.endBehind(settled)
 	}
 }
 
-// end ends sessions, in as many turns as necessary. What their handlers had sent is queued by now.
+// endBehind ends sessions behind everything that is posted: what their handlers had sent, and packets of others, which
+// may have been counted already as sent to them.
+func (d *drain) endBehind(settled []*Session) {
+	since := d.sh.loop.Now()
+	var end func()
+	end = func() {
+		if !d.sh.loop.Idle() && d.sh.loop.Now()-since < int64(drainBehindMax) {
+			d.sh.loop.PostFunc(end)
+			return
+		}
+		d.end(settled)
+	}
+	d.sh.loop.PostFunc(end)
+}
+
+// end ends sessions, in as many turns as necessary.
 func (d *drain) end(settled []*Session) {
 	over := false
 	defer func() {
 		if len(settled) > 0 { // also behind a panic
-			d.sh.loop.PostFunc(func() { d.end(settled) })
+			d.endBehind(settled)
 			return
 		}
 		d.finish()

@@ -74,6 +74,51 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// A session ends behind packets that were posted when its end was on the way: whoever posted them has counted it. A loop
+// for which always something is posted ends its sessions all the same.
+func TestDrainEndsBehindWhatIsPosted(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		posts int
+		want  []string
+	}{
+		{"some tasks", 3, []string{"t:40", "t:41", "t:42", "close:1005"}},
+		{"tasks for ever", 1000, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, 1, Config{})
+			w := r.openWS(0, "")
+			c := r.last()
+			sent := 0
+			var post func()
+			post = func() {
+				if sent == tt.posts || len(c.closed) > 0 {
+					return
+				}
+				if tt.want == nil {
+					r.loops[0].Advance(drainBehindMax / 10)
+				} else {
+					c.s.Send(eio.NewMessage([]byte{'0' + byte(sent)}), false)
+				}
+				sent++
+				r.loops[0].PostFunc(post)
+			}
+			r.loops[0].PostFunc(post)
+			over := r.drains(0)
+			if !over() {
+				t.Fatal("the drain is not over")
+			}
+			if tt.want == nil {
+				if sent == tt.posts {
+					t.Error("the session did not end before all tasks had run")
+				}
+				return
+			}
+			w.wantFrames(tt.want...)
+		})
+	}
+}
+
 // Refuse refuses handshakes and leaves sessions as they are, which may use new connections.
 func TestRefuse(t *testing.T) {
 	r := newRig(t, 2, Config{}).echo()

@@ -71,6 +71,8 @@ type Loop interface {
 	AfterHeld(fn func())
 	// PostFunc runs fn on the loop, after everything posted before it. Safe for concurrent use.
 	PostFunc(fn func())
+	// Idle reports whether everything that was posted so far has run, but for the task that runs now. Loop-only.
+	Idle() bool
 }
 
 // Borrow returns a handle through which the home loop (by index) may write to a connection of another loop. It is
