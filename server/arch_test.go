@@ -16,7 +16,7 @@ func TestImports(t *testing.T) {
 	gnet, prometheus := "github.com/panjf2000/gnet/v2", "github.com/prometheus/client_golang/prometheus"
 	// What a package may import, its own imports bring along.
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory", "/session/limit"}
-	server := append([]string{"/internal/attach", "/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets",
+	server := append([]string{"/server/attach", "/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets",
 		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack", "/server/internal/host",
 		"/server/internal/deadline", "/server/internal/listeners", "/server/internal/paging", "/server/internal/keyed", "/server/internal/consumer", "/server/internal/users", "/server/internal/clock", "/server/internal/collect", "/server/internal/partial", "/server/internal/early", "/server/internal/tally", "/server/internal/refusal", "/server/internal/walk", "/server/internal/edits"}, session...)
 	for _, row := range []struct {
@@ -43,7 +43,7 @@ func TestImports(t *testing.T) {
 		{"/session/sessiontest", nil, []string{gnet}},
 		{"/room", nil, []string{gnet}},
 		{"/session", session, []string{gnet}},
-		{"/internal/attach", append([]string{"/session", "/poller/stream"}, session...), []string{gnet}},
+		{"/server/attach", append([]string{"/session", "/poller/stream"}, session...), []string{gnet}},
 		{"/session/mount", append([]string{"/session", "/poller", "/poller/stream"}, session...), []string{module + "/room"}},
 		{"/room/cluster", []string{"/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/room/cluster/redis", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
@@ -51,8 +51,8 @@ func TestImports(t *testing.T) {
 		{"/room/cluster/redis/redistest", nil, []string{gnet}},
 		{"/server/parser", []string{"/codec/sio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/packets", []string{"/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
-		{"/server/internal/host", append([]string{"/internal/attach", "/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
-		{"/server/engineio", append([]string{"/internal/attach", "/server/internal/host", "/server/internal/stack", "/server/logqueue", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
+		{"/server/internal/host", append([]string{"/server/attach", "/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
+		{"/server/engineio", append([]string{"/server/attach", "/server/internal/host", "/server/internal/stack", "/server/logqueue", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/internal/history", []string{"/codec/eio", "/codec/quote", "/poller/wheel"}, []string{gnet}},
 		{"/server/internal/deadline", append([]string{"/session"}, session...), []string{gnet}},
 		{"/server/internal/listeners", append([]string{"/session"}, session...), []string{gnet}},
@@ -61,13 +61,13 @@ func TestImports(t *testing.T) {
 		{"/server/internal/edits", nil, []string{gnet}},
 		{"/server/internal/users", nil, []string{gnet}},
 		{"/server/internal/partial", append([]string{"/server/internal/packets", "/server/parser", "/session", "/codec/sio", "/codec/msgpack"}, session...), []string{gnet}},
-		{"/server/internal/walk", append([]string{"/internal/attach", "/room", "/session", "/poller/stream"}, session...), []string{gnet}},
+		{"/server/internal/walk", append([]string{"/server/attach", "/room", "/session", "/poller/stream"}, session...), []string{gnet}},
 		{"/server/internal/early", append([]string{"/session"}, session...), []string{gnet}},
-		{"/server/internal/clock", append([]string{"/internal/attach", "/server/internal/host", "/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
-		{"/server/internal/collect", append([]string{"/internal/attach", "/server/internal/clock", "/server/internal/host", "/server/internal/packets", "/server/internal/peers", "/server/internal/stack", "/server/parser",
+		{"/server/internal/clock", append([]string{"/server/attach", "/server/internal/host", "/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
+		{"/server/internal/collect", append([]string{"/server/attach", "/server/internal/clock", "/server/internal/host", "/server/internal/packets", "/server/internal/peers", "/server/internal/stack", "/server/parser",
 			"/session", "/session/mount", "/room", "/room/cluster", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack"}, session...), []string{module + "/server"}},
 		{"/server/internal/refusal", []string{"/server/internal/packets", "/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
-		{"/server/internal/tally", append([]string{"/server/internal/packets", "/server/parser", "/codec/sio", "/codec/msgpack", "/internal/attach", "/server/internal/refusal", "/server/internal/host", "/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), []string{prometheus}},
+		{"/server/internal/tally", append([]string{"/server/internal/packets", "/server/parser", "/codec/sio", "/codec/msgpack", "/server/attach", "/server/internal/refusal", "/server/internal/host", "/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), []string{prometheus}},
 		{"/server/internal/consumer", []string{"/server/internal/packets", "/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/roster", nil, []string{gnet}},
 		{"/server/internal/peers", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},

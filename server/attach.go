@@ -3,7 +3,7 @@ package server
 import (
 	"fmt"
 
-	"github.com/seed58c87869/siren/internal/attach"
+	"github.com/seed58c87869/siren/server/attach"
 	"github.com/seed58c87869/siren/session"
 )
 

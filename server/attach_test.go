@@ -9,9 +9,9 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"github.com/seed58c87869/siren/internal/attach"
 	"github.com/seed58c87869/siren/poller/pollertest"
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/attach"
 	"github.com/seed58c87869/siren/session"
 )
 

@@ -15,8 +15,8 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
 	"github.com/seed58c87869/siren/cmd/siren/node/token"
 	"github.com/seed58c87869/siren/codec/wsframe"
-	"github.com/seed58c87869/siren/internal/attach"
 	"github.com/seed58c87869/siren/poller/pollertest"
+	"github.com/seed58c87869/siren/server/attach"
 )
 
 // lockedLoop is a fake loop to which handlers may post.

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/codec/httpwire"
-	"github.com/seed58c87869/siren/internal/attach"
 	"github.com/seed58c87869/siren/poller"
 	"github.com/seed58c87869/siren/poller/memory"
+	"github.com/seed58c87869/siren/server/attach"
 	"github.com/seed58c87869/siren/session"
 	"github.com/seed58c87869/siren/session/mount"
 )

@@ -5,8 +5,8 @@ package walk
 import (
 	"time"
 
-	"github.com/seed58c87869/siren/internal/attach"
 	"github.com/seed58c87869/siren/room"
+	"github.com/seed58c87869/siren/server/attach"
 )
 
 // blockWork is about how long a walk serves members, in nanoseconds, before it asks whether its turn is over.

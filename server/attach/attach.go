@@ -1,5 +1,6 @@
 // Package attach runs a server on event loops and connections that its caller owns. Simulations and test kits of this
-// module are built on it; programs use server.Server.Listen, servertest or engineio.
+// module are built on it; programs use server.Server.Listen, servertest or engineio. What it exports may change in any
+// version.
 package attach
 
 import (
@@ -18,8 +19,6 @@ type Loop = interface {
 	// concurrent use.
 	TryPost(t interface{ Run(loop int) }) bool
 	Full() bool
-	// Idle reports whether everything that was posted so far has run, but for the task that runs now. Loop-only.
-	Idle() bool
 	// Continue is called by a task whose work is not done when its turn is over (Spend): t continues it, as the first
 	// task of a later turn, before all that is posted. Loop-only.
 	Continue(t interface{ Run(loop int) })
