@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -279,6 +280,28 @@ func (c *client) sync() {
 	c.t.Helper()
 	c.send(`2999["sync"]`)
 	c.expect(`3999[]`)
+}
+
+// syncBusy is sync for a loop whose mailbox is full. An acknowledgement may be refused there, after a second of waiting,
+// so it asks again.
+func (c *client) syncBusy(srv *server.Server) {
+	c.t.Helper()
+	for id := 900; id < 905; id++ {
+		c.send(fmt.Sprintf(`2%d["sync"]`, id))
+		for timeout := time.After(patience / 2); timeout != nil; {
+			select {
+			case m := <-c.in:
+				if m.String() == fmt.Sprintf(`3%d[]`, id) {
+					return
+				}
+			case <-timeout:
+				c.t.Logf("no answer to %d; the mailbox refused %d tasks", id, srv.Stats().QueueFull)
+				timeout = nil
+			}
+		}
+	}
+	stacks := make([]byte, 1<<20)
+	c.t.Fatalf("nothing came; %+v\n%s", srv.Stats(), stacks[:runtime.Stack(stacks, true)])
 }
 
 func withSync(srv *server.Server, namespaces ...string) {

@@ -171,7 +171,7 @@ func TestRoomsOfAFullMailbox(t *testing.T) {
 		t.Error(err)
 	}
 	close(gate)
-	c.sync()
+	c.syncBusy(srv)
 	if got := s.Rooms(); !slices.Equal(got, rooms) {
 		t.Errorf("%q became %q", rooms, got)
 	}
