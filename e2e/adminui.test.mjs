@@ -12,7 +12,7 @@ import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
-import { BROWSER_FLAGS, CHROMIUM, PATIENCE, skip as noBrowser } from './harness/browser.mjs';
+import { PATIENCE, launch, skip as noBrowser } from './harness/browser.mjs';
 import { directory, freePort, run } from './harness/program.mjs';
 import { next, within } from './harness/wait.mjs';
 
@@ -55,9 +55,7 @@ describe('Admin UI', { skip }, () => {
 
   before(async () => {
     const suite = { after: (f) => cleanups.push(f) };
-    const { chromium } = await import('playwright-core');
-    const env = { ...process.env, HOME: directory(suite) };
-    browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: BROWSER_FLAGS, env });
+    browser = await launch(directory(suite));
     origin = await web(suite);
     hash = require('bcryptjs').hashSync('changeit', 10);
     contexts = [];

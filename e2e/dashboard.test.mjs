@@ -11,7 +11,7 @@ import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
-import { BROWSER_FLAGS, CHROMIUM, PATIENCE, skip } from './harness/browser.mjs';
+import { PATIENCE, launch, skip } from './harness/browser.mjs';
 import { directory, freePort, run } from './harness/program.mjs';
 import { eventually, next, within } from './harness/wait.mjs';
 
@@ -41,9 +41,7 @@ describe('dashboard', { skip }, () => {
   let node;
 
   before(async () => {
-    const { chromium } = await import('playwright-core');
-    const env = { ...process.env, HOME: directory(suite) };
-    browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: BROWSER_FLAGS, env });
+    browser = await launch(directory(suite));
     node = await serve(suite);
     contexts = [];
     faults = [];

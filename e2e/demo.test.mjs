@@ -10,7 +10,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { BROWSER_FLAGS, CHROMIUM, PATIENCE, freePort, skip } from "./harness/browser.mjs";
+import { PATIENCE, freePort, launch, skip } from "./harness/browser.mjs";
 
 /** `siren serve` on one port; it can be stopped and started again. */
 class Server {
@@ -64,11 +64,8 @@ describe("demo page", { skip }, () => {
 
   before(async () => {
     assert.ok(process.env.SIREN_BIN, "SIREN_BIN must name the siren binary");
-    const { chromium } = await import("playwright-core");
     profile = await mkdtemp(path.join(tmpdir(), "siren-demo-"));
-    browser = await chromium.launch({
-      executablePath: CHROMIUM, headless: true, args: BROWSER_FLAGS, env: { ...process.env, HOME: profile },
-    });
+    browser = await launch(profile);
     server = new Server(await freePort());
     await server.start();
     contexts = [];

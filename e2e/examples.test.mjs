@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { BROWSER_FLAGS, CHROMIUM, PATIENCE, freePort, skip } from "./harness/browser.mjs";
+import { PATIENCE, freePort, launch, skip } from "./harness/browser.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 
@@ -54,11 +54,8 @@ describe("examples", { skip }, () => {
   let browser, profile;
 
   before(async () => {
-    const { chromium } = await import("playwright-core");
     profile = await mkdtemp(path.join(tmpdir(), "siren-examples-"));
-    browser = await chromium.launch({
-      executablePath: CHROMIUM, headless: true, args: BROWSER_FLAGS, env: { ...process.env, HOME: profile },
-    });
+    browser = await launch(profile);
   });
 
   after(async () => {

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
-import { BROWSER_FLAGS, CHROMIUM, PATIENCE } from './harness/browser.mjs';
+import { CHROMIUM, PATIENCE, launch } from './harness/browser.mjs';
 import { directory, freePort, installed } from './harness/program.mjs';
 import { eventually, next, within } from './harness/wait.mjs';
 
@@ -54,9 +54,7 @@ test('a node, a page and curl', { skip: !installed('curl') && 'no curl' }, async
   const heard = next(socket, 'chat');
   let page;
   if (CHROMIUM) {
-    const { chromium } = await import('playwright-core');
-    const env = { ...process.env, HOME: directory(t) };
-    const browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: BROWSER_FLAGS, env });
+    const browser = await launch(directory(t));
     t.after(() => browser.close());
     page = await browser.newPage();
     page.setDefaultTimeout(PATIENCE);
