@@ -10,12 +10,12 @@ package demo
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"html/template"
 	"net/http"
 	"strings"
+
+	"github.com/seed58c87869/siren/cmd/siren/asset"
 )
 
 // files are the page's sources.
@@ -23,32 +23,20 @@ import (
 //go:embed page.html style.css app.js socket.js icon.svg
 var files embed.FS
 
-// securityPolicy allows what the page has and nothing else: no inline code or
-// styles, no other hosts, no frames, and no text that becomes markup.
-const securityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-
-// file is one answer, ready to be sent. Immutable.
-type file struct {
-	contentType string
-	etag        string
-	body        []byte
-}
-
 // page serves the files by their paths. Immutable.
-type page struct{ files map[string]*file }
+type page struct{ files map[string]*asset.File }
 
 // New makes the handler of the page and its files. socketPath is where
 // Socket.IO is mounted on the same server, such as "/socket.io". Other paths
 // are answered with 404, other methods than GET and HEAD with 405.
 func New(socketPath string) http.Handler {
-	p := &page{files: map[string]*file{}}
-	for _, f := range []struct{ path, name, contentType string }{
-		{"/", "page.html", "text/html; charset=utf-8"},
-		{"/demo/style.css", "style.css", "text/css; charset=utf-8"},
-		{"/demo/app.js", "app.js", "text/javascript; charset=utf-8"},
-		{"/demo/socket.js", "socket.js", "text/javascript; charset=utf-8"},
-		{"/demo/icon.svg", "icon.svg", "image/svg+xml"},
+	p := &page{files: map[string]*asset.File{}}
+	for _, f := range []struct{ path, name string }{
+		{"/", "page.html"},
+		{"/demo/style.css", "style.css"},
+		{"/demo/app.js", "app.js"},
+		{"/demo/socket.js", "socket.js"},
+		{"/demo/icon.svg", "icon.svg"},
 	} {
 		body, err := files.ReadFile(f.name)
 		if err != nil {
@@ -57,9 +45,7 @@ func New(socketPath string) http.Handler {
 		if f.name == "page.html" {
 			body = render(body, socketPath)
 		}
-		sum := sha256.Sum256(body)
-		etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-		p.files[f.path] = &file{f.contentType, etag, body}
+		p.files[f.path] = asset.New(f.name, body)
 	}
 	return p
 }
@@ -93,28 +79,11 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	h.Set("Content-Security-Policy", securityPolicy)
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-cache")
-	h.Set("ETag", f.etag)
-	if matches(r.Header.Get("If-None-Match"), f.etag) {
+	f.SetHeader(h.Set)
+	if f.Matches(r.Header.Get("If-None-Match")) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h.Set("Content-Type", f.contentType)
-	_, _ = w.Write(f.body)
-}
-
-// matches reports whether the field names the tag (RFC 9110, section 13.1.2).
-// A proxy that compresses makes tags weak; that is the same page still.
-func matches(field, etag string) bool {
-	for tag := range strings.SplitSeq(field, ",") {
-		tag = strings.TrimSpace(tag)
-		if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
-			return true
-		}
-	}
-	return false
+	h.Set("Content-Type", f.ContentType)
+	_, _ = w.Write(f.Body)
 }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/seed58c87869/siren/cmd/siren/asset"
 )
 
 func ask(t *testing.T, h http.Handler, method, target string, header ...string) *http.Response {
@@ -51,25 +53,11 @@ func TestFiles(t *testing.T) {
 			"Cross-Origin-Opener-Policy":   "same-origin",
 			"Cross-Origin-Resource-Policy": "same-origin",
 			"Cache-Control":                "no-cache",
-			"Content-Security-Policy":      securityPolicy,
+			"Content-Security-Policy":      asset.SecurityPolicy,
 		} {
 			if got := r.Header.Get(name); got != want {
 				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
 			}
-		}
-	}
-}
-
-// The policy must not have what makes it worthless.
-func TestSecurityPolicy(t *testing.T) {
-	for _, part := range []string{"default-src 'none'", "script-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'none'"} {
-		if !strings.Contains(securityPolicy, part+";") {
-			t.Errorf("no %s", part)
-		}
-	}
-	for _, part := range []string{"unsafe", "*", "http", "data:", "blob:"} {
-		if strings.Contains(securityPolicy, part) {
-			t.Errorf("the policy has %s", part)
 		}
 	}
 }

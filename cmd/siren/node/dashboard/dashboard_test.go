@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/seed58c87869/siren/cmd/siren/asset"
 	"github.com/seed58c87869/siren/cmd/siren/node/admin"
 )
 
@@ -102,7 +103,7 @@ func TestFiles(t *testing.T) {
 			"Cross-Origin-Opener-Policy":   "same-origin",
 			"Cross-Origin-Resource-Policy": "same-origin",
 			"Cache-Control":                "no-cache",
-			"Content-Security-Policy":      securityPolicy,
+			"Content-Security-Policy":      asset.SecurityPolicy,
 		} {
 			if got := r.Header.Get(name); got != want {
 				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
@@ -127,20 +128,6 @@ func TestFiles(t *testing.T) {
 	for _, path := range []string{"/dashboard", "/dashboard/", "/dashboard/page.html", "/dashboard/dashboard.go", "/index.html", "/files/app.js"} {
 		if r, _ := ask(t, "GET", url+path, "X-API-Key", "k"); r.StatusCode != 404 {
 			t.Errorf("%s: status %d", path, r.StatusCode)
-		}
-	}
-}
-
-// The policy must not have what makes it worthless.
-func TestSecurityPolicy(t *testing.T) {
-	for _, part := range []string{"default-src 'none'", "script-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'none'"} {
-		if !strings.Contains(securityPolicy, part+";") {
-			t.Errorf("no %s", part)
-		}
-	}
-	for _, part := range []string{"unsafe", "*", "http", "data:", "blob:"} {
-		if strings.Contains(securityPolicy, part) {
-			t.Errorf("the policy has %s", part)
 		}
 	}
 }
