@@ -11,6 +11,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 )
 
 // Adapter is a node's end of a cluster on Redis. Safe for concurrent use. It implements cluster.Adapter,
@@ -18,10 +19,13 @@ import (
 type Adapter struct {
 	cfg       Config // immutable, as are the following fields
 	format    format
-	status    *status
-	keeper    *keeper
+	status    *broker.Status
+	keeper    *broker.Keeper[*link]
+	options   rueidis.ClientOption
+	probe     string // the channel of the node's own messages
+	source    source // what is read from each new link; nil if there is nothing to read
 	subs      *subscriptions
-	outbox    *outbox
+	outbox    *broker.Outbox
 	questions *questions
 	// ctx ends with the adapter; sent is closed when the sender has ended.
 	ctx    context.Context
@@ -64,24 +68,25 @@ func New(cfg Config) (*Adapter, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &Adapter{
-		cfg: c, status: newStatus(&c), subs: newSubscriptions(), outbox: newOutbox(c.QueueMessages, c.QueueBytes),
+		cfg: c, status: broker.NewStatus(c.Logger, c.OnHealth), options: options,
+		subs: broker.NewSubscriptions[channel, route](), outbox: broker.NewOutbox(c.QueueMessages, c.QueueBytes),
 		ctx: ctx, cancel: cancel, sent: make(chan struct{}), spaces: map[string]*space{},
 	}
 	a.questions = &questions{a: a, open: map[string]*question{}}
 	a.format = newFormat(a)
-	probe := c.Prefix + "-siren#" + c.Node + "#"
+	a.probe = c.Prefix + "-siren#" + c.Node + "#"
 	if c.PublishOnly {
-		probe += newNode() + "#" // there may be many
+		a.probe += newNode() + "#" // there may be many
 	}
-	a.subs.want(map[channel]route{{kindChannel, probe}: {role: roleProbe}})
-	a.keeper = &keeper{
-		cfg: &a.cfg, options: options, status: a.status, subs: a.subs, receive: a.receive, probe: probe, down: a.giveUp,
-		linked: make(chan struct{}, 1), ctx: ctx, done: make(chan struct{}),
-	}
+	a.subs.Want(map[channel]route{{kindChannel, a.probe}: {role: roleProbe}})
 	if s, ok := a.format.(*streams); ok && !c.PublishOnly {
-		a.keeper.source = s
+		a.source = s
 	}
-	go a.keeper.run()
+	a.keeper = broker.NewKeeper(broker.Duties[*link]{
+		Times:  broker.Times{StallAfter: c.StallAfter, DownAfter: c.DownAfter, RetryMax: c.RetryMax},
+		Status: a.status, Connect: a.connect, Try: a.try, Follow: a.follow, Lost: a.subs.Reset, Down: a.giveUp,
+	})
+	go a.keeper.Run(ctx)
 	go a.send()
 	return a, nil
 }
@@ -99,7 +104,7 @@ func newFormat(a *Adapter) format {
 
 // receive takes a message from the broker. It runs on the goroutine that reads the connection.
 func (a *Adapter) receive(m *rueidis.PubSubMessage) {
-	to, ok := a.subs.find(m)
+	to, ok := find(a.subs, m)
 	if !ok || to.space == nil {
 		return
 	}
@@ -111,34 +116,24 @@ func (a *Adapter) Node() string { return a.cfg.Node }
 
 // Health implements cluster.HealthReporter.
 func (a *Adapter) Health() cluster.Health {
-	h, _ := a.status.get()
+	h, _ := a.status.Get()
 	return h
 }
 
 // Stats implements cluster.HealthReporter.
 func (a *Adapter) Stats() cluster.Stats {
-	s := a.status.stats()
-	s.Queued, s.QueuedBytes = a.outbox.size()
+	s := a.status.Stats()
+	s.Queued, s.QueuedBytes = a.outbox.Size()
 	return s
 }
 
 // Ready waits until the broker is up and everything is subscribed, until ctx ends, or until the adapter is closed. A
 // server works without waiting: it serves its own clients at once.
 func (a *Adapter) Ready(ctx context.Context) error {
-	for {
-		h, changed := a.status.get()
-		switch h.State {
-		case cluster.Up:
-			return a.subscribed(ctx)
-		case cluster.Closed:
-			return cluster.ErrClosed
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if err := a.status.AwaitUp(ctx); err != nil {
+		return err
 	}
+	return a.subscribed(ctx)
 }
 
 // subscribed waits until all namespaces are subscribed.
@@ -150,7 +145,7 @@ func (a *Adapter) subscribed(ctx context.Context) error {
 	}
 	a.mu.RUnlock()
 	for _, name := range names {
-		if err := a.subs.await(ctx, a.format.counted(name)); err != nil {
+		if err := a.subs.Await(ctx, a.format.counted(name)); err != nil {
 			return err
 		}
 	}
@@ -170,9 +165,9 @@ func (a *Adapter) Subscribe(namespace string, receive func(m *cluster.Message)) 
 	if a.spaces[namespace] != nil {
 		return fmt.Errorf("redis: namespace %s is subscribed already", namespace)
 	}
-	sp := &space{a: a, name: namespace, receive: receive}
+	sp := newSpace(a, namespace, receive)
 	a.spaces[namespace] = sp
-	a.subs.want(a.format.channels(sp))
+	a.subs.Want(a.format.channels(sp))
 	return nil
 }
 
@@ -183,8 +178,8 @@ func (a *Adapter) Unsubscribe(namespace string) {
 	delete(a.spaces, namespace)
 	a.mu.Unlock()
 	if sp != nil {
-		a.subs.dropSpace(sp)
-		sp.close()
+		a.subs.DropIf(func(to route) bool { return to.space == sp })
+		sp.inbox.Close()
 	}
 }
 
@@ -237,23 +232,23 @@ func (a *Adapter) Send(node string, m *cluster.Message) error {
 
 // accepts returns an error if a message cannot be sent.
 func (a *Adapter) accepts(m *cluster.Message) error {
-	switch a.status.state() {
+	switch a.status.State() {
 	case cluster.Closed:
 		return cluster.ErrClosed
 	case cluster.Down:
 		if a.format.keeps(m) {
 			return nil
 		}
-		a.status.droppedDown.Add(1)
+		a.status.DroppedDown.Add(1)
 		return cluster.ErrDown
 	}
 	return nil
 }
 
 func (a *Adapter) put(m *cluster.Message, node string) error {
-	err := a.outbox.put(outgoing{m, node, m.Size()})
+	err := a.outbox.Put(broker.Outgoing{Message: m, Node: node, Size: m.Size()})
 	if err != nil {
-		a.status.droppedFull.Add(1)
+		a.status.DroppedFull.Add(1)
 	}
 	return err
 }
@@ -265,10 +260,10 @@ func (a *Adapter) Peers(ctx context.Context, namespace string) (cluster.Peers, e
 	if sp == nil {
 		return cluster.Peers{}, fmt.Errorf("redis: namespace %s is not subscribed", namespace)
 	}
-	ctx, cancel := a.whileUp(ctx)
+	ctx, cancel := a.status.WhileUp(ctx)
 	defer cancel(nil)
 	// As long as this node is not subscribed itself, others cannot see it, nor can it see itself.
-	if err := a.subs.await(ctx, a.format.counted(namespace)); err != nil {
+	if err := a.subs.Await(ctx, a.format.counted(namespace)); err != nil {
 		return cluster.Peers{}, err
 	}
 	n, err := a.count(ctx, sp)
@@ -280,34 +275,10 @@ func (a *Adapter) Peers(ctx context.Context, namespace string) (cluster.Peers, e
 	return cluster.Peers{Count: n}, nil
 }
 
-// whileUp returns a context that ends when the broker is stalled or down.
-func (a *Adapter) whileUp(ctx context.Context) (context.Context, context.CancelCauseFunc) {
-	out, cancel := context.WithCancelCause(ctx)
-	go func() {
-		for {
-			h, changed := a.status.get()
-			switch h.State {
-			case cluster.Stalled, cluster.Down:
-				cancel(fmt.Errorf("%w: %w", cluster.ErrDown, h.Err))
-				return
-			case cluster.Closed:
-				cancel(cluster.ErrClosed)
-				return
-			}
-			select {
-			case <-changed:
-			case <-out.Done():
-				return
-			}
-		}
-	}()
-	return out, cancel
-}
-
 // count asks the broker how many other nodes have the namespace. In a Redis Cluster, each server counts its own
 // subscribers.
 func (a *Adapter) count(ctx context.Context, sp *space) (int, error) {
-	l := a.keeper.link.Load()
+	l := a.keeper.Link()
 	if l == nil {
 		return 0, cluster.ErrDown
 	}
@@ -352,7 +323,7 @@ func (a *Adapter) SocketDisconnected(namespace, id string) { a.RoomDeleted(names
 func (a *Adapter) RoomCreated(namespace, room string) {
 	if sp := a.space(namespace); sp != nil {
 		if c, to, ok := a.format.room(sp, room); ok {
-			a.subs.want(map[channel]route{c: to})
+			a.subs.Want(map[channel]route{c: to})
 		}
 	}
 }
@@ -361,7 +332,7 @@ func (a *Adapter) RoomCreated(namespace, room string) {
 func (a *Adapter) RoomDeleted(namespace, room string) {
 	if sp := a.space(namespace); sp != nil {
 		if c, _, ok := a.format.room(sp, room); ok {
-			a.subs.drop(c)
+			a.subs.Drop(c)
 		}
 	}
 }
@@ -377,28 +348,28 @@ func (a *Adapter) RoomReady(ctx context.Context, namespace, room string) error {
 	if !ok {
 		return nil
 	}
-	ctx, cancel := a.whileUp(ctx)
+	ctx, cancel := a.status.WhileUp(ctx)
 	defer cancel(nil)
-	return a.subs.await(ctx, c)
+	return a.subs.Await(ctx, c)
 }
 
 // Flush waits until the broker has got what was published before. If some of that was dropped meanwhile, it returns an
 // error: ErrDown, or one for an outcome that is not known. Other errors: ErrClosed, and the cause of ctx.
 func (a *Adapter) Flush(ctx context.Context) error {
-	if a.status.state() == cluster.Closed {
+	if a.status.State() == cluster.Closed {
 		return cluster.ErrClosed
 	}
-	before := a.status.drops()
+	before := a.status.Drops()
 	select {
-	case <-a.outbox.empty():
+	case <-a.outbox.Empty():
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-a.ctx.Done():
 		return cluster.ErrClosed
 	}
-	if n := a.status.drops() - before; n > 0 {
-		h, _ := a.status.get()
-		return fmt.Errorf("%w: %d messages were dropped: %w", cluster.ErrDown, n, cmp.Or(h.Err, errEnded))
+	if n := a.status.Drops() - before; n > 0 {
+		h, _ := a.status.Get()
+		return fmt.Errorf("%w: %d messages were dropped: %w", cluster.ErrDown, n, cmp.Or(h.Err, broker.ErrEnded))
 	}
 	return nil
 }
@@ -409,27 +380,27 @@ func (a *Adapter) Close() error {
 	spaces := a.spaces
 	if a.closed {
 		a.mu.Unlock()
-		<-a.keeper.done
+		<-a.keeper.Done()
 		return nil
 	}
 	a.closed, a.spaces = true, map[string]*space{}
 	a.mu.Unlock()
-	state := a.status.state()
-	a.status.set(cluster.Closed, nil)
+	state := a.status.State()
+	a.status.Set(cluster.Closed, nil)
 	if state == cluster.Up {
 		select {
-		case <-a.outbox.empty():
+		case <-a.outbox.Empty():
 		case <-time.After(a.cfg.CloseTimeout):
 		}
 	}
 	for _, sp := range spaces {
-		sp.close()
+		sp.inbox.Close()
 	}
 	a.cancel()
-	if l := a.keeper.link.Load(); l != nil {
-		l.fail(cluster.ErrClosed)
+	if l := a.keeper.Link(); l != nil {
+		l.Fail(cluster.ErrClosed)
 	}
-	<-a.keeper.done
+	<-a.keeper.Done()
 	<-a.sent
 	a.giveUp()
 	return nil

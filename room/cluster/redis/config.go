@@ -115,8 +115,6 @@ const (
 	defaultPrefix     = "socket.io"
 	// emitterNode is the id that the reference's emitters have.
 	emitterNode = "emitter"
-	// retryFirst is the part of RetryMax after which the second attempt is made.
-	retryFirst = 16
 )
 
 // settle returns the configuration with its defaults and the options of the client. Errors are for the user to read.

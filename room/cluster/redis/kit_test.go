@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
 )
 
@@ -95,11 +96,11 @@ func bare(node string) (*Adapter, *space, *[]*cluster.Message) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	a := &Adapter{cfg: cfg, status: newStatus(&cfg), subs: newSubscriptions(), ctx: ctx, spaces: map[string]*space{}}
+	a := &Adapter{cfg: cfg, status: broker.NewStatus(cfg.Logger, nil), subs: broker.NewSubscriptions[channel, route](), ctx: ctx, spaces: map[string]*space{}}
 	a.questions = &questions{a: a, open: map[string]*question{}, running: true}
 	a.format = newClassic(a)
 	var got []*cluster.Message
-	sp := &space{a: a, name: "/", receive: func(m *cluster.Message) { got = append(got, m) }}
+	sp := newSpace(a, "/", func(m *cluster.Message) { got = append(got, m) })
 	a.spaces["/"] = sp
 	return a, sp, &got
 }

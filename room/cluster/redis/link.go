@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -11,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
+
+	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 )
 
 // link is one pair of connections to the broker: client publishes and asks, sub is subscribed. It is never repaired:
@@ -23,7 +24,11 @@ type link struct {
 	self identity
 	// received counts the messages that came on sub.
 	received atomic.Uint64
-	// broken is closed by fail, which sets err first.
+	// busySince is when the sender began to wait for the broker, in nanoseconds since 1970; 0 when it does not wait.
+	busySince atomic.Int64
+	// probe is the channel of the node's own messages. Immutable.
+	probe string
+	// broken is closed by Fail, which sets err first.
 	broken chan struct{}
 	once   sync.Once
 	err    error
@@ -36,15 +41,13 @@ type link struct {
 // identity is a connection in the broker's words. Immutable. The zero value is unknown.
 type identity struct{ id, addr string }
 
-var errEnded = errors.New("redis: connection has ended")
-
 // dial connects to the broker. Each step is bounded by the dialer's time-out.
-func dial(ctx context.Context, o rueidis.ClientOption, receive func(l *link, m *rueidis.PubSubMessage)) (*link, error) {
-	l := &link{broken: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+func dial(ctx context.Context, o rueidis.ClientOption, probe string, receive func(l *link, m *rueidis.PubSubMessage)) (*link, error) {
+	l := &link{probe: probe, broken: make(chan struct{}), conns: map[net.Conn]struct{}{}}
 	track(&o, ctx, l)
 	var err error
 	if l.client, err = rueidis.NewClient(o); err != nil {
-		l.fail(err)
+		l.Fail(err)
 		return nil, err
 	}
 	l.sub, l.release = l.client.Dedicate()
@@ -55,15 +58,15 @@ func dial(ctx context.Context, o rueidis.ClientOption, receive func(l *link, m *
 	go func() {
 		err := <-lost
 		if err == nil {
-			err = errEnded
+			err = broker.ErrEnded
 		}
-		l.fail(err)
+		l.Fail(err)
 	}()
 	ctx, cancel := context.WithTimeout(ctx, o.Dialer.Timeout)
 	defer cancel()
 	info, err := l.sub.Do(ctx, l.sub.B().ClientInfo().Build()).ToString()
 	if err != nil && !isReply(err) { // before Redis 6.2, and where it is forbidden, the identity stays unknown
-		l.fail(err)
+		l.Fail(err)
 		return nil, err
 	}
 	l.self = identityOf(info)
@@ -104,7 +107,7 @@ func (l *link) add(conn net.Conn) (net.Conn, error) {
 	defer l.mu.Unlock()
 	if l.conns == nil {
 		_ = conn.Close()
-		return nil, errEnded
+		return nil, broker.ErrEnded
 	}
 	l.conns[conn] = struct{}{}
 	return &tracked{conn, l}, nil
@@ -124,8 +127,8 @@ func (t *tracked) Close() error {
 	return t.Conn.Close()
 }
 
-// fail ends the link: its connections end at once, and so does whatever waits for them.
-func (l *link) fail(err error) {
+// Fail implements broker.Link: it ends the link: its connections end at once, and so does whatever waits for them.
+func (l *link) Fail(err error) {
 	l.once.Do(func() {
 		l.err = err
 		close(l.broken)
@@ -146,6 +149,26 @@ func (l *link) fail(err error) {
 			}
 		}()
 	})
+}
+
+// Broken implements broker.Link.
+func (l *link) Broken() <-chan struct{} { return l.broken }
+
+// Err implements broker.Link.
+func (l *link) Err() error { return l.err }
+
+// Received implements broker.Link.
+func (l *link) Received() uint64 { return l.received.Load() }
+
+// BusySince implements broker.Link.
+func (l *link) BusySince() int64 { return l.busySince.Load() }
+
+// Probe implements broker.Link: the node receives its own message.
+func (l *link) Probe() {
+	err := l.client.Do(context.Background(), l.client.B().Publish().Channel(l.probe).Message("").Build()).Error()
+	if err != nil && !isReply(err) {
+		l.Fail(err)
+	}
 }
 
 // ended reports whether the link has failed.

@@ -8,6 +8,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 )
 
 // Bounds of what is sent in one round trip: enough that the round trip hardly counts.
@@ -54,40 +55,40 @@ func (p *parcel) command(b rueidis.Builder) rueidis.Completed {
 // send sends what is in the outbox, until the adapter ends.
 func (a *Adapter) send() {
 	defer close(a.sent)
-	var batch []outgoing
+	var batch []broker.Outgoing
 	for {
-		l := a.keeper.link.Load()
+		l := a.keeper.Link()
 		if l == nil {
 			select {
 			case <-a.ctx.Done():
 				return
-			case <-a.keeper.linked:
+			case <-a.keeper.Linked():
 			}
 			continue
 		}
-		batch = a.outbox.take(batch[:0], batchMax, batchBytesMax)
+		batch = a.outbox.Take(batch[:0], batchMax, batchBytesMax)
 		if len(batch) == 0 {
 			select {
 			case <-a.ctx.Done():
 				return
-			case <-a.outbox.wake:
+			case <-a.outbox.Wake:
 			}
 			continue
 		}
 		a.deliver(l, batch)
-		a.outbox.sent(len(batch))
+		a.outbox.Sent(len(batch))
 		clear(batch)
 	}
 }
 
 // deliver sends a batch. If the connection is lost meanwhile, the outcome is unknown, and nothing is sent again.
-func (a *Adapter) deliver(l *link, batch []outgoing) {
+func (a *Adapter) deliver(l *link, batch []broker.Outgoing) {
 	commands := make([]rueidis.Completed, 0, len(batch))
 	sizes := make([]int, 0, len(batch))
 	for i := range batch {
-		p, err := a.format.encode(batch[i].m, batch[i].node)
+		p, err := a.format.encode(batch[i].Message, batch[i].Node)
 		if err != nil {
-			a.status.droppedInvalid.Add(1)
+			a.status.DroppedInvalid.Add(1)
 			continue
 		}
 		if p.channel == "" {
@@ -99,27 +100,27 @@ func (a *Adapter) deliver(l *link, batch []outgoing) {
 	if len(commands) == 0 {
 		return
 	}
-	a.keeper.busySince.Store(time.Now().UnixNano())
+	l.busySince.Store(time.Now().UnixNano())
 	results := l.client.DoMulti(context.Background(), commands...) // the end of the link ends it
-	a.keeper.busySince.Store(0)
+	l.busySince.Store(0)
 	for i, r := range results {
 		switch err := r.Error(); {
 		case err == nil:
-			a.status.published.Add(1)
-			a.status.publishedBytes.Add(uint64(sizes[i]))
+			a.status.Published.Add(1)
+			a.status.PublishedBytes.Add(uint64(sizes[i]))
 		case isReply(err):
-			a.status.droppedDown.Add(1)
+			a.status.DroppedDown.Add(1)
 		default:
-			a.status.droppedUnknown.Add(1)
-			l.fail(err)
+			a.status.DroppedUnknown.Add(1)
+			l.Fail(err)
 		}
 	}
 }
 
 // giveUp drops what waits, because the broker is down, except what is read later, too.
 func (a *Adapter) giveUp() {
-	if n := a.outbox.drop(a.format.keeps); n > 0 {
-		a.status.droppedDown.Add(uint64(n))
+	if n := a.outbox.Drop(a.format.keeps); n > 0 {
+		a.status.DroppedDown.Add(uint64(n))
 	}
 }
 

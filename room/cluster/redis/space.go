@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 )
 
 // delivery is a message from the broker that was not decoded yet. Immutable.
@@ -20,90 +21,44 @@ const deliveryOverhead = 96
 
 // space is a namespace of the server with the messages that wait for it. Safe for concurrent use.
 type space struct {
-	a       *Adapter // immutable, as name and receive are
+	a       *Adapter // immutable, as the following fields are
 	name    string
 	receive func(m *cluster.Message)
+	inbox   *broker.Inbox[delivery]
 
-	mu sync.Mutex // guards what follows
-	// queue has what waits.
-	queue []delivery
-	bytes int
-	// running is set while a goroutine delivers the queue; there is one only while there are messages.
-	running, closed bool
+	mu sync.Mutex // guards others
 	// others is how many other nodes had the namespace when they were last counted.
 	others int
 }
 
-// put queues a message. If too many wait, it is dropped and counted: the broker and other namespaces must not wait.
-func (sp *space) put(d delivery) {
-	size := len(d.payload) + deliveryOverhead
-	sp.mu.Lock()
-	defer sp.mu.Unlock()
-	if sp.closed {
-		return
-	}
-	if len(sp.queue) >= sp.a.cfg.InboxMessages || len(sp.queue) > 0 && sp.bytes+size > sp.a.cfg.InboxBytes {
-		sp.a.status.droppedBehind.Add(1)
-		return
-	}
-	sp.queue = append(sp.queue, d)
-	sp.bytes += size
-	if !sp.running {
-		sp.running = true
-		go sp.run()
-	}
+func newSpace(a *Adapter, name string, receive func(m *cluster.Message)) *space {
+	sp := &space{a: a, name: name, receive: receive}
+	bounds := broker.Bounds{Messages: a.cfg.InboxMessages, Bytes: a.cfg.InboxBytes}
+	sp.inbox = broker.NewInbox(bounds, func(d *delivery) int { return len(d.payload) + deliveryOverhead }, sp.deliver)
+	return sp
 }
 
-// run delivers the messages until there are none.
-func (sp *space) run() {
-	var batch []delivery
-	for {
-		sp.mu.Lock()
-		if len(sp.queue) == 0 || sp.closed {
-			sp.running, sp.queue = false, nil
-			sp.mu.Unlock()
-			return
-		}
-		batch, sp.queue = sp.queue, batch[:0]
-		sp.mu.Unlock()
-		for i := range batch {
-			sp.deliver(&batch[i])
-		}
-		if cap(batch) > keptMax {
-			batch = nil
-		}
-		clear(batch)
+// put queues a message. If too many wait, it is dropped and counted.
+func (sp *space) put(d delivery) {
+	if !sp.inbox.Put(d) {
+		sp.a.status.DroppedBehind.Add(1)
 	}
 }
 
 // deliver decodes a message and hands it to the server.
 func (sp *space) deliver(d *delivery) {
-	sp.mu.Lock()
-	closed := sp.closed
-	sp.bytes -= len(d.payload) + deliveryOverhead
-	sp.mu.Unlock()
-	if closed {
-		return
-	}
 	if len(d.payload) > sp.a.cfg.MaxMessage {
-		sp.a.status.malformed.Add(1)
+		sp.a.status.Malformed.Add(1)
 		return
 	}
 	switch err := sp.a.format.decode(sp, d); err {
 	case nil:
-		sp.a.status.received.Add(1)
-		sp.a.status.receivedBytes.Add(uint64(len(d.payload)))
+		sp.a.status.Received.Add(1)
+		sp.a.status.ReceivedBytes.Add(uint64(len(d.payload)))
 	case errOwn:
 	default:
-		sp.a.status.malformed.Add(1)
+		sp.a.status.Malformed.Add(1)
 	}
-}
-
-// close ends the delivery.
-func (sp *space) close() {
-	sp.mu.Lock()
-	defer sp.mu.Unlock()
-	sp.closed, sp.queue, sp.bytes = true, nil, 0
 }
 
 // counted notes how many other nodes have the namespace.

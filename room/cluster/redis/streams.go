@@ -11,6 +11,7 @@ import (
 	"github.com/seed58c87869/siren/codec/msgpack"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 )
 
 // streams is the format of @socket.io/redis-streams-adapter: what sockets are meant to get or to do is in a stream, so
@@ -167,9 +168,9 @@ func (s *streams) follow(l *link) {
 		switch err := s.read(l, s.position()); {
 		case err == nil || rueidis.IsRedisNil(err):
 		case isReply(err):
-			s.a.keeper.sleep(s.a.cfg.RetryMax) // such as a key of another type, or while the broker loads its data
+			broker.Sleep(s.a.ctx, s.a.cfg.RetryMax) // such as a key of another type, or while the broker loads its data
 		default:
-			l.fail(err)
+			l.Fail(err)
 		}
 	}
 }
