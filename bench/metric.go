@@ -20,6 +20,11 @@ type Metric struct {
 	Floor float64 `json:"floor,omitempty"`
 }
 
+// NewMetric returns the figure that these samples make. It keeps the slice.
+func NewMetric(name, unit, better string, samples []float64) Metric {
+	return Metric{Name: name, Unit: unit, Better: better, Value: median(samples), Samples: samples}
+}
+
 // Ratio returns the figure divided by its floor, 0 without a floor.
 func (m Metric) Ratio() float64 {
 	if m.Floor == 0 {
@@ -72,7 +77,7 @@ func (g *gauges) metrics() []Metric {
 		if len(have.samples) == 0 {
 			continue
 		}
-		m := Metric{Name: have.name, Unit: have.unit, Better: have.better, Value: median(have.samples), Samples: have.samples}
+		m := NewMetric(have.name, have.unit, have.better, have.samples)
 		if len(have.floor) > 0 {
 			m.Floor = median(have.floor)
 		}

@@ -2,7 +2,7 @@
 # Runs the scenarios against Siren and against socket.io for Node side by side, and prints a table. Small rooms are also
 # run against socket.io over uWebSockets.js and over Bun's engine, which are faster than Node's, and scenarios without a
 # broadcast against a bare gnet server. The servers take turns, each round with fresh processes, so that what else the
-# machine does meets all of them.
+# machine does meets all of them. In the cluster's scenarios two nodes of each kind have a redis-server between them.
 #
 #   bench/peers.sh [SCENARIO...]     default: all but floor
 #
@@ -18,6 +18,7 @@ work=$(mktemp -d)
 out=${OUT:-$work/results}
 mkdir -p "$out"
 server=
+redis=
 
 stop_server() {
 	[ -n "$server" ] || return 0
@@ -25,7 +26,13 @@ stop_server() {
 	wait "$server" 2>/dev/null || true
 	server=
 }
-trap 'stop_server; rm -rf "$work"' EXIT
+stop_redis() {
+	[ -n "$redis" ] || return 0
+	kill "$redis" 2>/dev/null || true
+	wait "$redis" 2>/dev/null || true
+	redis=
+}
+trap 'stop_server; stop_redis; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 echo "building Siren" >&2
@@ -60,6 +67,20 @@ start_server() {
 	return 1
 }
 
+# start_redis PORT starts a broker that keeps nothing on disk, and waits until it answers.
+start_redis() {
+	redis-server --port "$1" --bind 127.0.0.1 --save '' --appendonly no --dir "$work" >"$work/redis.log" 2>&1 &
+	redis=$!
+	for _ in $(seq 100); do
+		grep -q 'Ready to accept' "$work/redis.log" && return 0
+		kill -0 "$redis" 2>/dev/null || break
+		sleep 0.1
+	done
+	echo "redis-server does not start:" >&2
+	cat "$work/redis.log" >&2
+	return 1
+}
+
 sessions() { echo $(($1 * scale)); }
 
 # options SCENARIO prints its flags.
@@ -77,6 +98,10 @@ options() {
 	slow) echo "slow --subscribers $(sessions 100) --repeat 1" ;;
 	rooms) echo "rooms --members $(sessions 500) --subscribers $(sessions 4000) --broadcasts 20 --gap-us 100000 --repeat 2 --warmup 1" ;;
 	game) echo "game --subscribers $(sessions 2000) --duration 5s --repeat 2 --warmup 1" ;;
+	cluster) echo "cluster?adapter=classic --count $(sessions 50000) --repeat 2" ;;
+	cluster-sharded) echo "cluster?adapter=sharded --count $(sessions 50000) --repeat 2" ;;
+	cluster-streams) echo "cluster?adapter=streams --count $(sessions 20000) --repeat 2" ;;
+	cluster-lag) echo "cluster?adapter=classic --count 5000 --rate 1000 --repeat 2" ;;
 	*) return 1 ;;
 	esac
 }
@@ -94,22 +119,45 @@ peers() {
 
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
-	names=(paced burst connect idle echo rate polling upgrade storm slow rooms game)
+	names=(paced burst connect idle echo rate polling upgrade storm slow rooms game
+		cluster cluster-sharded cluster-streams cluster-lag)
 fi
 for name in "${names[@]}"; do
 	options "$name" >/dev/null || { echo "no scenario $name" >&2; exit 2; }
 done
+# run_cluster NAME ROUND PEER FLAGS... measures two nodes with a broker of their own between them.
+run_cluster() {
+	local name=$1 round=$2 peer=$3 query=${4#cluster} port
+	shift 4
+	[ "$peer" = siren ] || set -- "$@" --node "node $work/cluster.mjs"
+	port=$(free_port)
+	start_redis "$port"
+	"$work/siren" bench cluster --broker "redis://127.0.0.1:$port$query" "$@" --json >"$out/$name.$peer.$round.json" 2>"$work/run.log" ||
+		cat "$work/run.log" >&2
+	stop_redis
+}
+
+# run_load NAME ROUND PEER FLAGS... measures one server.
+run_load() {
+	local name=$1 round=$2 peer=$3 port
+	shift 3
+	port=$(free_port)
+	start_server "$peer" "$port"
+	# A run with faults is reported in the table.
+	"$work/siren" bench "$@" --url "http://127.0.0.1:$port" --timeout 5m \
+		--json "$out/$name.$peer.$round.json" >"$work/run.log" 2>&1 || cat "$work/run.log" >&2
+	stop_server
+}
+
 for name in "${names[@]}"; do
 	read -r -a flags <<<"$(options "$name")"
 	for round in $(seq "$rounds"); do
 		for peer in $(peers "$name"); do
 			echo "$name, round $round: $peer" >&2
-			port=$(free_port)
-			start_server "$peer" "$port"
-			# A run with faults is reported in the table.
-			"$work/siren" bench "${flags[@]}" --url "http://127.0.0.1:$port" --timeout 5m \
-				--json "$out/$name.$peer.$round.json" >"$work/run.log" 2>&1 || cat "$work/run.log" >&2
-			stop_server
+			case $name in
+			cluster*) run_cluster "$name" "$round" "$peer" "${flags[@]}" ;;
+			*) run_load "$name" "$round" "$peer" "${flags[@]}" ;;
+			esac
 		done
 	done
 done

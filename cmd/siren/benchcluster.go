@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,11 +17,15 @@ import (
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 	"github.com/spf13/cobra"
+
+	"github.com/seed58c87869/siren/bench"
 )
 
 // clusterBench is a run of siren bench cluster.
 type clusterBench struct {
-	broker         string
+	broker string
+	// node is the program of the nodes, and its arguments before the broker's URL.
+	node           []string
 	count, size    int
 	rate           float64
 	clients, times int
@@ -39,10 +44,17 @@ type clusterResult struct {
 	LagP50, LagP99, LagMax int64
 }
 
+// clusterOutcome is what --json prints. The metrics have the form of the other scenarios.
+type clusterOutcome struct {
+	OK      bool            `json:"ok"`
+	Reasons []string        `json:"reasons,omitempty"`
+	Metrics []bench.Metric  `json:"metrics"`
+	Repeats []clusterResult `json:"repeats"`
+}
+
 // newBenchClusterCommand measures two nodes with a broker between them.
 func newBenchClusterCommand() *cobra.Command {
-	c := clusterBench{}
-	asJSON := false
+	c, node, asJSON := clusterBench{}, "", false
 	cmd := &cobra.Command{
 		Use:   "cluster",
 		Short: "Send through a broker from one node to clients of another: rate, lag and cost of a message",
@@ -58,6 +70,13 @@ started, and its CPU is not counted.`,
 			if c.broker == "" || c.count < 1 || c.size < 0 || c.clients < 1 || c.times < 1 || c.rate < 0 {
 				return errors.New("--broker, and --count, --clients and --repeat above zero, are needed")
 			}
+			if c.node = strings.Fields(node); len(c.node) == 0 {
+				self, err := os.Executable()
+				if err != nil {
+					return err
+				}
+				c.node = []string{self, "bench", clusterNodeCommand, "--broker"}
+			}
 			all, err := c.run(cmd.Context())
 			if err != nil {
 				return err
@@ -67,6 +86,7 @@ started, and its CPU is not counted.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&c.broker, "broker", "", "`URL` of the broker")
+	flags.StringVar(&node, "node", "", "`program` of the nodes, in place of Siren's; the broker's URL is its last argument (see bench/README.md)")
 	flags.IntVar(&c.count, "count", 100_000, "messages of a repeat")
 	flags.IntVar(&c.size, "size", 200, "bytes of a message's text")
 	flags.Float64Var(&c.rate, "rate", 0, "messages a second; 0 is as fast as the broker takes them")
@@ -148,11 +168,7 @@ func (c *clusterBench) measure(from, to *clusterNode, clients []*clusterClient) 
 
 // startNode starts a process with a node and waits until it is in the cluster.
 func (c *clusterBench) startNode(ctx context.Context) (*clusterNode, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, self, "bench", clusterNodeCommand, "--broker", c.broker)
+	cmd := exec.CommandContext(ctx, c.node[0], append(c.node[1:len(c.node):len(c.node)], c.broker)...)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	in, err := cmd.StdinPipe()
@@ -260,10 +276,35 @@ func tickOf(text []byte) (number int, sent int64, ok bool) {
 	return number, sent, err == nil && err2 == nil
 }
 
+// outcomeOf sums up the repeats.
+func outcomeOf(all []clusterResult) clusterOutcome {
+	out := clusterOutcome{Repeats: all}
+	for i, r := range all {
+		if r.Lost+r.Disorder > 0 {
+			out.Reasons = append(out.Reasons, fmt.Sprintf("repeat %d: %d messages lost, %d out of order", i+1, r.Lost, r.Disorder))
+		}
+	}
+	out.OK = len(out.Reasons) == 0
+	of := func(name, unit, better string, value func(clusterResult) float64) {
+		samples := make([]float64, len(all))
+		for i, r := range all {
+			samples[i] = value(r)
+		}
+		out.Metrics = append(out.Metrics, bench.NewMetric(name, unit, better, samples))
+	}
+	of("messages", "1/s", bench.BetterHigher, func(r clusterResult) float64 { return r.Rate })
+	of("publisher's CPU for each", "us", bench.BetterLower, func(r clusterResult) float64 { return r.PublisherCPU })
+	of("receiver's CPU for each", "us", bench.BetterLower, func(r clusterResult) float64 { return r.ReceiverCPU })
+	of("lag p50", "us", bench.BetterLower, func(r clusterResult) float64 { return float64(r.LagP50) })
+	of("lag p99", "us", bench.BetterLower, func(r clusterResult) float64 { return float64(r.LagP99) })
+	return out
+}
+
 // tellCluster prints the results. A message that is missing or out of order is an error.
 func tellCluster(cmd *cobra.Command, all []clusterResult, asJSON bool) error {
+	out := outcomeOf(all)
 	if asJSON {
-		text, err := json.MarshalIndent(all, "", "  ")
+		text, err := json.MarshalIndent(out, "", "  ")
 		if err != nil {
 			return err
 		}
@@ -279,10 +320,8 @@ func tellCluster(cmd *cobra.Command, all []clusterResult, asJSON bool) error {
 			return err
 		}
 	}
-	for _, r := range all {
-		if r.Lost+r.Disorder > 0 {
-			return errReported
-		}
+	if !out.OK {
+		return errReported
 	}
 	return nil
 }

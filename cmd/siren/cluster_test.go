@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -154,23 +155,45 @@ func TestBenchCluster(t *testing.T) {
 	redis := redistest.Start(t)
 	t.Setenv(commandEnv, "1") // for the processes of the nodes
 	code, out, errors := command(t, "bench", "cluster", "--broker", redis.URL(""), "--count", "500", "--clients", "2", "--repeat", "1", "--json")
-	var all []clusterResult
-	if err := json.Unmarshal([]byte(out), &all); code != 0 || err != nil || len(all) != 1 {
+	var all clusterOutcome
+	if err := json.Unmarshal([]byte(out), &all); code != 0 || err != nil || !all.OK || len(all.Repeats) != 1 || len(all.Metrics) == 0 {
 		t.Fatal(code, err, out, errors)
 	}
-	if r := all[0]; r.Messages != 1000 || r.Lost+r.Disorder != 0 || r.Rate <= 0 || r.PublisherCPU <= 0 || r.ReceiverCPU <= 0 || r.LagMax <= 0 {
+	if r := all.Repeats[0]; r.Messages != 1000 || r.Lost+r.Disorder != 0 || r.Rate <= 0 || r.PublisherCPU <= 0 || r.ReceiverCPU <= 0 || r.LagMax <= 0 {
 		t.Errorf("%+v", r)
 	}
-	code, out, _ = command(t, "bench", "cluster", "--broker", redis.URL(""), "--count", "10", "--rate", "1000", "--repeat", "1")
+	node := os.Args[0] + " bench " + clusterNodeCommand + " --broker"
+	code, out, _ = command(t, "bench", "cluster", "--broker", redis.URL(""), "--count", "10", "--rate", "1000", "--repeat", "1", "--node", node)
 	if code != 0 || !strings.Contains(out, "LAG p50") {
 		t.Error(code, out)
 	}
 	for want, args := range map[string][]string{
 		"are needed":            {"bench", "cluster"},
-		"a node does not start": {"bench", "cluster", "--broker", "nats://127.0.0.1:1"},
+		"a node does not start": {"bench", "cluster", "--broker", redis.URL(""), "--node", "false"},
 	} {
 		if code, _, errors := command(t, args...); code != 1 || !strings.Contains(errors, want) {
 			t.Errorf("%q: %d %s", args, code, errors)
+		}
+	}
+}
+
+// A run with a lost message or one out of order says which repeat it was.
+func TestClusterOutcome(t *testing.T) {
+	for name, tt := range map[string]struct {
+		repeats []clusterResult
+		ok      bool
+		reasons int
+	}{
+		"whole":        {[]clusterResult{{Messages: 5, Rate: 3}, {Messages: 5, Rate: 7}}, true, 0},
+		"lost":         {[]clusterResult{{Messages: 5, Rate: 5}, {Lost: 1}}, false, 1},
+		"out of order": {[]clusterResult{{Disorder: 1, Rate: 5}, {Rate: 5}}, false, 1},
+	} {
+		out := outcomeOf(tt.repeats)
+		if out.OK != tt.ok || len(out.Reasons) != tt.reasons || len(out.Metrics) != 5 {
+			t.Errorf("%s: %+v", name, out)
+		}
+		if m := out.Metrics[0]; tt.ok && (m.Value != 5 || len(m.Samples) != 2) {
+			t.Errorf("%s: %+v", name, m)
 		}
 	}
 }
