@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// adoptEndMax bounds how long the end of gnet waits for adoptions that have begun. Each needs a turn of its loop, so
-	// the wait is only in vain if a loop has ended by an error.
+	// adoptEndMax bounds how long the end of gnet waits for adoptions that have begun. Each needs a turn of its loop,
+	// so the wait is only in vain if a loop has ended by an error.
 	adoptEndMax = 5 * time.Second
 	// revealTries bounds, for each loop, the connections to ourselves that make a listening engine reveal its loops.
 	revealTries = 8

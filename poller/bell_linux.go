@@ -12,8 +12,8 @@ import (
 
 // bell wakes a loop when blocked connections of it take more data, without another goroutine in between. gnet waits for
 // its own epoll set and calls the engine for connections only. So the bell is a connection for gnet: a descriptor that
-// is always readable and that gnet does not watch. In its place gnet's set watches the bell's set, an epoll set of blocked
-// connections, under the number of that descriptor. Loop-owned.
+// is always readable and that gnet does not watch. In its place gnet's set watches the bell's set, an epoll set of
+// blocked connections, under the number of that descriptor. Loop-owned.
 type bell struct {
 	loop  *Loop
 	set   readySet
@@ -25,8 +25,8 @@ type bell struct {
 // ringsMax is how often the descriptor can be read. Each read takes one off its counter.
 const ringsMax = 1 << 62
 
-// hangBell gives the loop a bell. It waits for a turn of the loop, so it must not be called there. If the system refuses,
-// the engine's own set goes on serving the loop. Safe for concurrent use.
+// hangBell gives the loop a bell. It waits for a turn of the loop, so it must not be called there. If the system
+// refuses, the engine's own set goes on serving the loop. Safe for concurrent use.
 func (l *Loop) hangBell() {
 	e := l.engine
 	if !e.adoptions.begin() {

@@ -127,9 +127,9 @@ type Config struct {
 	// then share the port. Backlog applies to the first loop's socket only. ReusePort is ignored with a unix address.
 	// An address of IPv4 and IPv6 is an error where net.ipv6.bindv6only is 1.
 	ReusePort bool
-	// SharePort lets an engine of another process of the same user listen on the same addresses (SO_REUSEPORT), which must
-	// be of TCP. It has one acceptor, unlike ReusePort, which cannot be set too. See Engine.TakeOver and StopListening.
-	// Linux only.
+	// SharePort lets an engine of another process of the same user listen on the same addresses (SO_REUSEPORT), which
+	// must be of TCP. It has one acceptor, unlike ReusePort, which cannot be set too. See Engine.TakeOver and
+	// StopListening. Linux only.
 	SharePort bool
 	// PrivateFiles is an experiment, for tests with more connections than one process may have open files. Each loop
 	// gets its own listener (as with ReusePort) and its own operating system thread, and before Start returns that

@@ -27,7 +27,8 @@ func (s *stepTask) Run(int) {
 	}
 }
 
-// A task that goes on keeps its place in the mailbox, and each of its steps has a turn of its own. A panic in one step does not keep it from the others.
+// A task that goes on keeps its place in the mailbox, and each of its steps has a turn of its own. A panic in one step
+// does not keep it from the others.
 func TestTaskGoesOnBeforeLaterPosts(t *testing.T) {
 	for _, panics := range []bool{false, true} {
 		l, _, _ := stubLoop(t, 0, Config{Logger: slog.New(slog.DiscardHandler)})
@@ -65,8 +66,8 @@ func TestTaskGoesOnBeforeLaterPosts(t *testing.T) {
 	}
 }
 
-// While a task goes on, a turn flushes for a part of the time only that the task took, and at least one connection: what
-// later tasks send to the others leaves with it.
+// While a task goes on, a turn flushes for a part of the time only that the task took, and at least one connection:
+// what later tasks send to the others leaves with it.
 func TestFewFlushesBetweenSteps(t *testing.T) {
 	h := newHub()
 	e := start(t, Config{Accept: h.accept, Loops: 1, FlushTime: time.Hour, TurnTime: time.Microsecond})

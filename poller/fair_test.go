@@ -116,8 +116,8 @@ func (l *longTask) Run(int) {
 	}
 }
 
-// TestOthersAreServedMeanwhile: while a loop has work for hundreds of turns, timers that are due at once, a task of very
-// much work or the input of one client, another client's messages are handled in between.
+// TestOthersAreServedMeanwhile: while a loop has work for hundreds of turns, timers that are due at once, a task of
+// very much work or the input of one client, another client's messages are handled in between.
 func TestOthersAreServedMeanwhile(t *testing.T) {
 	const timers, bytesIn, work = 200_000, 60_000, 10_000
 	for _, c := range []struct {
@@ -250,7 +250,8 @@ func TestTimersDoNotUseUpTheBudgetOfInput(t *testing.T) {
 	}
 }
 
-// Work that is posted again, step by step, gets one step in each turn, so that the loop looks at its sockets in between.
+// Work that is posted again, step by step, gets one step in each turn, so that the loop looks at its sockets in
+// between.
 func TestStepsOfWorkTakeTurns(t *testing.T) {
 	h := newHub()
 	e := start(t, Config{Accept: h.accept, Loops: 1})

@@ -19,8 +19,9 @@ func (k *kicker) kick(l *Loop) {
 	}
 }
 
-// wakeKicked wakes the loop if the kicker has not done so yet. It is called at the end of an entry from the network: gnet
-// has looked at its sockets since the kick, and as long as these have input it does not leave the processor to the kicker.
+// wakeKicked wakes the loop if the kicker has not done so yet. It is called at the end of an entry from the network:
+// gnet has looked at its sockets since the kick, and as long as these have input it does not leave the processor to the
+// kicker.
 func (l *Loop) wakeKicked() {
 	if l.kicked.Load() && l.kicked.CompareAndSwap(true, false) {
 		l.wake()

@@ -23,8 +23,8 @@ type Loop struct {
 	runner loopRunner
 
 	// The goroutine that runs the loop changes. It is the engine's kicker until gnet opens its first connection here,
-	// gnet's goroutine from then on (bound), and the engine's last goroutine after gnet has ended. own keeps the first two
-	// apart.
+	// gnet's goroutine from then on (bound), and the engine's last goroutine after gnet has ended. own keeps the first
+	// two apart.
 	own      sync.Mutex
 	wakeMu   sync.Mutex
 	bound    gnet.EventLoop // guarded by wakeMu; nil until bound
@@ -174,10 +174,10 @@ type loopRunner struct{ loop *Loop }
 
 // Run runs a turn. It always returns nil, because gnet shuts down on some errors.
 //
-// A loop that has used up its budget has more to do, and gnet would not let go of the processor: handlers that this loop
-// has started would wait until the scheduler stops it, for 10 ms. So it gives them their turn. It does so before its own
-// one. Behind it, the kicker would run too and wake the loop within the same pass of gnet, which does not look at its
-// sockets meanwhile.
+// A loop that has used up its budget has more to do, and gnet would not let go of the processor: handlers that this
+// loop has started would wait until the scheduler stops it, for 10 ms. So it gives them their turn. It does so before
+// its own one. Behind it, the kicker would run too and wake the loop within the same pass of gnet, which does not look
+// at its sockets meanwhile.
 func (r *loopRunner) Run(context.Context) error {
 	l := r.loop
 	defer l.survive("turn")

@@ -87,8 +87,8 @@ func (m *mailbox) next() Task {
 	return t
 }
 
-// batchDone reports whether all tasks of the batch that was taken out last have run. Those that were posted meanwhile may
-// wait.
+// batchDone reports whether all tasks of the batch that was taken out last have run. Those that were posted meanwhile
+// may wait.
 func (m *mailbox) batchDone() bool { return m.head == len(m.run) }
 
 // putBack makes t the next task, in the place of the one that runs.
@@ -182,9 +182,9 @@ func (l *Loop) Full() bool { return l.mailbox.waiting() >= l.engine.config.Mailb
 // once comes in the same order then as what it would post.
 func (l *Loop) Idle() bool { return l.mailbox.idle() }
 
-// Continue is for a task whose turn is over (Spend) before its work is done: t goes on with it. t is run next, before all
-// tasks that are posted, but in a later turn, so that sockets, timers and flushes come in between. Call it at most once
-// in Run of a task that was posted.
+// Continue is for a task whose turn is over (Spend) before its work is done: t goes on with it. t is run next, before
+// all tasks that are posted, but in a later turn, so that sockets, timers and flushes come in between. Call it at most
+// once in Run of a task that was posted.
 func (l *Loop) Continue(t Task) {
 	if asserting {
 		l.mustOwn("Loop.Continue")

@@ -42,8 +42,8 @@ func (e *Engine) TakeOver() error {
 	return e.gate.each(portshare.Steer)
 }
 
-// StopListening closes the listening sockets behind the connections in their queues, which are served, as are all others.
-// Call it when another process has taken over. Safe for concurrent use.
+// StopListening closes the listening sockets behind the connections in their queues, which are served, as are all
+// others. Call it when another process has taken over. Safe for concurrent use.
 func (e *Engine) StopListening() error {
 	if !e.config.SharePort {
 		return errNotShared

@@ -113,7 +113,8 @@ func (l *Loop) drainSome(itemsMax int, deadline int64) (ran int, more bool) {
 	}()
 	for ran < itemsMax {
 		if ran > 0 && l.mailbox.batchDone() && l.Overspent() {
-			return ran, false // what was posted meanwhile may be more of the same work, such as the next step of a message
+			// What was posted meanwhile may be more of the same work, such as the next step of a message.
+			return ran, false
 		}
 		task := l.mailbox.next()
 		if task == nil {

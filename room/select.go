@@ -65,8 +65,8 @@ func (s *Shard) Select(t *Target) Selection {
 }
 
 // Members returns the selected members, in no order. The slice is valid until End, and the caller may overwrite it. It
-// does not include members that join later, and keeps members that leave. Check [Member.Detached] if members may have been
-// detached meanwhile.
+// does not include members that join later, and keeps members that leave. Check [Member.Detached] if members may have
+// been detached meanwhile.
 func (l *Selection) Members() []*Member { return l.members }
 
 // End gives the memory of the selection back to its shard.

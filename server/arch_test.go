@@ -76,7 +76,8 @@ func TestImports(t *testing.T) {
 		{"/server/internal/stack", append([]string{"/session", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/logqueue", nil, []string{gnet}},
 		{"/cmd/siren/manual", nil, []string{gnet}},
-		{"/server", server, []string{"github.com/redis/rueidis", prometheus}}, // programs without a broker are without its client
+		// Programs without a broker are without its client.
+		{"/server", server, []string{"github.com/redis/rueidis", prometheus}},
 		{"/server/metrics", append([]string{"/server"}, server...), nil},
 		{"/server/adminui", append([]string{"/server"}, server...), nil},
 		{"/cmd/siren/node/pattern", nil, []string{gnet}},

@@ -19,8 +19,8 @@ type ask struct {
 	debts [][][]collect.Debt[Socket]
 	// loopsAsked has the loops that the broadcast was posted to. Guarded by the Wait's lock.
 	loopsAsked []int
-	// waiting means that sockets whose connect handlers run are waited for. They can answer only when these have returned,
-	// so a handler that blocks must not wait for them. Immutable, as done and relay are.
+	// waiting means that sockets whose connect handlers run are waited for. They can answer only when these have
+	// returned, so a handler that blocks must not wait for them. Immutable, as done and relay are.
 	waiting bool
 	// done gets the replies at the end; nil if they are taken as they come.
 	done func(replies []Reply, err error)
@@ -218,8 +218,8 @@ func (a *ask) keep(r Reply) bool {
 	case a.Ended():
 		return false
 	case a.relay != nil:
-		// Before it counts, so that the end of the wait comes behind all answers. An adapter that panics leaves the lock
-		// free.
+		// Before it counts, so that the end of the wait comes behind all answers. An adapter that panics leaves the
+		// lock free.
 		a.Unlock()
 		a.relay.acknowledged(r)
 		a.Lock()

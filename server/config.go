@@ -21,9 +21,9 @@ import (
 // Queue bounds what waits for one client.
 type Queue struct {
 	// MaxBytes is the limit in bytes. Default 4 MiB: all packets that a loop queues in one turn, before it writes, must
-	// fit, and a burst may queue megabytes. A single packet may exceed it. A hundred clients that stop reading hold about
-	// 400 MiB if each gets different data, and the process uses as much again until the garbage collector has run; see
-	// Config.MemoryBudget for all clients together.
+	// fit, and a burst may queue megabytes. A single packet may exceed it. A hundred clients that stop reading hold
+	// about 400 MiB if each gets different data, and the process uses as much again until the garbage collector has
+	// run; see Config.MemoryBudget for all clients together.
 	MaxBytes int
 	// OnFull is the policy at the limit. Default OverflowDisconnect.
 	OnFull Overflow
@@ -33,8 +33,8 @@ type Queue struct {
 
 // Inbox bounds the events of one socket that wait for their handlers.
 type Inbox struct {
-	// MaxEvents is the number of events that wait while a handler runs. Default 16,384: as many as one polling request may
-	// contain.
+	// MaxEvents is the number of events that wait while a handler runs. Default 16,384: as many as one polling request
+	// may contain.
 	MaxEvents int
 	// MaxBytes bounds the sum of the payloads in bytes, including the event whose handler runs. Default 8 MiB. A socket
 	// that exceeds either limit is disconnected, because an event loop cannot stop reading for one socket.
@@ -50,9 +50,9 @@ type Config struct {
 	// Transports are the transports offered. Default: both.
 	Transports []Transport
 	// AllowEIO3 also serves clients of Socket.IO 2 (Engine.IO protocol 3), like the reference server's option of that
-	// name: every request that does not name protocol 4 uses protocol 3. Off by default. Such clients are in "/" without
-	// asking, so ConnectTimeout does not apply to them. Their clients derive socket ids from the session's id: an
-	// application that shows such a socket id to others reveals the session.
+	// name: every request that does not name protocol 4 uses protocol 3. Off by default. Such clients are in "/"
+	// without asking, so ConnectTimeout does not apply to them. Their clients derive socket ids from the session's id:
+	// an application that shows such a socket id to others reveals the session.
 	AllowEIO3 bool
 	// NoUpgrades keeps polling clients on polling.
 	NoUpgrades bool
@@ -72,8 +72,8 @@ type Config struct {
 	HeaderTimeout, BodyTimeout, IdleTimeout time.Duration
 	// MaxPayload bounds one message and one polling body, in bytes. Default 1,000,000.
 	MaxPayload int
-	// MaxHeaderBytes bounds a request's head, of which the request line may take all, and the body of a GET, which is not
-	// read. Default 16 KiB, as in Node.
+	// MaxHeaderBytes bounds a request's head, of which the request line may take all, and the body of a GET, which is
+	// not read. Default 16 KiB, as in Node.
 	MaxHeaderBytes int
 	// MaxRequestBody bounds the body of requests for Fallback. Default MaxPayload.
 	MaxRequestBody int
@@ -81,12 +81,12 @@ type Config struct {
 	MaxResponse int
 	// MaxConns bounds the connections. Default: the descriptor limit less a reserve.
 	MaxConns int
-	// HealthPath is a path of Fallback, such as "/healthz", for the health checks of load balancers and supervisors. It is
-	// answered above MaxConns too, so that a full server is not restarted. Connections above MaxConns get 503 for any
-	// other request. Default: none.
+	// HealthPath is a path of Fallback, such as "/healthz", for the health checks of load balancers and supervisors. It
+	// is answered above MaxConns too, so that a full server is not restarted. Connections above MaxConns get 503 for
+	// any other request. Default: none.
 	HealthPath string
-	// MaxHealthConns bounds the connections above MaxConns that may request HealthPath at once. A further one replaces the
-	// oldest, which gets 503, so that silent clients cannot keep others out. Default 64: as many may arrive in the
+	// MaxHealthConns bounds the connections above MaxConns that may request HealthPath at once. A further one replaces
+	// the oldest, which gets 503, so that silent clients cannot keep others out. Default 64: as many may arrive in the
 	// millisecond that a health check takes.
 	MaxHealthConns int
 	// MaxSessions bounds the sessions, because a polling client holds one without a connection. Default 2,097,152.
@@ -96,65 +96,66 @@ type Config struct {
 	// application knows how many events its clients need. SetLimits changes it later.
 	Limits Limits
 	// MaxHandshakes bounds the handshakes that AllowRequest, Tune and the other hooks process at the same time, each on
-	// its own goroutine. A slow hook that ignores its context continues after its client has gone. Further handshakes are
-	// refused with 503. Default 8,192.
+	// its own goroutine. A slow hook that ignores its context continues after its client has gone. Further handshakes
+	// are refused with 503. Default 8,192.
 	MaxHandshakes int
 	// MaxNamespaces bounds the namespaces that one connection may join. Default 64.
 	MaxNamespaces int
-	// MaxDynamicNamespaces bounds the namespaces that clients make, by connecting to names that a ParentNamespace accepts,
-	// because clients can invent names without end. At the limit the child that has been empty for longest is removed; if
-	// none is empty, the client is refused. Default 10,000.
+	// MaxDynamicNamespaces bounds the namespaces that clients make, by connecting to names that a ParentNamespace
+	// accepts, because clients can invent names without end. At the limit the child that has been empty for longest is
+	// removed; if none is empty, the client is refused. Default 10,000.
 	MaxDynamicNamespaces int
-	// CleanupEmptyChildNamespaces removes a child of a ParentNamespace when its last socket has left. By default it stays
-	// while there is room, as in the reference.
+	// CleanupEmptyChildNamespaces removes a child of a ParentNamespace when its last socket has left. By default it
+	// stays while there is room, as in the reference.
 	CleanupEmptyChildNamespaces bool
 	// MaxRooms bounds the rooms of one socket. Default 10,000.
 	MaxRooms int
-	// MaxRoomBytes bounds the name of a room that a socket joins, in bytes. Names often come from clients, and are kept as
-	// long as the room exists. Default 16 KiB: enough for any meaningful name.
+	// MaxRoomBytes bounds the name of a room that a socket joins, in bytes. Names often come from clients, and are kept
+	// as long as the room exists. Default 16 KiB: enough for any meaningful name.
 	MaxRoomBytes int
-	// MaxAuthBytes bounds the auth payload of a CONNECT packet, as JSON, because it is kept as long as the socket lives. A
-	// client that sends more is refused. Default 64 KiB: far above the largest tokens.
+	// MaxAuthBytes bounds the auth payload of a CONNECT packet, as JSON, because it is kept as long as the socket
+	// lives. A client that sends more is refused. Default 64 KiB: far above the largest tokens.
 	MaxAuthBytes int
-	// MaxPendingAcks bounds the pending acknowledgements of one socket, and the broadcasts of one namespace that wait for
-	// theirs. Default 4,096.
+	// MaxPendingAcks bounds the pending acknowledgements of one socket, and the broadcasts of one namespace that wait
+	// for theirs. Default 4,096.
 	MaxPendingAcks int
-	// MaxRoomEvents bounds the events that wait for the listeners of OnRoom, or are on their way to them. Above it sockets
-	// cannot join rooms or be moved into them. Default 65,536: enough for a thousand sockets that join some rooms at once
-	// while a listener is busy.
+	// MaxRoomEvents bounds the events that wait for the listeners of OnRoom, or are on their way to them. Above it
+	// sockets cannot join rooms or be moved into them. Default 65,536: enough for a thousand sockets that join some
+	// rooms at once while a listener is busy.
 	MaxRoomEvents int
 	// MaxAttachments bounds the binary attachments of one packet. Default: codec/sio's.
 	MaxAttachments int
-	// MaxAttachmentsSent bounds the binary attachments of one packet that is sent: an event or acknowledgement with more
-	// fails with ErrTooManyAttachments. Default 10: official clients since March 2026 (socket.io-parser 4.2.6, 3.4.4 and
-	// 3.3.5) end their connection with "parse error" at more, unless their Decoder has another limit. Packets of a Parser
-	// have no limit, because they contain their binary values.
+	// MaxAttachmentsSent bounds the binary attachments of one packet that is sent: an event or acknowledgement with
+	// more fails with ErrTooManyAttachments. Default 10: official clients since March 2026 (socket.io-parser 4.2.6,
+	// 3.4.4 and 3.3.5) end their connection with "parse error" at more, unless their Decoder has another limit. Packets
+	// of a Parser have no limit, because they contain their binary values.
 	MaxAttachmentsSent int
-	// AttachmentTimeout is how long all attachments of a packet may take to arrive; then the connection ends. Clients send
-	// them right after their packet, so a late one means a slow line, or a client that wants memory held for nothing.
-	// Default 30 s: enough for 10 MB at 3 Mbit/s.
+	// AttachmentTimeout is how long all attachments of a packet may take to arrive; then the connection ends. Clients
+	// send them right after their packet, so a late one means a slow line, or a client that wants memory held for
+	// nothing. Default 30 s: enough for 10 MB at 3 Mbit/s.
 	AttachmentTimeout time.Duration
 	// Parser, if set, replaces Socket.IO's own parser; clients need the same one. parser.Msgpack is another one.
 	Parser parser.Parser
-	// JSON, if set, replaces the built-in library for the arguments of events and acknowledgements, the data of refusals
-	// and the auth payload. An argument that is itself a []byte or a Raw stays an attachment or a Raw. But the library
-	// knows nothing of attachments: it encodes a []byte inside of another argument in its own way (mostly base64), and one
-	// from a client decodes as the object {"_placeholder":true,"num":N}, unless it is an argument of its own.
-	// Raw.Unmarshal and the function Prepare use the built-in library. docs/json.md compares some libraries.
+	// JSON, if set, replaces the built-in library for the arguments of events and acknowledgements, the data of
+	// refusals and the auth payload. An argument that is itself a []byte or a Raw stays an attachment or a Raw. But the
+	// library knows nothing of attachments: it encodes a []byte inside of another argument in its own way (mostly
+	// base64), and one from a client decodes as the object {"_placeholder":true,"num":N}, unless it is an argument of
+	// its own. Raw.Unmarshal and the function Prepare use the built-in library. docs/json.md compares some libraries.
 	JSON JSON
 	// AckTimeout ends a Call, Request or EmitAck whose context has no deadline. Default 30 s.
 	AckTimeout time.Duration
-	// RequestTimeout bounds the wait for other nodes in FetchSockets, Count and ServerSideRequest if neither the Operator
-	// nor the context has a time-out. Default 5 s, as in the reference: nodes answer at once, unless they are gone.
+	// RequestTimeout bounds the wait for other nodes in FetchSockets, Count and ServerSideRequest if neither the
+	// Operator nor the context has a time-out. Default 5 s, as in the reference: nodes answer at once, unless they are
+	// gone.
 	RequestTimeout time.Duration
 	// Queue bounds the packets that wait for one client.
 	Queue Queue
 	// Inbox bounds the events that wait for one socket's handlers.
 	Inbox Inbox
 	// MemoryBudget bounds, in bytes, what all clients together hold: packets for those that do not read, on either
-	// transport, incomplete input, and events that wait for handlers. A broadcast counts once for each event loop, not for
-	// each receiver; short queues do not count. Above the budget, clients are ended with "transport error", the largest
-	// holders first, until an eighth of it is free; Stats.Evicted counts them.
+	// transport, incomplete input, and events that wait for handlers. A broadcast counts once for each event loop, not
+	// for each receiver; short queues do not count. Above the budget, clients are ended with "transport error", the
+	// largest holders first, until an eighth of it is free; Stats.Evicted counts them.
 	//
 	// Default: a quarter of the memory that the process may use, which is the least of GOMEMLIMIT, its control groups'
 	// limits and the machine's memory. With Go's default GOGC the heap grows to twice its live data before the garbage
@@ -166,8 +167,8 @@ type Config struct {
 	CORS CORS
 	// Cookie is sent with the handshake if it has a Name.
 	Cookie Cookie
-	// PerMessageDeflate compresses WebSocket messages. Default off, as in the reference server, because it costs time and,
-	// in the clients, memory.
+	// PerMessageDeflate compresses WebSocket messages. Default off, as in the reference server, because it costs time
+	// and, in the clients, memory.
 	PerMessageDeflate PerMessageDeflate
 	// HTTPCompression compresses polling answers. Default on.
 	HTTPCompression HTTPCompression
@@ -179,15 +180,16 @@ type Config struct {
 	AllowRequest func(ctx context.Context, h *RequestInfo) error
 	// Tune, if set, may change the settings of a session; t has the values of this Config. The client is told its
 	// heartbeat and MaxPayload. Tune runs on the goroutine of AllowRequest, after it, and may block. MaxPayload and
-	// QueueBytes cannot exceed Config's, because buffers are sized for these; invalid settings are logged and ignored. See
-	// Socket.SetHeartbeat and SetQueue for open sessions.
+	// QueueBytes cannot exceed Config's, because buffers are sized for these; invalid settings are logged and ignored.
+	// See Socket.SetHeartbeat and SetQueue for open sessions.
 	Tune func(h *RequestInfo, t *Tuning)
 	// GenerateID, if set, returns the id of a session: 16 to 128 letters, digits and any of - . _ ~ that cannot be
-	// guessed, because whoever knows the id controls the session. An empty result requests a generated id. It runs on the
-	// goroutine of AllowRequest, after it. A handshake whose id is invalid or in use is refused with 400 and counted.
+	// guessed, because whoever knows the id controls the session. An empty result requests a generated id. It runs on
+	// the goroutine of AllowRequest, after it. A handshake whose id is invalid or in use is refused with 400 and
+	// counted.
 	GenerateID func(h *RequestInfo) string
-	// OnInitialHeaders, if set, may change the header of a session's first answer, which has the fields of CORS. It runs
-	// on the goroutine of AllowRequest, after it, and may block.
+	// OnInitialHeaders, if set, may change the header of a session's first answer, which has the fields of CORS. It
+	// runs on the goroutine of AllowRequest, after it, and may block.
 	OnInitialHeaders func(h *RequestInfo, header http.Header)
 	// OnHeaders, if set, may change the header of every answer to a request that opens a session or names one; for the
 	// first one it runs after OnInitialHeaders. h is the request being answered. Except for a session's first answer it
@@ -197,35 +199,35 @@ type Config struct {
 	// opening handshake.
 	OnHeaders func(h *RequestInfo, header http.Header)
 	// SelectProtocol, if set, chooses the subprotocol of a WebSocket whose client offers some: one of offered, in the
-	// client's order, or "" for none, which most clients treat as a failure. h is the request being answered. It runs on
-	// the event loop: it must be quick and must not block. A result that was not offered is logged and means none.
+	// client's order, or "" for none, which most clients treat as a failure. h is the request being answered. It runs
+	// on the event loop: it must be quick and must not block. A result that was not offered is logged and means none.
 	// Default: the first one offered, as in the reference.
 	SelectProtocol func(h *RequestInfo, offered []string) string
 	// OnConnectionError, if set, is called for each request that is refused with one of the protocol's error codes. It
 	// runs on its own goroutine, one call at a time. While more than 1,024 calls wait, further ones are left out and
 	// counted.
 	OnConnectionError func(e ConnectionError)
-	// Fallback answers requests for other paths. Default: 404. Handlers get a buffered request and response. It may be the
-	// Handler of another server where net/http serves both; Listen with addresses refuses that, because WebSockets would
-	// not reach the other server.
+	// Fallback answers requests for other paths. Default: 404. Handlers get a buffered request and response. It may be
+	// the Handler of another server where net/http serves both; Listen with addresses refuses that, because WebSockets
+	// would not reach the other server.
 	Fallback http.Handler
 
 	// Loops is the number of event loops. Default GOMAXPROCS.
 	Loops int
-	// Backlog is the longest listen queue of each address of Listen, up to 65,535. A connect that finds it full fails on a
-	// unix socket, and takes a second longer over TCP. The queue becomes shorter, down to 128, when the process is about
-	// to run out of open files. Default: the kernel's maximum (net.core.somaxconn on Linux), so that bursts pass.
+	// Backlog is the longest listen queue of each address of Listen, up to 65,535. A connect that finds it full fails
+	// on a unix socket, and takes a second longer over TCP. The queue becomes shorter, down to 128, when the process is
+	// about to run out of open files. Default: the kernel's maximum (net.core.somaxconn on Linux), so that bursts pass.
 	Backlog int
 	// UnixMode is the permissions of Listen's unix sockets: write permission is needed to connect. Default 0o660.
 	UnixMode fs.FileMode
-	// SharePorts lets another process of the same user listen on the same addresses, which must be of TCP, for a restart
-	// that refuses nobody: see Server.TakeOver. Linux only. Off by default, because two servers that know nothing of each
-	// other would share their clients.
+	// SharePorts lets another process of the same user listen on the same addresses, which must be of TCP, for a
+	// restart that refuses nobody: see Server.TakeOver. Linux only. Off by default, because two servers that know
+	// nothing of each other would share their clients.
 	SharePorts bool
 	// ProxyProtocol requires each connection of Listen's addresses to begin with a PROXY header, version 1 or 2, as
-	// HAProxy, nginx and load balancers send it, which has the client's address. A connection without one, or whose header
-	// takes longer than HeaderTimeout, is closed, counted and logged. Anybody who can connect can claim any address,
-	// unless TrustedProxies restricts who may connect. Default off.
+	// HAProxy, nginx and load balancers send it, which has the client's address. A connection without one, or whose
+	// header takes longer than HeaderTimeout, is closed, counted and logged. Anybody who can connect can claim any
+	// address, unless TrustedProxies restricts who may connect. Default off.
 	ProxyProtocol bool
 	// TrustedProxies are the addresses of the proxies in front of the server. X-Forwarded-For and X-Forwarded-Proto are
 	// read only on connections from them and, if there is an entry here, from unix sockets. The client's address is the
@@ -237,10 +239,11 @@ type Config struct {
 	// CloseTimeout bounds the total time that Close waits: half of it for handlers, the rest for clients to take their
 	// packets. Default 10 s: below the grace period of process managers, 30 s in Kubernetes and 90 s with systemd.
 	CloseTimeout time.Duration
-	// Logger gets the life of the server at Info and of each connection at Debug, in the groups "node" (the server and its
-	// event loops), "eio" (Engine.IO: handshakes, and the type and size of packets, including heartbeats) and "sio"
-	// (Socket.IO: sockets, joins, events and acknowledgements). New checks once whether Debug records are enabled; if not,
-	// they cost nothing. Default: slog.Default() when New is called. To log nothing, set slog.New(slog.DiscardHandler).
+	// Logger gets the life of the server at Info and of each connection at Debug, in the groups "node" (the server and
+	// its event loops), "eio" (Engine.IO: handshakes, and the type and size of packets, including heartbeats) and "sio"
+	// (Socket.IO: sockets, joins, events and acknowledgements). New checks once whether Debug records are enabled; if
+	// not, they cost nothing. Default: slog.Default() when New is called. To log nothing, set
+	// slog.New(slog.DiscardHandler).
 	//
 	// A panic of a handler is logged at Error, with its stack. An error that a handler returns is logged at Warn, or at
 	// Debug if Refuse made it, because it is an answer to the client.
@@ -248,9 +251,9 @@ type Config struct {
 	// Nobody waits for the log: records go to its handler on a separate goroutine, in order, and Close waits at most a
 	// second for the last ones. A handler that is a *logqueue.Handler has its own queue, with its own limits.
 	Logger *slog.Logger
-	// LogQueue bounds the records that wait for the Logger. Further ones are left out and counted, and a line reports how
-	// many when the log is back. Default 4,096: about 1.5 MB, and enough for the Debug records of a thousand clients that
-	// connect at once.
+	// LogQueue bounds the records that wait for the Logger. Further ones are left out and counted, and a line reports
+	// how many when the log is back. Default 4,096: about 1.5 MB, and enough for the Debug records of a thousand
+	// clients that connect at once.
 	LogQueue int
 	// LogBurst bounds the records at Warn and above that have the same message and come within ten seconds, because
 	// clients can cause some of them at will. A line reports how many were left out. Default 20: enough to see what

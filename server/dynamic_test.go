@@ -321,8 +321,8 @@ func TestDynamicChurn(t *testing.T) {
 			default:
 				_, _ = parent.Emit("tick")
 				parent.OnAny(func(context.Context, *server.Message) {}).Remove()
-				// Without a pause it fills the mailboxes as fast as they are emptied, and answers that find no room for a
-				// second are given up.
+				// Without a pause it fills the mailboxes as fast as they are emptied, and answers that find no room for
+				// a second are given up.
 				time.Sleep(100 * time.Microsecond)
 			}
 		}

@@ -27,11 +27,11 @@ var (
 	ErrReserved = packets.ErrReserved
 	// ErrNotConnected means that Request was called before the socket's connect handlers had passed.
 	ErrNotConnected = errors.New("siren: not connected yet")
-	// ErrTooManyAcks means that Config.MaxPendingAcks acknowledgements of the socket are pending, or as many broadcasts of
-	// the namespace wait for theirs.
+	// ErrTooManyAcks means that Config.MaxPendingAcks acknowledgements of the socket are pending, or as many broadcasts
+	// of the namespace wait for theirs.
 	ErrTooManyAcks = errors.New("siren: too many pending acknowledgements")
-	// ErrOnLoop means that a call that waits for an answer was made on an event loop, for instance in an Inline handler.
-	// The loop would wait for itself. EmitAck does not wait.
+	// ErrOnLoop means that a call that waits for an answer was made on an event loop, for instance in an Inline
+	// handler. The loop would wait for itself. EmitAck does not wait.
 	ErrOnLoop = errors.New("siren: would block an event loop")
 	// ErrTooManyRooms means that the socket is in Config.MaxRooms rooms.
 	ErrTooManyRooms = errors.New("siren: too many rooms")
@@ -48,8 +48,8 @@ var (
 	// ErrCluster: the adapter failed, for the reason that is wrapped. This node's sockets were served; those of other
 	// nodes, or of some, were not.
 	ErrCluster = errors.New("siren: other nodes not reached")
-	// ErrNodeRefused means that another node could not take a question, because it is behind or has no handler for it. Its
-	// log has the reason.
+	// ErrNodeRefused means that another node could not take a question, because it is behind or has no handler for it.
+	// Its log has the reason.
 	ErrNodeRefused = collect.ErrNodeRefused
 	// ErrPanic means that a handler panicked. It wraps the value of the panic, if that was an error.
 	ErrPanic = packets.ErrPanic
@@ -115,8 +115,8 @@ func (srv *Server) startError(what string, err error) error {
 //
 //   - Message string: is sent to the client
 //   - Data any, HasData bool: the data is sent too if HasData is set, as JSON without attachments
-//   - Cause error: what is broken, if that is why the client is refused, or nil. It stays on the server, and a connect that
-//     is refused with one counts as failed rather than denied
+//   - Cause error: what is broken, if that is why the client is refused, or nil. It stays on the server, and a connect
+//     that is refused with one counts as failed rather than denied
 //   - Error() string: the message
 //   - Unwrap() error: the cause
 //   - MarshalJSON: the form of a CONNECT_ERROR

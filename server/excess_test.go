@@ -294,7 +294,8 @@ func TestConnectionLimits(t *testing.T) {
 					if i == 2 {
 						fields = upgrade
 					}
-					eventually(t, "a refusal", func() bool { // half a second later there is room for another one of a second
+					// Half a second later there is room for another one of a second.
+					eventually(t, "a refusal", func() bool {
 						resp := get(path, fields...)
 						if resp.StatusCode != c.status {
 							return false

@@ -87,7 +87,8 @@ func TestHealthAtTheLimit(t *testing.T) {
 				ask("GET /healthz HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", 503)
 				ask("GET /page HTTP/1.1\r\nHost: h\r\n\r\n", 503)
 				ask("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\n\r\n", 503)
-				ask("POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n", 503) // no body
+				// The body is missing.
+				ask("POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n", 503)
 				ask("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 					"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 503)
 			}

@@ -104,8 +104,8 @@ func (r *realLoop) pingTimes(t *testing.T, conn net.Conn, d time.Duration) (time
 	return times
 }
 
-// A broadcast to very many members on one loop takes several turns, between which the loop looks at its sockets. How long
-// others wait meanwhile is logged, for the soak test with 50,000 members.
+// A broadcast to very many members on one loop takes several turns, between which the loop looks at its sockets. How
+// long others wait meanwhile is logged, for the soak test with 50,000 members.
 func TestHugeBroadcastTakesTurnsOnARealLoop(t *testing.T) {
 	members, d := 20_000, 300*time.Millisecond
 	if netns.Soaking() {

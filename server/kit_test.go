@@ -282,8 +282,8 @@ func (c *client) sync() {
 	c.expect(`3999[]`)
 }
 
-// syncBusy is sync for a loop whose mailbox is full. An acknowledgement may be refused there, after a second of waiting,
-// so it asks again.
+// syncBusy is sync for a loop whose mailbox is full. An acknowledgement may be refused there, after a second of
+// waiting, so it asks again.
 func (c *client) syncBusy(srv *server.Server) {
 	c.t.Helper()
 	for id := 900; id < 905; id++ {

@@ -9,8 +9,8 @@ import (
 // LoopStats has the counters of one event loop, since its start. Immutable. Its fields:
 //
 //   - Loop int: its index
-//   - Lag time.Duration: from posting a task to running it: the time that the loop was busy with others. A loop that has
-//     not run the task yet is behind by at least that much, and its other numbers are older
+//   - Lag time.Duration: from posting a task to running it: the time that the loop was busy with others. A loop that
+//     has not run the task yet is behind by at least that much, and its other numbers are older
 //   - Mailbox, Conns int: tasks that wait now, and connections
 //   - Polling, WebSockets int: sessions by their transport
 //   - QueueBytes int: what waits now for its clients
@@ -49,13 +49,13 @@ func (srv *Server) WatchLag(ctx context.Context, late tally.Late) {
 
 // NamespaceStats has the counters of a namespace, or of several, since the start. Immutable. Its fields:
 //
-//   - Name string: of the namespace. DynamicNamespaces stands for all those that clients have named, UnknownNamespaces for
-//     those that do not exist
+//   - Name string: of the namespace. DynamicNamespaces stands for all those that clients have named, UnknownNamespaces
+//     for those that do not exist
 //   - Sockets, Rooms int: how many there are on this node now
-//   - SpaceStats: Broadcasts counts events to many sockets; Connected sockets that were connected; Refused clients that the
-//     server refused by itself, because there is no such namespace or a limit was reached; Denied those that a middleware
-//     or a connect handler refused; Failed those for whom one failed; Handlers has the times that handlers of events took,
-//     in seconds, of one event in 32
+//   - SpaceStats: Broadcasts counts events to many sockets; Connected sockets that were connected; Refused clients that
+//     the server refused by itself, because there is no such namespace or a limit was reached; Denied those that a
+//     middleware or a connect handler refused; Failed those for whom one failed; Handlers has the times that handlers
+//     of events took, in seconds, of one event in 32
 type NamespaceStats = tally.NamespaceStats
 
 // The names of namespaces that are counted together. No namespace has such a name.

@@ -24,8 +24,8 @@ type Message struct {
 	acked atomic.Bool
 	// onLoop: the handler that has it runs on the event loop.
 	onLoop bool
-	// direct: the message is valid only while an inline handler runs, so the acknowledgement may be left in late until the
-	// handler has returned.
+	// direct: the message is valid only while an inline handler runs, so the acknowledgement may be left in late until
+	// the handler has returned.
 	direct bool
 	// timed: its handlers are timed.
 	timed bool
@@ -116,8 +116,8 @@ func (m *Message) Clone() *Message {
 	return c
 }
 
-// spareMessage is the message of a loop's inline handlers, which is theirs only in the call. It is nil while one has it.
-// Loop-owned.
+// spareMessage is the message of a loop's inline handlers, which is theirs only in the call. It is nil while one has
+// it. Loop-owned.
 type spareMessage struct {
 	m *Message
 

@@ -8,7 +8,8 @@ import (
 // MissingError tells that not all answers came which were asked for; those that came were handed over. errors.Is
 // finds its Cause. Immutable.
 type MissingError struct {
-	// Clients is the number of clients that were asked and did not answer, those that left before they answered included.
+	// Clients is the number of clients that were asked and did not answer, those that left before they answered
+	// included.
 	Clients int
 	// Nodes is the number of other nodes that did not answer, NodeIDs their ids as far as the adapter knows them. How
 	// many clients a broadcast asked there is not known.

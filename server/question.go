@@ -19,7 +19,8 @@ type Answers struct {
 type AskLimits struct {
 	// Replies is the number of replies that ends the wait; 0 waits for all.
 	Replies int
-	// Bytes bounds the sum of the replies' encoded sizes. A reply that does not fit ends the wait, and counts as missing.
+	// Bytes bounds the sum of the replies' encoded sizes. A reply that does not fit ends the wait, and counts as
+	// missing.
 	Bytes int
 }
 

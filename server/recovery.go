@@ -31,13 +31,14 @@ type Recovery struct {
 	MaxDisconnection time.Duration
 	// RunMiddlewares runs the namespace's middleware for recovered sockets too. Connect handlers always run.
 	RunMiddlewares bool
-	// MaxPackets bounds the events stored in each namespace. Default 100,000. A client that missed more is a new client.
+	// MaxPackets bounds the events stored in each namespace. Default 100,000. A client that missed more is a new
+	// client.
 	MaxPackets int
 	// MaxBytes bounds the bytes of the stored events, as sent on a WebSocket. Default 64 MiB. A client that missed more
 	// than half of Queue.MaxBytes is a new client too.
 	MaxBytes int
-	// MaxSessions bounds the absent clients in each namespace. Default 100,000; above it the one that has been absent for
-	// longest is forgotten.
+	// MaxSessions bounds the absent clients in each namespace. Default 100,000; above it the one that has been absent
+	// for longest is forgotten.
 	MaxSessions int
 }
 
@@ -284,7 +285,8 @@ func (o Operator) emitKept(fill func(p *packets.Payload) error) (n int, err erro
 		return n, err
 	}
 	if n > 0 {
-		// Not under the history's lock: compressing takes a while. A loop that has come to the packet first has done it.
+		// Not under the history's lock: compressing takes a while. A loop that has come to the packet first has done
+		// it.
 		o.ns.srv.host.Engine().Deflate(sent)
 	}
 	return n, o.publish(data)

@@ -95,7 +95,8 @@ func (a *ask) leaveOthers(cause error) {
 	a.Unlock()
 	n.questions.Forget(id)
 	if missing && cause != nil && !errors.Is(cause, ErrTimeout) && n.srv.waits.Context().Err() == nil {
-		_ = n.publish(&cluster.Message{Kind: cluster.Abandoned, Namespace: a.ns.name, Request: id}) // a failure is counted
+		// A failure is counted.
+		_ = n.publish(&cluster.Message{Kind: cluster.Abandoned, Namespace: a.ns.name, Request: id})
 	}
 }
 

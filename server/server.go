@@ -181,20 +181,20 @@ func (srv *Server) Listen(addrs ...string) error {
 }
 
 // Serve serves the connections of a listener that the program, or its supervisor, has opened, besides those of Listen.
-// Start or Listen must have been called. It returns, with the listener closed, when the server has ended or the listener
-// is closed; the error is that of accept. The listener's connections must be *net.TCPConn or *net.UnixConn: TLS needs a
-// net/http server, see Handler. A connection costs about three times as much to accept as one of Listen, and the same
-// afterwards.
+// Start or Listen must have been called. It returns, with the listener closed, when the server has ended or the
+// listener is closed; the error is that of accept. The listener's connections must be *net.TCPConn or *net.UnixConn:
+// TLS needs a net/http server, see Handler. A connection costs about three times as much to accept as one of Listen,
+// and the same afterwards.
 func (srv *Server) Serve(ln net.Listener) error { return srv.host.Serve(ln) }
 
 // TakeOver has new connections at the addresses of Listen come to this process, from another one that listens on them
-// too (Config.SharePorts) and has begun before. Connections whose handshake has begun still come to the other process: it
-// should wait a moment, call StopListening, and drain with DrainPlan.Admit. Nobody is refused then.
+// too (Config.SharePorts) and has begun before. Connections whose handshake has begun still come to the other process:
+// it should wait a moment, call StopListening, and drain with DrainPlan.Admit. Nobody is refused then.
 func (srv *Server) TakeOver() error { return srv.host.TakeOver() }
 
 // SetElsewhere sets who answers polling requests of clients that this server does not know, because another process has
-// them, from which it takes over: fn gets the request as it came, and returns that process's answer, or an error. It runs
-// on a goroutine of its own, and ctx ends when the client has gone. Nil ends that. The server must be running.
+// them, from which it takes over: fn gets the request as it came, and returns that process's answer, or an error. It
+// runs on a goroutine of its own, and ctx ends when the client has gone. Nil ends that. The server must be running.
 func (srv *Server) SetElsewhere(fn func(ctx context.Context, request []byte) (*http.Response, error)) error {
 	return srv.host.SetElsewhere(fn)
 }

@@ -14,8 +14,8 @@ type NamespaceConfig struct {
 	MaxRooms int
 	// MaxPendingAcks bounds the acknowledgements that one socket is owed.
 	MaxPendingAcks int
-	// AckTimeout ends a Call, Request or EmitAck whose context has no deadline. It is kept as exactly as the shortest time
-	// of Config asks for.
+	// AckTimeout ends a Call, Request or EmitAck whose context has no deadline. It is kept as exactly as the shortest
+	// time of Config asks for.
 	AckTimeout time.Duration
 	// Inbox bounds the events that wait for one socket's handlers; each of its fields may be zero by itself.
 	Inbox Inbox

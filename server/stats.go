@@ -26,17 +26,17 @@ type Stats struct {
 	// Unhandled counts events without a handler, InboxFull clients that were disconnected because their events arrived
 	// faster than they were handled, UnknownAcks acknowledgements that nobody waited for.
 	Unhandled, InboxFull, UnknownAcks uint64
-	// QueueFull counts posts that a loop refused (ErrQueueFull). LateEmits counts packets for sockets that had ended when
-	// their loop reached them, EarlyDrops packets that were dropped before CONNECT, because they were volatile or exceeded
-	// the queue. Packets that the sessions dropped are in Sessions.
+	// QueueFull counts posts that a loop refused (ErrQueueFull). LateEmits counts packets for sockets that had ended
+	// when their loop reached them, EarlyDrops packets that were dropped before CONNECT, because they were volatile or
+	// exceeded the queue. Packets that the sessions dropped are in Sessions.
 	QueueFull, LateEmits, EarlyDrops uint64
 	// DynamicNamespaces is the present number of children of parent namespaces. NamespacesRefused counts connects that
 	// were refused because there was no room for another one.
 	DynamicNamespaces int
 	NamespacesRefused uint64
-	// MemoryHeld is the number of bytes that clients hold now, in the measure of Config.MemoryBudget; MemoryBudget is its
-	// value, 0 without a bound. Evicted counts clients that were ended because all together held more, EventsShed their
-	// events that had not reached a handler.
+	// MemoryHeld is the number of bytes that clients hold now, in the measure of Config.MemoryBudget; MemoryBudget is
+	// its value, 0 without a bound. Evicted counts clients that were ended because all together held more, EventsShed
+	// their events that had not reached a handler.
 	MemoryHeld, MemoryBudget int64
 	Evicted, EventsShed      uint64
 	// Unheard counts calls of OnAnyOutgoing listeners for broadcasts that were left out because the socket's inbox was
@@ -45,16 +45,16 @@ type Stats struct {
 	// ClusterFailures counts failures of the adapter (ErrCluster), ClusterDrops messages of other nodes that this one
 	// could not follow because they were invalid, or its loops were behind for too long.
 	ClusterFailures, ClusterDrops uint64
-	// Recovered counts clients that came back (Config.Recovery), NotRecovered those that tried and became new ones: absent
-	// for too long, unknown, or with more missed events than are stored. RecoveryDropped counts events that were dropped
-	// early because of Recovery.MaxPackets or MaxBytes.
+	// Recovered counts clients that came back (Config.Recovery), NotRecovered those that tried and became new ones:
+	// absent for too long, unknown, or with more missed events than are stored. RecoveryDropped counts events that were
+	// dropped early because of Recovery.MaxPackets or MaxBytes.
 	Recovered, NotRecovered, RecoveryDropped uint64
-	// LogsDropped counts log records that were left out because Config.LogQueue others were waiting, LogsThrottled those
-	// after Config.LogBurst of their kind, LogsFailed those that the handler did not write. Servers that share a
+	// LogsDropped counts log records that were left out because Config.LogQueue others were waiting, LogsThrottled
+	// those after Config.LogBurst of their kind, LogsFailed those that the handler did not write. Servers that share a
 	// *logqueue.Handler count together.
 	LogsDropped, LogsThrottled, LogsFailed uint64
-	// Handlers is the number of goroutines that run handlers now. Waiting is the number of these that wait in Request or
-	// Call for their client; only a server of package servertest counts it.
+	// Handlers is the number of goroutines that run handlers now. Waiting is the number of these that wait in Request
+	// or Call for their client; only a server of package servertest counts it.
 	Handlers, Waiting int
 	// Bridged is the present number of WebSockets of a program's own HTTP server that no event loop watches, see
 	// Server.Handler; Poller counts all others.

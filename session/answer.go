@@ -35,12 +35,13 @@ type reply struct {
 	fault *fault
 	// data means that caches must not store the answer, because it is made for this request alone.
 	data bool
-	// old means that the browser is an Internet Explorer, which must be told that the body is no attack (see oldBrowser).
+	// old means that the browser is an Internet Explorer, which must be told that the body is no attack (see
+	// oldBrowser).
 	old bool
 	// plain means that the body is not compressed, however long it is.
 	plain bool
-	// early means that the request's head decided the answer. If the request has a body, which need not have arrived, the
-	// connection ends with the answer.
+	// early means that the request's head decided the answer. If the request has a body, which need not have arrived,
+	// the connection ends with the answer.
 	early bool
 	// last means that the connection ends with the answer in any case.
 	last bool

@@ -165,9 +165,9 @@ type Config struct {
 	// address. A connection without one, or whose header takes longer than HeaderTimeout, is closed. Anyone who can
 	// connect can claim any address, unless TrustedProxies restricts who may connect. Default off.
 	ProxyProtocol bool
-	// TrustedProxies are the addresses of the proxies in front of this server. X-Forwarded-For and X-Forwarded-Proto are
-	// read only on connections from them and, if there is an entry here, from unix sockets. The client's address is the
-	// last one in X-Forwarded-For that is not a proxy's; the scheme is the first one in X-Forwarded-Proto. With
+	// TrustedProxies are the addresses of the proxies in front of this server. X-Forwarded-For and X-Forwarded-Proto
+	// are read only on connections from them and, if there is an entry here, from unix sockets. The client's address is
+	// the last one in X-Forwarded-For that is not a proxy's; the scheme is the first one in X-Forwarded-Proto. With
 	// ProxyProtocol nobody else may connect. Default: none.
 	TrustedProxies []netip.Prefix
 	// PerMessageDeflate configures the compression of WebSocket messages. Default off.

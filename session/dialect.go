@@ -19,8 +19,8 @@ const (
 	// base64Only means that the current transport accepts no binary data. It is set in protocol 3 only; in protocol 4
 	// polling never accepts binary data.
 	base64Only
-	// oldBrowser means an Internet Explorer, which blocks bodies that look like scripts unless a header forbids it. It is
-	// set only for protocol 3 and JSONP, which such browsers use.
+	// oldBrowser means an Internet Explorer, which blocks bodies that look like scripts unless a header forbids it. It
+	// is set only for protocol 3 and JSONP, which such browsers use.
 	oldBrowser
 )
 

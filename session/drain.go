@@ -23,11 +23,11 @@ const (
 func (e *Engine) Refuse() { e.refusing.Store(true) }
 
 // Drain refuses new handshakes, unless admit is set, and ends all sessions over a time, with ReasonDraining, each after
-// what is queued for it is sent. Each shard ends its own sessions, evenly over spread and in random order: idle ones first, for which nothing
-// is queued or under way. A session whose turn has come becomes Quiet; a Settler is then waited for. The returned
-// channel is closed when all sessions have ended for the application; polling clients may still have to fetch their
-// last packets, see Left. With admit, sessions that begin meanwhile are ended like the others. Call it once. Close ends
-// the rest at once. Safe for concurrent use.
+// what is queued for it is sent. Each shard ends its own sessions, evenly over spread and in random order: idle ones
+// first, for which nothing is queued or under way. A session whose turn has come becomes Quiet; a Settler is then
+// waited for. The returned channel is closed when all sessions have ended for the application; polling clients may
+// still have to fetch their last packets, see Left. With admit, sessions that begin meanwhile are ended like the
+// others. Call it once. Close ends the rest at once. Safe for concurrent use.
 func (e *Engine) Drain(spread time.Duration, admit bool) (done <-chan struct{}) {
 	e.draining.Store(true)
 	if !admit {
@@ -43,16 +43,16 @@ type drain struct {
 	sh    *Shard
 	timer wheel.Timer
 	begun int64
-	// spread is the time over which the turns of all sessions come, of which total is the number and turns the number of
-	// those that have come.
+	// spread is the time over which the turns of all sessions come, of which total is the number and turns the number
+	// of those that have come.
 	spread       time.Duration
 	total, turns int
 	// fresh has the sessions that were not looked at, busy those that were not idle.
 	fresh, busy []*Session
 	// settling has the sessions whose turn has come and that are not settled yet.
 	settling []settling
-	// ending is the number of sessions that are settled. They end in a task of their own, behind what was posted for them
-	// before.
+	// ending is the number of sessions that are settled. They end in a task of their own, behind what was posted for
+	// them before.
 	ending int
 	// listed is set when the sessions that were open have their turns. done is nil at the end.
 	listed bool
@@ -77,7 +77,8 @@ func (sh *Shard) drain(spread time.Duration, done func()) {
 	})
 }
 
-// add gives a session a turn. One that opens while the sessions are listed may get two, of which the second does nothing.
+// add gives a session a turn. One that opens while the sessions are listed may get two, of which the second does
+// nothing.
 func (d *drain) add(s *Session) {
 	d.fresh = append(d.fresh, s)
 	d.total++

@@ -74,8 +74,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// A session ends behind packets that were posted when its end was on the way: whoever posted them has counted it. A loop
-// for which always something is posted ends its sessions all the same.
+// A session ends behind packets that were posted when its end was on the way: whoever posted them has counted it. A
+// loop for which always something is posted ends its sessions all the same.
 func TestDrainEndsBehindWhatIsPosted(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -301,8 +301,8 @@ func TestDrainCountsUnfetched(t *testing.T) {
 	}
 }
 
-// With admit, clients are let in during the drain and end like the others. The close packet ends their connection, so that
-// they come back on another one.
+// With admit, clients are let in during the drain and end like the others. The close packet ends their connection, so
+// that they come back on another one.
 func TestDrainAdmits(t *testing.T) {
 	r := newRig(t, 2, Config{})
 	stubborn := func() *busyClient {

@@ -8,8 +8,8 @@ import (
 )
 
 // Elsewhere answers polling requests whose session this engine does not have, because another process may have it: one
-// that this process takes over from. It gets the request as it came, and runs on a goroutine of its own. ctx ends when the
-// client has gone. An error means that nobody has the session.
+// that this process takes over from. It gets the request as it came, and runs on a goroutine of its own. ctx ends when
+// the client has gone. An error means that nobody has the session.
 type Elsewhere func(ctx context.Context, request []byte) (*httpwire.Response, error)
 
 // SetElsewhere sets who answers requests of unknown sessions from now on; nil means nobody. Safe for concurrent use.

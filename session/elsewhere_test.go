@@ -10,8 +10,8 @@ import (
 	"github.com/seed58c87869/siren/codec/httpwire"
 )
 
-// Polling requests of sessions that the engine does not know are answered elsewhere, with the whole request, on any loop;
-// others are not, nor is anything once nobody else is there.
+// Polling requests of sessions that the engine does not know are answered elsewhere, with the whole request, on any
+// loop; others are not, nor is anything once nobody else is there.
 func TestElsewhere(t *testing.T) {
 	r := newRig(t, 2, Config{})
 	own, other := r.poll(0), newRig(t, 2, Config{}).poll(1)

@@ -162,12 +162,12 @@ type Stats struct {
 	Open, Opened uint64
 	// Closed counts the ends of sessions by reason.
 	Closed ReasonCounts
-	// OpenedOn has Opened by the transport of the first request. HandshakesRefused counts refused requests for a new session
-	// by transport; TransportNone is for those that named none of the server's.
+	// OpenedOn has Opened by the transport of the first request. HandshakesRefused counts refused requests for a new
+	// session by transport; TransportNone is for those that named none of the server's.
 	OpenedOn          [TransportNone]uint64
 	HandshakesRefused [TransportNone + 1]uint64
-	// Upgraded and UpgradeFailed count finished and failed upgrades. UpgradesRefused counts requests for a WebSocket that
-	// no session accepted.
+	// Upgraded and UpgradeFailed count finished and failed upgrades. UpgradesRefused counts requests for a WebSocket
+	// that no session accepted.
 	Upgraded, UpgradeFailed, UpgradesRefused uint64
 	// SlowClosed counts sessions ended, and DroppedFull frames dropped, because a queue was full.
 	SlowClosed, DroppedFull uint64

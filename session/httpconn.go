@@ -197,8 +197,8 @@ func (h *HTTPConn) refuseSyntax(data []byte, err error) {
 	x.failTooLarge(r)
 }
 
-// handlePipelinedPost handles a complete POST behind the waiting GET, if there is one, and returns its length. It handles one at a
-// time.
+// handlePipelinedPost handles a complete POST behind the waiting GET, if there is one, and returns its length. It
+// handles one at a time.
 func (h *HTTPConn) handlePipelinedPost(data []byte) int {
 	get, e := &h.first, h.shard.engine
 	if !get.polls || get.last || h.second != nil || !e.postsTo(data) {

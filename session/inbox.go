@@ -25,8 +25,8 @@ type inboxWork struct {
 	head int
 	// bytes is the size of the waiting jobs and of the one that runs.
 	bytes int
-	// own is the part of bytes that PutCounted has put. counted is the part of own in the ledger: all of it, or none below
-	// memory.ListMin. listed is set when the ledger was told to list the holder.
+	// own is the part of bytes that PutCounted has put. counted is the part of own in the ledger: all of it, or none
+	// below memory.ListMin. listed is set when the ledger was told to list the holder.
 	own, counted int
 	ledger       *memory.Ledger
 	listed       bool
@@ -40,8 +40,8 @@ const inboxKeep = 64
 
 type sized struct {
 	job Job
-	// size is the number of bytes or, for a job of PutCounted, its complement. One word is enough for both, and queues of
-	// small jobs are long.
+	// size is the number of bytes or, for a job of PutCounted, its complement. One word is enough for both, and queues
+	// of small jobs are long.
 	size int
 }
 

@@ -26,15 +26,16 @@ type Limits struct {
 	// AcceptsPerSecond bounds the handshakes of a second, those of all clients together. Further ones get 503, with
 	// Retry-After from 1 to 5 s at random.
 	AcceptsPerSecond int
-	// EventsPerSecond and BytesPerSecond bound the events of one session, and the bytes of its messages, of a second. An
-	// event in excess is dropped and counted. An event is a message, unless Config.AppAdmits leaves it to the application.
+	// EventsPerSecond and BytesPerSecond bound the events of one session, and the bytes of its messages, of a second.
+	// An event in excess is dropped and counted. An event is a message, unless Config.AppAdmits leaves it to the
+	// application.
 	EventsPerSecond, BytesPerSecond int
-	// Excess is how long a client may exceed EventsPerSecond or BytesPerSecond, without one second in which it does not.
-	// Then its session ends with ReasonRateLimited. Default 5 s: long enough for a burst, such as the events of a client
-	// that was without a network, and short enough to stop a flood.
+	// Excess is how long a client may exceed EventsPerSecond or BytesPerSecond, without one second in which it does
+	// not. Then its session ends with ReasonRateLimited. Default 5 s: long enough for a burst, such as the events of a
+	// client that was without a network, and short enough to stop a flood.
 	Excess time.Duration
-	// RefuseTime is how long the address of that session gets 429 for handshakes. Default 5 s: above the time after which
-	// clients come back by themselves.
+	// RefuseTime is how long the address of that session gets 429 for handshakes. Default 5 s: above the time after
+	// which clients come back by themselves.
 	RefuseTime time.Duration
 }
 
@@ -75,8 +76,8 @@ func (l *Limits) rates() *limit.Rates {
 
 // limits are the Limits in force. Safe for concurrent use.
 type limits struct {
-	// set has the current values. rates has those of one session, nil without any, so that a message without limits costs
-	// one look at it.
+	// set has the current values. rates has those of one session, nil without any, so that a message without limits
+	// costs one look at it.
 	set   atomic.Pointer[Limits]
 	rates atomic.Pointer[limit.Rates]
 	// sessions is Config.MaxSessions.
@@ -96,8 +97,8 @@ func (l *limits) store(set Limits) {
 	l.rates.Store(set.rates())
 }
 
-// SetLimits replaces Config.Limits at once, for open sessions too. The error is that of Check, and changes nothing. Safe
-// for concurrent use.
+// SetLimits replaces Config.Limits at once, for open sessions too. The error is that of Check, and changes nothing.
+// Safe for concurrent use.
 func (e *Engine) SetLimits(l Limits) error {
 	if err := l.settle(); err != nil {
 		return err

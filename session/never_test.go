@@ -122,7 +122,8 @@ func TestNeverTogether(t *testing.T) {
 		}
 	}
 	for name, w := range waitings {
-		if strings.HasSuffix(name, "MaxAge") || strings.HasPrefix(name, "Limits.") { // which wait only with a config of their own
+		// These wait only with a config of their own.
+		if strings.HasSuffix(name, "MaxAge") || strings.HasPrefix(name, "Limits.") {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

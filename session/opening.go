@@ -62,8 +62,8 @@ func unavailable(why string) reply {
 	return reply{status: 503, contentType: typeText, body: []byte(why), last: true}
 }
 
-// open makes the session. It checks again whether the engine refuses handshakes, because no one would end a session that
-// opens later.
+// open makes the session. It checks again whether the engine refuses handshakes, because no one would end a session
+// that opens later.
 func (o *opening) open(x *Exchange) {
 	sh := x.conn.shard
 	e := sh.engine

@@ -89,8 +89,8 @@ func (p *pollState) take(packets, bytes int) {
 	}
 }
 
-// answerGet answers the waiting GET, if there is one, with one packet. The close packet of a drain ends the connection: the
-// client should come back on a new one, to another server.
+// answerGet answers the waiting GET, if there is one, with one packet. The close packet of a drain ends the connection:
+// the client should come back on a new one, to another server.
 func (s *Session) answerGet(f *eio.Frame) {
 	get := s.poll.get
 	if get.x == nil {

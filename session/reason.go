@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Reason says why a session, or a socket on it, ended. Its text is the reference server's, except for ReasonDraining and
-// ReasonRateLimited, which that server does not have. Some reasons are only counted: Plain returns the one that the
+// Reason says why a session, or a socket on it, ended. Its text is the reference server's, except for ReasonDraining
+// and ReasonRateLimited, which that server does not have. Some reasons are only counted: Plain returns the one that the
 // application is told, and Label the word under which they are counted. Immutable.
 type Reason uint8
 
@@ -37,7 +37,8 @@ const (
 	ReasonRateLimited
 	// ReasonQueueFull is ReasonTransportError: the client did not read what was sent, and its queue was full.
 	ReasonQueueFull
-	// ReasonMemory is ReasonTransportError: all clients together held more than the memory budget, and this one much of it.
+	// ReasonMemory is ReasonTransportError: all clients together held more than the memory budget, and this one much of
+	// it.
 	ReasonMemory
 	// ReasonTokenExpired is ReasonServerLeft: the time of the client's credentials was over.
 	ReasonTokenExpired

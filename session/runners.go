@@ -18,8 +18,8 @@ const (
 )
 
 // Runners keeps goroutines that have run an inbox for the inboxes that have work next. A new goroutine costs more than
-// a small event: its stack begins small, and each time that a handler makes it grow it is copied. One that is not needed
-// ends after a moment. The zero value is ready to use. Safe for concurrent use.
+// a small event: its stack begins small, and each time that a handler makes it grow it is copied. One that is not
+// needed ends after a moment. The zero value is ready to use. Safe for concurrent use.
 type Runners struct{ pools [runnerPools]runnerPool }
 
 // runnerPool is some of the goroutines. Safe for concurrent use.
@@ -81,8 +81,8 @@ func (p *runnerPool) start(next inboxRun) {
 	r.work <- next
 }
 
-// run works inboxes off until the pool has no use for the goroutine. A job that ends the goroutine (runtime.Goexit) takes
-// it out of the pool.
+// run works inboxes off until the pool has no use for the goroutine. A job that ends the goroutine (runtime.Goexit)
+// takes it out of the pool.
 func (r *runner) run(p *runnerPool, next inboxRun) {
 	for ok := true; ok; next, ok = <-r.work {
 		next.b.run(next.running)

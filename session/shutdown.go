@@ -8,8 +8,8 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 )
 
-// This file closes a whole engine. The steps, in order: perhaps Drain; StopIntake; the application answers the messages it was given;
-// Close; the application waits until Left reports that nothing is left.
+// This file closes a whole engine. The steps, in order: perhaps Drain; StopIntake; the application answers the messages
+// it was given; Close; the application waits until Left reports that nothing is left.
 
 // StopIntake refuses new handshakes with 503 and discards messages of clients from now on. The returned channel is
 // closed when every message that was read from a connection before has reached its Client, and no other message will.

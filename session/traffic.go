@@ -2,10 +2,11 @@ package session
 
 import "github.com/seed58c87869/siren/codec/eio"
 
-// Traffic counts what the sessions of one event loop have received and sent. A value that Engine.Traffic has returned is
-// immutable.
+// Traffic counts what the sessions of one event loop have received and sent. A value that Engine.Traffic has returned
+// is immutable.
 type Traffic struct {
-	// Received and Sent count Engine.IO packets since the start, those of the heartbeat included. A sent one was queued.
+	// Received and Sent count Engine.IO packets since the start, those of the heartbeat included. A sent one was
+	// queued.
 	Received, Sent uint64
 	// Queued is the number of bytes that wait now: in the queues of the loop's connections, and of polling sessions for
 	// their next GET.

@@ -183,7 +183,8 @@ func (s *Session) completeUpgrade() {
 	u, p := s.upgrade(), s.poll
 	s.poll.upgrade = nil
 	u.stop()
-	// The client has not waited for the end of these requests: they came after the probe, or were not finished before "5".
+	// The client has not waited for the end of these requests: they came after the probe, or were not finished before
+	// "5".
 	for _, late := range []*requestRef{&p.get, &p.post} {
 		if a := *late; a.x != nil {
 			*late = requestRef{}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Handshake is what is known of the request that opened a session. Its JSON is the object that socket.handshake is in the
-// reference. Immutable.
+// Handshake is what is known of the request that opened a session. Its JSON is the object that socket.handshake is in
+// the reference. Immutable.
 type Handshake struct {
 	// Headers has canonical names.
 	Headers map[string][]string
@@ -56,8 +56,8 @@ func (v *values) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(v))
 }
 
-// MarshalJSON implements json.Marshaler. As in Node, names of headers are in lower case, and several values of a header are
-// one text.
+// MarshalJSON implements json.Marshaler. As in Node, names of headers are in lower case, and several values of a header
+// are one text.
 func (h Handshake) MarshalJSON() ([]byte, error) {
 	out := handshakeJSON{
 		Headers: make(map[string]values, len(h.Headers)), Time: dateText(h.Issued), Address: h.Address, XDomain: h.CrossDomain,
@@ -76,8 +76,8 @@ func (h Handshake) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what MarshalJSON has written, or a node that runs the reference. Times have milliseconds then, and a
-// header one value.
+// UnmarshalJSON reads what MarshalJSON has written, or a node that runs the reference. Times have milliseconds then,
+// and a header one value.
 func (h *Handshake) UnmarshalJSON(b []byte) error {
 	var in handshakeJSON
 	if err := json.Unmarshal(b, &in); err != nil {

@@ -124,8 +124,8 @@ func (e *encoder) appendValue(dst []byte, v any, depth int) ([]byte, error) {
 	return e.marshal(dst, v)
 }
 
-// PlainError reports whether v is an error whose type says nothing of its JSON. It is written as an object with its text as
-// the message, because its fields, if it has any, are seldom meant for a reader.
+// PlainError reports whether v is an error whose type says nothing of its JSON. It is written as an object with its
+// text as the message, because its fields, if it has any, are seldom meant for a reader.
 func PlainError(v any) bool {
 	_, ok := v.(error)
 	if !ok {

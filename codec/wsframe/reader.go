@@ -152,8 +152,8 @@ func (r *Reader) Reset() {
 }
 
 // plain consumes the frame at the start of b if nothing is special about it: it is complete, a whole message without
-// extension, within the limits, and no part of it was previewed. Nearly every frame is like that. It returns n == 0, and
-// has changed nothing, for any other frame, and for one that violates the protocol otherwise than by invalid UTF-8.
+// extension, within the limits, and no part of it was previewed. Nearly every frame is like that. It returns n == 0,
+// and has changed nothing, for any other frame, and for one that violates the protocol otherwise than by invalid UTF-8.
 func (r *Reader) plain(b []byte, lim *Limits, msg *Message) (n int, valid bool) {
 	if len(b) < 2 || r.open != ws.OpContinuation || r.seen > 0 || (b[1]&maskBit != 0) == lim.Client {
 		return 0, false

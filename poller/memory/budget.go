@@ -39,8 +39,8 @@ type Budget struct {
 type Report struct {
 	// Held is the sum in bytes when the round began; Limit is the budget's limit.
 	Held, Limit int64
-	// Evicted is the number of clients that the round has ended, and Largest the number of bytes that the largest of them
-	// held.
+	// Evicted is the number of clients that the round has ended, and Largest the number of bytes that the largest of
+	// them held.
 	Evicted, Largest int64
 }
 

@@ -17,8 +17,8 @@ import (
 type Limits struct {
 	// Runtime is the soft limit of the Go runtime (GOMEMLIMIT).
 	Runtime int64
-	// Group is the least limit of the process's control groups and of the groups above them. In version 2 the limit above
-	// which the kernel slows the group down (memory.high) counts like the one that it never exceeds (memory.max).
+	// Group is the least limit of the process's control groups and of the groups above them. In version 2 the limit
+	// above which the kernel slows the group down (memory.high) counts like the one that it never exceeds (memory.max).
 	Group int64
 	// Machine is the memory of the machine.
 	Machine int64

@@ -62,8 +62,8 @@ func NewLoop(index int) *Loop {
 // limit Queue refuses everything, as for a connection that is full or closing.
 func (l *Loop) SetQueueBytesMax(n int) { l.limits.QueueBytesMax = n }
 
-// SetTurnTime sets the budget of a turn, which is stream.DefaultTurnTime. The clock of the loop does not move in a turn, so
-// the estimates of Spend use it up.
+// SetTurnTime sets the budget of a turn, which is stream.DefaultTurnTime. The clock of the loop does not move in a
+// turn, so the estimates of Spend use it up.
 func (l *Loop) SetTurnTime(d time.Duration) { l.limits.TurnTime = d }
 
 // never is a time limit that a test does not reach, so that its peers may stall as long as they want.
@@ -164,8 +164,8 @@ func (l *Loop) RunUntilIdle() (ran int) {
 }
 
 // RunTurn runs the tasks posted so far as one entry, as an event loop does in one turn of its mailbox: what they send
-// is written together at the end. Tasks that they post wait for the next turn, and so does all that is behind a task that
-// goes on (Continue). It returns the number of tasks it ran. Time does not advance.
+// is written together at the end. Tasks that they post wait for the next turn, and so does all that is behind a task
+// that goes on (Continue). It returns the number of tasks it ran. Time does not advance.
 func (l *Loop) RunTurn() (ran int) {
 	batch := l.take()
 	l.Do(func() {

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Bind returns the descriptor of a socket that is bound to a TCP address and does not listen yet. network is tcp, tcp4 or
-// tcp6; an empty host and [::] on tcp are all addresses of IPv4 and IPv6, or those of IPv4 on a system without IPv6. The
-// caller owns the descriptor.
+// Bind returns the descriptor of a socket that is bound to a TCP address and does not listen yet. network is tcp, tcp4
+// or tcp6; an empty host and [::] on tcp are all addresses of IPv4 and IPv6, or those of IPv4 on a system without IPv6.
+// The caller owns the descriptor.
 func Bind(network, address string) (fd int, err error) {
 	addr, err := net.ResolveTCPAddr(network, address)
 	if err != nil {
@@ -103,8 +103,8 @@ func Bound(fd int) (*net.TCPAddr, error) {
 // Steer has new connections come to the socket that began to listen last, of the two that share the port of fd. It is
 // called by that one. When the other one has stopped to listen, it has no effect any more, until a third begins.
 func Steer(fd int) error {
-	// The sockets of a group have indexes in the order in which they began to listen; an index without a socket leaves the
-	// choice to the kernel.
+	// The sockets of a group have indexes in the order in which they began to listen; an index without a socket leaves
+	// the choice to the kernel.
 	filter := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 1}
 	err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &unix.SockFprog{Len: 1, Filter: &filter})
 	return os.NewSyscallError("setsockopt", err)

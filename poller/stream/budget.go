@@ -3,11 +3,11 @@ package stream
 import "time"
 
 const (
-	// DefaultTurnTime is the usual Limits.TurnTime. An answer waits for two or three turns. Shorter turns cost throughput,
-	// because the loop looks at its sockets between two of them.
+	// DefaultTurnTime is the usual Limits.TurnTime. An answer waits for two or three turns. Shorter turns cost
+	// throughput, because the loop looks at its sockets between two of them.
 	DefaultTurnTime = 250 * time.Microsecond
-	// EntryWork is the work that every entry may do even when the turn's budget is used up. So the few small messages of
-	// an honest client are handled at once, whatever other clients send.
+	// EntryWork is the work that every entry may do even when the turn's budget is used up. So the few small messages
+	// of an honest client are handled at once, whatever other clients send.
 	EntryWork = int(20 * time.Microsecond)
 	// clockWork is the work between two looks at the clock in Spend. A look takes about 50 ns.
 	clockWork = int(20 * time.Microsecond)
@@ -54,8 +54,8 @@ func (l *Loop) Spent() int { return l.budget.work }
 // Renew begins a turn with a whole budget. SetNow must have been called with the present time.
 func (l *Loop) Renew() { l.budget = budget{look: clockWork, mark: l.now} }
 
-// Enter begins an entry. Time between entries is not charged. The entry begins at Now, or at the latest look at the clock
-// if that was later.
+// Enter begins an entry. Time between entries is not charged. The entry begins at Now, or at the latest look at the
+// clock if that was later.
 func (l *Loop) Enter() { l.budget.entry, l.budget.mark = 0, max(l.budget.mark, l.now) }
 
 // timerWork is the estimated minimum work of a timer: most of them send something.

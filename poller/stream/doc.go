@@ -18,10 +18,10 @@
 // CloseAfterFlush ends a connection in order, and Close ends it at once. The table shows the states and the effect of
 // each event; an empty field means that the event changes nothing.
 //
-//	state      CloseAfterFlush  queue empty         no progress in time     input            Close, failure, peer's end
-//	open       leaving                              closed: WriteTimeout    to the Receiver  closed
-//	leaving                     lingering (FIN)     closed: ErrFlushTimeout discarded        closed
-//	lingering                                       closed: nil             discarded        closed
+//	state      CloseAfterFlush queue empty         no progress in time     input            Close, failure, peer's end
+//	open       leaving                             closed: WriteTimeout    to the Receiver  closed
+//	leaving                    lingering (FIN)     closed: ErrFlushTimeout discarded        closed
+//	lingering                                      closed: nil             discarded        closed
 //	closed
 //
 // Time limits count the time without progress: a slow peer gets everything. A connection that is leaving or lingering

@@ -267,8 +267,8 @@ func TestClosedConnectionsDoNotWait(t *testing.T) {
 	}
 }
 
-// Frames that a connection has not sent are counted when this side ends it, or had begun to; those of a peer that goes by
-// itself, and the farewell of Last, are not.
+// Frames that a connection has not sent are counted when this side ends it, or had begun to; those of a peer that goes
+// by itself, and the farewell of Last, are not.
 func TestCutIsCounted(t *testing.T) {
 	for name, c := range map[string]struct {
 		end         func(l *testLoop, c *Conn)

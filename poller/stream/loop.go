@@ -55,8 +55,8 @@ type Counters struct {
 	FlushTimeouts atomic.Int64 // connections closed with ErrFlushTimeout
 	Discarded     atomic.Int64 // connections closed with ErrDiscarded
 	Abandoned     atomic.Int64 // connections that the peer ended, or half-closed, while data waited for it
-	// Cut counts connections that this side ended, or had begun to end, and whose sockets then had not taken all frames;
-	// FramesCut counts these frames. A frame of Conn.Last does not count.
+	// Cut counts connections that this side ended, or had begun to end, and whose sockets then had not taken all
+	// frames; FramesCut counts these frames. A frame of Conn.Last does not count.
 	Cut, FramesCut atomic.Int64
 }
 

@@ -18,7 +18,8 @@ type Socket interface {
 	// CloseWrite tells the peer that no more bytes follow those written.
 	CloseWrite() error
 	// Close releases the socket. It is called exactly once, at the end of the connection, whoever ended it, after
-	// Receiver.Closed and with its error. So everything that the Receiver counts is counted off before the connection is.
+	// Receiver.Closed and with its error. So everything that the Receiver counts is counted off before the connection
+	// is.
 	Close(reason error)
 }
 

@@ -63,8 +63,8 @@ type RoomWatcher interface {
 type SocketWatcher interface {
 	// WatchesSockets reports whether the adapter wants the calls. It is asked before Subscribe, and does not change.
 	WatchesSockets() bool
-	// SocketConnected reports a socket before its client knows its id. It may block, for a bounded time, and ctx ends with
-	// the socket. SocketDisconnected reports its end.
+	// SocketConnected reports a socket before its client knows its id. It may block, for a bounded time, and ctx ends
+	// with the socket. SocketDisconnected reports its end.
 	SocketConnected(ctx context.Context, namespace, id string)
 	SocketDisconnected(namespace, id string)
 }

@@ -56,8 +56,8 @@ type Stats struct {
 	// PublishedBytes and ReceivedBytes are their payloads.
 	PublishedBytes, ReceivedBytes uint64
 	// DroppedFull are the messages to other nodes that were refused because the queue was full, DroppedDown those that
-	// were refused or given up while the broker was down. The outcome of DroppedUnknown is not known: the connection was
-	// lost before the broker had answered.
+	// were refused or given up while the broker was down. The outcome of DroppedUnknown is not known: the connection
+	// was lost before the broker had answered.
 	DroppedFull, DroppedDown, DroppedUnknown uint64
 	// DroppedInvalid are messages of this node that could not be encoded.
 	DroppedInvalid uint64

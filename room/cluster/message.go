@@ -35,8 +35,8 @@ const (
 	ClientCount Kind = 11
 	// BroadcastAck answers it too: Data are the arguments of one socket's acknowledgement.
 	BroadcastAck Kind = 12
-	// NodeLeft reports that the node From has left Namespace, and only that one. Nobody waits for its answers about that
-	// namespace any longer. Adapters pass it on, and send one per namespace when a node seems to be down.
+	// NodeLeft reports that the node From has left Namespace, and only that one. Nobody waits for its answers about
+	// that namespace any longer. Adapters pass it on, and send one per namespace when a node seems to be down.
 	NodeLeft Kind = 13
 
 	// CountSockets asks for the number of sockets of Target, CountResponse answers Request with Count. They are not the
@@ -99,8 +99,9 @@ type Message struct {
 // except those in any of Except. A socket's id is a room with that socket. Immutable.
 type Target struct {
 	Rooms, Except []string
-	// Users are the users whose sockets are meant, beside those in Rooms. The reference's formats have no place for them:
-	// an adapter that speaks one returns an error for a message with Users, because without them it would be for others.
+	// Users are the users whose sockets are meant, beside those in Rooms. The reference's formats have no place for
+	// them: an adapter that speaks one returns an error for a message with Users, because without them it would be for
+	// others.
 	Users []string
 	// Volatile drops the event for sockets that cannot take it at once.
 	Volatile bool

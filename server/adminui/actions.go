@@ -19,7 +19,8 @@ func (o *Options) features() []string {
 	return out
 }
 
-// obey registers the UI's commands, unless it may only look. They are what a person does; each leaves a line in the log.
+// obey registers the UI's commands, unless it may only look. They are what a person does; each leaves a line in the
+// log.
 func (u *UI) obey() {
 	if u.o.ReadOnly {
 		return

@@ -30,7 +30,8 @@ type UI struct {
 	waiting atomic.Int64
 	checks  chan struct{}
 
-	// ticks counts seconds. They and the meter belong to the goroutine of run. elsewhere tells whether other nodes have UIs.
+	// ticks counts seconds. They and the meter belong to the goroutine of run. elsewhere tells whether other nodes have
+	// UIs.
 	ticks     int
 	meter     meter
 	elsewhere bool
@@ -42,8 +43,8 @@ type UI struct {
 // entered marks the sockets that are counted by UI.present.
 var entered = server.NewKey[bool]("adminui.entered")
 
-// Instrument serves the namespace of the Admin UI. Call it before the server listens, or a UI may find no such namespace.
-// Close ends it. Errors name the field of Options that is wrong.
+// Instrument serves the namespace of the Admin UI. Call it before the server listens, or a UI may find no such
+// namespace. Close ends it. Errors name the field of Options that is wrong.
 func Instrument(srv *server.Server, o Options) (*UI, error) {
 	o, err := o.settle()
 	if err != nil {

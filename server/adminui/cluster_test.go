@@ -11,7 +11,8 @@ import (
 	"github.com/seed58c87869/siren/server/servertest"
 )
 
-// A UI sees the sockets of other nodes, and its commands reach them. A node without a UI works for those of other nodes.
+// A UI sees the sockets of other nodes, and its commands reach them. A node without a UI works for those of other
+// nodes.
 func TestCluster(t *testing.T) {
 	bus := cluster.NewBus()
 	one, two := startNode(t, bus, "one"), startNode(t, bus, "two")

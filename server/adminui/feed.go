@@ -11,7 +11,8 @@ import (
 	"github.com/seed58c87869/siren/server"
 )
 
-// feed tells UIs of single sockets and events. It listens to the server only while there is a UI. Safe for concurrent use.
+// feed tells UIs of single sockets and events. It listens to the server only while there is a UI. Safe for concurrent
+// use.
 type feed struct {
 	ui     *UI
 	hidden map[string]bool // immutable
@@ -114,8 +115,8 @@ func (f *feed) listen(quietly bool) {
 	}
 }
 
-// hook registers the listeners with a namespace. That of the UI itself is told of by the UI's own handlers, and its events
-// are not told.
+// hook registers the listeners with a namespace. That of the UI itself is told of by the UI's own handlers, and its
+// events are not told.
 func (f *feed) hook(ns *server.Namespace) []server.Registration {
 	hooks := []server.Registration{ns.OnRoom(func(e server.RoomEvent) { f.room(ns.Name(), e) })}
 	if ns == f.ui.ns {

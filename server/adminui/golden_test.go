@@ -59,8 +59,8 @@ func golden(t *testing.T, scenario string) (all []told, refusal string) {
 	return all, refusal
 }
 
-// shape is a value with what differs from run to run replaced by its type. Lists of things of one kind, and objects whose
-// names are data, become the shape of one of their members.
+// shape is a value with what differs from run to run replaced by its type. Lists of things of one kind, and objects
+// whose names are data, become the shape of one of their members.
 func shape(v any, name string) any {
 	switch v := v.(type) {
 	case map[string]any:

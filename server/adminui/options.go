@@ -33,25 +33,25 @@ type Options struct {
 	ReadOnly bool
 	// Mode is Production by default.
 	Mode Mode
-	// ServerID names this node in the UI, and must be another one for each node. Default: the host's name and the number of
-	// the process.
+	// ServerID names this node in the UI, and must be another one for each node. Default: the host's name and the
+	// number of the process.
 	ServerID string
 	// Store keeps the sessions of people who have signed in. Default: in memory, for SessionTime.
 	Store Store
 	// SessionTime is how long the default Store lets somebody come back without a password. Default: a day, as in the
 	// reference's store in Redis. Its store in memory keeps sessions for ever.
 	SessionTime time.Duration
-	// Hide names the header fields and query parameters that the UI is not told, in any case of letters. The reference tells
-	// all. Default: those that usually have secrets, see DefaultHide.
+	// Hide names the header fields and query parameters that the UI is not told, in any case of letters. The reference
+	// tells all. Default: those that usually have secrets, see DefaultHide.
 	Hide []string
-	// MaxSockets is the number of sockets that the UI is told of, in the mode Development, and MaxListBytes the size of the
-	// list of them that a UI gets when it connects. The reference has no bound: with 100,000 sockets its list has 100 MB.
-	// Defaults 10,000 and 1 MiB; the latter should be half of the server's Queue.MaxBytes or less.
+	// MaxSockets is the number of sockets that the UI is told of, in the mode Development, and MaxListBytes the size of
+	// the list of them that a UI gets when it connects. The reference has no bound: with 100,000 sockets its list has
+	// 100 MB. Defaults 10,000 and 1 MiB; the latter should be half of the server's Queue.MaxBytes or less.
 	MaxSockets, MaxListBytes int
 	// MaxNamespaces is the number of namespaces that the UI is told of. Clients can make very many. Default 1,000.
 	MaxNamespaces int
-	// EventsPerSecond and BytesPerSecond bound what the UI is told of single events, in the mode Development: a broadcast to
-	// 10,000 sockets is 10,000 events for the UI. Defaults 1,000 and 1 MiB.
+	// EventsPerSecond and BytesPerSecond bound what the UI is told of single events, in the mode Development: a
+	// broadcast to 10,000 sockets is 10,000 events for the UI. Defaults 1,000 and 1 MiB.
 	EventsPerSecond, BytesPerSecond int
 	// MaxLogins is the number of people who may wait for their password to be checked. A check takes about 0.1 s of a
 	// processor, so only two run at a time. Default 16: who waits behind them is served within a second.

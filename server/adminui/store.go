@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Store keeps the ids of sessions: whoever has one need not give the password again. A store that several nodes share lets
-// people sign in once for all of them. Safe for concurrent use.
+// Store keeps the ids of sessions: whoever has one need not give the password again. A store that several nodes share
+// lets people sign in once for all of them. Safe for concurrent use.
 type Store interface {
 	// Exists reports whether an id was saved, and is still valid.
 	Exists(ctx context.Context, id string) (bool, error)

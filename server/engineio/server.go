@@ -37,11 +37,11 @@ var (
 
 // Config holds the settings of a Server. Open is required; the zero value of all else is usable. It is copied by New.
 type Config struct {
-	// Open is called on the event loop for each session that has opened, and returns who gets its messages. What it sends
-	// is the first message behind the open packet. A nil Client ends the session.
+	// Open is called on the event loop for each session that has opened, and returns who gets its messages. What it
+	// sends is the first message behind the open packet. A nil Client ends the session.
 	Open func(s Socket) Client
-	// Session holds the settings of the sessions: path, heartbeat, limits, CORS, cookie, compression, hooks. Its Running
-	// and Logger are the server's.
+	// Session holds the settings of the sessions: path, heartbeat, limits, CORS, cookie, compression, hooks. Its
+	// Running and Logger are the server's.
 	Session session.Config
 	// Fallback answers requests for other paths. Default: 404. Handlers get a buffered request and response.
 	Fallback http.Handler
@@ -51,13 +51,13 @@ type Config struct {
 	Loops int
 	// MaxConns bounds the connections. Default: the descriptor limit less a reserve.
 	MaxConns int
-	// MemoryBudget bounds, in bytes, what all clients together hold, see the field of that name of server.Config. Default:
-	// a quarter of the memory that the process may use. Negative: no bound.
+	// MemoryBudget bounds, in bytes, what all clients together hold, see the field of that name of server.Config.
+	// Default: a quarter of the memory that the process may use. Negative: no bound.
 	MemoryBudget int64
 	// WriteTimeout closes a connection whose peer takes nothing for that long. Default: poller's.
 	WriteTimeout time.Duration
-	// CloseTimeout bounds the time that Close waits for hooks and clients. Default 10 s: below the grace period of process
-	// managers, 30 s in Kubernetes and 90 s with systemd.
+	// CloseTimeout bounds the time that Close waits for hooks and clients. Default 10 s: below the grace period of
+	// process managers, 30 s in Kubernetes and 90 s with systemd.
 	CloseTimeout time.Duration
 	// Logger gets the life of the server at Info and of each connection at Debug, from a goroutine of its own. Default:
 	// discards everything.

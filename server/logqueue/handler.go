@@ -15,8 +15,8 @@ const (
 // Limits bound a Handler. Zero fields mean the defaults.
 type Limits struct {
 	// Records bounds the records that wait for the next handler. Records below Warn get three quarters of it, so that a
-	// flood of them leaves room for warnings. Default 4,096: about 1.5 MB, and enough for the Debug records of a thousand
-	// clients that connect at once.
+	// flood of them leaves room for warnings. Default 4,096: about 1.5 MB, and enough for the Debug records of a
+	// thousand clients that connect at once.
 	Records int
 	// Burst bounds the records at Warn and above that have the same message and come within ten seconds. Default 20:
 	// enough to see what happens, and to whom.
@@ -26,8 +26,8 @@ type Limits struct {
 // Stats has the counters of a Handler.
 type Stats struct {
 	// Dropped counts records that were left out because Limits.Records others were waiting, Throttled those after
-	// Limits.Burst of their kind, and Failed those for which the next handler returned an error, as it does when a disk is
-	// full. A line tells how many of these there were when one can be written again.
+	// Limits.Burst of their kind, and Failed those for which the next handler returned an error, as it does when a disk
+	// is full. A line tells how many of these there were when one can be written again.
 	Dropped, Throttled, Failed uint64
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/seed58c87869/siren/session/sessiontest"
 )
 
-// BenchmarkScrape scrapes a server with 10,000 sessions in 1,000 namespaces, all of which have handlers that were timed,
-// and writes the text.
+// BenchmarkScrape scrapes a server with 10,000 sessions in 1,000 namespaces, all of which have handlers that were
+// timed, and writes the text.
 func BenchmarkScrape(b *testing.B) {
 	const sessions, spaces = 10_000, 1000
 	r := newRig(b, server.Config{PingInterval: time.Hour}, metrics.Options{}, func(srv *server.Server) {

@@ -14,11 +14,11 @@ import (
 
 // Options are the settings of a Collector. The zero value has the defaults. Immutable.
 type Options struct {
-	// Wait bounds the time for which a scrape waits for event loops that are busy. Default 250 ms: a loop that takes longer
-	// is in trouble, and Prometheus waits ten seconds.
+	// Wait bounds the time for which a scrape waits for event loops that are busy. Default 250 ms: a loop that takes
+	// longer is in trouble, and Prometheus waits ten seconds.
 	Wait time.Duration
-	// Dropped and Refused, when set, return further counts for siren_dropped_total and siren_refused_total, by reason. They
-	// are added to the server's own and must never decrease. Safe for concurrent use.
+	// Dropped and Refused, when set, return further counts for siren_dropped_total and siren_refused_total, by reason.
+	// They are added to the server's own and must never decrease. Safe for concurrent use.
 	Dropped, Refused func() map[string]uint64
 	// Logger gets a warning when an event loop was behind by a second or more, and it is not waited for. Default: none.
 	Logger *slog.Logger
@@ -73,8 +73,8 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	s.reasons(refused, merge(c.o.Refused, refusedReasons, whole.RefusedBy()))
 }
 
-// Start begins to measure how far the event loops are behind, for siren_loop_lag_seconds, which goes on until the server
-// ends. The first scrape does so, too. Call it when the server listens.
+// Start begins to measure how far the event loops are behind, for siren_loop_lag_seconds, which goes on until the
+// server ends. The first scrape does so, too. Call it when the server listens.
 func (c *Collector) Start() {
 	c.lags.Do(func() {
 		l := &lateness{log: c.log, late: make(map[int]bool)}

@@ -245,8 +245,8 @@ func TestUpgrades(t *testing.T) {
 	})
 }
 
-// TestConnects counts attempts to connect by namespace and result. Namespaces that clients name are counted together, and
-// those that do not exist, too.
+// TestConnects counts attempts to connect by namespace and result. Namespaces that clients name are counted together,
+// and those that do not exist, too.
 func TestConnects(t *testing.T) {
 	r := newRig(t, server.Config{MaxAuthBytes: 64}, metrics.Options{}, func(srv *server.Server) {
 		srv.Of("/denied").Use(func(context.Context, *server.Socket) error { return server.Refuse("no", nil) })
@@ -446,8 +446,8 @@ func (l *logs) count(text string) int {
 	return strings.Count(l.buf.String(), text)
 }
 
-// TestStuckLoop scrapes while a handler holds a loop: the scrape is soon over, and has the latest numbers. Afterwards the
-// lag is in the histogram, and a line of the log names the loop.
+// TestStuckLoop scrapes while a handler holds a loop: the scrape is soon over, and has the latest numbers. Afterwards
+// the lag is in the histogram, and a line of the log names the loop.
 func TestStuckLoop(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	var out logs

@@ -40,8 +40,8 @@ type Packet struct {
 // must not block.
 type Parser interface {
 	// Encode passes the messages of a packet to send, in order, at least one. It must not change the packet or keep its
-	// memory, and send does not keep a message's memory. A text message must be UTF-8 without the character U+001E, which
-	// the polling transport uses.
+	// memory, and send does not keep a message's memory. A text message must be UTF-8 without the character U+001E,
+	// which the polling transport uses.
 	Encode(p *Packet, send func(message []byte, binary bool)) error
 	// NewDecoder returns the decoder of one connection. limits are the server's. A decoder must not hold more than they
 	// allow; the server refuses packets that exceed them in any case.
@@ -52,9 +52,9 @@ type Parser interface {
 // which they must not block.
 type Decoder interface {
 	// Decode handles the connection's next message, which is valid only in the call. If it completes a packet, Decode
-	// fills in p and returns done = true; p's memory then belongs to the server. While packets are incomplete, the server
-	// bounds the number and size of the messages and the time (Config.MaxAttachments and AttachmentTimeout). An error ends
-	// the connection.
+	// fills in p and returns done = true; p's memory then belongs to the server. While packets are incomplete, the
+	// server bounds the number and size of the messages and the time (Config.MaxAttachments and AttachmentTimeout). An
+	// error ends the connection.
 	Decode(message []byte, binary bool, p *Packet) (done bool, err error)
 	// Reset is called at the end of the connection, so that what the decoder holds can be given up.
 	Reset()

@@ -15,8 +15,8 @@ const RateMax = int(time.Second)
 // algorithm), which takes one word and stays right when the rate changes.
 type Bucket int64
 
-// Take takes n tokens out of a bucket that gets rate tokens a second, and reports whether there were so many. If not, it
-// takes none. The rate is from 1 to RateMax; n above it never fits.
+// Take takes n tokens out of a bucket that gets rate tokens a second, and reports whether there were so many. If not,
+// it takes none. The rate is from 1 to RateMax; n above it never fits.
 func (b *Bucket) Take(now int64, n, rate int) bool {
 	full, ok := taken(int64(*b), now, n, rate)
 	if ok {

@@ -10,8 +10,8 @@ import (
 const (
 	// stripes is the number of parts of a Table: so many loops hardly ever wait for each other.
 	stripes = 64
-	// BarredMax bounds the addresses that are barred at once. It takes about 2 MB, and an attacker that fills it has used
-	// as many networks for BarTime; then the address that was barred first is let in.
+	// BarredMax bounds the addresses that are barred at once. It takes about 2 MB, and an attacker that fills it has
+	// used as many networks for BarTime; then the address that was barred first is let in.
 	BarredMax = 64 << 10
 	// shrinkMin is the least number of addresses for which memory is given back.
 	shrinkMin = 64

@@ -19,8 +19,8 @@ type Config struct {
 	WriteTimeout time.Duration
 	// Fallback answers requests for other paths than the engine's. If it is nil, they are answered with 404.
 	Fallback http.Handler
-	// Full is called with the number of bridged WebSockets, before another one is taken over. It reports whether the limit
-	// of connections is reached; the request is then refused with 503. It must be safe for concurrent use.
+	// Full is called with the number of bridged WebSockets, before another one is taken over. It reports whether the
+	// limit of connections is reached; the request is then refused with 503. It must be safe for concurrent use.
 	Full func(bridged int) bool
 	// Failed is closed when the event loops have failed, so that nobody waits for them.
 	Failed <-chan struct{}

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// wireReadBytes is the size of the buffer in which a wire waits for input: four small frames of a browser, a quarter
-	// of a TLS record. Longer messages take several reads.
+	// wireReadBytes is the size of the buffer in which a wire waits for input: four small frames of a browser, a
+	// quarter of a TLS record. Longer messages take several reads.
 	wireReadBytes = 4 << 10
 	// wireWriteBytes is the size of one write, which is one TLS record.
 	wireWriteBytes = 16 << 10

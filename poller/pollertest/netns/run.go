@@ -29,8 +29,8 @@ const DefaultMTU = 1500
 type Config struct {
 	// MTU is the MTU of the loopback interface, in bytes. Default: DefaultMTU.
 	MTU int
-	// Sysctls are settings of the namespace by name, such as "net.ipv4.tcp_wmem". The test is skipped if the kernel does
-	// not have one, or refuses to change it.
+	// Sysctls are settings of the namespace by name, such as "net.ipv4.tcp_wmem". The test is skipped if the kernel
+	// does not have one, or refuses to change it.
 	Sysctls map[string]string
 }
 

@@ -49,14 +49,14 @@ type format interface {
 	// check reports, before a message is queued, whether the format has a place for it. skip means that the format has
 	// nothing for it, and that nobody misses it.
 	check(m *cluster.Message) (skip bool, err error)
-	// encode returns a message to all nodes or, if node is not empty, an answer to one. Without a channel there is nothing
-	// to send.
+	// encode returns a message to all nodes or, if node is not empty, an answer to one. Without a channel there is
+	// nothing to send.
 	encode(m *cluster.Message, node string) (parcel, error)
-	// keeps reports whether other nodes get a message also if they connect after it was sent. Such messages wait for the
-	// broker while it is down, within the bounds of the queue.
+	// keeps reports whether other nodes get a message also if they connect after it was sent. Such messages wait for
+	// the broker while it is down, within the bounds of the queue.
 	keeps(m *cluster.Message) bool
-	// decode hands the messages in d to the server. It returns errOwn for one of this node, and other errors for one that
-	// is not in the format.
+	// decode hands the messages in d to the server. It returns errOwn for one of this node, and other errors for one
+	// that is not in the format.
 	decode(sp *space, d *delivery) error
 }
 

@@ -40,8 +40,9 @@ const (
 	RoomsByPattern RoomMode = "pattern"
 	// RoomsStatic is the same for Sharded, and the only mode of Streams.
 	RoomsStatic RoomMode = "static"
-	// RoomsOneByOne: a node subscribes to the rooms in which it has sockets, and receives nothing for others. The broker
-	// confirms the subscription after the join of the room's first socket here; Adapter.RoomReady waits for that.
+	// RoomsOneByOne: a node subscribes to the rooms in which it has sockets, and receives nothing for others. The
+	// broker confirms the subscription after the join of the room's first socket here; Adapter.RoomReady waits for
+	// that.
 	RoomsOneByOne RoomMode = "dynamic"
 	// RoomsPrivate is RoomsOneByOne, and a node also subscribes to each of its sockets. For Sharded.
 	RoomsPrivate RoomMode = "dynamic-private"
@@ -69,7 +70,8 @@ type Config struct {
 	Rooms RoomMode
 	// Prefix begins the name of each channel: "socket.io" by default, as in the reference.
 	Prefix string
-	// Node is the id of this node, which must be unique in the cluster. Random by default, or "emitter" with PublishOnly.
+	// Node is the id of this node, which must be unique in the cluster. Random by default, or "emitter" with
+	// PublishOnly.
 	Node string
 	// PublishOnly is for programs that only publish: the adapter takes nothing from the broker, and is not counted as a
 	// node. Namespaces cannot be subscribed.
@@ -78,15 +80,15 @@ type Config struct {
 	// QueueMessages and QueueBytes bound what waits for the broker: 65,536 and 64 MiB by default, a second of a busy
 	// node's messages. Beyond them Publish fails with cluster.ErrFull.
 	QueueMessages, QueueBytes int
-	// InboxMessages and InboxBytes bound the messages of one namespace that came from the broker and wait for this node:
-	// 65,536 and 64 MiB by default. Beyond them messages are dropped and counted, because the other namespaces and the
-	// broker must not wait.
+	// InboxMessages and InboxBytes bound the messages of one namespace that came from the broker and wait for this
+	// node: 65,536 and 64 MiB by default. Beyond them messages are dropped and counted, because the other namespaces
+	// and the broker must not wait.
 	InboxMessages, InboxBytes int
 	// MaxMessage is the longest message that is decoded, in bytes, and the largest sum of its binary data: 16 MiB by
 	// default, which is more than a client can send. Longer ones are dropped and counted.
 	MaxMessage int
-	// MaxQuestions bounds the questions to other nodes that wait for answers: 65,536 by default. Beyond it they fail with
-	// cluster.ErrFull.
+	// MaxQuestions bounds the questions to other nodes that wait for answers: 65,536 by default. Beyond it they fail
+	// with cluster.ErrFull.
 	MaxQuestions int
 
 	// ConnectTimeout bounds each step of an attempt to connect: one second by default.
@@ -97,7 +99,8 @@ type Config struct {
 	// DownAfter is how long it may be stalled before it counts as down: 15 seconds by default. Then what waits is
 	// given up.
 	DownAfter time.Duration
-	// RetryMax is the longest pause between attempts to connect: one second by default. Pauses begin at a sixteenth of it.
+	// RetryMax is the longest pause between attempts to connect: one second by default. Pauses begin at a sixteenth of
+	// it.
 	RetryMax time.Duration
 	// CloseTimeout bounds the end: one second by default. What waits for the broker is sent in that time.
 	CloseTimeout time.Duration

@@ -24,8 +24,8 @@ type List[V, O any] struct {
 
 // Edit is one change of a value. Immutable; its address is its identity.
 type Edit[V any] struct {
-	// Apply changes a value that is being made. It must not change what the value's slices and pointers refer to, because
-	// values share these.
+	// Apply changes a value that is being made. It must not change what the value's slices and pointers refer to,
+	// because values share these.
 	Apply func(v *V)
 	// Tag says what the edit is, for Add and Drop.
 	Tag any

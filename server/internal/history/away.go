@@ -19,12 +19,12 @@ type Away struct {
 	User   string
 	// since is the time of the socket's end.
 	since time.Duration
-	// Base is the offset of the latest event before the socket entered the namespace. A client that has no offset from the
-	// time since then was sent nothing.
+	// Base is the offset of the latest event before the socket entered the namespace. A client that has no offset from
+	// the time since then was sent nothing.
 	Base uint64
-	// Arrived is the time before which emitted events have arrived, or were not for the socket. An event that was emitted
-	// more than a whole heartbeat before the end of the session has arrived, because the client has answered a ping that
-	// was sent after it.
+	// Arrived is the time before which emitted events have arrived, or were not for the socket. An event that was
+	// emitted more than a whole heartbeat before the end of the session has arrived, because the client has answered a
+	// ping that was sent after it.
 	Arrived time.Duration
 	// Farewell is the end of its disconnect handlers; nil if there are none.
 	Farewell *Farewell

@@ -19,8 +19,8 @@ type Limits struct {
 	// MaxDisconnection is how long a client may be absent, Heartbeat how long a session may last after its client has
 	// gone.
 	MaxDisconnection, Heartbeat time.Duration
-	// MaxPackets bounds the stored events, MaxBytes their bytes, MaxSessions the absent clients, and MaxReplay the bytes
-	// that are sent again to one client.
+	// MaxPackets bounds the stored events, MaxBytes their bytes, MaxSessions the absent clients, and MaxReplay the
+	// bytes that are sent again to one client.
 	MaxPackets, MaxBytes, MaxSessions, MaxReplay int
 }
 
@@ -36,8 +36,8 @@ type History struct {
 	keepFor time.Duration
 	// replayMax bounds the bytes of the missed events of one client.
 	replayMax int
-	// Now returns the time since the history began. After calls fn when d is over, unless stop is called before. They are
-	// the runtime's clock and timers unless the owner sets others before the history is used.
+	// Now returns the time since the history began. After calls fn when d is over, unless stop is called before. They
+	// are the runtime's clock and timers unless the owner sets others before the history is used.
 	Now   func() time.Duration
 	After func(d time.Duration, fn func()) (stop func() bool)
 	// forget is called with the id of a socket that will not come back.

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// closeAbsent is how long Close waits, without progress, for polling clients that have fetched everything but do not
-	// know of the end yet. A client that is present sends its next request at once.
+	// closeAbsent is how long Close waits, without progress, for polling clients that have fetched everything but do
+	// not know of the end yet. A client that is present sends its next request at once.
 	closeAbsent = 2 * time.Second
-	// closeLoops bounds the time in which the event loops close the remaining connections, after Config.CloseTimeout. The
-	// loops do not wait in this time; a million connections take some seconds.
+	// closeLoops bounds the time in which the event loops close the remaining connections, after Config.CloseTimeout.
+	// The loops do not wait in this time; a million connections take some seconds.
 	closeLoops = 15 * time.Second
 	// closePollMin and closePollMax bound the time between two checks.
 	closePollMin = time.Millisecond
@@ -37,7 +37,8 @@ type Steps struct {
 // Left counts what Close could not wait for. Immutable.
 type Left struct {
 	// Connections is the number of connections that were cut with data queued for them, Sessions the number of polling
-	// sessions that ended with packets that their clients had not fetched, Handlers the number of handlers that still ran.
+	// sessions that ended with packets that their clients had not fetched, Handlers the number of handlers that still
+	// ran.
 	Connections, Sessions, Handlers int
 	// Packets is the number of packets that were lost with these. An answer to a polling client counts as one.
 	Packets int

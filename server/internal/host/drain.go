@@ -17,16 +17,18 @@ const defaultTimeout = 30 * time.Second
 
 // Plan says how Drain ends the sessions. Immutable. The zero value ends them all at once.
 type Plan struct {
-	// Grace is how long handshakes are still accepted, so that load balancers see that the server is not ready. Default 0.
+	// Grace is how long handshakes are still accepted, so that load balancers see that the server is not ready. Default
+	// 0.
 	Grace time.Duration
-	// Timeout bounds all that follows Grace. What is left then is closed. Default 30 s, the usual grace period of process
-	// managers.
+	// Timeout bounds all that follows Grace. What is left then is closed. Default 30 s, the usual grace period of
+	// process managers.
 	Timeout time.Duration
 	// Spread is the time over which the sessions are ended, so that their clients do not all come to the next server at
 	// once. It must not be longer than Timeout. Default 0.
 	Spread time.Duration
-	// Admit lets new clients in, and ends them like the others. It is for a server that does not listen any more, because
-	// another process has taken its addresses, see TakeOver: what still comes on open connections is then not refused.
+	// Admit lets new clients in, and ends them like the others. It is for a server that does not listen any more,
+	// because another process has taken its addresses, see TakeOver: what still comes on open connections is then not
+	// refused.
 	Admit bool
 }
 

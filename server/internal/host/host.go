@@ -29,8 +29,8 @@ type Config struct {
 	// Fallback answers requests for other paths; nil for 404. MaxResponse bounds its answers, in bytes.
 	Fallback    http.Handler
 	MaxResponse int
-	// Loops is the number of event loops. Addresses are opened with Backlog, UnixMode and SharePort, and PrivateFiles is
-	// poller.Config's.
+	// Loops is the number of event loops. Addresses are opened with Backlog, UnixMode and SharePort, and PrivateFiles
+	// is poller.Config's.
 	Loops        int
 	Backlog      int
 	UnixMode     fs.FileMode
@@ -40,7 +40,8 @@ type Config struct {
 	MaxConns int
 	// Resolution is the resolution of the loops' timers, unless Session needs a finer one.
 	Resolution time.Duration
-	// WriteTimeout closes a connection whose peer takes nothing for that long; 0 is poller's. CloseTimeout bounds Close.
+	// WriteTimeout closes a connection whose peer takes nothing for that long; 0 is poller's. CloseTimeout bounds
+	// Close.
 	WriteTimeout, CloseTimeout time.Duration
 	// MemoryBudget bounds, in bytes, what all clients hold; 0 or less for no bound.
 	MemoryBudget int64
@@ -82,8 +83,8 @@ type Host struct {
 	// budget is nil without Config.MemoryBudget.
 	budget *memory.Budget
 	poller *poller.Engine
-	// maxConns is the limit of connections, without those that may only request the health path. full bounds the warnings
-	// that it is reached.
+	// maxConns is the limit of connections, without those that may only request the health path. full bounds the
+	// warnings that it is reached.
 	maxConns int
 	full     poller.Throttle
 	mount    *mount.Handler // immutable

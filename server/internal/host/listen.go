@@ -17,8 +17,8 @@ var (
 	ErrBegun = errors.New("it listens already, or is attached")
 	// ErrClosed means that Close was called.
 	ErrClosed = errors.New("siren: closed")
-	// errNested means that Fallback is the Handler of another server. Fallback's answers are buffered, so the clients of
-	// that server could not leave polling.
+	// errNested means that Fallback is the Handler of another server. Fallback's answers are buffered, so the clients
+	// of that server could not leave polling.
 	errNested = errors.New("Config.Fallback is the Handler of another server, which would get no WebSockets on this " +
 		"listener. Serve both by one net/http server: mux.Handle(\"/socket.io/\", srv.Handler()) and the same for the other's path")
 )

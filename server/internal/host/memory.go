@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// memoryPart is the part of the memory that clients may hold by default, because the garbage collector needs as much
-	// again.
+	// memoryPart is the part of the memory that clients may hold by default, because the garbage collector needs as
+	// much again.
 	memoryPart = 4
 	// memoryUnknown is the default budget if the memory of the system is unknown.
 	memoryUnknown = 1 << 30
@@ -44,8 +44,8 @@ type Stats struct {
 	// Poller is empty for an attached Host.
 	Poller   poller.Stats
 	Sessions session.Stats
-	// MemoryHeld is how many bytes clients hold now, MemoryBudget the bound, Evicted the number of clients that were ended
-	// because of it.
+	// MemoryHeld is how many bytes clients hold now, MemoryBudget the bound, Evicted the number of clients that were
+	// ended because of it.
 	MemoryHeld, MemoryBudget int64
 	Evicted                  uint64
 	// Bridged is the number of WebSockets that no event loop watches.

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// acceptors is the number of goroutines that accept for one listener: taking over a connection waits for a turn of its
-	// loop, and others can be accepted meanwhile.
+	// acceptors is the number of goroutines that accept for one listener: taking over a connection waits for a turn of
+	// its loop, and others can be accepted meanwhile.
 	acceptors = 8
 	// acceptPause is the pause after an accept that has failed for want of descriptors or memory.
 	acceptPause = 20 * time.Millisecond
@@ -51,7 +51,7 @@ func (h *Host) Serve(ln net.Listener) error {
 					_ = loops[int(turn.Add(1))%len(loops)].Adopt(c, nil, nil)
 				case errors.Is(err, net.ErrClosed):
 					return
-				case errors.As(err, &passing) && passing.Temporary(): //nolint:staticcheck // it tells a lack of descriptors
+				case errors.As(err, &passing) && passing.Temporary(): //nolint:staticcheck // no descriptors
 					time.Sleep(acceptPause)
 				default:
 					failed.CompareAndSwap(nil, &err)

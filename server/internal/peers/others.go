@@ -11,8 +11,8 @@ type Others struct {
 	Roll
 	// Request is the id of the question in the cluster; "" before it has one.
 	Request string
-	// Expected is the number of clients of other nodes that were asked, answered of those that have answered. owed has the
-	// number of missing ones for each node.
+	// Expected is the number of clients of other nodes that were asked, answered of those that have answered. owed has
+	// the number of missing ones for each node.
 	Expected, Answered int
 	owed               map[string]int
 	lost               int

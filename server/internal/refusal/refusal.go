@@ -15,8 +15,8 @@ type Refusal struct {
 	// Data is sent too if HasData is set, as JSON without attachments.
 	Data    any
 	HasData bool
-	// Cause is what is broken, if that is why the client is refused, or nil. It stays on the server, and a connect that is
-	// refused with one counts as failed rather than denied.
+	// Cause is what is broken, if that is why the client is refused, or nil. It stays on the server, and a connect that
+	// is refused with one counts as failed rather than denied.
 	Cause error
 }
 
@@ -26,7 +26,8 @@ func (r *Refusal) Unwrap() error { return r.Cause }
 // Error is the message.
 func (r *Refusal) Error() string { return r.Message }
 
-// MarshalJSON gives the refusal the form of a CONNECT_ERROR: an object with its message and, if there is some, its data.
+// MarshalJSON gives the refusal the form of a CONNECT_ERROR: an object with its message and, if there is some, its
+// data.
 func (r *Refusal) MarshalJSON() ([]byte, error) {
 	if !r.HasData {
 		return json.Marshal(map[string]string{"message": r.Message})

@@ -19,8 +19,8 @@ var (
 
 	// handlerRoots are prefixes of the names of the functions that goroutines of handlers start with.
 	handlerRoots = []string{serverPackage + ".", serverPackage + "/internal/", sessionPackage + "."}
-	// loopFrames are prefixes of the names of functions that run only on event loops: the methods of loops, also those of
-	// tests, and the functions that receive input and call inline handlers.
+	// loopFrames are prefixes of the names of functions that run only on event loops: the methods of loops, also those
+	// of tests, and the functions that receive input and call inline handlers.
 	loopFrames = []string{
 		pollerPackage + ".(*Loop).", pollerPackage + "/pollertest.(*Loop).", sessionPackage + ".(*HTTPConn).Receive",
 		sessionPackage + ".(*wsConn).Receive", serverPackage + ".(*Socket).receive",

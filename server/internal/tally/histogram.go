@@ -7,8 +7,8 @@ import (
 
 // Histogram is the distribution of some observations since the start. Immutable.
 type Histogram struct {
-	// Bounds are the upper bounds of the buckets, inclusive, in ascending order. The last bucket has none. They are those
-	// of all histograms of the same thing: do not change them.
+	// Bounds are the upper bounds of the buckets, inclusive, in ascending order. The last bucket has none. They are
+	// those of all histograms of the same thing: do not change them.
 	Bounds []float64
 	// Counts has the number of observations in each bucket, one more than there are bounds. It is nil before the first
 	// observation was copied.

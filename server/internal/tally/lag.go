@@ -39,9 +39,10 @@ func (p *lagProbe) Run(loop int) {
 	}
 }
 
-// WatchLag measures the lag of all loops ten times a second, until ctx ends or done is closed. A probe is posted at each measurement
-// whether or not those before have run, so a loop that stood still for a second has ten lags, up to a second; those that
-// were due while the whole process stood still are posted afterwards. late, if set, is called on the loop with each lag.
+// WatchLag measures the lag of all loops ten times a second, until ctx ends or done is closed. A probe is posted at
+// each measurement whether or not those before have run, so a loop that stood still for a second has ten lags, up to a
+// second; those that were due while the whole process stood still are posted afterwards. late, if set, is called on the
+// loop with each lag.
 func (t *Tally) WatchLag(
 	ctx context.Context, post func(loop int, t Task), late Late, done <-chan struct{},
 ) {

@@ -11,8 +11,8 @@ import (
 type LoopStats struct {
 	// Loop is its index.
 	Loop int
-	// Lag is the time from posting a task to running it: the time that the loop was busy with others. A loop that has not
-	// run the task yet is behind by at least that much, and its other numbers are older.
+	// Lag is the time from posting a task to running it: the time that the loop was busy with others. A loop that has
+	// not run the task yet is behind by at least that much, and its other numbers are older.
 	Lag time.Duration
 	// Mailbox is the number of tasks that wait now, Conns that of its connections, Polling and WebSockets those of its
 	// sessions by their transport.
@@ -22,8 +22,8 @@ type LoopStats struct {
 	// ReceivedPackets and SentPackets count Engine.IO packets of sessions that began here, ReceivedBytes and SentBytes
 	// what its connections read and wrote.
 	ReceivedPackets, SentPackets, ReceivedBytes, SentBytes uint64
-	// Broadcasts counts events to many sockets, each on one of the loops that delivered it. Connects and Disconnects count
-	// sockets that were connected to their namespace, and that ended afterwards; Ended has the latter by reason.
+	// Broadcasts counts events to many sockets, each on one of the loops that delivered it. Connects and Disconnects
+	// count sockets that were connected to their namespace, and that ended afterwards; Ended has the latter by reason.
 	Broadcasts, Connects, Disconnects uint64
 	Ended                             session.ReasonCounts
 	// AckTimeouts counts acknowledgements that did not come in time.

@@ -23,8 +23,8 @@ func (t *Tally) Namespaces() Namespaces {
 	return Namespaces{{Name: DynamicName, SpaceStats: t.Dynamic.Stats()}, {Name: UnknownName, SpaceStats: t.Unknown.Stats()}}
 }
 
-// Add adds a namespace with its present numbers of sockets and rooms, to those that are counted together if it is one of
-// them.
+// Add adds a namespace with its present numbers of sockets and rooms, to those that are counted together if it is one
+// of them.
 func (all Namespaces) Add(name string, s *Space, sockets, rooms int) Namespaces {
 	if s.shared {
 		all[0].Sockets += sockets

@@ -5,8 +5,8 @@ import (
 	"github.com/seed58c87869/siren/session"
 )
 
-// DroppedBy returns what was accepted and then dropped, by reason. shed counts events of clients that were ended for memory,
-// joins the rooms that a socket was not put into.
+// DroppedBy returns what was accepted and then dropped, by reason. shed counts events of clients that were ended for
+// memory, joins the rooms that a socket was not put into.
 func DroppedBy(s *session.Stats, shed, joins uint64) map[string]uint64 {
 	return map[string]uint64{
 		"events_per_second": s.OverEvents, "bytes_per_second": s.OverBytes,

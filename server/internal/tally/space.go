@@ -74,9 +74,9 @@ func (s *Space) Took(loop int, began time.Time) {
 type SpaceStats struct {
 	// Broadcasts counts events to many sockets.
 	Broadcasts uint64
-	// Connected counts sockets that were connected. Refused counts clients that the server refused by itself, because there
-	// is no such namespace or a limit was reached, Denied those that a middleware or a connect handler refused, and Failed
-	// those for whom one failed.
+	// Connected counts sockets that were connected. Refused counts clients that the server refused by itself, because
+	// there is no such namespace or a limit was reached, Denied those that a middleware or a connect handler refused,
+	// and Failed those for whom one failed.
 	Connected, Refused, Denied, Failed uint64
 	// Handlers are the times that handlers of events took, in seconds, of one event in 32.
 	Handlers Histogram

@@ -9,8 +9,8 @@ import (
 // Tally counts for a server. Immutable; what it points to has owners of its own.
 type Tally struct {
 	loops []Loop
-	// Dynamic counts for the namespaces that clients have named, of which there may be very many, and Unknown the clients
-	// that asked for a namespace which does not exist.
+	// Dynamic counts for the namespaces that clients have named, of which there may be very many, and Unknown the
+	// clients that asked for a namespace which does not exist.
 	Dynamic, Unknown *Space
 }
 

@@ -19,8 +19,8 @@ type Map[S any] struct {
 
 // Entry is the part of a socket that a Map needs.
 type Entry[S any] struct {
-	// User is the socket's user, "" for none. It must not change while the socket is in the map. Whoever adds and removes
-	// the socket guards it.
+	// User is the socket's user, "" for none. It must not change while the socket is in the map. Whoever adds and
+	// removes the socket guards it.
 	User string
 	// prev and next are neighbours in the user's list. Guarded by the user's stripe.
 	prev, next *S
