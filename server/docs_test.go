@@ -1,15 +1,10 @@
 package server_test
 
 import (
-	"encoding/json"
-	"fmt"
-	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -93,70 +88,6 @@ func TestDocumentsLinks(t *testing.T) {
 			if _, err := os.Stat(filepath.Join("..", filepath.Dir(page), m[1])); err != nil {
 				t.Errorf("%s links to %s, which is not there", page, m[1])
 			}
-		}
-	}
-}
-
-// The whole programs in the documents compile. A block of Go that begins with the name of its file ("// main.go")
-// or with "package main" is such a program, with the others of its page.
-func TestDocumentsPrograms(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs the compiler")
-	}
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := regexp.MustCompile("(?s)```go\n((?:// \\w+\\.go\n)?package main\n.*?)```")
-	file := regexp.MustCompile(`^// (\w+\.go)\n`)
-	overlay := map[string]string{}
-	dirs := map[string]bool{}
-	for page, text := range documents(t) {
-		for i, m := range block.FindAllStringSubmatch(text, -1) {
-			name := "main.go"
-			if f := file.FindStringSubmatch(m[1]); f != nil {
-				name = f[1]
-			}
-			// The directories are there for the compiler alone.
-			dir := filepath.Join(root, "docs", "programs", strings.NewReplacer("/", "_", ".", "_").Replace(page))
-			source := filepath.Join(t.TempDir(), fmt.Sprint(i, name))
-			if err := os.WriteFile(source, []byte(m[1]), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if _, twice := overlay[filepath.Join(dir, name)]; twice {
-				t.Errorf("%s has two files %s", page, name)
-			}
-			overlay[filepath.Join(dir, name)] = source
-			dirs[dir] = true
-		}
-	}
-	stub := filepath.Join(t.TempDir(), "stub.go")
-	if err := os.WriteFile(stub, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for dir := range dirs {
-		if main := filepath.Join(dir, "main.go"); overlay[main] == "" {
-			overlay[main] = stub // the page says to keep the one of the page before
-		}
-	}
-	b, err := json.Marshal(map[string]any{"Replace": overlay})
-	if err != nil {
-		t.Fatal(err)
-	}
-	table := filepath.Join(t.TempDir(), "overlay.json")
-	if err := os.WriteFile(table, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if len(dirs) == 0 {
-		t.Fatal("the documents have no programs")
-	}
-	// Without the linker: -c of a test compiles a package with its tests, and vet would change to the directory.
-	list := slices.Sorted(maps.Keys(dirs))
-	for _, args := range [][]string{{"build", "-o", os.DevNull}, {"test", "-vet=off", "-c", "-o", t.TempDir() + string(filepath.Separator)}} {
-		cmd := exec.Command("go", slices.Concat(args, []string{"-overlay", table}, list)...)
-		cmd.Dir = root
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("go %s: %v\n%s", args[0], err, out)
 		}
 	}
 }
