@@ -53,8 +53,8 @@ unit:
 race:
 	$(GO) test -race -timeout 10m ./...
 
-soak: ## 20 times each: nothing is lost at an end, or when connections are cut; little memory is enough; slow connections are served as soon as net/http's
-	SIREN_SOAK=20 $(GO) test -count=1 -timeout 60m -v -run 'Close|Terminate|Survives|SlowReader|BlockedConnections|HostileClients|RecoverySoak|TestModelOf' ./poller ./server ./cmd/siren
+soak: ## 20 times each: nothing is lost at an end, a restart, or when connections are cut; little memory is enough; slow connections are served as soon as net/http's
+	SIREN_SOAK=20 $(GO) test -count=1 -timeout 90m -v -run 'Close|Terminate|DrainUnderTraffic|TestRestart$$|Survives|SlowReader|BlockedConnections|HostileClients|RecoverySoak|TestModelOf' ./poller ./server ./cmd/siren
 
 e2e: build
 	cd e2e && npm ci --no-progress

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,84 +35,107 @@ func startShared(t *testing.T, args ...string) *process {
 	})
 }
 
-// newcomers connect all the time until stop is set, by both transports and to both listeners. None may be refused.
-func newcomers(t *testing.T, addr string, goroutines int, stop *atomic.Bool) (served *atomic.Int64, all *sync.WaitGroup) {
-	served, all = new(atomic.Int64), new(sync.WaitGroup)
-	join := func(transport string) error {
-		conn, err := netns.Dialer(smallWindow).Dial("tcp", addr)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		if transport == "websocket" {
-			_, err = sessiontest.JoinWebSocket(conn, "/socket.io/")
-			return err
-		}
-		p, err := sessiontest.JoinPolling(conn, nil, "/socket.io/")
-		if err == nil {
-			err = p.Post("1") // or what is sent to it would wait, and be lost
-		}
+// newcomersMax bounds the newcomers that wait at a time: with more, the machine is too slow for their rate.
+const newcomersMax = 2000
+
+// join connects a client, which leaves at once.
+func join(addr, transport string) error {
+	conn, err := netns.Dialer(smallWindow).Dial("tcp", addr)
+	if err != nil {
 		return err
 	}
-	for i := range goroutines {
-		transport := []string{"websocket", "polling"}[i%2]
-		all.Go(func() {
-			for !stop.Load() {
-				if err := join(transport); err != nil {
-					t.Errorf("a newcomer on %s was refused: %v", transport, err)
-					return
+	defer conn.Close()
+	if transport == "websocket" {
+		_, err = sessiontest.JoinWebSocket(conn, "/socket.io/")
+		return err
+	}
+	p, err := sessiontest.JoinPolling(conn, nil, "/socket.io/")
+	if err == nil {
+		err = p.Post("1") // or what is sent to it would wait, and be lost
+	}
+	return err
+}
+
+// newcomers has so many clients a second connect until stop is set, by both transports in turn, no matter how fast they are
+// served. None may be refused.
+func newcomers(t *testing.T, addr string, perSecond int, stop *atomic.Bool) (served *atomic.Int64, all *sync.WaitGroup) {
+	served, all = new(atomic.Int64), new(sync.WaitGroup)
+	waiting := make(chan struct{}, newcomersMax)
+	all.Go(func() {
+		begun := time.Now()
+		for i := 0; !stop.Load(); i++ {
+			time.Sleep(time.Until(begun.Add(time.Duration(i) * time.Second / time.Duration(perSecond))))
+			waiting <- struct{}{}
+			transport := []string{"websocket", "polling"}[i%2]
+			all.Go(func() {
+				if err := join(addr, transport); err != nil {
+					t.Errorf("newcomer %d on %s was refused: %v", i, transport, err)
 				}
 				served.Add(1)
-				time.Sleep(10 * time.Millisecond)
-			}
-		})
-	}
+				<-waiting
+			})
+		}
+		t.Logf("%d newcomers, %.0f a second", served.Load(), float64(served.Load())/time.Since(begun).Seconds())
+	})
 	return served, all
 }
 
+// newcomersPerSecond is the rate of newcomers in a test of restarts.
+func newcomersPerSecond() int {
+	if netns.Soaking() {
+		return 500
+	}
+	return 100
+}
+
 // A restart under continuous events and new clients: nobody is refused, on either listener; clients of all kinds get
-// their events without a gap up to their end; each call of the API reaches the sockets of both processes, and its count
-// is theirs; and the old process ends with exit code 0.
+// their events without a gap up to their end, and are back at the new process; each call of the API reaches the sockets
+// of both processes, and its count is theirs; and the old process ends with exit code 0.
 func TestRestart(t *testing.T) {
 	netns.Run(t, smallBuffers, func(t *testing.T) {
-		const size = 1000
-		for range netns.Soak() {
-			first := startShared(t, "--drain-spread", "2s", "--queue-bytes", "8000000")
-			all, ended := crowd(t, sharedClients, size, 3*time.Second)
-			var stop atomic.Bool
-			var ticking sync.WaitGroup
-			events, queued := 0, 0
-			ticking.Go(func() { events, queued = ticker(t, "http://"+sharedAdmin, 20*time.Millisecond, &stop) })
-			served, coming := newcomers(t, sharedClients, 8, &stop)
-			time.Sleep(500 * time.Millisecond)
-			before := served.Load()
-			second := startShared(t, "--drain-spread", "0s", "--queue-bytes", "8000000")
-			ended.Wait()
-			line := first.until(t, "siren stopped")
-			for _, want := range []string{" late=0 ", " packets_unwritten=0 ", " connections_cut=0 ", " sessions_unfetched=0 ", " handlers=0 "} {
-				if !strings.Contains(line, want) {
-					t.Errorf("no %q in %s", want, line)
-				}
-			}
-			first.wantExit(t)
-			stop.Store(true)
-			coming.Wait()
-			ticking.Wait()
-			checkCrowd(t, all, 10)
-			if n := served.Load(); n < before+50 {
-				t.Errorf("%d newcomers, %d of them before the restart", n, before)
-			}
-			got := 0
-			for _, n := range all {
-				got += n.packets
-			}
-			if events < 30 || queued < got {
-				t.Errorf("%d events were queued %d times, and reached the crowd %d times", events, queued, got)
-			}
-			second.signal(t, syscall.SIGTERM)
-			second.wantExit(t)
+		for i := range netns.Soak() {
+			t.Run(strconv.Itoa(i+1), restartUnderTraffic)
 		}
 	})
+}
+
+func restartUnderTraffic(t *testing.T) {
+	const size = 1000
+	const url = "http://" + sharedAdmin
+	first := startShared(t, "--drain-spread", "2s", "--queue-bytes", "8000000")
+	all, ended := crowd(t, sharedClients, sharedClients, size, 3*time.Second)
+	var stop, quiet atomic.Bool
+	var ticking sync.WaitGroup
+	var events atomic.Int64
+	queued := 0
+	ticking.Go(func() { queued = ticker(t, url, 20*time.Millisecond, &quiet, &events) })
+	served, coming := newcomers(t, sharedClients, newcomersPerSecond(), &stop)
+	for events.Load() < 10 || served.Load() < 50 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	before, servedBefore := events.Load(), served.Load()
+	second := startShared(t, "--drain-spread", "0s", "--queue-bytes", "8000000")
+	ended.Wait()
+	quiet.Store(true)
+	ticking.Wait()
+	first.wantStopped(t, nothingLost...)
+	first.wantExit(t)
+	stop.Store(true)
+	coming.Wait()
+	checkCrowd(t, all, int(before))
+	if n := served.Load(); n < servedBefore+50 {
+		t.Errorf("%d newcomers, %d of them before the restart", n, servedBefore)
+	}
+	got := 0
+	for _, n := range all {
+		got += n.packets
+	}
+	if n := events.Load(); n < before+10 || queued < got {
+		t.Errorf("%d events, %d of them before the restart, were queued %d times, and reached the crowd %d times", n, before, queued, got)
+	}
+	checkBack(t, url, all)
+	second.signal(t, syscall.SIGTERM)
+	second.wantExit(t)
 }
 
 // pollAnew is a polling client that makes each request on a new connection, as the official one does in Node.js. It
@@ -183,7 +207,8 @@ func TestRestartPassesPollingClientsOn(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		var stop atomic.Bool
-		ticking.Go(func() { ticker(t, "http://"+sharedAdmin, 10*time.Millisecond, &stop) })
+		var events atomic.Int64
+		ticking.Go(func() { ticker(t, "http://"+sharedAdmin, 10*time.Millisecond, &stop, &events) })
 		time.Sleep(100 * time.Millisecond)
 		second := startShared(t, "--drain-spread", "0s")
 		polling.Wait()
@@ -227,7 +252,7 @@ func TestRestartAddsCounts(t *testing.T) {
 				t.Errorf("%s %s: %s, want %s", call, body, got, want)
 			}
 		}
-		join := func(addr string) *sessiontest.WebSocket {
+		enter := func(addr string) *sessiontest.WebSocket {
 			t.Helper()
 			w, err := sessiontest.JoinWebSocket(connect(t, addr), "/socket.io/")
 			if err != nil {
@@ -235,11 +260,11 @@ func TestRestartAddsCounts(t *testing.T) {
 			}
 			return w
 		}
-		old := []*sessiontest.WebSocket{join(sharedClients), join(sharedClients), join(sharedClients), join(sharedClients)}
+		old := []*sessiontest.WebSocket{enter(sharedClients), enter(sharedClients), enter(sharedClients), enter(sharedClients)}
 		call(kept, "count", "{}", `200 {"sockets":4}`)
 		second := startShared(t, "--drain-spread", "0s")
 		first.until(t, "siren stopping")
-		newer := join(sharedClients)
+		newer := enter(sharedClients)
 		// The first turns come at once, one on each event loop.
 		for {
 			if status, body := post(t, url+"/api/count", "", "{}"); status == 200 && body == `{"sockets":3}` {
@@ -285,7 +310,7 @@ func TestRestartAgain(t *testing.T) {
 	netns.Run(t, netns.Config{}, func(t *testing.T) {
 		var stop atomic.Bool
 		processes := []*process{startShared(t, "--drain-spread", "0s")}
-		served, coming := newcomers(t, sharedClients, 4, &stop)
+		served, coming := newcomers(t, sharedClients, 100, &stop)
 		for range 3 {
 			next := startShared(t, "--drain-spread", "0s")
 			last := processes[len(processes)-1]
