@@ -53,8 +53,15 @@ unit:
 race:
 	$(GO) test -race -timeout 10m ./...
 
+# The tests that SIREN_SOAK repeats or makes longer, by a part of their name, and their packages.
+SOAK_TESTS := Close|Terminate|DrainUnderTraffic|TestRestart$$$$
+SOAK_TESTS := $(SOAK_TESTS)|Survives|SlowReader|BlockedConnections|HostileClients
+SOAK_TESTS := $(SOAK_TESTS)|RecoverySoak|TestModelOf
+SOAK_TESTS := $(SOAK_TESTS)|FrozenBroker
+SOAK_PACKAGES := ./poller ./server ./cmd/siren
+
 soak: ## 20 times each: nothing is lost at an end, a restart, or when connections are cut; little memory is enough; slow connections are served as soon as net/http's
-	SIREN_SOAK=20 $(GO) test -count=1 -timeout 90m -v -run 'Close|Terminate|DrainUnderTraffic|TestRestart$$|Survives|SlowReader|BlockedConnections|HostileClients|RecoverySoak|TestModelOf' ./poller ./server ./cmd/siren
+	SIREN_SOAK=20 $(GO) test -count=1 -timeout 90m -v -run '$(SOAK_TESTS)' $(SOAK_PACKAGES)
 
 e2e: build
 	cd e2e && npm ci --no-progress

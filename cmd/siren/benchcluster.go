@@ -182,7 +182,7 @@ func (c *clusterBench) startNode(ctx context.Context) (*clusterNode, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	n := &clusterNode{orders: json.NewEncoder(in), reports: json.NewDecoder(out)}
+	n := &clusterNode{pid: cmd.Process.Pid, orders: json.NewEncoder(in), reports: json.NewDecoder(out)}
 	n.end = func() {
 		_ = in.Close() // the node ends then
 		_ = cmd.Wait()
@@ -200,14 +200,18 @@ const (
 	// lagMax is the longest lag that is told, in microseconds.
 	lagMax = 60_000_000
 	// clusterPatience is how long a client waits for a message that does not come.
-	clusterPatience = 10 * time.Second
+	clusterPatience = 15 * time.Second
 )
 
 // clusterClient is a client of the receiving node. Its numbers are those of the last repeat.
 type clusterClient struct {
-	conn          *primed
+	conn *primed
+	// lossy says that messages may be missing: the last one ends the repeat.
+	lossy         bool
 	got, disorder int
-	lags          *hdrhistogram.Histogram
+	// gap is the number of the last message that was missing before a later one came, -1 for none.
+	gap  int
+	lags *hdrhistogram.Histogram
 }
 
 // dialCluster connects a client, which is in the room when it has its CONNECT.
@@ -237,8 +241,8 @@ func dialCluster(ctx context.Context, addr string) (*clusterClient, error) {
 
 // take reads the messages of a repeat. It gives up when none comes for a while.
 func (x *clusterClient) take(count int) {
-	x.got, x.disorder, x.lags = 0, 0, hdrhistogram.New(1, lagMax, 3)
-	for next := 0; x.got < count; {
+	x.got, x.disorder, x.gap, x.lags = 0, 0, -1, hdrhistogram.New(1, lagMax, 3)
+	for next := 0; x.got < count && (!x.lossy || next < count); {
 		_ = x.conn.SetReadDeadline(time.Now().Add(clusterPatience))
 		text, err := wsutil.ReadServerText(x.conn)
 		if err != nil {
@@ -253,8 +257,11 @@ func (x *clusterClient) take(count int) {
 			continue
 		}
 		_ = x.lags.RecordValue(max(1, (time.Now().UnixNano()-sent)/1000)) // beyond lagMax it does not count
-		if number < next {
+		switch {
+		case number < next:
 			x.disorder++
+		case number > next:
+			x.gap = number - 1
 		}
 		next = number + 1
 		x.got++

@@ -56,7 +56,7 @@ const (
 	tickEvent = "tick"
 )
 
-// joinTimeout bounds the wait for the broker.
+// joinTimeout bounds the waits for the broker: before the first message, and after the last one.
 const joinTimeout = 10 * time.Second
 
 func runClusterNode(ctx context.Context, url string, in io.Reader, out io.Writer) error {
@@ -102,22 +102,23 @@ func runClusterNode(ctx context.Context, url string, in io.Reader, out io.Writer
 	return nil
 }
 
-// queuedMax is how many messages may wait for the broker before the node waits.
+// queuedMax is how many messages may wait for the broker before a node without a rate waits.
 const queuedMax = 4096
 
-// emitTicks emits numbered events with the time, at a rate or as fast as the broker takes them, and returns when it has them.
+// emitTicks emits numbered events with the time, and returns when the broker has them. Without a rate it is as fast as the
+// broker takes them. With one it does not wait for the broker: what is too much for the queue is dropped, and counted.
 func emitTicks(ns *server.Namespace, b broker.Adapter, o clusterOrder) {
 	filler, to, began := strings.Repeat("x", max(o.Size, 0)), ns.To(benchRoom), time.Now()
 	for i := range o.Count {
 		if o.Rate > 0 {
 			time.Sleep(time.Until(began.Add(time.Duration(float64(i) / o.Rate * float64(time.Second)))))
 		}
-		for i%64 == 0 && b.Stats().Queued > queuedMax {
+		for o.Rate == 0 && i%64 == 0 && b.Stats().Queued > queuedMax {
 			time.Sleep(50 * time.Microsecond)
 		}
 		_, _ = to.Emit(tickEvent, i, time.Now().UnixNano(), filler) // the adapter counts what it drops
 	}
-	for b.Stats().Queued > 0 && b.Health().State == cluster.Up {
+	for end := time.Now().Add(joinTimeout); b.Stats().Queued > 0 && time.Now().Before(end); {
 		time.Sleep(100 * time.Microsecond)
 	}
 }
@@ -134,6 +135,7 @@ func cpuMicros() int64 {
 // clusterNode is a process with a node. One goroutine may use it.
 type clusterNode struct {
 	addr    string
+	pid     int
 	orders  *json.Encoder
 	reports *json.Decoder
 	end     func()
