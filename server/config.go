@@ -302,7 +302,7 @@ func (c Config) settle() (Config, error) {
 			return c, fmt.Errorf("server: Config.Transports has %d, which is no transport", t)
 		}
 	}
-	if c.Queue.OnFull > OverflowDropNewest {
+	if c.Queue.OnFull > OverflowExpendable {
 		return c, fmt.Errorf("server: Config.Queue.OnFull = %d is no policy", c.Queue.OnFull)
 	}
 	if c.Loops == 0 {

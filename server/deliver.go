@@ -134,7 +134,7 @@ func (s *Socket) hold(f *eio.Frame, volatile bool) {
 	queue := s.client.sess.Tuning()
 	full := s.pending.Bytes()+f.Size() > queue.QueueBytes
 	switch {
-	case volatile, full && queue.OnFull == OverflowDropNewest:
+	case volatile, full && queue.OnFull.Drops():
 		s.ns.srv.stats.early.Add(1)
 	case full:
 		s.ns.srv.stats.early.Add(1)

@@ -123,6 +123,7 @@ type sink struct{ recv session.Receiver }
 func (c *sink) Queue([]byte) bool              { return true }
 func (c *sink) QueuedBytes() int               { return 0 }
 func (c *sink) QueuedFrames() int              { return 0 }
+func (c *sink) Expendable()                    {}
 func (c *sink) Last([]byte)                    {}
 func (c *sink) CloseAfterFlush()               {}
 func (c *sink) Close()                         {}

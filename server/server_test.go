@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/logqueue/logtest"
 )
 
 func TestConfigErrors(t *testing.T) {
@@ -271,20 +272,5 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// logBuffer is a strings.Builder for several goroutines.
-type logBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
+// logBuffer collects a log.
+type logBuffer = logtest.Buffer

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/logqueue/logtest"
 	"github.com/seed58c87869/siren/server/servertest"
 )
 
@@ -90,7 +93,7 @@ func TestAllowRequest(t *testing.T) {
 // A slow client loses what the policy says, each drop is counted, and nobody else loses anything.
 func TestSlowConsumer(t *testing.T) {
 	for _, transport := range []server.Transport{server.Polling, server.WebSocket} {
-		for _, policy := range []server.Overflow{server.OverflowDisconnect, server.OverflowDropNewest} {
+		for _, policy := range []server.Overflow{server.OverflowDisconnect, server.OverflowDropNewest, server.OverflowExpendable} {
 			t.Run(fmt.Sprint(transport, policy), func(t *testing.T) { slowConsumer(t, transport, policy) })
 		}
 	}
@@ -98,7 +101,10 @@ func TestSlowConsumer(t *testing.T) {
 
 func slowConsumer(t *testing.T, transport server.Transport, policy server.Overflow) {
 	const events = 20
-	ts := servertest.New(t, server.Config{Loops: 2, Queue: server.Queue{MaxBytes: 10_000, OnFull: policy}})
+	var log logtest.Buffer
+	ts := servertest.New(t, server.Config{
+		Loops: 2, Queue: server.Queue{MaxBytes: 10_000, OnFull: policy}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
 	var gone []server.Reason
 	ts.Of("/").OnDisconnect(func(_ *server.Socket, r server.Reason) { gone = append(gone, r) })
 	slow, quick := ts.Client(servertest.Transport(transport)), ts.Client()
@@ -113,10 +119,20 @@ func slowConsumer(t *testing.T, transport server.Transport, policy server.Overfl
 		if len(gone) != 1 || gone[0] != server.ReasonTransportError || st.SlowClosed != 1 || slow.Connected() {
 			t.Error(gone, st.SlowClosed, slow.DisconnectReason())
 		}
+		eventually(t, "a line of the log", func() bool {
+			return strings.Contains(log.String(), `level=WARN msg="client disconnected: it did not read, and its queue was full" eio.addr=`)
+		})
 		return
 	}
-	if len(got) == 0 || uint64(len(got))+st.DroppedFull != events || len(gone) != 0 {
-		t.Errorf("%d came, %d were dropped; %v", len(got), st.DroppedFull, gone)
+	dropped, other := st.DroppedFull, st.DroppedExpendable
+	if policy == server.OverflowExpendable {
+		dropped, other = other, dropped
+	}
+	if len(got) == 0 || uint64(len(got))+dropped != events || other != 0 || len(gone) != 0 {
+		t.Errorf("%d came, %d were dropped, and %d by the other policy; %v", len(got), dropped, other, gone)
+	}
+	if all := ts.Stats(); all.DroppedBy()["queue_full"] != st.DroppedFull {
+		t.Error(all.DroppedBy())
 	}
 	_, _ = ts.Emit("after")
 	slow.Expect("after")

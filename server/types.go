@@ -60,7 +60,8 @@ const (
 
 // Overflow is what happens when a client's queue is full. Immutable. Its methods:
 //
-//   - String() string: "disconnect" or "drop newest"
+//   - String() string: "disconnect", "drop newest" or "expendable"
+//   - Drops() bool: whether the client stays and misses what does not fit
 //   - MarshalText: the same text in JSON and in logs
 type Overflow = session.Overflow
 
@@ -68,6 +69,7 @@ type Overflow = session.Overflow
 const (
 	OverflowDisconnect = session.Disconnect // the client is disconnected: what it receives has no gaps
 	OverflowDropNewest = session.DropNewest // what does not fit is dropped, and counted
+	OverflowExpendable = session.Expendable // it is dropped, and nothing is lost: for statistics and the like
 )
 
 // CORS says what pages of other origins may do. Without Origins and Match no headers are sent. Its fields:

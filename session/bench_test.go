@@ -15,6 +15,7 @@ type nullConn struct{ recv Receiver }
 func (*nullConn) Queue([]byte) bool          { return true }
 func (*nullConn) QueuedBytes() int           { return 0 }
 func (*nullConn) QueuedFrames() int          { return 0 }
+func (*nullConn) Expendable()                {}
 func (*nullConn) Last([]byte)                {}
 func (*nullConn) CloseAfterFlush()           {}
 func (*nullConn) Close()                     {}

@@ -56,15 +56,24 @@ const (
 	Disconnect Overflow = iota
 	// DropNewest drops the frame that does not fit and counts it.
 	DropNewest
+	// Expendable is DropNewest for a client that misses nothing, such as one that is sent statistics. What it was not sent
+	// counts neither as dropped nor, when the session ends, as lost; Stats.DroppedExpendable has the frames that did not fit.
+	Expendable
 )
 
 // String returns the policy's name.
 func (o Overflow) String() string {
-	if o == DropNewest {
+	switch o {
+	case DropNewest:
 		return "drop newest"
+	case Expendable:
+		return "expendable"
 	}
 	return "disconnect"
 }
+
+// Drops reports whether the policy drops what does not fit.
+func (o Overflow) Drops() bool { return o != Disconnect }
 
 // MarshalText returns the policy's name, for JSON and for logs.
 func (o Overflow) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
@@ -208,8 +217,8 @@ type Config struct {
 	OnConnectionError func(e ConnectionError)
 	// Running, if set, counts the goroutines that run hooks.
 	Running *atomic.Int64
-	// Logger, if set, gets the life of each session and the type and size of its packets at Debug, and failed hooks at
-	// Error. New checks once whether debug records are enabled.
+	// Logger, if set, gets the life of each session and the type and size of its packets at Debug, the end of clients that
+	// are too slow at Warn, and failed hooks at Error. New checks once whether debug records are enabled.
 	Logger *slog.Logger
 }
 
@@ -336,7 +345,7 @@ func (c Config) settle() (Config, error) {
 	if c.HealthPath != "" && (!strings.HasPrefix(c.HealthPath, "/") || strings.TrimSuffix(c.HealthPath, "/") == c.Path) {
 		return c, fmt.Errorf("session: Config.HealthPath = %q: a path outside of Path is needed", c.HealthPath)
 	}
-	if c.OnFull > DropNewest {
+	if c.OnFull > Expendable {
 		return c, fmt.Errorf("session: Config.OnFull = %d is no policy", c.OnFull)
 	}
 	if err := errors.Join(c.Cookie.settle(), c.Limits.settle()); err != nil {

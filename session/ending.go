@@ -131,6 +131,7 @@ func (s *Session) finish(reason Reason, next state) Client {
 	if s.shard.engine.debug.Load() {
 		s.debugLog("closed", slog.String("reason", reason.String()))
 	}
+	s.warnSlow(reason)
 	s.shard.loop.Wheel().Cancel(&s.timer)
 	s.shard.stats.closed[reason.Plain()].Add(1)
 	c := s.client

@@ -171,6 +171,8 @@ type Stats struct {
 	Upgraded, UpgradeFailed, UpgradesRefused uint64
 	// SlowClosed counts sessions ended, and DroppedFull frames dropped, because a queue was full.
 	SlowClosed, DroppedFull uint64
+	// DroppedExpendable counts frames that were dropped for clients with the policy Expendable.
+	DroppedExpendable uint64
 	// DroppedVolatile counts volatile frames dropped because the client was not ready.
 	DroppedVolatile uint64
 	// Refused counts refused handshakes and requests by error code.
@@ -210,6 +212,7 @@ func (e *Engine) Stats() Stats {
 
 type counters struct {
 	upgraded, upgradeFailed, upgradeRefused, slow, full, volatile, away, badSIDs atomic.Uint64
+	expendable                                                                   atomic.Uint64
 	noProxy, untrusted, overLimit, draining, unfetched, unfetchedPackets         atomic.Uint64
 	perAddress, accepts, eventsOver, bytesOver, busy                             atomic.Uint64
 	opened                                                                       [TransportNone]atomic.Uint64
@@ -231,6 +234,7 @@ func (c *counters) addTo(s *Stats) {
 	s.UpgradeFailed += c.upgradeFailed.Load()
 	s.SlowClosed += c.slow.Load()
 	s.DroppedFull += c.full.Load()
+	s.DroppedExpendable += c.expendable.Load()
 	s.DroppedVolatile += c.volatile.Load()
 	s.TurnedAway += c.away.Load()
 	s.Draining += c.draining.Load()

@@ -15,6 +15,31 @@ func (s *Session) debugLog(message string, attrs ...slog.Attr) {
 		append([]slog.Attr{slog.String("addr", s.Handshake().Address()), slog.String("transport", s.Transport().String())}, attrs...)...)
 }
 
+// warnSlow logs the end of a session that is the client's own fault: it did not read what was sent. The Logger bounds how
+// many of these lines are written when many clients end like that.
+func (s *Session) warnSlow(reason Reason) {
+	var why string
+	switch reason {
+	case ReasonQueueFull:
+		why = "client disconnected: it did not read, and its queue was full"
+	case ReasonMemory:
+		why = "client disconnected: it held much memory, and the memory budget was used up"
+	default:
+		return
+	}
+	if l := s.shard.engine.cfg.Logger; l != nil {
+		l.Warn(why, "addr", s.Handshake().Address(), "transport", s.Transport().String(), "queued", s.queued())
+	}
+}
+
+// queued returns the number of bytes that wait for the client.
+func (s *Session) queued() int {
+	if s.ws != nil {
+		return s.ws.out().QueuedBytes()
+	}
+	return s.poll.bytes
+}
+
 // debugSent logs a packet that is queued, and its attachments.
 func (s *Session) debugSent(f *eio.Frame) {
 	for ; f != nil; f = f.Next() {

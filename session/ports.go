@@ -26,6 +26,8 @@ type Conn interface {
 	// than Config.QueueBytes plus the overhead of Config.QueueFrames, which sessions check themselves, and leave room
 	// for a response.
 	Queue(frame []byte) bool
+	// Expendable has what is queued not count as lost when the peer does not take it.
+	Expendable()
 	// Last queues a frame, whatever the queue holds, and then closes the connection like CloseAfterFlush.
 	Last(frame []byte)
 	// QueuedBytes and QueuedFrames return the size of the outbound queue.

@@ -92,14 +92,20 @@ func (s *Session) sendPolling(f *eio.Frame, volatile bool) SendStatus {
 
 // full applies the policy for a queue without room for a further packet.
 func (s *Session) full() SendStatus {
-	if s.tuning().OnFull == DropNewest {
+	switch s.tuning().OnFull {
+	case DropNewest:
 		s.shard.stats.full.Add(1)
-		return DroppedFull
+	case Expendable:
+		s.shard.stats.expendable.Add(1)
+	default:
+		s.shard.stats.slow.Add(1)
+		s.doom(ReasonQueueFull)
 	}
-	s.shard.stats.slow.Add(1)
-	s.doom(ReasonQueueFull)
 	return DroppedFull
 }
+
+// expendable reports whether nothing is lost when the client does not get what is sent to it.
+func (s *Session) expendable() bool { return s.tuning().OnFull == Expendable }
 
 // sendControl queues a packet of the protocol itself, whatever the queue holds: there is never more than one.
 func (s *Session) sendControl(f *eio.Frame) {

@@ -90,10 +90,10 @@ func (l *Left) add(s *Session) {
 	}
 }
 
-// unfetched returns the number of packets that a polling client has to fetch. Pings do not count: a client that stays
-// away loses nothing with them.
+// unfetched returns the number of packets that a polling client has to fetch. Pings do not count, nor does what an
+// Expendable client has to fetch: a client that stays away loses nothing with them.
 func (s *Session) unfetched() (packets int) {
-	if s.poll == nil {
+	if s.poll == nil || s.expendable() {
 		return 0
 	}
 	for _, f := range s.poll.queue {

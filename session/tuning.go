@@ -67,7 +67,7 @@ func (e *Engine) tune(t Tuning, announced time.Duration) (*tuning, error) {
 		return nil, fmt.Errorf("session: Tuning.QueueBytes = %d: from 1 to Config.QueueBytes = %d is possible", t.QueueBytes, cfg.QueueBytes)
 	case t.VolatileBytes < 0:
 		return nil, fmt.Errorf("session: Tuning.VolatileBytes = %d is negative", t.VolatileBytes)
-	case t.OnFull > DropNewest:
+	case t.OnFull > Expendable:
 		return nil, fmt.Errorf("session: Tuning.OnFull = %d is no policy", t.OnFull)
 	}
 	t.PingInterval, _ = announce(t.PingInterval, t.PingTimeout)

@@ -305,5 +305,8 @@ func (w *wsConn) close(frame []byte) {
 		return
 	}
 	w.gone = true
+	if s := w.session; s != nil && s.expendable() {
+		w.out().Expendable()
+	}
 	w.out().Last(frame)
 }

@@ -7,34 +7,20 @@ import (
 	"net"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+
+	"github.com/seed58c87869/siren/server/logqueue/logtest"
 )
 
 // patience bounds each wait for something that must happen.
 const patience = 20 * time.Second
 
-// logBuffer collects the log; safe for concurrent use.
-type logBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
+// logBuffer collects the log.
+type logBuffer = logtest.Buffer
 
 // testNode is `siren serve` in this process.
 type testNode struct {

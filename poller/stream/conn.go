@@ -15,21 +15,22 @@ const (
 
 // flags of a Conn.
 const (
-	flagResume    uint16 = 1 << iota // Resume was called
-	flagSwitched                     // SetReceiver was called
-	flagReceiving                    // Receive is running
-	flagAfter                        // in Loop.after
-	flagDirty                        // in Loop.dirty
-	flagBlocked                      // the socket is full; in Loop.awaiting
-	flagArmed                        // AwaitWritable was called before
-	flagLeft                         // CloseAfterFlush was called
-	flagCounted                      // the queue is in the loop's ledger, and not empty
-	flagListed                       // the ledger lists the connection
-	flagHeld                         // Hold was called
-	flagStopped                      // the socket is not read
-	flagQueued                       // in Loop.held
-	flagLast                         // the last frame of the queue is Last's, until it is sent
-	flagCut                          // this side ended the connection without flushing it
+	flagResume     uint16 = 1 << iota // Resume was called
+	flagSwitched                      // SetReceiver was called
+	flagReceiving                     // Receive is running
+	flagAfter                         // in Loop.after
+	flagDirty                         // in Loop.dirty
+	flagBlocked                       // the socket is full; in Loop.awaiting
+	flagArmed                         // AwaitWritable was called before
+	flagLeft                          // CloseAfterFlush was called
+	flagCounted                       // the queue is in the loop's ledger, and not empty
+	flagListed                        // the ledger lists the connection
+	flagHeld                          // Hold was called
+	flagStopped                       // the socket is not read
+	flagQueued                        // in Loop.held
+	flagLast                          // the last frame of the queue is Last's, until it is sent
+	flagCut                           // this side ended the connection without flushing it
+	flagExpendable                    // Expendable was called
 )
 
 // Conn is one connection. It is loop-owned: call all methods on its loop, in an entry, unless they say otherwise. It is
@@ -123,6 +124,12 @@ func (c *Conn) Queue(frame []byte) bool {
 	l.Counters.Frames.Add(1)
 	c.enqueue(frame)
 	return true
+}
+
+// Expendable has what is queued for the connection not count as cut when the peer does not take it.
+func (c *Conn) Expendable() {
+	c.own("Conn.Expendable")
+	c.flags |= flagExpendable
 }
 
 // Last queues a last frame, which is short and so not limited, and closes the connection after it.

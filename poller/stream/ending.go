@@ -132,7 +132,7 @@ func (c *Conn) over(err error) {
 }
 
 // countCut counts a connection that this side has ended, or was about to end, before the socket had taken all frames.
-// A frame of Last, which says goodbye, does not count.
+// A frame of Last, which says goodbye, does not count, nor does anything after Expendable.
 func (c *Conn) countCut() {
 	lost := c.QueuedFrames()
 	if c.flags&flagLast != 0 && lost > 0 {
@@ -146,6 +146,9 @@ func (c *Conn) countCut() {
 // CountCut counts the connection in Counters.Cut with that many frames. It is for backends whose Socket takes frames
 // before they are sent.
 func (c *Conn) CountCut(frames int) {
+	if c.flags&flagExpendable != 0 {
+		return
+	}
 	c.loop.Counters.Cut.Add(1)
 	c.loop.Counters.FramesCut.Add(int64(frames))
 }

@@ -280,6 +280,7 @@ func TestCutIsCounted(t *testing.T) {
 		"Cut":                {func(_ *testLoop, c *Conn) { c.Cut(nil) }, 1, 3},
 		"WriteTimeout":       {func(l *testLoop, _ *Conn) { l.advance(31 * time.Second) }, 1, 3},
 		"FlushTimeout":       {func(l *testLoop, c *Conn) { c.CloseAfterFlush(); l.turn(); l.advance(6 * time.Second) }, 1, 3},
+		"Expendable, Close":  {func(_ *testLoop, c *Conn) { c.Expendable(); c.Close() }, 0, 0},
 		"Last, and the peer": {func(l *testLoop, c *Conn) { c.Last([]byte("bye")); l.turn(); c.Ended(io.EOF) }, 1, 3},
 	} {
 		t.Run(name, func(t *testing.T) {

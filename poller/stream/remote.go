@@ -48,6 +48,8 @@ type remoteBatch struct {
 	frames [][]byte
 	bytes  int
 	end    ending
+	// expendable is set by Expendable.
+	expendable bool
 }
 
 var batchPool = sync.Pool{New: func() any { return new(remoteBatch) }}
@@ -105,6 +107,15 @@ func (r *Remote) Last(frame []byte) {
 	if r.ended == endNone {
 		r.enqueue(frame)
 		r.CloseAfterFlush()
+	}
+}
+
+// Expendable is Conn.Expendable.
+func (r *Remote) Expendable() {
+	r.own("Remote.Expendable")
+	if r.ended == endNone {
+		r.open().expendable = true
+		r.home.host.Entered()
 	}
 }
 
@@ -167,6 +178,9 @@ func (b *remoteBatch) Run(int) {
 		for _, frame := range b.frames {
 			c.enqueue(frame)
 		}
+	}
+	if b.expendable {
+		c.Expendable()
 	}
 	r.taken.add(b.bytes, len(b.frames))
 	c.tellRemotes()

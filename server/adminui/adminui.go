@@ -93,13 +93,14 @@ func (u *UI) Close() {
 	})
 }
 
-// Dropped returns how many events UIs were not told because of the bounds of Options.
+// Dropped returns how many events UIs were not told because of the bounds of Options. What a UI was not sent because it
+// does not read is in the server's Stats.Sessions.DroppedExpendable.
 func (u *UI) Dropped() uint64 { return u.dropped.Load() }
 
 // connected tells a UI what it needs when it comes.
 func (u *UI) connected(ctx context.Context, s *server.Socket) error {
-	// A UI that does not read loses events, not its connection.
-	if err := s.SetQueue(server.Queue{OnFull: server.OverflowDropNewest}); err != nil {
+	// A UI that does not read loses events, not its connection, and nobody needs to know: others come.
+	if err := s.SetQueue(server.Queue{OnFull: server.OverflowExpendable}); err != nil {
 		return err
 	}
 	if id, ok := signedIn.Get(s); ok {

@@ -1,7 +1,6 @@
 package metrics_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/logqueue/logtest"
 	"github.com/seed58c87869/siren/server/metrics"
 	"github.com/seed58c87869/siren/session/sessiontest"
 )
@@ -428,29 +428,11 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
-// logs collects lines.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logs) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.buf.String(), text)
-}
-
 // TestStuckLoop scrapes while a handler holds a loop: the scrape is soon over, and has the latest numbers. Afterwards
 // the lag is in the histogram, and a line of the log names the loop.
 func TestStuckLoop(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	var out logs
+	var out logtest.Buffer
 	options := metrics.Options{Wait: 20 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&out, nil))}
 	r := newRig(t, server.Config{Loops: 1}, options, func(srv *server.Server) {
 		srv.Of("/").On("hold", func(context.Context, *server.Message) {
@@ -473,13 +455,14 @@ func TestStuckLoop(t *testing.T) {
 	time.Sleep(1200 * time.Millisecond) // the lag that is logged
 	close(leave)
 	r.await(map[string]float64{`siren_loop_lag_seconds{loop="0"}`: some})
-	for deadline := time.Now().Add(patience); out.count("an event loop was late") == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(out.String(), "an event loop was late"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("no line")
 		}
 	}
-	if n := out.count("an event loop was late"); n != 1 || out.count("loop=0 lag=1") != 1 {
-		t.Error(out.buf.String())
+	text := out.String()
+	if strings.Count(text, "an event loop was late") != 1 || strings.Count(text, "loop=0 lag=1") != 1 {
+		t.Error(text)
 	}
 }
 

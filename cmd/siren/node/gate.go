@@ -76,7 +76,7 @@ func (n *Node) closeGate() {
 func (n *Node) dropped() map[string]uint64 {
 	out := map[string]uint64{"webhook_queue": n.gate.Stats().Webhooks.Full}
 	if n.adminUI != nil {
-		out["admin_ui"] = n.adminUI.Dropped()
+		out["admin_ui"] = n.adminUI.Dropped() + n.srv.Stats().Sessions.DroppedExpendable // no other client is
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package exposition
 
 import (
 	"bufio"
-	"bytes"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,28 +20,11 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/webhook"
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/server"
+	"github.com/seed58c87869/siren/server/logqueue/logtest"
 )
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
-
-// logs collects lines.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logs) has(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.buf.String(), text)
-}
 
 // rig is an Exposition on a listener.
 type rig struct {
@@ -51,12 +32,12 @@ type rig struct {
 	e    *Exposition
 	url  string
 	addr string
-	logs *logs
+	logs *logtest.Buffer
 }
 
 func newRig(t *testing.T, cfg Config) *rig {
 	t.Helper()
-	r := &rig{t: t, logs: new(logs)}
+	r := &rig{t: t, logs: new(logtest.Buffer)}
 	srv, err := server.New(server.Config{Loops: 1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -258,8 +239,8 @@ func TestScrapeThatNeverReads(t *testing.T) {
 	r := newRig(t, Config{})
 	r.deafScrape()
 	r.await(`siren_scrapes_total{result="cut"} 1`)
-	if !r.logs.has("a scrape was cut: its client did not read the metrics") || !r.logs.has("addr=127.0.0.1") {
-		t.Error(r.logs.buf.String())
+	if !strings.Contains(r.logs.String(), "a scrape was cut: its client did not read the metrics") || !strings.Contains(r.logs.String(), "addr=127.0.0.1") {
+		t.Error(r.logs.String())
 	}
 	if n := len(r.e.places); n > 1 { // that of the answer which has just told so may be taken still
 		t.Errorf("%d places are taken", n)
@@ -299,8 +280,8 @@ func TestFailedCollector(t *testing.T) {
 	r := newRig(t, Config{})
 	r.e.registry.MustRegister(broken{})
 	r.await(`siren_scrapes_total{result="failed"} 1`, `siren_connections{transport="polling"} 0`)
-	if !r.logs.has("no numbers") {
-		t.Error(r.logs.buf.String())
+	if !strings.Contains(r.logs.String(), "no numbers") {
+		t.Error(r.logs.String())
 	}
 }
 
