@@ -13,6 +13,8 @@ var (
 	ErrClosed = errors.New("cluster: closed")
 	// ErrDown means that the broker cannot be reached or does not answer. Nothing was sent.
 	ErrDown = errors.New("cluster: broker is down")
+	// ErrTooLong means that the message is longer than the adapter or the broker takes. Nothing was sent.
+	ErrTooLong = errors.New("cluster: message too long")
 	// ErrUnsupported means that the broker's format has no place for the message. Nothing was sent.
 	ErrUnsupported = errors.New("cluster: not in the broker's format")
 )

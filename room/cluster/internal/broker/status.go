@@ -120,26 +120,37 @@ func (s *Status) AwaitUp(ctx context.Context) error {
 	}
 }
 
-// WhileUp returns a context that ends when the broker is stalled or down.
+// WhileUp returns a context that ends when the broker is stalled or down; it has ended already if it is.
 func (s *Status) WhileUp(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	out, cancel := context.WithCancelCause(ctx)
+	h, changed := s.Get()
+	if err := away(h); err != nil {
+		cancel(err)
+		return out, cancel
+	}
 	go func() {
 		for {
-			h, changed := s.Get()
-			switch h.State {
-			case cluster.Stalled, cluster.Down:
-				cancel(fmt.Errorf("%w: %w", cluster.ErrDown, h.Err))
-				return
-			case cluster.Closed:
-				cancel(cluster.ErrClosed)
-				return
-			}
 			select {
 			case <-changed:
 			case <-out.Done():
 				return
 			}
+			if h, changed = s.Get(); away(h) != nil {
+				cancel(away(h))
+				return
+			}
 		}
 	}()
 	return out, cancel
+}
+
+// away returns why no node can be reached, or nil.
+func away(h cluster.Health) error {
+	switch h.State {
+	case cluster.Stalled, cluster.Down:
+		return fmt.Errorf("%w: %w", cluster.ErrDown, h.Err)
+	case cluster.Closed:
+		return cluster.ErrClosed
+	}
+	return nil
 }
