@@ -17,6 +17,8 @@ var (
 	ErrTooLong = errors.New("cluster: message too long")
 	// ErrUnsupported means that the broker's format has no place for the message. Nothing was sent.
 	ErrUnsupported = errors.New("cluster: not in the broker's format")
+	// ErrGone means that the broker's log no longer has what was asked for.
+	ErrGone = errors.New("cluster: no longer in the log")
 )
 
 // Adapter carries messages between the nodes of a cluster. Safe for concurrent use. It belongs to one server, which

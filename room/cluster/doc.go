@@ -12,6 +12,12 @@
 // formats, and its nodes may be servers of either implementation. Where those formats have less, fields stay empty:
 // answers may lack their sender, and peers their names.
 //
+// # Recovery
+//
+// A broker that keeps what is broadcast lets clients come back at any node: its adapter has a [Log]. A server that
+// recovers clients subscribes with it. The node that loses a client saves its [Session], and the one that it comes back
+// to takes it and reads what the client has missed.
+//
 // # Concurrency
 //
 // A Message is immutable from the time it is published or received: it may be shared and kept. Adapters are called from

@@ -49,6 +49,9 @@ const (
 	// until the time-out.
 	Refused   Kind = 66
 	Abandoned Kind = 67
+	// LogPosition is no message of another node: an adapter with a Log tells the server that it hands over the messages
+	// after Offset, and that some before may be missing. Without an Offset it tells Unsettled alone.
+	LogPosition Kind = 68
 )
 
 var kindNames = map[Kind]string{
@@ -57,7 +60,7 @@ var kindNames = map[Kind]string{
 	FetchSocketsResponse: "fetch sockets response", ServerSideEmit: "server-side emit",
 	ServerSideResponse: "server-side response", ClientCount: "client count", BroadcastAck: "broadcast ack",
 	NodeLeft: "node left", CountSockets: "count sockets", CountResponse: "count response",
-	Refused: "refused", Abandoned: "abandoned",
+	Refused: "refused", Abandoned: "abandoned", LogPosition: "log position",
 }
 
 // String returns the name of the kind.
@@ -91,8 +94,14 @@ type Message struct {
 	Sockets []Socket
 	// Count is the number in ClientCount and CountResponse.
 	Count int
-	// Offset is the message's position in the broker's log, if the adapter has one; else empty.
-	Offset string
+	// Offset is the message's position in the broker's log; zero if it is not from there. See Log.
+	Offset Offset
+	// Repeated is set for a message of this node that was handed over before, without its offset: the log has it now. It
+	// was delivered then, and only those who come back may have missed it.
+	Repeated bool
+	// Unsettled is set while messages that were handed over without an offset may still get one. Nobody can tell what a
+	// client has missed that was told an offset meanwhile.
+	Unsettled bool
 }
 
 // Target selects sockets of a namespace: those in any of Rooms and those of any of Users, or all if both are empty,

@@ -15,7 +15,7 @@ import (
 )
 
 // Adapter is a node's end of a cluster on Redis. Safe for concurrent use. It implements cluster.Adapter,
-// cluster.RoomWatcher and cluster.HealthReporter.
+// cluster.RoomWatcher, cluster.HealthReporter and, in the streams format, cluster.Log.
 type Adapter struct {
 	cfg       Config // immutable, as are the following fields
 	format    format
@@ -108,7 +108,7 @@ func (a *Adapter) receive(m *rueidis.PubSubMessage) {
 	if !ok || to.space == nil {
 		return
 	}
-	to.space.put(delivery{to.role, m.Channel, m.Message, nil})
+	to.space.put(delivery{role: to.role, channel: m.Channel, payload: m.Message})
 }
 
 // Node implements cluster.Adapter.
@@ -154,21 +154,30 @@ func (a *Adapter) subscribed(ctx context.Context) error {
 
 // Subscribe implements cluster.Adapter.
 func (a *Adapter) Subscribe(namespace string, receive func(m *cluster.Message)) error {
+	_, err := a.subscribe(namespace, receive, false)
+	return err
+}
+
+// subscribe is Subscribe, and SubscribeLog if recovers is set.
+func (a *Adapter) subscribe(namespace string, receive func(m *cluster.Message), recovers bool) (*space, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
-		return cluster.ErrClosed
+		return nil, cluster.ErrClosed
 	}
 	if a.cfg.PublishOnly {
-		return errors.New("redis: the adapter only publishes")
+		return nil, errors.New("redis: the adapter only publishes")
 	}
 	if a.spaces[namespace] != nil {
-		return fmt.Errorf("redis: namespace %s is subscribed already", namespace)
+		return nil, fmt.Errorf("redis: namespace %s is subscribed already", namespace)
 	}
 	sp := newSpace(a, namespace, receive)
+	if recovers {
+		sp.newLog()
+	}
 	a.spaces[namespace] = sp
 	a.subs.Want(a.format.channels(sp))
-	return nil
+	return sp, nil
 }
 
 // Unsubscribe implements cluster.Adapter.
@@ -179,7 +188,7 @@ func (a *Adapter) Unsubscribe(namespace string) {
 	a.mu.Unlock()
 	if sp != nil {
 		a.subs.DropIf(func(to route) bool { return to.space == sp })
-		sp.inbox.Close()
+		sp.close()
 	}
 }
 
@@ -209,6 +218,11 @@ func (a *Adapter) Publish(m *cluster.Message) error {
 		}
 		if err := a.questions.add(sp, m); err != nil {
 			return err
+		}
+	}
+	if m.Kind == cluster.Broadcast && m.Request == "" {
+		if sp := a.space(m.Namespace); sp != nil && sp.log != nil {
+			return sp.publish(m)
 		}
 	}
 	if err := a.put(m, ""); err != nil {
@@ -394,7 +408,7 @@ func (a *Adapter) Close() error {
 		}
 	}
 	for _, sp := range spaces {
-		sp.inbox.Close()
+		sp.close()
 	}
 	a.cancel()
 	if l := a.keeper.Link(); l != nil {

@@ -25,8 +25,8 @@ const (
 	Classic Format = "classic"
 	// Sharded is the sharded adapter of @socket.io/redis-adapter, on SPUBLISH and SSUBSCRIBE. It needs Redis 7.
 	Sharded Format = "sharded"
-	// Streams is @socket.io/redis-streams-adapter's, version 0.3, without connection state recovery: events are in a
-	// stream, which nodes that were cut off read later.
+	// Streams is @socket.io/redis-streams-adapter's, version 0.3: events are in a stream, which nodes that were cut off
+	// read later, and from which clients recover at any node.
 	Streams Format = "streams"
 )
 
@@ -91,6 +91,18 @@ type Config struct {
 	// with cluster.ErrFull.
 	MaxQuestions int
 
+	// StreamEntries is about how many entries a stream keeps, for all namespaces together: 10,000 by default, as in the
+	// reference. A client that missed more than that cannot recover, so it should be what a cluster emits in the time for
+	// which clients may be absent. All nodes should have the same.
+	StreamEntries int
+	// MaxSession is the longest session of an absent client that is stored or read, in bytes: 1 MiB by default. A client
+	// whose session is longer cannot recover.
+	MaxSession int
+
+	// EchoTimeout is how long a broadcast to a namespace whose clients recover may take to the broker and back before
+	// this node's own clients get it all the same: half a second by default. Those that are cut off right then are new
+	// clients when they come back.
+	EchoTimeout time.Duration
 	// ConnectTimeout bounds each step of an attempt to connect: one second by default.
 	ConnectTimeout time.Duration
 	// StallAfter is how long the broker may take for an answer before it counts as stalled: one second by default. When
@@ -116,6 +128,9 @@ const (
 	defaultBytes      = 64 << 20
 	defaultMaxMessage = 16 << 20
 	defaultPrefix     = "socket.io"
+
+	defaultStreamEntries = 10_000
+	defaultMaxSession    = 1 << 20
 	// emitterNode is the id that the reference's emitters have.
 	emitterNode = "emitter"
 )
@@ -135,6 +150,7 @@ func (c Config) settle() (Config, rueidis.ClientOption, error) {
 	}{
 		{&c.QueueMessages, defaultMessages}, {&c.QueueBytes, defaultBytes}, {&c.InboxMessages, defaultMessages},
 		{&c.InboxBytes, defaultBytes}, {&c.MaxMessage, defaultMaxMessage}, {&c.MaxQuestions, defaultMessages},
+		{&c.StreamEntries, defaultStreamEntries}, {&c.MaxSession, defaultMaxSession},
 	} {
 		if *f.v == 0 {
 			*f.v = f.init
@@ -149,6 +165,7 @@ func (c Config) settle() (Config, rueidis.ClientOption, error) {
 	}{
 		{&c.ConnectTimeout, time.Second}, {&c.StallAfter, time.Second}, {&c.DownAfter, 15 * time.Second},
 		{&c.RetryMax, time.Second}, {&c.CloseTimeout, time.Second},
+		{&c.EchoTimeout, 500 * time.Millisecond},
 	} {
 		if *f.v == 0 {
 			*f.v = f.init

@@ -141,6 +141,9 @@ type envelopeJSON struct {
 	UID  string         `json:"uid"`
 	NSP  string         `json:"nsp"`
 	Data jsontext.Value `json:"data"`
+	// offset is that of an entry of the stream, and repeated is set for one of this node.
+	offset   cluster.Offset
+	repeated bool
 }
 
 // dataJSON are the data of all types.
@@ -171,7 +174,8 @@ type packetJSON struct {
 
 // handOver hands a message of the model to the server. attachments are the binary data of all of it.
 func (q *questions) handOver(sp *space, e *envelopeJSON, attachments [][]byte) error {
-	m := &cluster.Message{Kind: e.Type, Namespace: sp.name, From: e.UID}
+	m := &cluster.Message{Kind: e.Type, Namespace: sp.name, From: e.UID, Offset: e.offset, Repeated: e.repeated}
+	m.Unsettled = sp.log != nil && sp.log.Unsettled()
 	switch m.Kind {
 	case cluster.NodeLeft:
 		if m.From != "" {

@@ -133,7 +133,7 @@ func checkEntry(t *testing.T, step string, fields map[string]string) {
 	t.Helper()
 	a, sp, got := bareFormat("other", Streams, RoomsStatic)
 	sp.name = fields["nsp"]
-	d := &delivery{payload: fields["data"], entry: &entry{fields["uid"], fields["type"]}}
+	d := &delivery{payload: fields["data"], entry: &entry{uid: fields["uid"], kind: fields["type"]}}
 	if err := a.format.decode(sp, d); err != nil || len(*got) != 1 {
 		t.Errorf("%s: %v, %d messages", step, err, len(*got))
 		return
@@ -252,8 +252,8 @@ func TestModelRefuses(t *testing.T) {
 	}
 	s, sp, got := bareFormat("me", Streams, RoomsStatic)
 	for _, d := range []delivery{
-		{payload: `{}`, entry: &entry{"x", "99"}}, {payload: `{}`, entry: &entry{"x", "x"}}, {payload: `%`, entry: &entry{"x", "3"}},
-		{payload: ``, entry: &entry{"x", "3"}}, {payload: `wMDA`, entry: &entry{"x", "3"}}, {payload: `{}`, entry: &entry{"x", ""}},
+		{payload: `{}`, entry: &entry{uid: "x", kind: "99"}}, {payload: `{}`, entry: &entry{uid: "x", kind: "x"}}, {payload: `%`, entry: &entry{uid: "x", kind: "3"}},
+		{payload: ``, entry: &entry{uid: "x", kind: "3"}}, {payload: `wMDA`, entry: &entry{uid: "x", kind: "3"}}, {payload: `{}`, entry: &entry{uid: "x", kind: ""}},
 	} {
 		if err := s.format.decode(sp, &d); err == nil || len(*got) > 0 {
 			t.Errorf("%+v: %v", d, err)
@@ -272,7 +272,7 @@ func FuzzModel(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload, kind string) {
 		format, d := Sharded, &delivery{payload: payload}
 		if kind != "" {
-			format, d.entry = Streams, &entry{"x", kind}
+			format, d.entry = Streams, &entry{uid: "x", kind: kind}
 		}
 		a, sp, got := bareFormat("me", format, RoomsStatic)
 		if err := a.format.decode(sp, d); err != nil && len(*got) > 0 {

@@ -34,10 +34,9 @@ type parcel struct {
 	// node, namespace and typ are further fields of an entry.
 	node, namespace string
 	typ             int
+	keep            int    // about how many entries the stream keeps
+	number          uint64 // of an entry that has to come back; else 0
 }
-
-// streamMax is about how many entries a stream keeps, as in the reference.
-const streamMax = "10000"
 
 // command returns the command that publishes the parcel.
 func (p *parcel) command(b rueidis.Builder) rueidis.Completed {
@@ -45,9 +44,13 @@ func (p *parcel) command(b rueidis.Builder) rueidis.Completed {
 	case parcelShard:
 		return b.Spublish().Channel(p.channel).Message(rueidis.BinaryString(p.payload)).Build()
 	case parcelStream:
-		return b.Xadd().Key(p.channel).Maxlen().Almost().Threshold(streamMax).Id("*").FieldValue().
+		x := b.Xadd().Key(p.channel).Maxlen().Almost().Threshold(strconv.Itoa(p.keep)).Id("*").FieldValue().
 			FieldValue("uid", p.node).FieldValue("nsp", p.namespace).FieldValue("type", strconv.Itoa(p.typ)).
-			FieldValue("data", rueidis.BinaryString(p.payload)).Build()
+			FieldValue("data", rueidis.BinaryString(p.payload))
+		if p.number > 0 {
+			x = x.FieldValue(numberField, strconv.FormatUint(p.number, 10))
+		}
+		return x.Build()
 	}
 	return b.Publish().Channel(p.channel).Message(rueidis.BinaryString(p.payload)).Build()
 }
@@ -85,17 +88,13 @@ func (a *Adapter) send() {
 func (a *Adapter) deliver(l *link, batch []broker.Outgoing) {
 	commands := make([]rueidis.Completed, 0, len(batch))
 	sizes := make([]int, 0, len(batch))
+	of := make([]*broker.Outgoing, 0, len(batch))
 	for i := range batch {
-		p, err := a.format.encode(batch[i].Message, batch[i].Node)
-		if err != nil {
-			a.status.DroppedInvalid.Add(1)
-			continue
+		x := &batch[i]
+		cmd, size, ok := a.command(l.client.B(), x)
+		if ok {
+			commands, sizes, of = append(commands, cmd), append(sizes, size), append(of, x)
 		}
-		if p.channel == "" {
-			continue // the format has nothing for it
-		}
-		commands = append(commands, p.command(l.client.B()))
-		sizes = append(sizes, len(p.payload))
 	}
 	if len(commands) == 0 {
 		return
@@ -110,11 +109,37 @@ func (a *Adapter) deliver(l *link, batch []broker.Outgoing) {
 			a.status.PublishedBytes.Add(uint64(sizes[i]))
 		case isReply(err):
 			a.status.DroppedDown.Add(1)
+			if of[i].Number > 0 {
+				a.refused(of[i])
+			}
 		default:
 			a.status.DroppedUnknown.Add(1)
 			l.Fail(err)
 		}
 	}
+}
+
+// command returns the command for what waited, with the size of its payload. ok is false if there is nothing to send.
+func (a *Adapter) command(b rueidis.Builder, x *broker.Outgoing) (cmd rueidis.Completed, size int, ok bool) {
+	if save, is := x.Other.(*saving); is {
+		cmd, ok = save.command(b)
+		return cmd, len(save.value), ok
+	}
+	p, err := a.format.encode(x.Message, x.Node)
+	if err != nil {
+		a.status.DroppedInvalid.Add(1)
+		if x.Number > 0 {
+			a.refused(x)
+		}
+		return cmd, 0, false
+	}
+	if p.channel == "" {
+		return cmd, 0, false // the format has nothing for it
+	}
+	if p.number, p.keep = x.Number, a.cfg.StreamEntries; x.Number > 0 {
+		a.sending(x)
+	}
+	return p.command(b), len(p.payload), true
 }
 
 // giveUp drops what waits, because the broker is down, except what is read later, too.

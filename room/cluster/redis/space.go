@@ -2,9 +2,11 @@ package redis
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/room/cluster/internal/broker"
+	"github.com/seed58c87869/siren/room/cluster/internal/echo"
 )
 
 // delivery is a message from the broker that was not decoded yet. Immutable.
@@ -12,7 +14,7 @@ type delivery struct {
 	role    role
 	channel string
 	payload string
-	// entry is set for an entry of a stream.
+	// entry is set for an entry of a stream, or a position in it.
 	entry *entry
 }
 
@@ -25,10 +27,18 @@ type space struct {
 	name    string
 	receive func(m *cluster.Message)
 	inbox   *broker.Inbox[delivery]
+	// log has what this node has published to the stream, until it comes back; nil unless clients recover.
+	log *echo.Queue
+	// sent is the number of the latest message in log that was sent.
+	sent atomic.Uint64
+	// hurried is set while the inbox has been told to look at log.
+	hurried atomic.Bool
 
-	mu sync.Mutex // guards others
+	mu sync.Mutex // guards what follows
 	// others is how many other nodes had the namespace when they were last counted.
 	others int
+	// missed is the last entry that was dropped since the server was told a position; zero if none was.
+	missed cluster.Offset
 }
 
 func newSpace(a *Adapter, name string, receive func(m *cluster.Message)) *space {
@@ -40,6 +50,10 @@ func newSpace(a *Adapter, name string, receive func(m *cluster.Message)) *space 
 
 // put queues a message. If too many wait, it is dropped and counted.
 func (sp *space) put(d delivery) {
+	if d.entry != nil && sp.log != nil {
+		sp.putEntry(d)
+		return
+	}
 	if !sp.inbox.Put(d) {
 		sp.a.status.DroppedBehind.Add(1)
 	}
@@ -47,6 +61,9 @@ func (sp *space) put(d delivery) {
 
 // deliver decodes a message and hands it to the server.
 func (sp *space) deliver(d *delivery) {
+	if d.entry != nil && sp.log != nil && sp.followed(d) {
+		return
+	}
 	if len(d.payload) > sp.a.cfg.MaxMessage {
 		sp.a.status.Malformed.Add(1)
 		return

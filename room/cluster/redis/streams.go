@@ -22,9 +22,12 @@ type streams struct {
 	node, prefix string
 	limits       msgpack.Limits
 
-	mu sync.Mutex // guards last
-	// last is the id of the entry that was read last; empty before the first reading.
-	last string
+	mu sync.Mutex // guards what follows
+	// last is the id of the entry that was read last; zero before the first reading.
+	last cluster.Offset
+	// settling has the numbers of the entries that were sent before this link; nil when the reader has come to settleAt.
+	settling map[*space]uint64
+	settleAt cluster.Offset
 }
 
 func newStreams(a *Adapter) *streams {
@@ -118,7 +121,9 @@ func (s *streams) decodeEntry(sp *space, d *delivery) error {
 	if err != nil {
 		return errRequest
 	}
-	e := envelopeJSON{Type: cluster.Kind(kind), UID: d.entry.uid, Data: bytesOf(d.payload)}
+	e := envelopeJSON{
+		Type: cluster.Kind(kind), UID: d.entry.uid, Data: bytesOf(d.payload), offset: d.entry.id, repeated: d.entry.uid == s.node,
+	}
 	var attachments [][]byte
 	if len(d.payload) > 0 && d.payload[0] != '{' {
 		b, err := base64.StdEncoding.DecodeString(d.payload)
@@ -137,7 +142,12 @@ func (s *streams) decodeEntry(sp *space, d *delivery) error {
 }
 
 // entry is what an entry of the stream tells besides its data. Immutable.
-type entry struct{ uid, kind string }
+type entry struct {
+	uid, kind string
+	id        cluster.Offset
+	// number is that of an entry of this node; see numberField.
+	number uint64
+}
 
 const (
 	// readMax is how many entries are read at once, and readBlockMS how long the broker waits for one, in milliseconds.
@@ -147,19 +157,59 @@ const (
 
 // begin implements source. An adapter that begins reads from the end of the stream, and later from the last entry on.
 func (s *streams) begin(ctx context.Context, l *link) error {
-	if s.position() != "" {
-		return nil
-	}
-	found, err := l.client.Do(ctx, l.client.B().Xrevrange().Key(s.prefix).End("+").Start("-").Count(1).Build()).AsXRange()
-	switch {
-	case err != nil && !rueidis.IsRedisNil(err):
+	end, err := s.edge(ctx, l, l.client.B().Xrevrange().Key(s.prefix).End("+").Start("-").Count(1).Build())
+	if err != nil {
 		return err
-	case len(found) > 0:
-		s.setLast(found[0].ID)
-	default:
-		s.setLast("0-0")
 	}
+	last := s.position()
+	var kept, first cluster.Offset
+	if !last.IsZero() {
+		kept, err = s.edge(ctx, l, l.client.B().Xrange().Key(s.prefix).Start(last.String()).End(last.String()).Count(1).Build())
+		if err == nil {
+			first, err = s.edge(ctx, l, l.client.B().Xrange().Key(s.prefix).Start("-").End("+").Count(1).Build())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case last.IsZero():
+		s.last = end
+		if end.IsZero() {
+			s.last = streamBegin
+		}
+		for _, sp := range s.a.logged() {
+			sp.put(positionAt(s.last))
+		}
+	case kept.IsZero() && last != streamBegin:
+		s.broken(first)
+		if end.Compare(last) < 0 {
+			s.last = streamBegin // another stream, in which time is not as late
+			if first.IsZero() {
+				s.last = last
+			}
+		}
+	}
+	s.settle(end)
 	return nil
+}
+
+// streamBegin is the position in a stream without entries: none has such an id.
+var streamBegin = cluster.Offset{Minor: 1}
+
+// edge returns the id of the one entry that a command asks for; zero if there is none.
+func (s *streams) edge(ctx context.Context, l *link, cmd rueidis.Completed) (cluster.Offset, error) {
+	found, err := l.client.Do(ctx, cmd).AsXRange()
+	if err != nil && !rueidis.IsRedisNil(err) || len(found) == 0 {
+		if rueidis.IsRedisNil(err) {
+			err = nil
+		}
+		return cluster.Offset{}, err
+	}
+	id, _ := cluster.ParseOffset(found[0].ID)
+	return id, nil
 }
 
 // follow implements source.
@@ -176,37 +226,53 @@ func (s *streams) follow(l *link) {
 }
 
 // position returns the id of the entry that was read last.
-func (s *streams) position() string {
+func (s *streams) position() cluster.Offset {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last
 }
 
-func (s *streams) setLast(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.last = id
-}
-
 // read waits for entries and passes them on.
-func (s *streams) read(l *link, last string) error {
+func (s *streams) read(l *link, last cluster.Offset) error {
 	b := l.client.B()
-	all, err := l.client.Do(context.Background(), b.Xread().Count(readMax).Block(readBlockMS).Streams().Key(s.prefix).Id(last).Build()).AsXRead()
+	all, err := l.client.Do(context.Background(),
+		b.Xread().Count(readMax).Block(readBlockMS).Streams().Key(s.prefix).Id(last.String()).Build()).AsXRead()
 	if err != nil {
 		return err
 	}
-	for _, x := range all[s.prefix] {
-		s.setLast(x.ID)
-		l.received.Add(1)
-		uid := x.FieldValues["uid"]
-		if uid == s.node {
-			continue
+	found := all[s.prefix]
+	var first cluster.Offset
+	if len(found) == readMax && last != streamBegin { // far behind, perhaps further than the stream goes back
+		if first, err = s.edge(context.Background(), l, b.Xrange().Key(s.prefix).Start("-").End("+").Count(1).Build()); err != nil {
+			return err
 		}
-		sp := s.a.space(x.FieldValues["nsp"])
-		if sp == nil {
-			continue
-		}
-		sp.put(delivery{roleBroadcast, "", x.FieldValues["data"], &entry{uid, x.FieldValues["type"]}})
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first.Compare(last) > 0 {
+		if id, ok := cluster.ParseOffset(found[0].ID); ok {
+			s.broken(id)
+		}
+	}
+	for i := range found {
+		s.pass(l, &found[i])
+	}
+	s.settled()
 	return nil
+}
+
+// pass passes an entry on to its namespace. Called with the lock held.
+func (s *streams) pass(l *link, x *rueidis.XRangeEntry) {
+	l.received.Add(1)
+	d, ok := s.delivery(x)
+	if !ok {
+		s.a.status.Malformed.Add(1)
+		return
+	}
+	s.last = d.entry.id
+	sp := s.a.space(x.FieldValues["nsp"])
+	if sp == nil || sp.log == nil && d.entry.uid == s.node {
+		return
+	}
+	sp.put(d)
 }

@@ -27,14 +27,19 @@ func NewInbox[M any](b Bounds, size func(m *M) int, deliver func(m *M)) *Inbox[M
 
 // Put queues a message. It returns false if too many wait: the broker and other namespaces must not wait. A closed
 // inbox takes messages and forgets them.
-func (in *Inbox[M]) Put(m M) bool {
+func (in *Inbox[M]) Put(m M) bool { return in.put(m, false) }
+
+// PutAlways queues a message that no bound holds up: one of the adapter itself, of which there are few.
+func (in *Inbox[M]) PutAlways(m M) { in.put(m, true) }
+
+func (in *Inbox[M]) put(m M, always bool) bool {
 	size := in.size(&m)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.closed {
 		return true
 	}
-	if len(in.queue) >= in.bounds.Messages || len(in.queue) > 0 && in.bytes+size > in.bounds.Bytes {
+	if !always && (len(in.queue) >= in.bounds.Messages || len(in.queue) > 0 && in.bytes+size > in.bounds.Bytes) {
 		return false
 	}
 	in.queue = append(in.queue, m)

@@ -10,11 +10,15 @@ import (
 
 // Outgoing is a message that waits for the broker. Immutable.
 type Outgoing struct {
+	// Message is nil if something else waits, which Other is.
 	Message *cluster.Message
+	Other   any
 	// Node is the one that an answer is for; empty for all.
 	Node string
 	// Size is what the message counts in the bounds of the queue, in bytes.
 	Size int
+	// Number is that of a message that the broker's log has to return, in its namespace; 0 for others.
+	Number uint64
 }
 
 // Outbox is the bounded queue in front of the broker. Safe for concurrent use.
@@ -100,7 +104,7 @@ func (o *Outbox) Drop(keeps func(m *cluster.Message) bool) int {
 	o.mu.Lock()
 	before := len(o.queue)
 	o.queue = slices.DeleteFunc(o.queue, func(x Outgoing) bool {
-		if keeps(x.Message) {
+		if x.Message == nil || keeps(x.Message) {
 			return false
 		}
 		o.bytes -= x.Size
