@@ -143,17 +143,17 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 		srv.stats.unhandled.Add(1)
 		return
 	}
-	args := packets.ArgumentsOf(p, attachments)
-	if l != nil && !listened && l.inlineFor(s) && s.receiveInline(p, l, args) {
+	if l != nil && !listened && l.inlineFor(s) && s.receiveInline(p, attachments, l) {
 		return
 	}
-	m := &Message{s: s, args: args, id: p.ID, hasID: p.HasID, timed: s.ns.tally.Sample(s.shard())}
+	m := &Message{s: s, id: p.ID, hasID: p.HasID, timed: s.ns.tally.Sample(s.shard())}
+	m.args.Share(p, attachments)
 	if l != nil {
 		m.event = l.event
 	} else {
 		m.event = string(p.Event)
 	}
-	size := args.Bytes() + messageOverhead
+	size := m.args.Bytes() + messageOverhead
 	if !owned {
 		m.args.Own()
 	}
@@ -166,7 +166,7 @@ func (s *Socket) receive(p *sio.Packet, attachments [][]byte, owned bool) {
 
 // receiveInline runs inline handlers on the loop, on the arguments as they were read. It returns false if none was left
 // to take the event.
-func (s *Socket) receiveInline(p *sio.Packet, l *eventHandlers, args packets.Arguments) bool {
+func (s *Socket) receiveInline(p *sio.Packet, attachments [][]byte, l *eventHandlers) bool {
 	spare := &s.ns.srv.spares[s.shard()]
 	m := spare.m
 	if l.keepAcks || m == nil {
@@ -174,7 +174,8 @@ func (s *Socket) receiveInline(p *sio.Packet, l *eventHandlers, args packets.Arg
 	} else {
 		spare.m = nil
 	}
-	m.s, m.event, m.args, m.id, m.hasID, m.onLoop, m.direct = s, l.event, args, p.ID, p.HasID, true, !l.keepAcks
+	m.s, m.event, m.id, m.hasID, m.onLoop, m.direct = s, l.event, p.ID, p.HasID, true, !l.keepAcks
+	m.args.Share(p, attachments)
 	m.timed = s.ns.tally.Sample(s.shard())
 	ran := false
 	for _, h := range l.list { // none of them is limited in number

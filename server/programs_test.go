@@ -45,7 +45,8 @@ func (f folder) read(page string) error {
 	return nil
 }
 
-// change replaces lines of a file. The lines without their first character, those with "+" left out, must be in it once.
+// change replaces lines of a file. The lines without their first character, those with "+" left out, must be in it
+// once.
 func (f folder) change(name, diff string) error {
 	var old, changed strings.Builder
 	for line := range strings.Lines(diff) {
@@ -77,8 +78,8 @@ func (f folder) write(t *testing.T, dir string) {
 	}
 }
 
-// readersModule makes the module of somebody who uses this one: a directory with nothing but go.mod and go.sum, as go get
-// leaves them. The versions are this module's.
+// readersModule makes the module of somebody who uses this one: a directory with nothing but go.mod and go.sum, as go
+// get leaves them. The versions are this module's.
 func readersModule(t *testing.T) string {
 	t.Helper()
 	root, err := filepath.Abs("..")

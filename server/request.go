@@ -195,9 +195,9 @@ func (s *Socket) acknowledged(p *sio.Packet, attachments [][]byte, owned bool) {
 		s.debugSocket("acknowledgement", slog.Uint64("ack", p.ID), slog.Int("bytes", len(p.Args)),
 			slog.Int("attachments", len(attachments)))
 	}
-	args := packets.ArgumentsOf(p, attachments)
-	if !owned {
-		args.Own()
+	a := collect.Answer{Lib: s.ns.srv.enc.Library(), Socket: s.id}
+	if a.Args.Share(p, attachments); !owned {
+		a.Args.Own()
 	}
-	d.Wait.Inquiry().Answered(collect.Answer{Args: args, Lib: s.ns.srv.enc.Library(), Socket: s.id}, s.shard())
+	d.Wait.Inquiry().Answered(a, s.shard())
 }

@@ -56,8 +56,9 @@ const (
 	Disconnect Overflow = iota
 	// DropNewest drops the frame that does not fit and counts it.
 	DropNewest
-	// Expendable is DropNewest for a client that misses nothing, such as one that is sent statistics. What it was not sent
-	// counts neither as dropped nor, when the session ends, as lost; Stats.DroppedExpendable has the frames that did not fit.
+	// Expendable is DropNewest for a client that misses nothing, such as one that is sent statistics. What it was not
+	// sent counts neither as dropped nor, when the session ends, as lost; Stats.DroppedExpendable has the frames that
+	// did not fit.
 	Expendable
 )
 
@@ -217,8 +218,8 @@ type Config struct {
 	OnConnectionError func(e ConnectionError)
 	// Running, if set, counts the goroutines that run hooks.
 	Running *atomic.Int64
-	// Logger, if set, gets the life of each session and the type and size of its packets at Debug, the end of clients that
-	// are too slow at Warn, and failed hooks at Error. New checks once whether debug records are enabled.
+	// Logger, if set, gets the life of each session and the type and size of its packets at Debug, the end of clients
+	// that are too slow at Warn, and failed hooks at Error. New checks once whether debug records are enabled.
 	Logger *slog.Logger
 }
 

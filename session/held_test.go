@@ -317,17 +317,17 @@ func TestInboxCounts(t *testing.T) {
 	put("c", 10_000)
 	inbox.Put(jobFunc(func() { ran = append(ran, "shared") }), 100_000, &lim)
 	inbox.PutAlways(jobFunc(func() { ran = append(ran, "always") }), &lim)
-	r.wantHeld(b, 16_000, 16_000)
+	r.wantHeld(b, 15<<10, 15<<10) // 16,000 in whole steps
 	if m.Listed() != 1 {
 		t.Error("not listed")
 	}
 	gate <- struct{}{}
 	<-entered
-	r.wantHeld(b, 15_000, 15_000)
+	r.wantHeld(b, 14<<10, 14<<10)
 	if n := inbox.Shed(); n != 1 {
 		t.Errorf("%d shed", n)
 	}
-	r.wantHeld(b, 5000, 5000) // the one that runs
+	r.wantHeld(b, 4<<10, 4<<10) // the one that runs
 	gate <- struct{}{}
 	waitIdle(t, &running)
 	if got := fmt.Sprint(ran); got != "[a b shared always]" {

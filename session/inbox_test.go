@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 type jobFunc func()
@@ -133,7 +134,7 @@ func TestInboxReusesMemory(t *testing.T) {
 		step <- struct{}{}
 	}
 	b.mu.Lock()
-	if cap(b.work.jobs) > 64 {
+	if cap(b.work.jobs) > inboxKeep { // other tests leave as many
 		t.Errorf("%d places for 4 jobs", cap(b.work.jobs))
 	}
 	b.mu.Unlock()
@@ -229,5 +230,37 @@ func TestPutAll(t *testing.T) {
 		if len(got[i]) < 21 || !slices.IsSorted(got[i]) {
 			t.Fatalf("inbox %d: %v", i, got[i])
 		}
+	}
+}
+
+// The events of one read are put and run without memory for their places, once the inbox has had as many before.
+func TestInboxKeepsPlaces(t *testing.T) {
+	if n := unsafe.Sizeof(sized{}); n != sizedBytes {
+		t.Fatalf("a job takes %d bytes", n)
+	}
+	const burst = 256
+	var b Inbox
+	var running atomic.Int64
+	lim := InboxLimits{Jobs: burst, Bytes: 1 << 30, Running: &running}
+	enough, done := make(chan struct{}), make(chan struct{})
+	n := 0
+	job := jobFunc(func() {
+		if n++; n%burst == 1 {
+			<-enough
+		}
+		if n%burst == 0 {
+			done <- struct{}{}
+		}
+	})
+	allocations := testing.AllocsPerRun(50, func() {
+		for range burst {
+			b.Put(job, 100, &lim)
+		}
+		enough <- struct{}{}
+		<-done
+		waitIdle(t, &running)
+	})
+	if allocations > 4 { // the goroutine; places would be nine more
+		t.Errorf("%v allocations for %d jobs", allocations, burst)
 	}
 }

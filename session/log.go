@@ -15,8 +15,8 @@ func (s *Session) debugLog(message string, attrs ...slog.Attr) {
 		append([]slog.Attr{slog.String("addr", s.Handshake().Address()), slog.String("transport", s.Transport().String())}, attrs...)...)
 }
 
-// warnSlow logs the end of a session that is the client's own fault: it did not read what was sent. The Logger bounds how
-// many of these lines are written when many clients end like that.
+// warnSlow logs the end of a session that is the client's own fault: it did not read what was sent. The Logger bounds
+// how many of these lines are written when many clients end like that.
 func (s *Session) warnSlow(reason Reason) {
 	var why string
 	switch reason {

@@ -33,36 +33,37 @@ func (s *Session) Send(f *eio.Frame, volatile bool) SendStatus {
 }
 
 func (s *Session) sendWebSocket(f *eio.Frame, volatile bool) SendStatus {
-	cfg := s.tuning()
 	out := s.ws.out()
-	waiting := out.QueuedBytes()
-	if volatile && waiting > cfg.VolatileBytes {
-		s.shard.stats.volatile.Add(1)
-		return DroppedVolatile
+	if waiting := out.QueuedBytes(); waiting > 0 {
+		switch cfg := s.tuning(); {
+		case volatile && waiting > cfg.VolatileBytes:
+			s.shard.stats.volatile.Add(1)
+			return DroppedVolatile
+		case waiting+f.Size() > cfg.QueueBytes || out.QueuedFrames() >= s.shard.engine.cfg.QueueFrames:
+			return s.full()
+		}
 	}
-	size := f.Size()
-	if waiting > 0 && (waiting+size > cfg.QueueBytes || out.QueuedFrames() >= s.shard.engine.cfg.QueueFrames) {
-		return s.full()
-	}
-	return s.queueWebSocket(f, size)
+	return s.queueWebSocket(out, f)
 }
 
-// queueWebSocket passes a packet of that size to the connection. The connection refuses it only if the packet exceeds
-// what it can hold, or if it is closing.
-func (s *Session) queueWebSocket(f *eio.Frame, size int) SendStatus {
-	if s.shard.engine.debug.Load() {
+// queueWebSocket passes a packet to the connection out. The connection refuses it only if the packet exceeds what it
+// can hold, or if it is closing.
+func (s *Session) queueWebSocket(out Conn, f *eio.Frame) SendStatus {
+	sh := s.shard
+	if sh.engine.debug.Load() {
 		s.debugSent(f)
 	}
-	for ; f != nil; f = f.Next() {
+	plain := s.dialect == 0 && s.ws.windowBits == 0
+	for packet := f; f != nil; f = f.Next() {
 		wire := f.WebSocket()
-		if s.dialect != 0 || s.ws.windowBits > 0 {
+		if !plain {
 			wire = s.wire(f)
 		}
-		if s.ws.out().Queue(wire) {
-			s.shard.traffic.Sent++
+		if out.Queue(wire) {
+			sh.traffic.Sent++
 			continue
 		}
-		if size > s.tuning().QueueBytes {
+		if packet.Size() > s.tuning().QueueBytes {
 			s.shard.stats.slow.Add(1)
 			s.doom(ReasonQueueFull)
 			return DroppedFull
@@ -114,7 +115,7 @@ func (s *Session) sendControl(f *eio.Frame) {
 		s.shard.flushLater(s)
 		return
 	}
-	s.queueWebSocket(f, f.Size())
+	s.queueWebSocket(s.ws.out(), f)
 }
 
 // readAheadMax is the greatest number of sessions that ReadAhead looks at in one call.

@@ -203,7 +203,7 @@ func (s *Session) completeUpgrade() {
 	s.shard.stats.upgraded.Add(1)
 	for _, f := range p.queue {
 		s.shard.traffic.Sent -= packetsOf(f) // it was counted when it was queued for polling
-		if s.queueWebSocket(f, f.Size()) != Queued {
+		if s.queueWebSocket(s.ws.out(), f) != Queued {
 			return
 		}
 	}

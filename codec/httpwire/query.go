@@ -9,32 +9,46 @@ import "bytes"
 // empty value.
 func QueryGet(rawQuery []byte, key string) (value []byte, ok bool) {
 	for len(rawQuery) > 0 {
-		pair := rawQuery
-		if i := bytes.IndexByte(rawQuery, '&'); i >= 0 {
-			pair, rawQuery = rawQuery[:i], rawQuery[i+1:]
-		} else {
-			rawQuery = nil
+		if mayBegin(rawQuery[0], key) {
+			pair := rawQuery
+			if i := bytes.IndexByte(pair, '&'); i >= 0 {
+				pair = pair[:i]
+			}
+			if value, ok := pairGet(pair, key); ok {
+				return queryDecode(value), true
+			}
 		}
-		if len(pair) == 0 {
-			continue
+		i := bytes.IndexByte(rawQuery, '&')
+		if i < 0 {
+			break
 		}
-		name := pair
-		value = pair[len(pair):]
-		if i := bytes.IndexByte(pair, '='); i >= 0 {
-			name, value = pair[:i], pair[i+1:]
-		}
-		if decodesTo(name, key) {
-			return queryDecode(value), true
-		}
+		rawQuery = rawQuery[i+1:]
 	}
 	return nil, false
+}
+
+// mayBegin reports whether a pair whose first byte is c may have the name key. It spares most pairs a closer look.
+func mayBegin(c byte, key string) bool {
+	return key == "" || c == key[0] || c == '%' || c == '+'
+}
+
+// pairGet returns the encoded value of a pair if its name is key.
+func pairGet(pair []byte, key string) (value []byte, ok bool) {
+	name, value := pair, pair[len(pair):]
+	if i := bytes.IndexByte(pair, '='); i >= 0 {
+		name, value = pair[:i], pair[i+1:]
+	}
+	return value, len(pair) > 0 && decodesTo(name, key)
 }
 
 // decodesTo reports whether the encoded name equals key, without decoding it first.
 func decodesTo(name []byte, key string) bool {
 	matched := 0
 	for i := 0; i < len(name); matched++ {
-		c, width := queryByte(name[i:])
+		c, width := name[i], 1
+		if c == '%' || c == '+' {
+			c, width = queryByte(name[i:])
+		}
 		if matched == len(key) || key[matched] != c {
 			return false
 		}
@@ -44,7 +58,11 @@ func decodesTo(name []byte, key string) bool {
 }
 
 func queryDecode(value []byte) []byte {
-	if bytes.IndexByte(value, '%') < 0 && bytes.IndexByte(value, '+') < 0 {
+	plain := true
+	for _, c := range value {
+		plain = plain && c != '%' && c != '+'
+	}
+	if plain {
 		return value
 	}
 	decoded := make([]byte, 0, len(value))

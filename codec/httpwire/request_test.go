@@ -88,6 +88,8 @@ func TestQueryGet(t *testing.T) {
 		{"a", "a", "", true}, {"a=", "a", "", true}, {"a=b=c", "a", "b=c", true}, {"ab=1", "a", "", false}, {"a=1", "ab", "", false},
 		{"a=x+y%20z%2b%C3%A9", "a", "x y z+\u00e9", true}, {"%61%3D+=1", "a= ", "1", true}, {"E%49O=4", "EIO", "4", true},
 		{"a=%", "a", "%", true}, {"a=%4", "a", "%4", true}, {"a=%4g%zz%41", "a", "%4g%zzA", true}, {"%=1", "%", "1", true},
+		{"tr=1&t=2", "t", "2", true}, {"ta&t", "t", "", true}, {"+=1&%20=2", " ", "1", true}, {"a+=1", "a+", "", false},
+		{"a%2B=1", "a+", "1", true}, {"&=v", "", "v", true}, {"&&", "", "", false}, {"%74=1&t=2", "t", "1", true},
 		{"=v", "", "v", true}, {"a=1;b=2", "b", "", false},
 	} {
 		got, ok := QueryGet([]byte(c.query), c.key)

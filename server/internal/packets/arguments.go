@@ -6,16 +6,17 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 )
 
-// Arguments has the encoded arguments of an event or an acknowledgement. Immutable.
+// Arguments has the encoded arguments of an event or an acknowledgement. Immutable once it is filled in.
 type Arguments struct {
 	json        []byte // without the brackets around them
 	attachments [][]byte
 	n           int
 }
 
-// ArgumentsOf returns the arguments of a packet. They share its memory.
-func ArgumentsOf(p *sio.Packet, attachments [][]byte) Arguments {
-	return Arguments{p.Args, attachments, p.NArgs}
+// Share sets a to the arguments of a packet, whose memory they share. It fills in a where it is: a copy of a value that
+// has just been written takes longer than all else that is done with it.
+func (a *Arguments) Share(p *sio.Packet, attachments [][]byte) {
+	a.json, a.attachments, a.n = p.Args, attachments, p.NArgs
 }
 
 // Len returns the number of arguments.

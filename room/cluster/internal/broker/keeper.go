@@ -36,8 +36,8 @@ type Link interface {
 
 // Times are the times of a Keeper. Immutable.
 type Times struct {
-	// StallAfter is how long the broker may take for an answer before it counts as stalled, DownAfter how long it may be
-	// stalled before it counts as down, RetryMax the longest pause between attempts to connect.
+	// StallAfter is how long the broker may take for an answer before it counts as stalled, DownAfter how long it may
+	// be stalled before it counts as down, RetryMax the longest pause between attempts to connect.
 	StallAfter, DownAfter, RetryMax time.Duration
 }
 
