@@ -10,7 +10,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
+import { io } from "socket.io-client";
 import { PATIENCE, freePort, launch, skip } from "./harness/browser.mjs";
+import { eventually } from "./harness/wait.mjs";
 
 /** `siren serve` on one port; it can be stopped and started again. */
 class Server {
@@ -192,6 +194,42 @@ describe("demo page", { skip }, () => {
       await message(anna, "to polling").waitFor();
       await anna.goto("about:blank");
       await count(ben, 1);
+    });
+  }
+
+  test("the lines behind the page do what the page does", async () => {
+    const anna = await open({ hash: "#a\"room" });
+    await anna.getByText("The lines behind this page").click();
+    const lines = await anna.locator("#lines").textContent();
+    const printed = [];
+    let socket;
+    const connect = () => (socket = io(server.url, { forceNew: true }));
+    try {
+      new Function("io", "console", lines)(connect, { log: (...values) => printed.push(values.join(" ")) });
+      await message(anna, "Hello").waitFor();
+      await count(anna, 2);
+      await say(anna, "And hello to you");
+      await message(anna, "And hello").waitFor();
+      await eventually(() => printed.some((line) => line.endsWith("And hello to you")), "the lines print the message");
+      assert.ok(printed.includes("2 connections"), printed.join("\n"));
+    } finally {
+      socket?.disconnect();
+    }
+  });
+
+  for (const [name, options] of [
+    ["light", { colorScheme: "light" }],
+    ["phone-dark", { colorScheme: "dark", viewport: { width: 375, height: 700 } }],
+  ]) {
+    test(`the lines are readable: ${name}`, async () => {
+      const page = await open(options);
+      await page.getByText("The lines behind this page").click();
+      await page.locator("#lines").waitFor();
+      await shoot(page, `lines-${name}`);
+      assert.deepEqual(await lowContrast(page), []);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than the window");
+      await say(page, "still there");
+      await message(page, "still there").waitFor();
     });
   }
 

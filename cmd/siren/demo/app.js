@@ -75,6 +75,7 @@ function roomOfAddress() {
 function showRoom() {
   view.room.value = room;
   view.emptyRoom.textContent = room;
+  for (const name of document.querySelectorAll("#lines .room-name")) name.textContent = JSON.stringify(room).slice(1, -1);
   document.title = `${room} · Siren`;
 }
 

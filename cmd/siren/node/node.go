@@ -191,6 +191,18 @@ func (n *Node) serverConfig(cfg *config.Config) server.Config {
 	return out
 }
 
+// served returns what the log tells of a node that serves, with the address of the demo page if there is one.
+func (n *Node) served(descriptors uint64) []any {
+	demo := n.Config().Demo
+	attrs := []any{"go", runtime.Version(), "descriptors", descriptors, "demo", demo}
+	if addr := n.srv.Addr(); demo && addr != nil {
+		if page := pageAddress("http", addr); page != "" {
+			attrs = append(attrs, "page", page)
+		}
+	}
+	return attrs
+}
+
 // Server returns the node's server.
 func (n *Node) Server() *server.Server { return n.srv }
 
@@ -229,7 +241,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return errors.Join(err, n.srv.Close())
 	}
 	// The server has logged its version and what it listens on.
-	n.log.Info("siren serves", "go", runtime.Version(), "descriptors", descriptors, "demo", cfg.Demo)
+	n.log.Info("siren serves", n.served(descriptors)...)
 	n.supervisor.Ready()
 	defer n.watch()()
 	select {

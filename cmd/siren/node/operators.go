@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"syscall"
 	"time"
@@ -101,18 +102,31 @@ func (n *Node) reloadCall(context.Context) (api.Reloaded, error) {
 	return api.Reloaded{}, out
 }
 
+// logAddress logs where the listener is, with the address of the dashboard.
+func (o *operators) logAddress(n *Node, addr net.Addr) {
+	scheme := "http"
+	if o.certificate.config() != nil {
+		scheme = "https"
+	}
+	attrs := []any{"addr", addr.String()}
+	if page := pageAddress(scheme, addr); page != "" {
+		attrs = append(attrs, "dashboard", page)
+	}
+	n.log.Info("operators' listener", attrs...)
+}
+
 // listen opens the listener. Several nodes on one machine may have the default address: the first one gets it, and the
 // others go on without one. An address that somebody has set must be free.
 func (o *operators) listen(n *Node, set bool) error {
 	if ln := n.sockets.Admin; ln != nil {
 		o.server.Serve(ln)
-		n.log.Info("operators' listener", "addr", ln.Addr().String())
+		o.logAddress(n, ln.Addr())
 		return nil
 	}
 	err := o.server.Listen()
 	switch {
 	case err == nil:
-		n.log.Info("operators' listener", "addr", o.server.Addr().String())
+		o.logAddress(n, o.server.Addr())
 		return nil
 	case !set && errors.Is(err, syscall.EADDRINUSE):
 		n.log.Warn("there is no operators' listener: its default address is in use; set admin.listen (--admin-listen)",

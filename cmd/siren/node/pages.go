@@ -2,7 +2,9 @@ package node
 
 import (
 	"io"
+	"net"
 	"net/http"
+	"strconv"
 
 	"github.com/seed58c87869/siren/cmd/siren/demo"
 )
@@ -14,7 +16,8 @@ const (
 	readyPath = "/readyz"
 )
 
-// pages answers what is not Socket.IO's on the clients' listener: the checks, and the demo page if it is wanted.
+// pages answers requests that are not Socket.IO's on the clients' listener: the checks, the demo page if it is wanted, and
+// a word about the client's script.
 func (n *Node) pages(socketPath string, withDemo bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(healthPath, check(func() (int, string) { return http.StatusOK, "ok\n" }))
@@ -22,7 +25,21 @@ func (n *Node) pages(socketPath string, withDemo bool) http.Handler {
 	if withDemo {
 		mux.Handle("/", demo.New(socketPath))
 	}
-	return mux
+	return clientScript(socketPath, mux)
+}
+
+// pageAddress returns the address under which a browser on this machine finds the pages of a listener, or "" if it finds
+// none: at a unix socket.
+func pageAddress(scheme string, listener net.Addr) string {
+	a, ok := listener.(*net.TCPAddr)
+	if !ok {
+		return ""
+	}
+	host := a.IP.String()
+	if a.IP.IsUnspecified() {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(a.Port)) + "/"
 }
 
 // ready is the answer of /readyz: a node that ends takes no more clients.

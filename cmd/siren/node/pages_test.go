@@ -1,9 +1,46 @@
 package node
 
 import (
+	"net"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
+
+// Who asks for the client's script under the path of Socket.IO, where the server of Node.js has it, reads where to get it.
+func TestClientScript(t *testing.T) {
+	for _, demo := range []bool{true, false} {
+		for _, file := range []string{"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"} {
+			for _, path := range []string{"/socket.io", "/live/"} {
+				w := httptest.NewRecorder()
+				(&Node{drain: newDrain(nil)}).pages(path, demo).
+					ServeHTTP(w, httptest.NewRequest("GET", strings.TrimRight(path, "/")+"/"+file, nil))
+				script := "\n  https://cdn.socket.io/4.8.1/" + file + "\n"
+				if w.Code != 404 || !strings.Contains(w.Body.String(), script) || !strings.Contains(w.Body.String(), "npm") {
+					t.Errorf("%s below %s: status %d, body %q", file, path, w.Code, w.Body)
+				}
+			}
+		}
+	}
+}
+
+func TestPageAddress(t *testing.T) {
+	for _, c := range []struct {
+		scheme string
+		addr   net.Addr
+		want   string
+	}{
+		{"http", &net.TCPAddr{IP: net.IPv6unspecified, Port: 3000}, "http://localhost:3000/"},
+		{"http", &net.TCPAddr{IP: net.IPv4zero, Port: 3000}, "http://localhost:3000/"},
+		{"https", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3001}, "https://127.0.0.1:3001/"},
+		{"http", &net.TCPAddr{IP: net.IPv6loopback, Port: 80}, "http://[::1]:80/"},
+		{"http", &net.UnixAddr{Name: "/run/siren.sock", Net: "unix"}, ""},
+	} {
+		if got := pageAddress(c.scheme, c.addr); got != c.want {
+			t.Errorf("%v: %q, want %q", c.addr, got, c.want)
+		}
+	}
+}
 
 func TestPages(t *testing.T) {
 	for _, c := range []struct {
@@ -27,6 +64,7 @@ func TestPages(t *testing.T) {
 		{"no page", false, false, "GET", "/", 404, ""},
 		{"no script", false, false, "GET", "/demo/app.js", 404, ""},
 		{"unknown", false, true, "GET", "/other", 404, ""},
+		{"no script of the client", false, true, "GET", "/socket.io/other.js", 404, "Not found\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
