@@ -15,8 +15,8 @@ NETHTTP  := bin/nethttp
 
 .PHONY: run build siren install dist test unit race soak e2e lint bench fuzz cover clean
 
-run: ## start a node on :3000 with the demo page
-	$(GO) run ./cmd/siren serve --addr $(ADDR)
+run: siren ## start a node on :3000 with the demo page
+	@$(SIREN) serve --addr $(ADDR)
 
 build: siren ## bin/siren and what the tests need: static, stripped, reproducible
 	$(BUILD) -o $(FIXTURE) ./cmd/fixture

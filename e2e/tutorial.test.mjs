@@ -19,8 +19,8 @@ import { next, within } from './harness/wait.mjs';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TUTORIAL = path.join(ROOT, 'docs/tutorial');
 const MODULE = 'github.com/seed58c87869/siren';
-const CDN = 'https://cdn.socket.io/4.8.1/socket.io.esm.min.js';
-const CLIENT = fileURLToPath(new URL('node_modules/socket.io-client/dist/socket.io.esm.min.js', import.meta.url));
+const CDN = 'https://cdn.socket.io/4.8.3/socket.io.esm.min.js';
+const CLIENT = fileURLToPath(new URL('node_modules/socket.io-client-browser/dist/socket.io.esm.min.js', import.meta.url));
 
 /** Does what the blocks of code of a page say to the files of a folder, a Map from names to texts. */
 function read(page, files) {

@@ -91,19 +91,3 @@ func TestDocumentsLinks(t *testing.T) {
 		}
 	}
 }
-
-// The README's example is Example_readme, which compiles.
-func TestReadmeExample(t *testing.T) {
-	source, err := os.ReadFile("example_readme_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile("(?s)```go\n(.*?)```").FindStringSubmatch(documents(t)["README.md"])
-	if m == nil {
-		t.Fatal("the README has no example")
-	}
-	indented := regexp.MustCompile(`(?m)^(.)`).ReplaceAllString(m[1], "\t$1")
-	if !strings.Contains(string(source), indented) {
-		t.Error("the README's example is not that of example_readme_test.go")
-	}
-}

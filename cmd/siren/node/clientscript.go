@@ -11,7 +11,7 @@ import (
 // the file takes the place of {file}.
 const clientScriptHelp = `Siren does not serve the client's script. Load it from the CDN of Socket.IO:
 
-  https://cdn.socket.io/4.8.1/{file}
+  https://cdn.socket.io/4.8.3/{file}
 
 or serve it yourself: it is in the folder dist of the npm package socket.io-client.
 `

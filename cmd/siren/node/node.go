@@ -191,14 +191,15 @@ func (n *Node) serverConfig(cfg *config.Config) server.Config {
 	return out
 }
 
-// served returns what the log tells of a node that serves, with the address of the demo page if there is one.
+// served returns what the log tells of a node that serves, with the addresses of its pages for browsers on this machine.
 func (n *Node) served(descriptors uint64) []any {
 	demo := n.Config().Demo
 	attrs := []any{"go", runtime.Version(), "descriptors", descriptors, "demo", demo}
-	if addr := n.srv.Addr(); demo && addr != nil {
-		if page := pageAddress("http", addr); page != "" {
-			attrs = append(attrs, "page", page)
-		}
+	if page := pageAddress("http", n.srv.Addr()); demo && page != "" {
+		attrs = append(attrs, "page", page)
+	}
+	if page := n.operators.dashboard(); page != "" {
+		attrs = append(attrs, "dashboard", page)
 	}
 	return attrs
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"syscall"
 	"time"
@@ -102,17 +101,16 @@ func (n *Node) reloadCall(context.Context) (api.Reloaded, error) {
 	return api.Reloaded{}, out
 }
 
-// logAddress logs where the listener is, with the address of the dashboard.
-func (o *operators) logAddress(n *Node, addr net.Addr) {
+// dashboard returns the address of the dashboard; "" when a browser finds none, and for no operators.
+func (o *operators) dashboard() string {
 	scheme := "http"
-	if o.certificate.config() != nil {
+	switch {
+	case o == nil || o.server.Addr() == nil:
+		return ""
+	case o.certificate.config() != nil:
 		scheme = "https"
 	}
-	attrs := []any{"addr", addr.String()}
-	if page := pageAddress(scheme, addr); page != "" {
-		attrs = append(attrs, "dashboard", page)
-	}
-	n.log.Info("operators' listener", attrs...)
+	return pageAddress(scheme, o.server.Addr())
 }
 
 // listen opens the listener. Several nodes on one machine may have the default address: the first one gets it, and the
@@ -120,13 +118,13 @@ func (o *operators) logAddress(n *Node, addr net.Addr) {
 func (o *operators) listen(n *Node, set bool) error {
 	if ln := n.sockets.Admin; ln != nil {
 		o.server.Serve(ln)
-		o.logAddress(n, ln.Addr())
+		n.log.Info("operators' listener", "addr", ln.Addr().String())
 		return nil
 	}
 	err := o.server.Listen()
 	switch {
 	case err == nil:
-		o.logAddress(n, o.server.Addr())
+		n.log.Info("operators' listener", "addr", o.server.Addr().String())
 		return nil
 	case !set && errors.Is(err, syscall.EADDRINUSE):
 		n.log.Warn("there is no operators' listener: its default address is in use; set admin.listen (--admin-listen)",

@@ -15,7 +15,7 @@ func TestClientScript(t *testing.T) {
 				w := httptest.NewRecorder()
 				(&Node{drain: newDrain(nil)}).pages(path, demo).
 					ServeHTTP(w, httptest.NewRequest("GET", strings.TrimRight(path, "/")+"/"+file, nil))
-				script := "\n  https://cdn.socket.io/4.8.1/" + file + "\n"
+				script := "\n  https://cdn.socket.io/4.8.3/" + file + "\n"
 				if w.Code != 404 || !strings.Contains(w.Body.String(), script) || !strings.Contains(w.Body.String(), "npm") {
 					t.Errorf("%s below %s: status %d, body %q", file, path, w.Code, w.Body)
 				}

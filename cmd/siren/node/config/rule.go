@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -65,7 +67,11 @@ func checkAddress(v string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%q is neither tcp:// nor unix://; %s", v, addressForms)
+	hint := ""
+	if slices.Contains([]string{"https", "wss", "tls", "ssl"}, network) {
+		hint = "; for TLS put a proxy in front"
+	}
+	return fmt.Errorf("%q is neither tcp:// nor unix://; %s%s", v, addressForms, hint)
 }
 
 func checkHostPort(v, target string) error {
@@ -73,7 +79,11 @@ func checkHostPort(v, target string) error {
 	var bad *net.AddrError
 	switch {
 	case errors.As(err, &bad):
-		return fmt.Errorf("%q: %s; %s", v, bad.Err, addressForms)
+		hint := ""
+		if _, err := strconv.ParseUint(target, 10, 16); err == nil {
+			hint = "; for port " + target + " write :" + target
+		}
+		return fmt.Errorf("%q: %s; %s%s", v, bad.Err, addressForms, hint)
 	case err != nil:
 		return fmt.Errorf("%q: %w", v, err)
 	}
