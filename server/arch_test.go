@@ -54,6 +54,7 @@ func TestImports(t *testing.T) {
 			[]string{gnet, "github.com/nats-io/nats-server/v2/server"}},
 		{"/room/cluster/nats/natstest", nil, []string{gnet}},
 		{"/room/cluster/emitter", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
+		{"/room/cluster/forward", append([]string{"/room/cluster", "/session", "/poller", "/poller/stream", "/codec/sio"}, session...), []string{module + "/server", "github.com/redis/rueidis"}},
 		{"/room/cluster/redis/redistest", nil, []string{gnet}},
 		{"/server/parser", []string{"/codec/sio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/packets", []string{"/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},

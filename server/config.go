@@ -188,6 +188,10 @@ type Config struct {
 	// the goroutine of AllowRequest, after it. A handshake whose id is invalid or in use is refused with 400 and
 	// counted.
 	GenerateID func(h *RequestInfo) string
+	// Forwarder, if set, passes requests for sessions of other nodes of a cluster on to these, so that a load balancer
+	// needs no sticky sessions: a *forward.Node of package room/cluster/forward. It makes the ids and so excludes
+	// GenerateID. Close it after the server.
+	Forwarder Forwarder
 	// OnInitialHeaders, if set, may change the header of a session's first answer, which has the fields of CORS. It
 	// runs on the goroutine of AllowRequest, after it, and may block.
 	OnInitialHeaders func(h *RequestInfo, header http.Header)

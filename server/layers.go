@@ -34,7 +34,7 @@ func (c *Config) session() session.Config {
 		MaxHandshakes: c.MaxHandshakes, HealthPath: c.HealthPath, MaxHealthConns: c.MaxHealthConns,
 		CORS: c.CORS, Cookie: c.Cookie, ProxyProtocol: c.ProxyProtocol, TrustedProxies: c.TrustedProxies,
 		PerMessageDeflate: c.PerMessageDeflate, HTTPCompression: c.HTTPCompression,
-		Tune: c.Tune, GenerateID: c.GenerateID,
+		Tune: c.Tune, GenerateID: c.GenerateID, Forwarder: c.Forwarder,
 		OnInitialHeaders: c.OnInitialHeaders, OnHeaders: c.OnHeaders, SelectProtocol: c.SelectProtocol,
 		OnConnectionError: c.OnConnectionError,
 	}

@@ -129,6 +129,7 @@ func (c *sink) CloseAfterFlush()               {}
 func (c *sink) Close()                         {}
 func (c *sink) Resume()                        {}
 func (c *sink) Hold()                          {}
+func (c *sink) OnDrained(func())               {}
 func (c *sink) RemoteAddr() netip.AddrPort     { return netip.AddrPort{} }
 func (c *sink) SetReceiver(r session.Receiver) { c.recv = r }
 func (c *sink) feed(packets ...[]byte) {

@@ -145,3 +145,6 @@ type Tuning = session.Tuning
 //   - Context map[string]any: details under the reference's keys; may be empty
 //   - MarshalJSON: the form of connection_error in the reference
 type ConnectionError = session.ConnectionError
+
+// Forwarder passes requests for sessions of other nodes on to these, see Config.Forwarder. Safe for concurrent use.
+type Forwarder = session.Forwarder

@@ -23,6 +23,7 @@ func (*nullConn) RemoteAddr() netip.AddrPort { return netip.AddrPort{} }
 func (c *nullConn) SetReceiver(r Receiver)   { c.recv = r }
 func (*nullConn) Resume()                    {}
 func (*nullConn) Hold()                      {}
+func (*nullConn) OnDrained(func())           {}
 
 // bench is an engine with one loop and connections that cost nothing.
 type bench struct {

@@ -216,6 +216,9 @@ type Config struct {
 	// runs in its own goroutine, one call at a time. While more than 1,024 refusals wait, further ones are only
 	// counted.
 	OnConnectionError func(e ConnectionError)
+	// Forwarder, if set, makes the ids of sessions and passes requests for sessions of other nodes on to these. It excludes
+	// GenerateID, because an id must name its node. Default: requests for unknown sessions are refused.
+	Forwarder Forwarder
 	// Running, if set, counts the goroutines that run hooks.
 	Running *atomic.Int64
 	// Logger, if set, gets the life of each session and the type and size of its packets at Debug, the end of clients
@@ -292,6 +295,9 @@ const (
 // settle returns c with its defaults filled in and checked. Errors name the field.
 func (c Config) settle() (Config, error) {
 	orString(&c.Path, DefaultPath)
+	if c.Forwarder != nil && c.GenerateID != nil {
+		return c, fmt.Errorf("session: Config.GenerateID is set, but the ids are Forwarder's: they name the node")
+	}
 	c.Path = "/" + strings.Trim(c.Path, "/")
 	if c.Path == "/" {
 		return c, fmt.Errorf("session: Config.Path must name a path below /")

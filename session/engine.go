@@ -93,6 +93,11 @@ func New(cfg Config, app App, loops []Loop, borrow Borrow) (*Engine, error) {
 		}
 		e.shards = append(e.shards, newShard(e, l, len(loops)))
 	}
+	if cfg.Forwarder != nil {
+		if err := cfg.Forwarder.Begin(e, loops); err != nil {
+			return nil, err
+		}
+	}
 	return e, nil
 }
 

@@ -125,6 +125,9 @@ func (a *hookCall) resume(x *Exchange) {
 // newSID returns the id of a new session: sid, from a hook, or else a generated one. It returns false if sid is invalid
 // or in use.
 func (e *Engine) newSID(sid string, home *Shard) (string, bool) {
+	if f := e.cfg.Forwarder; f != nil {
+		return f.NewSID(home.index), true
+	}
 	if sid == "" {
 		sid = eio.NewSID(home.index)
 	} else if !validSID(sid) {

@@ -11,6 +11,8 @@ type Peer struct {
 	// Single closes the connection after the response to its first request, unless that makes it a WebSocket: further
 	// input would be for the server that accepted the connection.
 	Single bool
+	// linked means that another node has passed the request on. It is not passed on again.
+	linked bool
 	// spare is nil except for connections above the limit.
 	spare *spare
 }

@@ -51,6 +51,9 @@ type StreamConn interface {
 	Resume()
 	// Hold stops the input until Resume: Receive is not called, and reading stops where that is possible.
 	Hold()
+	// OnDrained calls fn once when everything that is queued was sent, unless the connection ends before. It replaces
+	// the function of an earlier call.
+	OnDrained(fn func())
 }
 
 // Loop is the event loop of a shard.

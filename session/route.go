@@ -17,6 +17,8 @@ func (x *Exchange) route(r *httpwire.Request) {
 		x.conn.shard.engine.app.Request(x, r)
 	case toHandshake:
 		routeHandshake(x, r, &t)
+	case toNode:
+		x.forward(r, &t)
 	default:
 		x.keepRequest(r, &t)
 		x.routeSession(r, &t)

@@ -36,6 +36,8 @@ const (
 	toBadUpgrade
 	toHandshake
 	toSession
+	// toNode: another node has the session.
+	toNode
 )
 
 func refusal(code eio.ErrorCode, message string) target {
@@ -87,10 +89,14 @@ func (x *Exchange) classify(r *httpwire.Request) target {
 		x.coding = e.codingFor(r)
 	}
 	if t.sid, _ = httpwire.QueryGet(r.RawQuery, "sid"); len(t.sid) > 0 {
-		if t.home = e.homeOf(t.sid); t.home == nil {
+		if t.home = e.homeOf(t.sid); t.home != nil {
+			t.kind = toSession
+		} else if e.cfg.Forwarder != nil && !h.isLinked() && e.cfg.Forwarder.Knows(t.sid) {
+			t.kind = toNode
+		} else {
 			return refusal(eio.SessionIDUnknown, "")
 		}
-		if t.kind = toSession; t.upgrade && x.traits.is(hasBody) {
+		if t.upgrade && x.traits.is(hasBody) {
 			t.kind = toBadUpgrade
 		}
 		return t
@@ -123,7 +129,7 @@ func (t *target) asks(r *httpwire.Request) traits {
 		}
 		return asks
 	}
-	return upgradeTrait(t.kind == toSession && t.upgrade)
+	return upgradeTrait(t.kind >= toSession && t.upgrade)
 }
 
 func upgradeTrait(asked bool) traits {
@@ -149,11 +155,24 @@ func (e *Engine) homeOf(sid []byte) *Shard {
 	if e.sids != nil {
 		return e.sids.home(sid)
 	}
-	i, ok := eio.ShardOf(sid)
+	i, ok := e.loopOf(sid)
 	if !ok || i >= len(e.shards) {
 		return nil
 	}
 	return e.shards[i]
+}
+
+// loopOf returns the index of the loop that a session id of this node names. While another process may have sessions
+// that this one does not know, an id of no known node counts as one of this node: passOn asks that process.
+func (e *Engine) loopOf(sid []byte) (loop int, ok bool) {
+	f := e.cfg.Forwarder
+	if f == nil {
+		return eio.ShardOf(sid)
+	}
+	if loop, ok = f.LoopOf(sid); !ok && e.elsewhere.Load() != nil && !f.Knows(sid) {
+		return 0, true
+	}
+	return loop, ok
 }
 
 // bodyMax returns the longest body that a request may have. own means that the path is the engine's, where the body of

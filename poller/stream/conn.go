@@ -57,6 +57,7 @@ type rare struct {
 	more    *frameList  // frames behind the first; nil: none
 	stall   *stall      // while blocked, leaving or lingering
 	remotes *Remote     // handles of other loops
+	drained func()      // OnDrained's; nil: nobody waits
 }
 
 // Init makes c a connection of l over s. remote may be the zero AddrPort.
@@ -170,6 +171,31 @@ func (c *Conn) QueuedFrames() int {
 	return 1 + c.rare.more.len()
 }
 
+// OnDrained calls fn once, on the loop, when the socket has taken everything that is queued; not if the connection ends
+// before. fn may queue more. It replaces the function of an earlier call that was not called yet.
+func (c *Conn) OnDrained(fn func()) {
+	c.own("Conn.OnDrained")
+	if c.state != stateClosed {
+		c.rarely().drained = fn
+	}
+}
+
+// tellDrained calls OnDrained's function.
+func (c *Conn) tellDrained() {
+	if fn := c.dropDrained(); fn != nil {
+		fn()
+	}
+}
+
+// dropDrained takes back OnDrained's function and returns it, or nil.
+func (c *Conn) dropDrained() (fn func()) {
+	if c.rare != nil && c.rare.drained != nil {
+		fn, c.rare.drained = c.rare.drained, nil
+		c.dropRare()
+	}
+	return fn
+}
+
 // footprint returns the size of the queue in the measure of QueueBytesMax.
 func (c *Conn) footprint() int {
 	if c.rare == nil || c.rare.more == nil {
@@ -241,8 +267,8 @@ func (c *Conn) rarely() *rare {
 
 // dropRare releases the rare part if it is empty.
 func (c *Conn) dropRare() {
-	if c.rare != nil && *c.rare == (rare{}) {
-		c.loop.rares.put(c.rare)
+	if r := c.rare; r != nil && r.rest == nil && r.more == nil && r.stall == nil && r.remotes == nil && r.drained == nil {
+		c.loop.rares.put(r)
 		c.rare = nil
 	}
 }

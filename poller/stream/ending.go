@@ -120,6 +120,7 @@ func (c *Conn) over(err error) {
 		c.list()
 	}
 	c.calm()
+	c.dropDrained()
 	l.held.forget(c)
 	for r := c.remotes(); r != nil; r = r.next {
 		r.closed.Store(true)

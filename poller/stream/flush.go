@@ -44,6 +44,7 @@ func (c *Conn) emptied() {
 		return
 	}
 	c.calm()
+	c.tellDrained()
 }
 
 // writeSome writes at most bytesMax bytes, once. full reports that the socket took less.
