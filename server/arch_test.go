@@ -101,13 +101,13 @@ func TestImports(t *testing.T) {
 		{"/cmd/siren/node/webhook/webhooktest", nil, []string{gnet}},
 		{"/cmd/siren/node/value", append([]string{"/server"}, server...), nil},
 		{"/cmd/siren/node/exposition", append([]string{"/server", "/server/metrics", "/room/cluster", "/cmd/siren/node/admin", "/cmd/siren/node/problem",
-			"/cmd/siren/node/pattern", "/cmd/siren/node/token", "/cmd/siren/node/webhook", "/cmd/siren/node/value", "/cmd/siren/node/gate"}, server...), nil},
+			"/cmd/siren/node/pattern", "/cmd/siren/node/token", "/cmd/siren/node/webhook", "/cmd/siren/node/value", "/cmd/siren/node/gate", "/room/cluster/forward"}, server...), nil},
 		{"/cmd/siren/node/gate", append([]string{"/server", "/cmd/siren/node/pattern", "/cmd/siren/node/token", "/cmd/siren/node/webhook", "/cmd/siren/node/value"}, server...), nil},
 		// Only tests import the test kit.
 		{"/server/servertest", append([]string{"/server", "/poller/pollertest"}, server...), nil},
 		{"/cmd/siren/node/config", append([]string{"/cmd/siren/node/pattern"}, append([]string{"/session"}, session...)...), []string{gnet}},
 		{"/cmd/siren/node", append([]string{"/cmd/siren/node/pattern", "/cmd/siren/node/config", "/cmd/siren/node/problem", "/server/adminui",
-			"/cmd/siren/node/admin", "/cmd/siren/node/api", "/cmd/siren/node/broker", "/room/cluster/internal/broker", "/room/cluster/internal/echo", "/room/cluster/redis", "/cmd/siren/node/dashboard", "/cmd/siren/node/gate", "/cmd/siren/node/token",
+			"/room/cluster/forward", "/cmd/siren/node/admin", "/cmd/siren/node/api", "/cmd/siren/node/broker", "/room/cluster/internal/broker", "/room/cluster/internal/echo", "/room/cluster/redis", "/cmd/siren/node/dashboard", "/cmd/siren/node/gate", "/cmd/siren/node/token",
 			"/cmd/siren/node/value", "/cmd/siren/node/webhook", "/cmd/siren/node/systemd", "/cmd/siren/node/handover", "/cmd/siren/node/exposition", "/server/metrics", "/cmd/siren/asset", "/cmd/siren/demo", "/server"}, server...), nil},
 		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 		// The simulation runs the server on fake loops; poller and gnet come in through server.

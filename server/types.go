@@ -146,5 +146,6 @@ type Tuning = session.Tuning
 //   - MarshalJSON: the form of connection_error in the reference
 type ConnectionError = session.ConnectionError
 
-// Forwarder passes requests for sessions of other nodes on to these, see Config.Forwarder. Safe for concurrent use.
-type Forwarder = session.Forwarder
+// Forwarder passes requests for sessions of other nodes on to these, see Config.Forwarder. Package room/cluster/forward
+// implements it. Safe for concurrent use.
+type Forwarder interface{ session.Forwarder }

@@ -216,8 +216,8 @@ type Config struct {
 	// runs in its own goroutine, one call at a time. While more than 1,024 refusals wait, further ones are only
 	// counted.
 	OnConnectionError func(e ConnectionError)
-	// Forwarder, if set, makes the ids of sessions and passes requests for sessions of other nodes on to these. It excludes
-	// GenerateID, because an id must name its node. Default: requests for unknown sessions are refused.
+	// Forwarder, if set, makes the ids of sessions and passes requests for sessions of other nodes on to these. It
+	// excludes GenerateID, because an id must name its node. Default: requests for unknown sessions are refused.
 	Forwarder Forwarder
 	// Running, if set, counts the goroutines that run hooks.
 	Running *atomic.Int64

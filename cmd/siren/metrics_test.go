@@ -19,6 +19,12 @@ import (
 // not there.
 func metricsOf(t *testing.T) string {
 	t.Helper()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("a secret that all nodes know"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SIREN_FORWARD__LISTEN", "127.0.0.1:0")
+	t.Setenv("SIREN_FORWARD__SECRET_FILE", secret)
 	n := startNode(t, "--admin-listen", "127.0.0.1:0", "--broker", "redis://127.0.0.1:1")
 	c := n.dial(t)
 	c.ask(t, `["join","r"]`)

@@ -16,6 +16,7 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/exposition"
 	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/cmd/siren/node/systemd"
+	"github.com/seed58c87869/siren/room/cluster/forward"
 	"github.com/seed58c87869/siren/server"
 	"github.com/seed58c87869/siren/server/adminui"
 	"github.com/seed58c87869/siren/server/logqueue"
@@ -48,8 +49,10 @@ type Node struct {
 	srv   *server.Server
 	// broker joins the node to its cluster; nil when it is alone. The server closes it.
 	broker broker.Adapter
-	load   func() (*config.Loaded, error)
-	name   string
+	// forward passes requests on to other nodes; nil without forward.listen.
+	forward *forward.Node
+	load    func() (*config.Loaded, error)
+	name    string
 	// gate decides who comes in, and tells the backend.
 	gate *gate.Gate
 	// adminUI is nil without the official Admin UI.
@@ -102,7 +105,13 @@ func New(o Options) (*Node, error) {
 		if !made && n.broker != nil {
 			_ = n.broker.Close()
 		}
+		if !made {
+			n.closeForward()
+		}
 	}()
+	if n.forward, err = n.newForward(cfg); err != nil {
+		return nil, err
+	}
 	if n.srv, err = server.New(n.serverConfig(cfg), n.joinCluster()...); err != nil {
 		return nil, err
 	}
@@ -113,6 +122,7 @@ func New(o Options) (*Node, error) {
 	if n.broker != nil {
 		told.Cluster = n.broker
 	}
+	told.Forward = n.forward
 	n.exposition = exposition.New(told)
 	if n.gate, err = gate.New(n.gateConfig(cfg)); err != nil {
 		return nil, err
@@ -183,6 +193,9 @@ func (n *Node) serverConfig(cfg *config.Config) server.Config {
 		ProxyProtocol: cfg.Proxies.ProxyProtocol,
 		CORS:          originsAllowed(cfg.CORS.Origins),
 	}
+	if n.forward != nil { // an interface with a nil *forward.Node would not be nil
+		out.Forwarder = n.forward
+	}
 	for _, text := range cfg.Proxies.Trusted {
 		if prefix, err := config.ParsePrefix(text); err == nil { // loading has checked them
 			out.TrustedProxies = append(out.TrustedProxies, prefix)
@@ -218,6 +231,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if err != nil {
 		n.log.Warn("the limit of open files is not known", "err", err)
 	}
+	defer n.closeForward()
 	defer n.closeGate()
 	defer n.operators.close()
 	defer n.closeAdminUI()
@@ -229,6 +243,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	defer n.restart.close()
+	n.settleForward(ctx)
 	if err := n.listen(cfg.Listen); err != nil {
 		return err
 	}

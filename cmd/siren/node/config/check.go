@@ -19,6 +19,7 @@ func (l *Loaded) check(bad map[string]bool) Problems {
 	c.queue()
 	c.drain()
 	c.reusePort()
+	c.forward()
 	c.origins()
 	c.admin()
 	c.tls()
@@ -99,6 +100,38 @@ func (c *checker) reusePort() {
 	}
 	if runtime.GOOS != "linux" {
 		c.add("reuse_port", "works on Linux alone")
+	}
+}
+
+// forwardSecretMin is the shortest secret of forward.secret_file.
+const forwardSecretMin = 16
+
+// forward refuses to pass requests on without a secret, or where other nodes could not find the node.
+func (c *checker) forward() {
+	f := &c.Config.Forward
+	if f.Listen == "" || c.isBad("forward") {
+		if f.Listen == "" && len(f.Peers) > 0 {
+			c.add("forward.peers", "needs forward.listen")
+		}
+		return
+	}
+	host, port, _ := net.SplitHostPort(f.Listen)
+	ip := net.ParseIP(host)
+	switch secrets := f.SecretFile.Lines; {
+	case len(secrets) == 0:
+		c.add("forward.listen", "needs a secret that all nodes share: forward.secret_file")
+	case len(secrets) > 1:
+		c.add("forward.secret_file", "has %d lines; one secret is for all nodes", len(secrets))
+	case len(secrets[0]) < forwardSecretMin:
+		c.add("forward.secret_file", "has a secret of %d characters; must have at least %d", len(secrets[0]), forwardSecretMin)
+	}
+	if f.Advertise == "" && (host == "" || ip != nil && ip.IsUnspecified()) {
+		c.add("forward.listen", "%q is an address of all networks: set forward.advertise to the one that other nodes "+
+			"connect to", f.Listen)
+	}
+	if c.Config.ReusePort && port != "0" {
+		c.add("forward.listen", "has the port %s, but with reuse_port two processes listen at the same time: use port 0, "+
+			"and a broker by which nodes find each other", port)
 	}
 }
 

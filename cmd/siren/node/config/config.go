@@ -43,7 +43,7 @@ type Config struct {
 	Webhooks Webhooks `key:"webhooks"`
 	// The broker that joins nodes to one cluster.
 	Broker Broker `key:"broker"`
-	// Pass requests of a polling session on to the node that has it, in place of sticky sessions.
+	// Pass requests on to the node that has their session, in place of sticky sessions.
 	Forward Forward `key:"forward"`
 	// How the node ends.
 	Drain Drain `key:"drain"`
@@ -242,14 +242,18 @@ type Embedded struct {
 	Routes []string `key:"routes" later:"yes"`
 }
 
-// Pass requests of a polling session on to the node that has it.
+// Forward passes requests on to the node that has their session.
 type Forward struct {
-	// Address that other nodes connect to. Empty: nothing is passed on.
-	Listen string `key:"listen" later:"yes"`
-	// Address that other nodes are told. Empty: listen.
-	Advertise string `key:"advertise" later:"yes"`
-	// File with the secret that the nodes share.
-	SecretFile SecretFile `key:"secret_file" later:"yes"`
+	// Address that other nodes connect to, host:port, in a private network. Empty: nothing is passed on. Port 0 picks a
+	// free port, which reuse_port needs.
+	Listen string `key:"listen" is:"private"`
+	// Address that other nodes are told, with or without a port. Empty: listen, which then must have a host.
+	Advertise string `key:"advertise"`
+	// Addresses of other nodes, as their forward.listen or forward.advertise has them. With a broker nodes find each
+	// other.
+	Peers []string `key:"peers" is:"private"`
+	// File with the secret that the nodes share, one line of 16 characters and more.
+	SecretFile SecretFile `key:"secret_file"`
 }
 
 // Drain says how the node ends.

@@ -216,7 +216,7 @@ func TestErrors(t *testing.T) {
 		"flag of a list":        {args: []string{"--addr="}, want: "--addr: must not be empty"},
 		"flag to turn off":      {args: []string{"--no-demo=perhaps"}, want: "--no-demo: must be true or false"},
 		"flag payload":          {file: "limits: {queue_bytes: 2000000}", args: []string{"--max-payload", "2000000"}, want: "1: limits.queue_bytes: is 2000000, less than"},
-		"not yet":               {environ: []string{"SIREN_FORWARD__LISTEN=:1"}, want: "SIREN_FORWARD__LISTEN: is not supported yet by this version"},
+		"not yet":               {environ: []string{"SIREN_BROKER__EMBEDDED__LISTEN=:1"}, want: "SIREN_BROKER__EMBEDDED__LISTEN: is not supported yet by this version"},
 		"shared unix socket":    {file: "listen: [unix:///s]", args: []string{"--reuse-port"}, want: "--reuse-port: processes cannot share the unix socket unix:///s"},
 	} {
 		t.Run(name, func(t *testing.T) {

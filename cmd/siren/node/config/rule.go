@@ -32,6 +32,7 @@ const (
 var textRules = map[string]func(value string) error{
 	"address":    checkAddress,
 	"admin":      checkAdmin,
+	"private":    checkPrivate,
 	"path":       checkPath,
 	"origin":     checkOrigin,
 	"prefix":     checkPrefix,
@@ -99,6 +100,17 @@ func checkAdmin(v string) error {
 		return nil
 	}
 	return checkAddress(v)
+}
+
+// checkPrivate takes an address of TCP, or an empty one.
+func checkPrivate(v string) error {
+	if v == "" {
+		return nil
+	}
+	if strings.Contains(v, "://") {
+		return fmt.Errorf("%q is not host:port", v)
+	}
+	return checkHostPort(v, v)
 }
 
 // ownPaths are served beside Socket.IO.

@@ -12,6 +12,7 @@ import (
 	"github.com/seed58c87869/siren/cmd/siren/node/gate"
 	"github.com/seed58c87869/siren/cmd/siren/node/webhook"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/forward"
 	"github.com/seed58c87869/siren/server"
 	"github.com/seed58c87869/siren/server/metrics"
 )
@@ -27,6 +28,8 @@ type Config struct {
 	Dropped, Refused func() map[string]uint64
 	// Cluster is the adapter that joins the node to its cluster; nil when it is alone.
 	Cluster cluster.HealthReporter
+	// Forward passes requests on to other nodes; nil when it does not.
+	Forward *forward.Node
 	// Calls are the names of the API's calls.
 	Calls []string
 	// Log gets a warning when a loop was late, and when an answer was not read. Default: discards everything.
@@ -93,6 +96,9 @@ func New(cfg Config) *Exposition {
 	)
 	if cfg.Cluster != nil {
 		e.registry.MustRegister(&clusterNumbers{cfg.Cluster})
+	}
+	if cfg.Forward != nil {
+		e.registry.MustRegister(&forwardNumbers{cfg.Forward})
 	}
 	return e
 }
