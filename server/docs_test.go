@@ -79,15 +79,50 @@ func has(typ reflect.Type, member string) bool {
 	return ok
 }
 
-// The pages' links lead somewhere.
+// The pages' links lead somewhere, and those to a part of a page to one of its headings. The map names each page of docs.
 func TestDocumentsLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	pages := documents(t)
+	for _, more := range []string{"ARCHITECTURE.md", "CHANGELOG.md", "bench/README.md", "bench/RESULTS.md", "e2e/README.md",
+		"deploy/README.md", "cmd/fixture/README.md"} {
+		text, err := os.ReadFile(filepath.Join("..", more))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages[more] = string(text)
+	}
+	link := regexp.MustCompile(`\]\(([^)#:\s]*)(?:#([^)\s]*))?\)`)
 	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
-	for page, text := range documents(t) {
+	for page, text := range pages {
 		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
-			if _, err := os.Stat(filepath.Join("..", filepath.Dir(page), m[1])); err != nil {
+			target := page
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(page), m[1])
+			}
+			if _, err := os.Stat(filepath.Join("..", target)); err != nil {
 				t.Errorf("%s links to %s, which is not there", page, m[1])
+			}
+			if there, known := pages[target]; m[2] != "" && (!known || !anchors(there)[m[2]]) {
+				t.Errorf("%s links to %s#%s, which is no heading", page, m[1], m[2])
 			}
 		}
 	}
+	for page := range pages {
+		if name, ok := strings.CutPrefix(page, "docs/"); ok && name != "README.md" && !strings.Contains(name, "/") &&
+			!strings.Contains(pages["docs/README.md"], "]("+name) {
+			t.Errorf("docs/README.md does not name %s", name)
+		}
+	}
+}
+
+// anchors returns the names of a page's headings in links, as GitHub makes them: small letters, blanks as hyphens, without
+// punctuation.
+func anchors(page string) map[string]bool {
+	out := map[string]bool{}
+	blocks := regexp.MustCompile("(?ms)^```.*?^```")
+	for _, m := range regexp.MustCompile(`(?m)^#+ +(.+)$`).FindAllStringSubmatch(blocks.ReplaceAllString(page, ""), -1) {
+		name := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(m[1], "$1")
+		name = regexp.MustCompile(`[^\p{L}\p{N}_\- ]`).ReplaceAllString(strings.ToLower(name), "")
+		out[strings.ReplaceAll(strings.TrimSpace(name), " ", "-")] = true
+	}
+	return out
 }

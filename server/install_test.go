@@ -92,7 +92,7 @@ func section(t *testing.T, page, heading string) string {
 
 // Somebody with Go and an empty folder installs the command and uses the package by the lines of the README and of the
 // tutorial. The module comes from a proxy, as from the public one, and what it needs from the cache.
-func TestInstalledAsTheReadmeSays(t *testing.T) {
+func TestInstallFromAnEmptyFolder(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the command")
 	}
