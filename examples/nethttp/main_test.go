@@ -38,7 +38,7 @@ func TestRun(t *testing.T) {
 				TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
 			}}
 			for path, want := range map[string]string{
-				"/": "<title>Siren", "/page.js": "socket.open()", "/demo/socket.js": "class Socket", "/api/time": "T",
+				"/": `<link rel="icon" href="data:,">`, "/page.js": "socket.open()", "/demo/socket.js": "class Socket", "/api/time": "T",
 				"/socket.io/?EIO=4&transport=polling": `0{"sid":`, "/nothing": "404",
 			} {
 				resp, err := client.Get(url + path)
