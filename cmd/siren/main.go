@@ -54,5 +54,6 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(newServeCommand(), newConfigCommand(), newTokenCommand(), newVersionCommand(), newBenchCommand())
 	root.AddCommand(newEmitCommand(), newCtlCommand(), newManCommand())
 	completeTree(root)
+	explainUsage(root)
 	return root
 }

@@ -103,7 +103,7 @@ func TestServeStartAndStop(t *testing.T) {
 	}
 	for _, part := range []string{
 		"siren serves", "go=" + runtime.Version(), "node.version=" + server.Version, "node.engineio=4", "node.socketio=5",
-		"node.loops=1", "descriptors=", "node.addr=",
+		"node.loops=1", "descriptors=", "node.addr=", "page=http://" + n.addr + "/",
 	} {
 		if !strings.Contains(n.logs.String(), part) {
 			t.Errorf("the log has no %q:\n%s", part, n.logs)

@@ -7,7 +7,9 @@
 //	if err != nil {
 //		log.Fatal(err)
 //	}
-//	log.Fatal(srv.ListenAndServe(ctx, ":3000"))
+//	if err := srv.ListenAndServe(ctx, ":3000"); err != nil { // nil when ctx ends
+//		log.Fatal(err)
+//	}
 //
 //	type echo struct{ socket engineio.Socket }
 //
