@@ -182,9 +182,10 @@ func (r *loopRunner) Run(context.Context) error {
 	l := r.loop
 	defer l.survive("turn")
 	if l.Overspent() || l.chain.time >= int64(l.engine.config.TurnTime) {
-		l.chain.renew(monotonic())
+		before := monotonic()
+		l.chain.renew(before)
 		runtime.Gosched()
-		l.chain.ended = monotonic() // gnet has not looked at its sockets meanwhile
+		l.chain.leaveOut(monotonic() - before)
 	}
 	l.turn(true)
 	return nil

@@ -114,3 +114,24 @@ func TestLimitsAreHandedDown(t *testing.T) {
 		}
 	}
 }
+
+// A loop with much work goes on after passGap, also if it is woken many times meanwhile: the steps of waking it are
+// shorter than passGap, and each gives way to other goroutines for a moment, which does not count.
+func TestShortStepsAddUpToAPass(t *testing.T) {
+	const step, away = passGap / 10, passGap / 20
+	now := passGap * 100
+	ch := chain{items: 10, ended: now}
+	for n := 1; n <= 20; n++ {
+		now += step
+		ch.renew(now) // what loopRunner.Run does
+		ch.leaveOut(away)
+		now += away
+		if ch.begin(now, 10, 1<<40) {
+			if n < 10 {
+				t.Errorf("a turn after %d steps of a tenth of passGap", n)
+			}
+			return
+		}
+	}
+	t.Error("no turn in the time of two passes")
+}
