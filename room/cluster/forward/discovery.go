@@ -80,7 +80,7 @@ func (n *Node) discover() error {
 			if err := d.Announce(n.announcement()); err != nil {
 				pause = min(pause, retryAnnounce)
 			} else {
-				n.stats.announced.Add(1)
+				n.announced.CompareAndSwap(0, time.Now().UnixNano())
 			}
 			timer := time.NewTimer(pause)
 			select {

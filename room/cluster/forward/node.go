@@ -44,7 +44,9 @@ type Node struct {
 	crowded   bool                  // guarded by mu: the warning about MaxPeers was logged
 	closed    bool                  // guarded by mu
 
-	stats counters
+	// announced is when Discovery first took an announcement, in nanoseconds since 1970; 0 before.
+	announced atomic.Int64
+	stats     counters
 }
 
 // serving is the server of a Node. Immutable.
@@ -226,6 +228,9 @@ func (n *Node) Close() error {
 	return err
 }
 
+// answerTime is how long the nodes that have heard of this one may take to connect to it.
+const answerTime = 250 * time.Millisecond
+
 // settlePoll is the time between two looks of Settle.
 const settlePoll = 5 * time.Millisecond
 
@@ -259,5 +264,6 @@ func (n *Node) settled() bool {
 			}
 		}
 	}
-	return n.cfg.Discovery == nil || n.stats.announced.Load() > 0
+	first := n.announced.Load()
+	return n.cfg.Discovery == nil || first > 0 && time.Since(time.Unix(0, first)) >= answerTime
 }

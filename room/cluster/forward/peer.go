@@ -85,14 +85,14 @@ func (p *peer) watch() {
 		switch {
 		case err != nil:
 			p.become(Down, "err", err)
-		case t == n.own || !n.name(t, p, true):
+		case t == n.own || !p.take(t):
 			n.release(c)
 			_ = c.Close()
 			p.become(Self)
 			pause = selfPause
 		default:
 			pause = retryMin
-			p.follow(c, t)
+			p.follow(c)
 		}
 		if n.ctx.Err() != nil {
 			return
@@ -137,15 +137,25 @@ func (p *peer) connect(k kind, loop byte, to tag) (net.Conn, tag, error) {
 	return c, t, nil
 }
 
-// follow watches the peer on a connection until that ends.
-func (p *peer) follow(c net.Conn, t tag) {
-	n := p.node
-	if old := tag(p.tag.Swap(uint32(t))); old != 0 && old != t {
-		n.cfg.Logger.Info("another process answers for the node", "addr", p.address)
+// take enters the peer by its tag, before which requests find the tag in it. It returns false if another peer has the
+// tag.
+func (p *peer) take(t tag) bool {
+	old := tag(p.tag.Swap(uint32(t)))
+	if !p.node.name(t, p, true) {
+		return false
 	}
+	if old != 0 && old != t {
+		p.node.cfg.Logger.Info("another process answers for the node", "addr", p.address)
+	}
+	return true
+}
+
+// follow watches the peer on a connection until that ends.
+func (p *peer) follow(c net.Conn) {
+	n := p.node
 	p.become(Up)
 	err := p.ping(c)
-	n.name(t, p, false)
+	n.name(tag(p.tag.Load()), p, false)
 	n.release(c)
 	_ = c.Close()
 	p.become(Down, "err", err)

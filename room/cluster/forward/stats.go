@@ -43,10 +43,10 @@ var refusalNames = [refusedKinds]string{"malformed", "proof", "time", "replayed"
 
 // counters are those of a Node. Safe for concurrent use.
 type counters struct {
-	sent, received, gone, dials, links, sockets, losses, malformed, announced atomic.Uint64
-	answerBytes, upBytes, downBytes                                           atomic.Uint64
-	failed                                                                    [failures]atomic.Uint64
-	refused                                                                   [refusedKinds]atomic.Uint64
+	sent, received, gone, dials, links, sockets, losses, malformed atomic.Uint64
+	answerBytes, upBytes, downBytes                                atomic.Uint64
+	failed                                                         [failures]atomic.Uint64
+	refused                                                        [refusedKinds]atomic.Uint64
 }
 
 func (c *counters) countUp(n int)   { c.upBytes.Add(uint64(n)) }
