@@ -63,14 +63,14 @@ func AppendResponseHead(dst []byte, r *Response) []byte {
 		dst = strconv.AppendInt(dst, int64(status), 10)
 		dst = append(dst, " \r\n"...)
 	}
-	interim, bare := r.interim(), r.bodiless()
+	interim := status < 200
 	if r.ContentType != "" {
-		dst = appendField(dst, "Content-Type", r.ContentType)
+		dst = appendValue(append(dst, "Content-Type: "...), r.ContentType)
 	}
 	if r.Date != "" && !interim {
-		dst = appendField(dst, "Date", r.Date)
+		dst = appendValue(append(dst, "Date: "...), r.Date)
 	}
-	if !bare {
+	if !interim && !r.bodiless() {
 		dst = append(dst, "Content-Length: "...)
 		dst = strconv.AppendInt(dst, int64(len(r.Body)), 10)
 		dst = append(dst, "\r\n"...)
@@ -132,11 +132,15 @@ func (r *Response) mayAdd(name string) bool {
 	return isToken(name)
 }
 
-// appendField appends a field line. Control characters become spaces, as RFC 9110, section 5.5,
-// allows recipients to do.
+// appendField appends a field line.
 func appendField(dst []byte, name, value string) []byte {
 	dst = append(dst, name...)
-	dst = append(dst, ": "...)
+	return appendValue(append(dst, ": "...), value)
+}
+
+// appendValue appends the value of a field and the end of the line. Control characters become spaces, as RFC 9110,
+// section 5.5, allows recipients to do.
+func appendValue(dst []byte, value string) []byte {
 	at := len(dst)
 	dst = append(dst, value...)
 	if field := dst[at:]; !isValue(field) {
