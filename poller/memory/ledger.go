@@ -155,6 +155,11 @@ func (l *Ledger) Share(frame []byte) int {
 }
 
 // List lists h as a holder that may be ended. It does nothing if h is listed.
+//
+// Holders that hold nothing any more unlist themselves when they are looked at. List looks at all of them each time
+// that their number has doubled, so it takes constant time on the average. One call takes a tenth of a microsecond for
+// each listed holder: a millisecond for 10,000 clients of one loop that wait at once, with 40 MB at least, and then not
+// again before there are 20,000.
 func (l *Ledger) List(h Holder) {
 	if len(l.listed) >= 2*max(l.pruned, ListMin/64) {
 		for old := range l.listed {

@@ -66,7 +66,8 @@ type heldWaiter struct {
 func (w *heldWaiter) Run(int) { w.fn() }
 
 // AfterHeld calls fn on the loop, after what is posted, when Receivers have taken all input that was read before: when
-// every connection that is held now has been resumed or has ended. It does not wait for what they send later.
+// every connection that is held now has been resumed or has ended. It does not wait for what they send later. The call
+// takes time in proportion to the held connections, because it notes them: an engine makes it once, at its end.
 func (l *Loop) AfterHeld(fn func()) {
 	w := &heldWaiter{left: maps.Clone(l.held.stopped), fn: fn}
 	if len(w.left) == 0 {
