@@ -98,6 +98,9 @@ func (x *Exchange) answer(r reply) {
 	if x.traits&(asks|asksUpgrade) != 0 && r.status >= 400 {
 		sh.stats.refuseWhat(x.traits)
 	}
+	if r.status >= 400 && sh.engine.debug.Load() {
+		x.debugRefused(&r)
+	}
 	if r.last || !x.traits.is(whole) || r.early && x.traits.is(hasBody) {
 		// The rest of the body is not read.
 		x.last = true

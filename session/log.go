@@ -15,6 +15,27 @@ func (s *Session) debugLog(message string, attrs ...slog.Attr) {
 		append([]slog.Attr{slog.String("addr", s.Handshake().Address()), slog.String("transport", s.Transport().String())}, attrs...)...)
 }
 
+// debugRefused logs why a request was refused. Callers ask Engine.debug first. The query is left out, because it may hold
+// the id of a session or a token.
+func (x *Exchange) debugRefused(r *reply) {
+	why := string(r.body)
+	if f := r.fault; f != nil {
+		if why = f.message; why == "" {
+			why = f.code.Message()
+		}
+	}
+	attrs := []slog.Attr{
+		slog.String("addr", x.RemoteAddr().Addr().String()), slog.Int("status", r.status), slog.String("reason", why),
+	}
+	if f := r.fault; f != nil {
+		attrs = append(attrs, slog.Int("code", int(f.code)))
+		if f.cause != nil {
+			attrs = append(attrs, slog.Any("cause", f.cause))
+		}
+	}
+	x.conn.shard.engine.cfg.Logger.LogAttrs(context.Background(), slog.LevelDebug, "request refused", attrs...)
+}
+
 // warnSlow logs the end of a session that is the client's own fault: it did not read what was sent. The Logger bounds
 // how many of these lines are written when many clients end like that.
 func (s *Session) warnSlow(reason Reason) {

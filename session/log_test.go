@@ -55,6 +55,25 @@ func TestSessionLog(t *testing.T) {
 	}
 }
 
+// The level Debug tells why a request was refused, without its query, which may have secrets.
+func TestRefusedLog(t *testing.T) {
+	var log strings.Builder
+	r := newRig(t, 1, Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	for _, tc := range []struct{ request, want string }{
+		{request("GET", base+"carrier&token=secret", ""), `status=400 reason="Transport unknown" code=0`},
+		{request("GET", base+"polling&sid=secret", ""), `status=400 reason="Session ID unknown" code=1`},
+		{request("DELETE", base+"polling&token=secret", ""), `status=400 reason="Bad handshake method" code=2`},
+		{in3(request("GET", base+"polling", ""), "token=secret"), `status=400 reason="Unsupported protocol version" code=5`},
+	} {
+		log.Reset()
+		r.dial(0).write(tc.request)
+		text := log.String()
+		if !strings.Contains(text, `msg="request refused" addr=192.0.2.1 `+tc.want) || strings.Contains(text, "secret") {
+			t.Errorf("%q: %s", tc.request, text)
+		}
+	}
+}
+
 // counted is a log handler that takes no debug records and counts what it is asked.
 type counted struct{ calls *atomic.Int64 }
 

@@ -22,6 +22,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 	"go.uber.org/goleak"
+
+	"github.com/seed58c87869/siren/cmd/siren/node/problem"
 )
 
 func TestMain(m *testing.M) {
@@ -606,4 +608,46 @@ func FuzzTarget(f *testing.F) {
 			t.Fatal("two hosts")
 		}
 	})
+}
+
+// lockedBuffer is a buffer for a log. Safe for concurrent use.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// Why a request was refused is in the log at debug level, also when a route's handler has refused it.
+func TestRefusedLog(t *testing.T) {
+	var log lockedBuffer
+	s := start(t, Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	s.Handle(Route{Name: "picky", Path: "/api/picky", Methods: []string{"POST"}, Handler: func(ctx *fasthttp.RequestCtx, _ Caller) {
+		Refuse(ctx, &problem.Problem{Code: problem.BadField, Field: "room", Detail: "there is no such field"})
+	}})
+	for _, tc := range []struct{ path, contentType, want string }{
+		{"/api/echo", "text/plain", `call=echo status=415 code=unsupported_media_type`},
+		{"/api/nothing", "application/json", `call=unknown status=404 code=not_found`},
+		{"/api/picky", "application/json", `call=picky status=400 code=bad_field field=room detail="there is no such field"`},
+	} {
+		resp, err := http.Post("http://"+s.Addr().String()+tc.path, tc.contentType, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if text := log.String(); !strings.Contains(text, `msg="request refused" addr=127.0.0.1 `+tc.want) {
+			t.Errorf("%s: %s", tc.path, text)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
 }

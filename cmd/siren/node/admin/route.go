@@ -81,6 +81,10 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 		s.strangers.Delete(&ctx.Request.Header)
 		Refuse(ctx, p)
 	}
+	if p, ok := ctx.UserValue(refusedKey{}).(*problem.Problem); ok {
+		s.cfg.Logger.Debug("request refused", "addr", addressOf(ctx), "call", name, "status", p.Code.Status(), "code", string(p.Code),
+			"field", p.Field, "detail", p.Detail)
+	}
 	if s.cfg.Observe != nil {
 		s.cfg.Observe(name, ctx.Response.StatusCode(), time.Since(begin))
 	}
@@ -140,8 +144,12 @@ func (s *Server) run(ctx *fasthttp.RequestCtx, r *Route, caller Caller) {
 	r.Handler(ctx, caller)
 }
 
-// Refuse answers with a problem.
+// refusedKey is the key of the problem that a request was answered with.
+type refusedKey struct{}
+
+// Refuse answers with a problem. The log has it at debug level.
 func Refuse(ctx *fasthttp.RequestCtx, p *problem.Problem) {
+	ctx.SetUserValue(refusedKey{}, p)
 	h := &ctx.Response.Header
 	ctx.SetStatusCode(p.Code.Status())
 	h.SetContentType(problem.ContentType)
