@@ -230,7 +230,7 @@ func (w *worker) countTicks(v *window, early bool) {
 		}
 		v.Receivers++
 		v.Expected += uint64(w.cfg.Broadcasts)
-		skipped, tail := s.seq.absent(w.cfg.Broadcasts)
+		skipped, tail := s.seq.Absent(w.cfg.Broadcasts)
 		v.Missing += uint64(skipped)
 		// Ticks that an interrupted burst has not delivered yet are not counted as lost.
 		if early && s.phase != phaseEnded {

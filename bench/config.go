@@ -126,7 +126,7 @@ type Config struct {
 	// Command starts a process that calls Child. Without it, there is no floor and only one client process.
 	Command []string `json:"-"`
 	// Progress, if set, is called with the progress of the present phase, on the goroutine of Run.
-	Progress func(phase string, done, total int) `json:"-"`
+	Progress func(Progress) `json:"-"`
 }
 
 // withDefaults returns the configuration with its zero fields filled in.

@@ -77,7 +77,7 @@ func (s *stage) echoes(ctx context.Context, p echoPlan) (Burst, error) {
 	begin := time.Now()
 	total := int(time.Duration(max(0, p.Until-s.clock.now())) / time.Millisecond)
 	return s.measure(ctx, measurement{
-		kind: windowEchoes, phase: "round trips", stall: s.cfg.Stall,
+		kind: windowEchoes, watched: watched{phase: "round trips", unit: "round trips", timed: true}, stall: s.cfg.Stall,
 		start: func(int) error {
 			_, _, err := s.tell(order{Do: doEcho, Echo: &p})
 			return err

@@ -145,7 +145,7 @@ func (s *stage) publish() error {
 func (s *stage) burst(ctx context.Context) (b Burst, stop, err error) {
 	planned, settled := 0, 0
 	measured, err := s.measure(ctx, measurement{
-		kind: windowTicks, phase: "messages", stall: s.cfg.Stall + s.cfg.Gap,
+		kind: windowTicks, watched: watched{phase: "messages", unit: "messages"}, stall: s.cfg.Stall + s.cfg.Gap,
 		start: func(upgrades int) error {
 			planned = upgrades
 			p := s.progress()

@@ -46,7 +46,7 @@ func (s *stage) games(ctx context.Context, cfg Config) (Burst, error) {
 	begin := time.Now()
 	total := int(cfg.Duration / time.Millisecond)
 	return s.measure(ctx, measurement{
-		kind: windowGame, phase: "games", stall: s.cfg.Stall,
+		kind: windowGame, watched: watched{phase: "games", unit: "messages", timed: true}, stall: s.cfg.Stall,
 		start: func(int) error {
 			plan := gamePlan{
 				Interval: int64(time.Second) / int64(cfg.Rate), Size: cfg.Size,

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/seed58c87869/siren/bench/sequence"
 )
 
 // The layout of a move's text: '#', the player's number as six digits, ':', the move's number as eight digits, ':', the
@@ -52,10 +54,10 @@ type player struct {
 	sub    *subscriber
 	number int
 	room   string
-	others []*player  // in the same room
-	seen   []sequence // the moves of each of the others that came
-	moves  int        // sent in this window
-	owed   int        // moves of others that have not come
+	others []*player           // in the same room
+	seen   []sequence.Sequence // the moves of each of the others that came
+	moves  int                 // sent in this window
+	owed   int                 // moves of others that have not come
 }
 
 // gameLoad plays small games on the sessions of one worker: each player moves at an even rate, and the server passes a
@@ -100,7 +102,7 @@ func (g *gameLoad) begin(plan gamePlan, w *worker, now int64) {
 	g.padding = bytes.Repeat([]byte{'x'}, plan.Size-movePadAt)
 	g.playing = g.playing[:0]
 	for _, p := range g.players {
-		p.moves, p.owed, p.seen = 0, 0, make([]sequence, len(p.others))
+		p.moves, p.owed, p.seen = 0, 0, make([]sequence.Sequence, len(p.others))
 		p.sub.asked = nil
 		if p.sub.phase == phaseReady {
 			g.playing = append(g.playing, p)
@@ -248,11 +250,11 @@ func (g *gameLoad) moved(p *player, packet []byte, now int64) {
 		t.malformedPacket(packet) // of another room, or of nobody
 		return
 	}
-	switch p.seen[from].take(move) {
-	case tickDuplicated:
+	switch p.seen[from].Take(move) {
+	case sequence.Duplicated:
 		t.duplicated++
 		return
-	case tickReordered:
+	case sequence.Reordered:
 		t.reordered++
 	}
 	p.owed--

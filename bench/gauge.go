@@ -14,8 +14,8 @@ var (
 	unitReturn    = unit{one: "return", many: "returns"}
 )
 
-// clientBound marks a rate that the client has limited, not the server.
-const clientBound = " per second that this client took"
+// ClientBound ends the name of a rate that the client has limited, not the server.
+const ClientBound = " per second that this client took"
 
 // at puts a phase in front of the names.
 func (u unit) at(phase string) unit {
@@ -40,7 +40,7 @@ func (g *gauges) window(u unit, b *Burst, paced bool) {
 		g.of(u.prefix+u.many+" per second", "1/s", rate).add(*b.Rate)
 	}
 	if b.ClientBoundRate != nil {
-		g.of(u.prefix+u.many+clientBound, "1/s", "").add(*b.ClientBoundRate)
+		g.of(u.prefix+u.many+ClientBound, "1/s", "").add(*b.ClientBoundRate)
 	}
 	if l := b.Latency; l != nil {
 		g.of(u.prefix+"latency p50", "us", BetterLower).add(l.P50)

@@ -64,7 +64,7 @@ func (r *run) hold(ctx context.Context, s *stage, d time.Duration, counted bool)
 	begin, next := time.Now(), pollEvery
 	pings, lost := 0, 0
 	b, stop := s.measure(ctx, measurement{
-		kind: windowIdle, phase: "holding", start: func(int) error { return nil },
+		kind: windowIdle, watched: watched{phase: "holding", unit: "", timed: true}, start: func(int) error { return nil },
 		done: func(p progress) (have, want int) {
 			pings, lost = p.Pings, p.Lost
 			past := time.Since(begin)

@@ -35,6 +35,8 @@ const (
 	KindGame Kind = "game"
 	// KindFloor measures the bare epoll loop alone.
 	KindFloor Kind = "floor"
+	// KindProfile is the load of a profile, which package profile makes. Run does not know it.
+	KindProfile Kind = "profile"
 )
 
 // kinds has all scenarios, in the order of the documentation.

@@ -36,8 +36,8 @@ var (
 
 // measurement is one window to be measured.
 type measurement struct {
-	kind  windowKind
-	phase string
+	kind windowKind
+	watched
 	// start begins the work, after the counts and clocks were reset.
 	start func(planned int) error
 	// done returns the progress of the work.
@@ -60,7 +60,7 @@ func (s *stage) measure(ctx context.Context, m measurement) (Burst, error) {
 	if err := m.start(begun.Count); err != nil {
 		return Burst{}, err
 	}
-	waited := s.await(ctx, m.phase, m.stall, m.done)
+	waited := s.await(ctx, m.watched, m.stall, m.done)
 	if s.lost != nil {
 		return Burst{}, s.lost
 	}

@@ -51,7 +51,7 @@ func TestTableOfMetrics(t *testing.T) {
 		OK: true, Scenario: Scenario{Name: KindEcho, URL: "http://a", Transport: TransportWebSocket, Seconds: 2, Rate: 50, Processes: 3},
 		Metrics: []Metric{
 			{Name: "server CPU per round trip", Unit: "us", Value: 9, Samples: []float64{9, 8, 10}, Floor: 6},
-			{Name: unitTrip.many + clientBound, Unit: "1/s", Value: 5},
+			{Name: unitTrip.many + ClientBound, Unit: "1/s", Value: 5},
 		},
 		Problems: []string{"it rained"},
 	}
@@ -63,7 +63,7 @@ func TestTableOfMetrics(t *testing.T) {
 		}
 	}
 	r.Scenario.Name, r.Scenario.Rate = KindFanout, 0
-	if text := show(r); !strings.Contains(text, "with floor: server CPU") || strings.Contains(text, clientBound) {
+	if text := show(r); !strings.Contains(text, "with floor: server CPU") || strings.Contains(text, ClientBound) {
 		t.Errorf("table of a fan-out:\n%s", text)
 	}
 }

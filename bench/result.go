@@ -29,6 +29,8 @@ type Result struct {
 	// Metrics and Curves are the figures of every scenario in one form.
 	Metrics []Metric `json:"metrics"`
 	Curves  []Curve  `json:"curves"`
+	// Thresholds are the conditions of a profile, and what came of them.
+	Thresholds []Threshold `json:"thresholds,omitempty"`
 	// Problems are faults that the counts do not show.
 	Problems []string `json:"problems,omitempty"`
 	// Reasons says why OK is false.
@@ -62,6 +64,31 @@ type Scenario struct {
 	Rate        int     `json:"rate_per_second,omitempty"`
 	SlowPercent float64 `json:"slow_percent,omitempty"`
 	Members     int     `json:"members_from,omitempty"`
+	// Profile is the name of the profile's file, and Namespace the one that its users join.
+	Profile   string `json:"profile,omitempty"`
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// Threshold is a condition that decides whether a run is OK; a plain value.
+type Threshold struct {
+	// Condition as the profile has it, such as "p99 < 50ms".
+	Condition string `json:"condition"`
+	// Value is nil if the run has no such figure, which fails.
+	Value *float64 `json:"value"`
+	// Unit of Value: "us", or "" for a number.
+	Unit string `json:"unit,omitempty"`
+	OK   bool   `json:"ok"`
+}
+
+// String returns the condition with what came of it.
+func (t Threshold) String() string {
+	switch {
+	case t.Value == nil:
+		return t.Condition + ": there is no such figure, because nothing was measured"
+	case t.Unit == "us":
+		return t.Condition + ": it is " + time.Duration(*t.Value*1e3).Round(time.Microsecond).String()
+	}
+	return t.Condition + ": it is " + number(*t.Value)
 }
 
 // Machine describes the machine of the load generator.
@@ -285,6 +312,9 @@ func (r *Result) reasons() (list []string) {
 	for _, c := range r.Connects {
 		failed, lost, stray = failed+c.Failed, lost+c.Lost, stray+c.Stray
 	}
+	if len(r.Thresholds) > 0 { // they decide what is allowed
+		failed, lost = 0, 0
+	}
 	if failed > 0 {
 		add("%d sessions failed to connect", failed)
 	}
@@ -302,6 +332,11 @@ func (r *Result) reasons() (list []string) {
 	}
 	if unclean > 0 {
 		add("%d of %d bursts were not delivered without a fault", unclean, len(r.Bursts))
+	}
+	for _, t := range r.Thresholds {
+		if !t.OK {
+			add("threshold %s", t)
+		}
 	}
 	if n := len(r.Problems); n == 1 {
 		list = append(list, r.Problems[0])

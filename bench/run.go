@@ -99,7 +99,10 @@ func newRun(cfg Config) (*run, error) {
 	}
 	r := &run{cfg: cfg, target: t, result: newResult(cfg, t), round: -1}
 	if tell := cfg.Progress; tell != nil {
-		r.cfg.Progress = func(phase string, done, total int) { tell(r.phaseName(phase), done, total) }
+		r.cfg.Progress = func(p Progress) {
+			p.Phase = r.phaseName(p.Phase)
+			tell(p)
+		}
 	}
 	if cfg.Kind == KindFloor {
 		return r, nil

@@ -276,7 +276,8 @@ func TestProgressIsTold(t *testing.T) {
 	cfg := quick((&fakeServer{}).start(t), KindFanout)
 	cfg.Warmup = 1
 	var phases []string
-	cfg.Progress = func(phase string, done, total int) {
+	cfg.Progress = func(p Progress) {
+		phase, done, total := p.Phase, p.Done, p.Total
 		if done < 0 || done > total {
 			t.Errorf("%s: %d of %d", phase, done, total)
 		}
@@ -302,7 +303,8 @@ func TestInterruptedRoundsHaveNoFigures(t *testing.T) {
 			cfg := quick((&fakeServer{}).start(t), kind)
 			// The second round is cut off in its middle: the first one has all the figures.
 			cfg.Gap, cfg.Duration, cfg.Rate, cfg.ConnectRate = 10*time.Millisecond, 200*time.Millisecond, 20, 20
-			cfg.Progress = func(phase string, done, total int) {
+			cfg.Progress = func(p Progress) {
+				phase, done, total := p.Phase, p.Done, p.Total
 				if strings.HasSuffix(phase, "round 2 of 2") && done > 0 && done < total && !strings.HasPrefix(phase, "connecting") {
 					cancel()
 				}

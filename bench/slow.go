@@ -57,7 +57,7 @@ func (r *run) slowRound(ctx context.Context, s *stage, counted bool) error {
 	}
 	var end progress
 	caught := began.Progress.SlowCaughtUp
-	waited := s.await(ctx, "slow sessions", slowGrace, func(p progress) (have, want int) {
+	waited := s.await(ctx, watched{phase: "slow sessions", unit: "sessions"}, slowGrace, func(p progress) (have, want int) {
 		end = p
 		return p.SlowCaughtUp - caught + p.SlowLost - began.Progress.SlowLost, began.Count
 	})
@@ -82,9 +82,9 @@ func (r *run) slowRound(ctx context.Context, s *stage, counted bool) error {
 // watchedBurst returns a burst that notes the server's largest memory.
 func (s *stage) watchedBurst(ctx context.Context, peak *int64) (b Burst, stop, err error) {
 	quiet := *s
-	quiet.cfg.Progress = func(phase string, done, total int) {
+	quiet.cfg.Progress = func(p Progress) {
 		*peak = max(*peak, s.resident())
-		s.watch(phase, done, total)
+		s.watch(p)
 	}
 	b, stop, err = quiet.burst(ctx)
 	s.lost = quiet.lost

@@ -121,9 +121,9 @@ func (s *stage) progress() progress {
 }
 
 // await waits until done holds for the sum of all crews. With a stall above
-// zero it gives up when nothing arrives for so long. The phase is for whoever
-// watches; how far it is comes from done.
-func (s *stage) await(ctx context.Context, phase string, stall time.Duration, done func(progress) (have, want int)) error {
+// zero it gives up when nothing arrives for so long. How far the phase is comes
+// from done.
+func (s *stage) await(ctx context.Context, phase watched, stall time.Duration, done func(progress) (have, want int)) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	last, lastChange := s.progress(), time.Now()
@@ -133,7 +133,7 @@ func (s *stage) await(ctx context.Context, phase string, stall time.Duration, do
 			return s.lost
 		}
 		have, want := done(p)
-		s.watch(phase, have, want)
+		s.watch(phase.progress(p, have, want))
 		if have >= want {
 			return nil
 		}
@@ -152,14 +152,14 @@ func (s *stage) await(ctx context.Context, phase string, stall time.Duration, do
 }
 
 // watch reports how far a phase is.
-func (s *stage) watch(phase string, done, total int) {
+func (s *stage) watch(p Progress) {
 	if s.cfg.Progress == nil {
 		return
 	}
 	if s.floor != nil {
-		phase = "floor: " + phase
+		p.Phase = "floor: " + p.Phase
 	}
-	s.cfg.Progress(phase, min(done, total), total)
+	s.cfg.Progress(p)
 }
 
 // connectPublisher opens the publishing session, before the others so that a
@@ -171,7 +171,7 @@ func (s *stage) connectPublisher(ctx context.Context) error {
 	if _, _, err := s.tell(order{Do: doOpen, Publisher: true}); err != nil {
 		return err
 	}
-	if err := s.await(ctx, "connecting", 0, connected); err != nil {
+	if err := s.await(ctx, connecting, 0, connected); err != nil {
 		return fmt.Errorf("%w: %w", ErrConnect, err)
 	}
 	r, _, err := s.tell(order{Do: doProgress})
@@ -180,6 +180,9 @@ func (s *stage) connectPublisher(ctx context.Context) error {
 	}
 	return fmt.Errorf("%w: %s", ErrConnect, describe(s.failures()))
 }
+
+// connecting is the phase in which sessions are opened.
+var connecting = watched{phase: "connecting", unit: "sessions"}
 
 // connected is done when every session that was started stands or failed.
 func connected(p progress) (have, want int) { return p.Ready + p.ConnectFailed, p.Subscribers }
@@ -192,7 +195,7 @@ func (s *stage) connect(ctx context.Context, sessions, slow int) (stand int, err
 	if _, _, err := s.tell(order{Do: doOpen, Sessions: sessions, Slow: slow}); err != nil {
 		return 0, err
 	}
-	waited := s.await(ctx, "connecting", 0, connected)
+	waited := s.await(ctx, connecting, 0, connected)
 	stand = s.progress().Ready - before
 	s.result.Connects = append(s.result.Connects, Connect{
 		Connected: stand,
@@ -214,7 +217,7 @@ func (s *stage) leave(ctx context.Context) error {
 	if _, _, err := s.tell(order{Do: doLeave}); err != nil {
 		return err
 	}
-	err := s.await(ctx, "disconnecting", s.cfg.Stall, func(p progress) (have, want int) {
+	err := s.await(ctx, watched{phase: "disconnecting", unit: "sessions"}, s.cfg.Stall, func(p progress) (have, want int) {
 		return p.Subscribers - p.Leaving, p.Subscribers
 	})
 	pause(ctx, settleAfter)

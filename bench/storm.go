@@ -67,7 +67,7 @@ func (s *stage) cutAll(ctx context.Context) (b Burst, retried int, stop error) {
 	}
 	var cut report
 	b, stop = s.measure(ctx, measurement{
-		kind: windowHandshakes, phase: "sessions back", trail: trailAfter,
+		kind: windowHandshakes, watched: watched{phase: "sessions back", unit: "sessions"}, trail: trailAfter,
 		// Failed attempts are retried for ever, so that standing still is no
 		// progress at all.
 		stall: handshakeTimeout + s.cfg.Stall,

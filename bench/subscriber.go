@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/seed58c87869/siren/bench/sequence"
 )
 
 // Packets of Engine.IO 4 and Socket.IO 5 that the load profile uses.
@@ -58,7 +60,7 @@ type subscriber struct {
 	polling   *pollLink // while the session polls
 	probe     *wsLink   // while an upgrade is under way
 	sid       string
-	seq       sequence
+	seq       sequence.Sequence
 	player    *player       // nil unless the session plays
 	asked     []echoRequest // echoes without an answer, oldest first
 	started   int64         // clock time of the dial, or of the upgrade's
@@ -202,18 +204,18 @@ func (s *subscriber) tick(p []byte, now int64) {
 		w.tally.malformedPacket(p)
 		return
 	}
-	switch s.seq.take(number) {
-	case tickDuplicated:
+	switch s.seq.Take(number) {
+	case sequence.Duplicated:
 		w.tally.duplicated++
 		return
-	case tickReordered:
+	case sequence.Reordered:
 		w.tally.reordered++
 	}
 	w.tally.deliver(sent, now)
 	if s.polling != nil {
 		w.tally.overPolling++
 	}
-	if s.seq.complete(w.cfg.Broadcasts) {
+	if s.seq.Complete(w.cfg.Broadcasts) {
 		s.complete = true
 		w.counts.complete++
 	}
@@ -245,7 +247,7 @@ func (s *subscriber) publish() {
 // beginBurst prepares the subscriber for ticks and returns whether it is going
 // to get any.
 func (s *subscriber) beginBurst() bool {
-	s.seq = sequence{}
+	s.seq = sequence.Sequence{}
 	s.complete = false
 	s.receives = s.phase == phaseReady && (!s.publisher || s.w.cfg.All) && !s.slow
 	return s.receives

@@ -23,6 +23,13 @@ func (r *Result) WriteTable(out io.Writer) error {
 		t.load(s)
 	}
 	t.metrics(r)
+	for _, threshold := range r.Thresholds {
+		if threshold.OK {
+			t.row("threshold ok", "%s", threshold)
+		} else {
+			t.row("threshold FAILED", "%s", threshold)
+		}
+	}
 	for _, problem := range r.Problems {
 		t.row("PROBLEM", "%s", problem)
 	}
@@ -82,8 +89,14 @@ func (t table) scenario(r *Result) {
 	case KindUpgrade:
 		transport = string(TransportPolling) + ", later " + string(TransportWebSocket)
 	}
-	t.row("subscribers", "%d over %s, %d client loop(s)%s", s.Subscribers, transport, s.Workers, processes)
+	if s.Name == KindProfile {
+		t.row("profile", "%s", s.Profile)
+		t.row("users", "up to %d over %s, in the namespace %s", s.Subscribers, transport, s.Namespace)
+	} else {
+		t.row("subscribers", "%d over %s, %d client loop(s)%s", s.Subscribers, transport, s.Workers, processes)
+	}
 	switch s.Name {
+	case KindProfile:
 	case "", KindFanout, KindPolling, KindUpgrade, KindSlow, KindRooms, KindFloor:
 		t.row("burst", "%d broadcasts to the %s, %d bytes, gap %d us, %d time(s)",
 			s.Broadcasts, s.Target, s.Size, s.GapMicros, s.Repeat)
@@ -188,7 +201,7 @@ func (t table) metrics(r *Result) {
 	whole := r.Scenario.Name != "" && r.Scenario.Name != KindFanout
 	bound := false
 	for _, m := range r.Metrics {
-		bound = bound || strings.HasSuffix(m.Name, clientBound)
+		bound = bound || strings.HasSuffix(m.Name, ClientBound)
 		if !whole && m.Floor == 0 {
 			continue
 		}

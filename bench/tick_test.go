@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -44,66 +43,6 @@ func FuzzTickParse(f *testing.F) {
 			t.Errorf("%q is not %q", p, tickPacket(n, 40, sent))
 		}
 	})
-}
-
-func TestSequence(t *testing.T) {
-	const o, r, d = tickInOrder, tickReordered, tickDuplicated
-	tests := []struct {
-		take          []int
-		want          []verdict
-		skipped, tail int
-	}{
-		{[]int{0, 1, 2, 3, 4}, []verdict{o, o, o, o, o}, 0, 0},
-		{nil, nil, 0, 5},
-		{[]int{0, 1}, []verdict{o, o}, 0, 3},
-		{[]int{4}, []verdict{o}, 4, 0},
-		{[]int{0, 2, 1, 3, 4}, []verdict{o, o, r, o, o}, 0, 0},
-		{[]int{0, 0, 1, 2, 3, 4, 4, 2}, []verdict{o, d, o, o, o, o, d, d}, 0, 0},
-		{[]int{4, 3, 2, 1, 0, 0}, []verdict{o, r, r, r, r, d}, 0, 0},
-		{[]int{4, 2, 2}, []verdict{o, r, d}, 3, 0},
-		{[]int{1, 3, 0, 2, 2}, []verdict{o, o, r, r, d}, 0, 1},
-	}
-	for _, tt := range tests {
-		var s sequence
-		for i, n := range tt.take {
-			if got := s.take(n); got != tt.want[i] {
-				t.Errorf("%v: tick %d (no. %d) is %d, want %d", tt.take, n, i, got, tt.want[i])
-			}
-		}
-		skipped, tail := s.absent(5)
-		if skipped != tt.skipped || tail != tt.tail || s.complete(5) != (skipped+tail == 0) {
-			t.Errorf("%v: absent %d, %d, complete %v", tt.take, skipped, tail, s.complete(5))
-		}
-	}
-}
-
-// Against a plain set: every number is told apart as first in order, first but
-// late, or seen before, whatever the order.
-func TestSequenceRandom(t *testing.T) {
-	for seed := range uint64(500) {
-		random := rand.New(rand.NewPCG(seed, 0))
-		count := 1 + random.IntN(40)
-		var s sequence
-		seen, highest := make(map[int]bool), -1
-		for range random.IntN(3 * count) {
-			n := random.IntN(count)
-			want := tickInOrder
-			switch {
-			case seen[n]:
-				want = tickDuplicated
-			case n < highest:
-				want = tickReordered
-			}
-			if got := s.take(n); got != want {
-				t.Fatalf("seed %d: tick %d is %d, want %d", seed, n, got, want)
-			}
-			seen[n], highest = true, max(highest, n)
-		}
-		skipped, tail := s.absent(count)
-		if skipped+tail != count-len(seen) || tail != count-1-highest {
-			t.Fatalf("seed %d: absent %d, %d of %d", seed, skipped, tail, count)
-		}
-	}
 }
 
 func TestTallyKeepsAnExample(t *testing.T) {

@@ -44,7 +44,7 @@ func (r *run) upgradeAtRest(ctx context.Context, counted bool) error {
 	}
 	pause(ctx, settleAfter)
 	b, stop := s.measure(ctx, measurement{
-		kind: windowUpgrades, phase: "upgrades", stall: cfg.Stall, trail: trailAfter,
+		kind: windowUpgrades, watched: watched{phase: "upgrades", unit: "upgrades"}, stall: cfg.Stall, trail: trailAfter,
 		start: func(int) error {
 			_, _, err := s.tell(order{Do: doUpgrade, InFlight: cfg.InFlight})
 			return err
@@ -113,7 +113,7 @@ func (r *run) upgradeInTraffic(ctx context.Context, counted bool) error {
 // they do so in its first half.
 func (s *stage) upgradingBurst(ctx context.Context, n int) (Burst, error) {
 	return s.measure(ctx, measurement{
-		kind: windowTicks, phase: "upgrades with messages", stall: s.cfg.Stall + s.cfg.Gap, trail: trailAfter,
+		kind: windowTicks, watched: watched{phase: "upgrades with messages", unit: "messages"}, stall: s.cfg.Stall + s.cfg.Gap, trail: trailAfter,
 		start: func(int) error {
 			if err := s.publish(); err != nil {
 				return err

@@ -109,12 +109,15 @@ func TestImports(t *testing.T) {
 		{"/cmd/siren/node", append([]string{"/cmd/siren/node/pattern", "/cmd/siren/node/config", "/cmd/siren/node/problem", "/server/adminui",
 			"/room/cluster/forward", "/cmd/siren/node/admin", "/cmd/siren/node/api", "/cmd/siren/node/broker", "/room/cluster/internal/broker", "/room/cluster/internal/echo", "/room/cluster/redis", "/cmd/siren/node/dashboard", "/cmd/siren/node/gate", "/cmd/siren/node/token",
 			"/cmd/siren/node/value", "/cmd/siren/node/webhook", "/cmd/siren/node/systemd", "/cmd/siren/node/handover", "/cmd/siren/node/exposition", "/server/metrics", "/cmd/siren/asset", "/cmd/siren/demo", "/server"}, server...), nil},
-		{"/bench", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
+		{"/bench/client", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote"}, []string{gnet, "/server"}},
+		{"/bench/sequence", nil, []string{gnet}},
+		{"/bench/profile", []string{"/bench", "/bench/client", "/bench/sequence", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
+		{"/bench", []string{"/bench/sequence", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 		// The simulation runs the server on fake loops; poller and gnet come in through server.
-		{"/bench/sim", append([]string{"/bench", "/server", "/poller/pollertest"}, server...), nil},
+		{"/bench/sim", append([]string{"/bench", "/bench/sequence", "/server", "/poller/pollertest"}, server...), nil},
 		{"/bench/loadserver", append([]string{"/server"}, server...), nil},
-		{"/bench/million", append([]string{"/bench", "/bench/loadserver", "/server"}, server...), nil},
-		{"/bench/report", []string{"/bench", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
+		{"/bench/million", append([]string{"/bench", "/bench/sequence", "/bench/loadserver", "/server"}, server...), nil},
+		{"/bench/report", []string{"/bench", "/bench/sequence", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 	} {
 		t.Run(strings.TrimPrefix(row.pkg, "/"), func(t *testing.T) {
 			out, err := exec.Command("go", "list", "-deps", module+row.pkg).Output()

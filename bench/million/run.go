@@ -29,7 +29,7 @@ type Config struct {
 	// Server starts a process that calls Serve, Child one that calls bench.Child.
 	Server, Child []string
 	// Progress is told how far it is, on the goroutine of Run. Nil: nobody is.
-	Progress func(phase string, done, total int)
+	Progress func(bench.Progress)
 	// Planned is told how the clients are spread before anything starts. Nil: nobody is.
 	Planned func(Plan)
 }

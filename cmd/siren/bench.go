@@ -1,10 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"io"
-	"os"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -25,6 +21,7 @@ func newBenchCommand() *cobra.Command {
 		other, _ := s.command()
 		cmd.AddCommand(other)
 	}
+	cmd.AddCommand(newBenchRunCommand(), newBenchInitCommand())
 	cmd.AddCommand(newBenchAPICommand(), newSimCommand(), newCompareCommand(), newReportCommand(), newChildCommand())
 	cmd.AddCommand(newMillionCommand(), newMillionServerCommand(), newBenchClusterCommand(), newClusterNodeCommand())
 	return cmd
@@ -76,35 +73,5 @@ func (f *benchFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if f.json != "-" {
-		if err := result.WriteTable(cmd.OutOrStdout()); err != nil {
-			return err
-		}
-	}
-	if f.json != "" {
-		if err := writeJSON(f.json, cmd.OutOrStdout(), result); err != nil {
-			return err
-		}
-	}
-	if err := f.writePage(cmd.OutOrStdout(), result); err != nil {
-		return err
-	}
-	if !result.OK {
-		return errReported
-	}
-	return nil
-}
-
-// writeJSON writes the result to a file, or to out when the name is "-".
-func writeJSON(name string, out io.Writer, result *bench.Result) error {
-	text, err := json.MarshalIndent(result, "", "  ")
-	if err != nil {
-		return err
-	}
-	text = append(text, '\n')
-	if name == "-" {
-		_, err = out.Write(text)
-		return err
-	}
-	return os.WriteFile(name, text, 0o644)
+	return f.outputs.write(cmd, result, result.WriteTable)
 }

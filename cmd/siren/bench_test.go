@@ -131,11 +131,11 @@ func TestProgressLine(t *testing.T) {
 	now := time.Unix(0, 0)
 	p := newProgressLine(&out)
 	p.now = func() time.Time { return now }
-	p.update("connecting", 0, 10)
-	p.update("connecting", 5, 10) // too soon for another line
+	p.count("connecting", 0, 10)
+	p.count("connecting", 5, 10) // too soon for another line
 	now = now.Add(plainEvery)
-	p.update("connecting", 10, 10)
-	p.update("messages", 0, 0)
+	p.count("connecting", 10, 10)
+	p.count("messages", 0, 0)
 	p.end()
 	if want := "connecting: 0 of 10\nconnecting: 10 of 10\nmessages: 0 of 0\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
@@ -143,18 +143,35 @@ func TestProgressLine(t *testing.T) {
 	out.Reset()
 	p.terminal = true
 	now = now.Add(barEvery)
-	p.update("messages", 1, 2)
+	p.count("messages", 1, 2)
 	p.end()
 	want := "\r[" + strings.Repeat("=", barWidth/2) + strings.Repeat(" ", barWidth/2) + "] messages: 1 of 2\x1b[K\r\x1b[K"
 	if out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
 	}
 	out.Reset()
-	p.update("handshakes", 0, 400)
+	p.count("handshakes", 0, 400)
 	now = now.Add(30 * time.Second)
-	p.update("handshakes", 100, 400)
-	if !strings.Contains(out.String(), "handshakes: 100 of 400, 1m30s left\x1b[K") {
+	p.count("handshakes", 100, 400)
+	if !strings.Contains(out.String(), "handshakes: 100 of 400, 3/s, 1m30s left\x1b[K") {
 		t.Errorf("%q does not tell the time that is left", out.String())
+	}
+	for _, tt := range []struct {
+		progress bench.Progress
+		taken    time.Duration
+		counted  int64
+		want     string
+	}{
+		{bench.Progress{Phase: "messages, round 2 of 3", Done: 500, Total: 1000, Unit: "messages"}, 5 * time.Second, 500,
+			"messages, round 2 of 3: 500 of 1000 messages, 100/s, 5s left"},
+		{bench.Progress{Phase: "round trips", Done: 2000, Total: 5001, Timed: true, Count: 800, Unit: "round trips"}, 2 * time.Second, 800,
+			"round trips: 2s of 5s, 800 round trips, 400/s, 3s left"},
+		{bench.Progress{Phase: "stage 1 of 2", Total: 9000, Timed: true, Detail: "3 users", Unit: "delivered"}, 0, 0,
+			"stage 1 of 2: 0s of 9s, 3 users, 0 delivered"},
+	} {
+		if got := describe(tt.progress, tt.taken, tt.counted); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
 	}
 }
 

@@ -19,8 +19,7 @@ type benchFlags struct {
 	transport string
 	gapMicros int64
 	room      bool
-	json      string
-	html      string
+	outputs   outputs
 	// positive are the flags of the command that must not be zero: a zero on
 	// the command line is not the default.
 	positive map[string]func() bool
@@ -57,8 +56,7 @@ func commonFlags(f *benchFlags, flags *pflag.FlagSet, d scenarioDefaults) {
 	flags.BoolVar(&c.Floor, "floor", true, "also measure a bare epoll loop on this machine, and print the ratio")
 	flags.DurationVar(&c.Timeout, "timeout", bench.DefaultTimeout, "bound of the whole run")
 	flags.DurationVar(&c.Stall, "stall", bench.DefaultStall, "silence after which what is absent counts as missing")
-	flags.StringVar(&f.json, "json", "", "also write the result to this file, - for standard output in place of the table")
-	flags.StringVar(&f.html, "html", "", "also write a page with plots to this file")
+	f.outputs.flags(flags)
 	for name, value := range map[string]*int{
 		"subscribers": &c.Subscribers, "in-flight": &c.InFlight, "repeat": &c.Repeat, "workers": &c.Workers,
 	} {

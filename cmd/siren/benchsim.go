@@ -2,23 +2,22 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed58c87869/siren/bench"
 	"github.com/seed58c87869/siren/bench/sim"
 )
 
 // simFlags is what the command line of `siren bench sim` says.
 type simFlags struct {
-	config sim.Config
-	gogc   string
-	memory string
-	json   string
-	html   string
+	config  sim.Config
+	gogc    string
+	memory  string
+	outputs outputs
 }
 
 // newSimCommand simulates very many connections without sockets.
@@ -51,8 +50,7 @@ code is 1 when the run was cut short or went wrong.`,
 	flags.DurationVar(&c.Churn, "churn", sim.DefaultChurn, "bound of each churn phase")
 	flags.DurationVar(&c.Timeout, "timeout", sim.DefaultTimeout, "bound of the whole run")
 	flags.StringVar(&c.ProfileDir, "profile", "", "directory for CPU profiles of the phases and a heap profile")
-	flags.StringVar(&f.json, "json", "", "also write the result to this file, - for standard output in place of the table")
-	flags.StringVar(&f.html, "html", "", "also write a page with plots to this file")
+	f.outputs.flags(flags)
 	return cmd
 }
 
@@ -100,29 +98,11 @@ func (f *simFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	progress := newProgressLine(cmd.ErrOrStderr())
-	config.Progress = progress.update
+	config.Progress = progress.count
 	result, err := sim.Run(cmd.Context(), config)
 	progress.end()
 	if err != nil {
 		return err
 	}
-	if f.json != standardStream {
-		if err := sim.WriteTable(cmd.OutOrStdout(), result); err != nil {
-			return err
-		}
-	}
-	if f.json != "" {
-		if err := writeJSON(f.json, cmd.OutOrStdout(), result); err != nil {
-			return err
-		}
-	}
-	if f.html != "" {
-		if err := writeReport(f.html, cmd.OutOrStdout(), []bench.Result{*result}); err != nil {
-			return err
-		}
-	}
-	if !result.OK {
-		return errReported
-	}
-	return nil
+	return f.outputs.write(cmd, result, func(w io.Writer) error { return sim.WriteTable(w, result) })
 }

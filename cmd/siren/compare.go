@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -109,20 +108,12 @@ several results. "-" is standard input or output.`,
 				}
 				results = append(results, more...)
 			}
-			return writeReport(output, cmd.OutOrStdout(), results)
+			return writeForm(output, cmd.OutOrStdout(), report.WriteHTML, results)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, - for standard output")
 	_ = cmd.MarkFlagRequired("output") // it is defined above, which is all that can go wrong
 	return cmd
-}
-
-// writePage writes the page of --html, if that was given.
-func (f *benchFlags) writePage(out io.Writer, result *bench.Result) error {
-	if f.html == "" {
-		return nil
-	}
-	return writeReport(f.html, out, []bench.Result{*result})
 }
 
 // readResults reads a file, or in when the name is "-".
@@ -140,18 +131,4 @@ func readResults(in io.Reader, name string) ([]bench.Result, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return results, nil
-}
-
-// writeReport writes the page to a file, or to out when the name is "-". A
-// page that cannot be made does not replace the file.
-func writeReport(name string, out io.Writer, results []bench.Result) error {
-	var text bytes.Buffer
-	if err := report.WriteHTML(&text, results); err != nil {
-		return err
-	}
-	if name == standardStream {
-		_, err := out.Write(text.Bytes())
-		return err
-	}
-	return os.WriteFile(name, text.Bytes(), 0o644)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/seed58c87869/siren/bench"
+	"github.com/seed58c87869/siren/bench/report"
 )
 
 // A scenario starts this program again as its client. In a test that is the
@@ -106,7 +107,7 @@ func TestReportShowsCommandLines(t *testing.T) {
 			result.Scenario.URL = ""
 		}
 		var page bytes.Buffer
-		if err := writeReport("-", &page, []bench.Result{result}); err != nil {
+		if err := writeForm("-", &page, report.WriteHTML, []bench.Result{result}); err != nil {
 			t.Fatal(err)
 		}
 		line := pre.FindSubmatch(page.Bytes())

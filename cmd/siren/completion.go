@@ -32,7 +32,9 @@ func flagCompletion(f *pflag.Flag) cobra.CompletionFunc {
 		return filesOf("yaml", "yml")
 	case f.Name == "html", f.Name == "output":
 		return filesOf("html")
-	case f.Name == "json", f.Name == "profile":
+	case f.Name == "junit":
+		return filesOf("xml")
+	case f.Name == "json", f.Name == "profile", f.Name == "openmetrics":
 		return nil
 	}
 	// Numbers and times, names of rooms and users, addresses: nothing that a shell could know.
