@@ -117,6 +117,11 @@ func (r *run) at(v values, o outgoing) values {
 func (u *user) send(o outgoing) {
 	x := u.run.p.Publish
 	v := u.run.at(u.values, o)
+	if u.own != nil && u.run.matching == byCount {
+		u.mu.Lock()
+		u.oldest = append(u.oldest, o.n)
+		u.mu.Unlock()
+	}
 	var ack func([]byte, time.Time)
 	if x.Ack {
 		u.owe(1)

@@ -13,7 +13,7 @@ type matching uint8
 const (
 	byMark     matching = iota // a mark stands somewhere in it
 	bySequence                 // its number stands at a place of it
-	byCount                    // it is not; events are counted
+	byCount                    // it is not; events are counted, and those for their sender come in order
 )
 
 // matching returns how events are recognised.
@@ -45,9 +45,26 @@ func (u *user) event(e *client.Event) {
 	switch {
 	case !ok:
 		u.shard.faulty(e.Args)
+	case ours && u.own != nil && u.run.matching == byCount:
+		if n, ok := u.next(); ok {
+			u.take(n, e)
+		} else {
+			u.shard.duplicate++
+		}
 	case ours:
 		u.take(n, e)
 	}
+}
+
+// next returns the oldest of the user's publications that has no event yet.
+func (u *user) next() (n int, ok bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.oldest) == 0 {
+		return 0, false
+	}
+	n, u.oldest = u.oldest[0], u.oldest[1:]
+	return n, true
 }
 
 // identify returns the number of the publication that an event carries. ours is false for one of another run, and ok
@@ -74,7 +91,7 @@ func (r *run) identify(e *client.Event) (n int, ours, ok bool) {
 func (u *user) take(n int, e *client.Event) {
 	r, s := u.run, u.shard
 	var p publication
-	known := r.p.Publish != nil && r.matching != byCount
+	known := r.p.Publish != nil && (r.matching != byCount || u.own != nil)
 	if known {
 		var ok bool
 		if p, ok = r.book.get(n); !ok {
@@ -104,7 +121,7 @@ func (u *user) take(n int, e *client.Event) {
 func (u *user) place(n int, p publication, known bool) bool {
 	r, s := u.run, u.shard
 	switch {
-	case r.matching == byCount:
+	case r.matching == byCount && u.own == nil:
 		return u.state == ready
 	case u.own != nil:
 		if int(p.sender) != u.number {
@@ -174,7 +191,7 @@ func (u *user) missing(most int) (n int) {
 	case r.p.Publish == nil:
 		skipped, _ := u.seen.Absent(u.seen.Next())
 		return min(skipped, most)
-	case r.matching == byCount:
+	case r.matching == byCount && u.own == nil:
 		return min(max(r.book.expected(u.first, last, u.number, r.p.Expect.To)-u.got, 0), most)
 	case u.own != nil:
 		return min(max(r.book.expected(u.first, last, u.number, toSender)-len(u.own), 0), most)

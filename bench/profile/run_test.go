@@ -63,6 +63,7 @@ func TestRunOfACorrectServer(t *testing.T) {
 		"decorated":     "publish: {emit: say, args: [{text: 'user {{user}} says {{mark}}'}], rate: 200}\nexpect: {event: message}\n",
 		"to others":     "publish: {emit: tell, args: ['{{mark}}'], rate: 200}\nexpect: {event: message, to: others}\n",
 		"to the sender": "publish: {emit: think, args: ['{{mark}}'], rate: 200}\nexpect: {event: message, to: sender}\n",
+		"ping and pong": "publish: {emit: think, args: [hello], rate: 200}\nexpect: {event: message, to: sender}\nthresholds: [p50 < 1m]\n",
 		"by number":     "publish: {emit: say, args: [{n: '{{sequence}}'}], rate: 200}\nexpect: {event: message, sequence: 0.n}\n",
 		"by count":      "publish: {emit: say, args: [hello], rate: 200, users: 1}\nexpect: {event: message}\n",
 		"answers alone": "publish: {emit: say, args: [hello], ack: true, rate: 200}\n",

@@ -46,6 +46,7 @@ type user struct {
 	seen     sequence.Sequence
 	started  bool        // seen has its first number, if the server numbers by itself
 	own      map[int]int // own publications: how often each came, if only the sender gets them
+	oldest   []int       // own publications without an event, if events carry nothing
 	latest   map[int32]int
 	first    int // number of the first publication that it is to get
 	last     int // one more than the last one, once it leaves

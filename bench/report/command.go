@@ -3,6 +3,8 @@ package report
 import (
 	"slices"
 	"strings"
+
+	"github.com/seed58c87869/siren/bench"
 )
 
 // commandFlag is a flag of `siren bench` and the field of the scenario that
@@ -44,6 +46,9 @@ const scenarioFloor = "floor"
 // command returns the command line that makes such a run again, "" for a scenario
 // that is not known here.
 func (r run) command() string {
+	if r.scenario == string(bench.KindProfile) {
+		return "siren bench run " + quote(valueOf(r.fields, "profile")) + " --url " + quote(r.url())
+	}
 	flags, ok := scenarioFlags[r.scenario]
 	if !ok {
 		return ""

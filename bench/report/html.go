@@ -58,6 +58,7 @@ type runView struct {
 	OK             bool
 	Command        string
 	Settings, Host []field
+	Thresholds     []bench.Threshold
 }
 
 // numberRow is one line of a table of numbers.
@@ -185,7 +186,7 @@ func newGroup(name string, runs []run, many bool, first int) group {
 		v := runView{
 			Label: labels[i], Class: series(i), Mark: marker(i, 8, 8),
 			Where: r.url(), Started: moment(r.results[0].Started), OK: r.results[0].OK, Command: r.command(),
-			Settings: without(r.fields, scenarioField), Host: r.machine,
+			Settings: without(r.fields, scenarioField), Host: r.machine, Thresholds: r.results[0].Thresholds,
 		}
 		if strings.Contains(v.Label, v.Where) {
 			v.Where = ""

@@ -34,6 +34,9 @@ func newRun(r bench.Result) run {
 	if name == "" {
 		name = scenarioFanout
 	}
+	if name == string(bench.KindProfile) {
+		fields = without(fields, "broadcasts", "size_bytes", "gap_us", "workers", "target")
+	}
 	return run{
 		scenario: name, fields: fields, machine: fieldsOf(r.Machine),
 		results: []bench.Result{r}, metrics: metricsOf(&r), curves: r.Curves,
