@@ -62,6 +62,8 @@ type Config struct {
 	// URL of the server: http://host:port with an optional path, which is
 	// "/socket.io/" when absent. KindFloor needs none.
 	URL string
+	// Vocabulary is the vocabulary of the server. If it is empty, Run asks the server.
+	Vocabulary Vocabulary `json:",omitempty"`
 	// Subscribers is the number of receiving sessions, DefaultSubscribers if 0.
 	Subscribers int
 	// Broadcasts is the number of ticks of one burst, DefaultBroadcasts if 0.

@@ -44,7 +44,8 @@ func (r *run) connectRounds(ctx context.Context, cfg Config, u unit, count bool)
 func (r *run) handshakes(ctx context.Context, s *stage, u unit, counted bool) (b Burst, stop, err error) {
 	n := s.cfg.Subscribers
 	b, stop = s.measure(ctx, measurement{
-		kind: windowHandshakes, watched: watched{phase: "handshakes", unit: "handshakes"}, stall: handshakeTimeout + s.cfg.Stall, trail: trailAfter,
+		kind: windowHandshakes, watched: watched{phase: "handshakes", unit: "handshakes"},
+		stall: handshakeTimeout + s.cfg.Stall, trail: trailAfter,
 		start: func(int) error {
 			_, _, err := s.tell(order{Do: doOpen, Sessions: n})
 			return err

@@ -3,9 +3,10 @@
 // [Run] runs one scenario, see [Kind]: a fan-out that checks every delivery, handshakes, idle sessions, round trips in
 // a closed or an open loop, long-polling, upgrades, a storm of reconnections, slow readers, or rooms of growing size.
 // It reports rates, latencies, and the CPU time and memory of the server, each as the median of its rounds
-// ([Result].Metrics), and curves. The server must implement the load profile: events `join` and `echo` (acknowledged),
-// `publish` and `publish-all`, which it answers with `tick` events that carry their number and the CLOCK_MONOTONIC time
-// of their emission.
+// ([Result].Metrics), and curves. The server is `siren serve`, or implements the load profile: events `join` and `echo`
+// (acknowledged), `publish` and `publish-all`, which it answers with `tick` events that carry their number and the
+// CLOCK_MONOTONIC time of their emission. Run tells them apart, see [Vocabulary]. Package profile measures any other
+// server.
 //
 // Besides the server, a run can measure a floor: a bare epoll loop in its own process, which sends and receives as many
 // bytes as the server without parsing them. The floor is the cost of the kernel on this machine at this moment. A

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -61,10 +62,9 @@ type echoLoad struct {
 
 // begin starts a load on the open sessions, as part of a window that has begun.
 func (e *echoLoad) begin(p echoPlan, w *worker, now int64) {
-	text := bytes.Repeat([]byte{'x'}, p.Size)
 	*e = echoLoad{plan: p, tally: &w.tally, id: e.id, nextAt: now, active: true}
-	e.body = slices.Concat([]byte(echoRequestBody), text, []byte(echoEnd))
-	e.answer = slices.Concat([]byte(echoAnswerBody), text, []byte(echoEnd))
+	body, answer := w.cfg.Vocabulary.echo(strings.Repeat("x", p.Size))
+	e.body, e.answer = []byte(body), []byte(answer)
 	for _, s := range w.subs {
 		if s.phase == phaseReady && !s.publisher {
 			e.sessions = append(e.sessions, s)

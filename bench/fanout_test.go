@@ -12,7 +12,10 @@ import (
 
 // small returns a run that takes milliseconds.
 func small(url string) Config {
-	return Config{URL: url, Subscribers: 8, Broadcasts: 20, Size: 64, Stall: 300 * time.Millisecond, Timeout: time.Minute}
+	return Config{
+		URL: url, Vocabulary: VocabularyLoad,
+		Subscribers: 8, Broadcasts: 20, Size: 64, Stall: 300 * time.Millisecond, Timeout: time.Minute,
+	}
 }
 
 // measure runs and fails the test when there is no result.

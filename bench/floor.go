@@ -49,7 +49,7 @@ func (r *run) openFloor(cfg Config, d duty) (*stage, error) {
 		cfg.Subscribers = most
 		r.result.note(fmt.Sprintf("the floor has %d sessions: a single process may not open more", most))
 	}
-	script := newFloorScript(cfg.Transport, d, cfg.Size)
+	script := newFloorScript(cfg.Transport, d, cfg.Vocabulary, cfg.Size)
 	p, err := startProcess(cfg.Command, job{Role: roleFloor, Script: &script})
 	if err != nil {
 		return nil, err

@@ -58,18 +58,22 @@ func TestFloorTicksAllocate(t *testing.T) {
 
 // The size that a floor counts requests by is what a client sends.
 func TestFloorRequestSize(t *testing.T) {
-	for _, size := range []int{32, 80, 200, 70000} {
-		s, c, peer := newTestSubscriber(t, Config{Size: size})
+	for i, size := range []int{32, 80, 200, 70000, 32, 200} {
+		v := VocabularyLoad
+		if i > 3 {
+			v = VocabularyNode
+		}
+		s, c, peer := newTestSubscriber(t, Config{Size: size, Vocabulary: v})
 		l := &wsLink{sub: s, conn: c, open: true}
 		s.link, c.owner = l, l
 		s.w.echo.begin(echoPlan{Once: true, Size: size}, s.w, 1)
-		if got := len(sent(t, peer)) + len(c.out); size < 60000 && got != floorRequestSize(size) {
-			t.Errorf("size %d: %d bytes, counted as %d", size, got, floorRequestSize(size))
+		if got := len(sent(t, peer)) + len(c.out); size < 60000 && got != floorRequestSize(v, size) {
+			t.Errorf("size %d: %d bytes, counted as %d", size, got, floorRequestSize(v, size))
 		}
 		// The answer is one that the client takes.
 		s.w.duty.Raw = true
 		s.w.tally.begin(windowEchoes, 0)
-		s.answered(floorEchoAnswer(size)[1:], 2)
+		s.answered(floorEchoAnswer(v, size)[1:], 2)
 		if s.w.tally.delivered != 1 || s.w.tally.malformed != 0 {
 			t.Errorf("size %d: answer refused", size)
 		}
@@ -90,7 +94,7 @@ func TestFloorScripts(t *testing.T) {
 		{TransportPolling, duty{Park: true}, 3, 0, true},
 		{TransportPolling, duty{Join: true, Park: true}, 5, 0, true},
 	} {
-		s := newFloorScript(tt.transport, tt.duty, 32)
+		s := newFloorScript(tt.transport, tt.duty, VocabularyLoad, 32)
 		if len(s.Replies) != tt.replies || len(s.Cycle) != tt.cycle || s.Lockstep != tt.lockstep {
 			t.Errorf("%s %+v: %d replies, %d in the cycle", tt.transport, tt.duty, len(s.Replies), len(s.Cycle))
 		}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/gobwas/ws"
 
@@ -25,13 +26,14 @@ type floorScript struct {
 }
 
 // newFloorScript returns the script that imitates a server in such use. echoSize is the size of an echo's text.
-func newFloorScript(transport Transport, d duty, echoSize int) floorScript {
+func newFloorScript(transport Transport, d duty, v Vocabulary, echoSize int) floorScript {
 	const (
 		open     = `0{"sid":"` + floorSession + `","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
 		accepted = packetConnect + `{"sid":"` + floorSession + `"}`
-		joined   = "4" + packetJoined
 	)
-	answer := string(floorEchoAnswer(echoSize))
+	_, joined := v.join()
+	joined = "4" + joined
+	answer := string(floorEchoAnswer(v, echoSize))
 	if transport == TransportPolling {
 		s := floorScript{Lockstep: d.Park}
 		s.Replies = [][]byte{floorHTTP(open), floorHTTP("ok"), floorHTTP(accepted)}
@@ -50,24 +52,21 @@ func newFloorScript(transport Transport, d duty, echoSize int) floorScript {
 		s.Replies = append(s.Replies, floorFrame(joined))
 	}
 	s.Cycle = [][]byte{floorFrame(answer)}
-	s.Request = floorRequestSize(echoSize)
+	s.Request = floorRequestSize(v, echoSize)
 	return s
 }
 
 // floorEchoAnswer returns the answer to the first echo.
-func floorEchoAnswer(size int) []byte {
-	p := strconv.AppendInt([]byte("43"), echoIDBase, 10)
-	p = append(p, echoAnswerBody...)
-	for range size {
-		p = append(p, 'x')
-	}
-	return append(p, echoEnd...)
+func floorEchoAnswer(v Vocabulary, size int) []byte {
+	_, answer := v.echo(strings.Repeat("x", size))
+	return append(strconv.AppendInt([]byte("43"), echoIDBase, 10), answer...)
 }
 
 // floorRequestSize returns the size of a client's frame with an echo.
-func floorRequestSize(size int) int {
+func floorRequestSize(v Vocabulary, size int) int {
 	const mask, id = 4, 9
-	payload := len(echoRequestHead) + id + len(echoRequestBody) + size + len(echoEnd)
+	body, _ := v.echo(strings.Repeat("x", size))
+	payload := len(echoRequestHead) + id + len(body)
 	return wsframe.HeaderSize(payload) + mask + payload
 }
 

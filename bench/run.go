@@ -62,6 +62,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.Timeout, errTimeout)
 	defer cancel()
+	if err := r.learn(ctx); err != nil {
+		return nil, err
+	}
 	if err := scenarios[r.cfg.Kind](r, ctx); err != nil {
 		if ctx.Err() == nil && !r.measured() {
 			return nil, err

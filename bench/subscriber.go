@@ -145,8 +145,12 @@ func (s *subscriber) open(p []byte) error {
 // message handles one Socket.IO packet.
 func (s *subscriber) message(p []byte, now int64) error {
 	switch {
+	case s.unasked(p):
+		return nil
 	case s.phase == phaseReady && s.player != nil:
 		s.w.game.received(s, p, now)
+		return nil
+	case s.phase == phaseReady && s.publisher && s.w.ticks.answered(p, now):
 		return nil
 	case s.phase == phaseReady && len(p) > 0 && p[0] == '3' && len(s.asked) > 0:
 		s.answered(p, now)
@@ -166,16 +170,33 @@ func (s *subscriber) message(p []byte, now int64) error {
 			return nil
 		}
 		s.phase = phaseJoining
-		s.link.send(packetJoin)
+		packet, _ := s.w.cfg.Vocabulary.join()
+		s.link.send(packet)
 		return nil
 	case s.phase == phaseConnecting && len(p) > 0 && p[0] == '4':
 		return errRefused
-	case s.phase == phaseJoining && string(p) == packetJoined:
+	case s.phase == phaseJoining && s.hasJoined(p):
 		s.ready(now)
 		return nil
 	default:
 		return errPacket
 	}
+}
+
+// unasked reports whether the packet is an event that the server sends by itself: the number of clients that siren serve
+// tells, and whatever comes to sessions that only connect.
+func (s *subscriber) unasked(p []byte) bool {
+	if !s.w.cfg.Kind.usesEvents() {
+		return s.phase == phaseReady && len(p) > 0 && p[0] == '2'
+	}
+	return s.w.cfg.Vocabulary == VocabularyNode && bytes.HasPrefix(p, []byte(nodeCount))
+}
+
+// hasJoined reports whether the packet acknowledges that the session has joined. A floor and a game have the answer of
+// the load profile.
+func (s *subscriber) hasJoined(p []byte) bool {
+	_, joined := s.w.cfg.Vocabulary.join()
+	return string(p) == joined
 }
 
 // ready ends the handshake.
@@ -236,6 +257,10 @@ func (s *subscriber) stray(p []byte) error {
 
 // publish asks the server for a burst.
 func (s *subscriber) publish() {
+	if s.w.cfg.Vocabulary == VocabularyNode {
+		s.w.ticks.begin(s, s.w.cfg, s.w.clock.now())
+		return
+	}
 	event := "publish"
 	if s.w.cfg.All {
 		event = "publish-all"

@@ -49,6 +49,7 @@ type worker struct {
 	expiryAt int64
 	echo     echoLoad
 	game     gameLoad
+	ticks    tickLoad
 	upgrades upgradeQueue
 	retries  retryQueue
 	leaving  int // sessions that say good-bye
@@ -116,6 +117,7 @@ func (w *worker) run() {
 		w.upgrades.start(now)
 		w.echo.pace(now)
 		w.game.pace(now)
+		w.ticks.pace(w)
 		w.expire()
 		w.publishProgress(begin)
 	}
@@ -228,6 +230,9 @@ func (w *worker) waitLimit() time.Duration {
 		limit = min(limit, due)
 	}
 	if due, ok := w.game.due(now); ok {
+		limit = min(limit, due)
+	}
+	if due, ok := w.ticks.due(now); ok {
 		limit = min(limit, due)
 	}
 	if due, ok := w.retries.due(now); ok {

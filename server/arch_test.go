@@ -112,12 +112,12 @@ func TestImports(t *testing.T) {
 		{"/bench/client", []string{"/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote"}, []string{gnet, "/server"}},
 		{"/bench/sequence", nil, []string{gnet}},
 		{"/bench/profile", []string{"/bench", "/bench/client", "/bench/sequence", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
-		{"/bench", []string{"/bench/sequence", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
+		{"/bench", []string{"/bench/client", "/bench/sequence", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 		// The simulation runs the server on fake loops; poller and gnet come in through server.
-		{"/bench/sim", append([]string{"/bench", "/bench/sequence", "/server", "/poller/pollertest"}, server...), nil},
+		{"/bench/sim", append([]string{"/bench", "/bench/client", "/bench/sequence", "/server", "/poller/pollertest"}, server...), nil},
 		{"/bench/loadserver", append([]string{"/server"}, server...), nil},
-		{"/bench/million", append([]string{"/bench", "/bench/sequence", "/bench/loadserver", "/server"}, server...), nil},
-		{"/bench/report", []string{"/bench", "/bench/sequence", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
+		{"/bench/million", append([]string{"/bench", "/bench/client", "/bench/sequence", "/bench/loadserver", "/server"}, server...), nil},
+		{"/bench/report", []string{"/bench", "/bench/client", "/bench/sequence", "/codec/wsframe", "/codec/eio", "/codec/sio", "/codec/quote", "/codec/httpwire"}, []string{gnet}},
 	} {
 		t.Run(strings.TrimPrefix(row.pkg, "/"), func(t *testing.T) {
 			out, err := exec.Command("go", "list", "-deps", module+row.pkg).Output()

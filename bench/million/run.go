@@ -64,7 +64,8 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		return nil, err
 	}
 	r, err := bench.Run(ctx, bench.Config{
-		Kind: bench.KindFanout, URL: "http://" + net.JoinHostPort(loopback, strconv.Itoa(plan.Port)), All: true,
+		Vocabulary: bench.VocabularyLoad,
+		Kind:       bench.KindFanout, URL: "http://" + net.JoinHostPort(loopback, strconv.Itoa(plan.Port)), All: true,
 		// The publisher is one of the clients: it gets the broadcasts too.
 		Subscribers: cfg.Clients - 1, Broadcasts: 1, Size: cfg.Size, Repeat: cfg.Broadcasts,
 		Processes: plan.Processes, ConnectRate: cfg.ConnectRate, Retry: true,

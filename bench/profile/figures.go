@@ -26,6 +26,7 @@ type reading struct {
 	length        time.Duration
 	peak          int64 // memory of the server
 	known         bool  // the server's processes are known
+	interrupted   bool  // the stages did not take their time, and nothing was waited for
 }
 
 // scenario describes the run for the result.
@@ -88,10 +89,9 @@ func (r *run) count(m reading) sums {
 		s.values[countMalformed] += float64(shard.malformed)
 		shard.mu.Unlock()
 	}
-	interrupted := m.length < r.p.length()
 	for _, u := range r.users {
 		u.mu.Lock()
-		if !interrupted { // else they were on their way
+		if !m.interrupted { // else they were on their way
 			s.values[countMissing] += float64(u.missing(int(^uint(0) >> 1)))
 		}
 		u.mu.Unlock()
@@ -101,15 +101,12 @@ func (r *run) count(m reading) sums {
 	s.values[countConnect] = float64(r.connectFailed)
 	s.values[countLost] = float64(r.lostSessions)
 	s.values[countPublish] = float64(r.publishFailed)
-	if !interrupted {
+	if !m.interrupted {
 		s.values[countUnanswered] = float64(max(r.answers.Load(), 0))
 	}
 	s.values[countPublished] = float64(r.published.Load())
 	s.values[countUsers] = float64(r.sessions)
-	seconds := r.p.length().Seconds()
-	if interrupted {
-		seconds = m.length.Seconds()
-	}
+	seconds := min(m.length, r.p.length()).Seconds()
 	s.delivered = s.values[countDelivered]
 	s.values[countRate] = s.delivered / seconds
 	s.values[countPublishRate] = s.values[countPublished] / seconds

@@ -38,7 +38,8 @@ const failuresMax = 16
 type run struct {
 	p        *Profile
 	o        Options
-	tag      string // of this run's marks
+	enough   func(*run) bool // nil: the stages take their time
+	tag      string          // of this run's marks
 	ctx      context.Context
 	begun    time.Time
 	matching matching
@@ -75,10 +76,16 @@ type run struct {
 // not even the first user could connect. A run in which messages are lost, or a threshold is missed, is not an error;
 // see bench.Result.OK.
 func Run(ctx context.Context, p *Profile, o Options) (*bench.Result, error) {
+	return runUntil(ctx, p, o, nil)
+}
+
+// runUntil is Run with stages that also end when enough returns true, so that tests need not guess how long they take.
+func runUntil(ctx context.Context, p *Profile, o Options, enough func(*run) bool) (*bench.Result, error) {
 	if err := bench.NeedDescriptors(p.most() + p.Connect.InFlight); err != nil {
 		return nil, err
 	}
 	r := newRun(p, o)
+	r.enough = enough
 	if err := r.try(ctx); err != nil {
 		return nil, err
 	}
@@ -113,7 +120,7 @@ func Run(ctx context.Context, p *Profile, o Options) (*bench.Result, error) {
 	if ctx.Err() != nil {
 		result.Partial = "interrupted"
 	}
-	r.report(result, reading{before, after, length, peak, observer.Known()})
+	r.report(result, reading{before, after, length, peak, observer.Known(), ctx.Err() != nil})
 	return result, nil
 }
 
@@ -167,7 +174,7 @@ func (r *run) stages(observer *bench.Observer) (peak int64) {
 	length, second := r.p.length(), time.Duration(0)
 	for {
 		now := time.Since(r.begun)
-		if now >= length || r.ctx.Err() != nil {
+		if now >= length || r.ctx.Err() != nil || r.enough != nil && r.enough(r) {
 			r.second(now)
 			return max(peak, observer.Read().Memory)
 		}

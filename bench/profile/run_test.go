@@ -31,15 +31,36 @@ func read(t *testing.T, url, text string) *Profile {
 	if err := os.WriteFile(filepath.Join(dir, "users.csv"), []byte("token,room\nt1,a\nt2,b\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p, err := Read(filepath.Join(dir, "p.yaml"), []byte("target: "+url+"\ndrain: 1s\n"+text))
+	p, err := Read(filepath.Join(dir, "p.yaml"), []byte("target: "+url+"\n"+text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-// short are stages of a short run.
-const short = "stages: [{users: 6, ramp: 100ms, hold: 400ms}, {users: 2, ramp: 100ms}]\n"
+// six are stages that execute ends early.
+const six = "drain: 20s\nstages: [{users: 6, ramp: 100ms, hold: 1h}]\n"
+
+// hasty are the same for runs in which something never comes.
+const hasty = "drain: 2s\nstages: [{users: 6, ramp: 100ms, hold: 1h}]\n"
+
+// execute runs a profile until six users have come and enough was sent and received.
+func execute(t *testing.T, p *Profile) (*bench.Result, error) {
+	return runUntil(t.Context(), p, Options{}, func(r *run) bool {
+		r.mu.Lock()
+		sessions, failed, lost := r.sessions, r.publishFailed, r.lostSessions
+		r.mu.Unlock()
+		var malformed uint64
+		for _, s := range r.shards {
+			s.mu.Lock()
+			malformed += s.malformed
+			s.mu.Unlock()
+		}
+		sent := p.Publish == nil || lost > 0 || r.published.Load()+int64(failed) >= 30
+		came := p.Expect == nil || lost > 0 || malformed > 0 || r.delivered() >= 30
+		return sessions >= 6 && sent && came
+	})
+}
 
 func show(r *bench.Result) string {
 	var text strings.Builder
@@ -84,7 +105,7 @@ func TestRunOfACorrectServer(t *testing.T) {
 			if !strings.Contains(text, "connect:") {
 				text += "connect: {namespace: /chat}\n"
 			}
-			r, err := Run(t.Context(), read(t, c.url, strings.Replace(text, "URL", c.url, 1)+short), Options{})
+			r, err := execute(t, read(t, c.url, strings.Replace(text, "URL", c.url, 1)+six))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,6 +119,16 @@ func TestRunOfACorrectServer(t *testing.T) {
 				t.Errorf("few deliveries:\n%s", show(r))
 			}
 		})
+	}
+}
+
+// Users that leave wait for what was published before, and for their own answers.
+func TestUsersComeAndGo(t *testing.T) {
+	c, _ := startChat(t, false)
+	text := "connect: {namespace: /chat}\npublish: {emit: say, args: ['{{mark}}'], ack: true, rate: 200}\nexpect: {event: message}\ndrain: 20s\n" +
+		"stages: [{users: 6, ramp: 100ms, hold: 300ms}, {users: 1, ramp: 300ms}, {users: 4, ramp: 100ms, hold: 100ms}]\n"
+	if r, err := Run(t.Context(), read(t, c.url, text), Options{}); err != nil || !r.OK {
+		t.Errorf("%v\n%s", err, show(r))
 	}
 }
 
@@ -117,8 +148,8 @@ func TestRunOfAFaultyServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, _ := startChat(t, false)
-			text := strings.Replace(tt.text, "URL", c.url, 1) + "connect: {namespace: /chat}\n" + short
-			r, err := Run(t.Context(), read(t, c.url, text), Options{})
+			text := strings.Replace(tt.text, "URL", c.url, 1) + "connect: {namespace: /chat}\n" + hasty
+			r, err := execute(t, read(t, c.url, text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -135,15 +166,15 @@ func TestRunOfAFaultyServer(t *testing.T) {
 	}
 	c, _ := startChat(t, false)
 	text := "publish: {emit: mumble, args: ['{{mark}}'], rate: 200}\nexpect: {event: message}\nconnect: {namespace: /chat}\n" +
-		"thresholds: [missing > 0]\n" + short
-	if r, err := Run(t.Context(), read(t, c.url, text), Options{}); err != nil || !r.OK {
+		"thresholds: [missing > 0]\n" + hasty
+	if r, err := execute(t, read(t, c.url, text)); err != nil || !r.OK {
 		t.Errorf("%v:\n%s", err, show(r))
 	}
 }
 
 // A message that overtakes an earlier one of its sender is reordered; those of several senders may cross.
 func TestOrderIsThatOfEachSender(t *testing.T) {
-	r := newRun(read(t, "http://127.0.0.1:1", "publish: {emit: a, args: ['{{mark}}']}\nexpect: {event: b}\n"+short), Options{})
+	r := newRun(read(t, "http://127.0.0.1:1", "publish: {emit: a, args: ['{{mark}}']}\nexpect: {event: b}\n"+six), Options{})
 	r.begun = time.Now()
 	u := newUser(r, 0)
 	u.state, u.begun = ready, true
@@ -197,10 +228,10 @@ func TestFirstUserFails(t *testing.T) {
 		"wrong token":      {c.url, "connect: {namespace: /guarded, auth: {token: x}}", []string{"invalid token", "check connect.auth"}},
 		"no answer":        {silent.URL, "connect: {timeout: 200ms}", []string{"nothing within 200ms", "allow more time"}},
 		"no answer, polls": {silent.URL, "connect: {timeout: 200ms, transports: [polling]}", []string{"nothing within 200ms"}},
-		"join unanswered": {c.url, "connect: {namespace: /chat, timeout: 300ms}\njoin: {emit: silence, ack: true}",
-			[]string{`the acknowledgement of "silence"`, "nothing within 300ms", "join.ack: false"}},
-		"join without event": {c.url, "connect: {namespace: /chat, timeout: 300ms}\njoin: {emit: enter, args: [x], wait_for: never}",
-			[]string{`the event "never"`, "nothing within 300ms", "join.wait_for"}},
+		"join unanswered": {c.url, "connect: {namespace: /chat, timeout: 3s}\njoin: {emit: silence, ack: true}",
+			[]string{`the acknowledgement of "silence"`, "nothing within 3s", "join.ack: false"}},
+		"join without event": {c.url, "connect: {namespace: /chat, timeout: 3s}\njoin: {emit: enter, args: [x], wait_for: never}",
+			[]string{`the event "never"`, "nothing within 3s", "join.wait_for"}},
 		"join refused": {c.url, "connect: {namespace: /chat}\njoin: {emit: checked, args: [closed], ack: true, ack_error: 0.error}",
 			[]string{"the room is closed", "correct the arguments"}},
 		"unknown authority":   {secure.URL, "", []string{"a certificate of an unknown authority", "tls.insecure: true"}},
@@ -211,7 +242,7 @@ func TestFirstUserFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(tt.text, "CA", authority(t, secure), 1)
-			r, err := Run(t.Context(), read(t, tt.url, text+"\n"+short), Options{})
+			r, err := Run(t.Context(), read(t, tt.url, text+"\n"+six), Options{})
 			if err == nil {
 				t.Fatalf("no error:\n%s", show(r))
 			}
@@ -244,8 +275,8 @@ func TestRunOverTLS(t *testing.T) {
 	for _, transports := range []string{"[websocket]", "[polling]", "[polling, websocket]"} {
 		for _, how := range []string{"ca_file: " + authority(t, web), "insecure: true"} {
 			text := "connect: {namespace: /chat, transports: " + transports + ", tls: {" + how + "}}\n" +
-				"publish: {emit: say, args: ['{{mark}}'], ack: true, rate: 50}\nexpect: {event: message}\n" + short
-			if r, err := Run(t.Context(), read(t, c.url, text), Options{}); err != nil || !r.OK || value(r, "delivered") < 5 {
+				"publish: {emit: say, args: ['{{mark}}'], ack: true, rate: 50}\nexpect: {event: message}\n" + six
+			if r, err := execute(t, read(t, c.url, text)); err != nil || !r.OK || value(r, "delivered") < 5 {
 				t.Errorf("%s, %s: %v\n%s", transports, how, err, show(r))
 			}
 		}
@@ -255,8 +286,8 @@ func TestRunOverTLS(t *testing.T) {
 // Every user has its own row of the data.
 func TestRunWithData(t *testing.T) {
 	c, _ := startChat(t, false)
-	text := "connect: {namespace: /guarded, data: users.csv, auth: {token: '{{token}}'}, query: {room: '{{room}}'}, headers: {X-User: '{{user}}'}}\n" + short
-	r, err := Run(t.Context(), read(t, c.url, text), Options{})
+	text := "connect: {namespace: /guarded, data: users.csv, auth: {token: '{{token}}'}, query: {room: '{{room}}'}, headers: {X-User: '{{user}}'}}\n" + six
+	r, err := execute(t, read(t, c.url, text))
 	if err != nil || !r.OK || c.tokens.Load() < 7 { // six users, and the first one twice
 		t.Errorf("%v, %d tokens:\n%s", err, c.tokens.Load(), show(r))
 	}
@@ -290,24 +321,25 @@ func TestRunTellsItsProgress(t *testing.T) {
 	c, _ := startChat(t, false)
 	var last bench.Progress
 	stages := map[string]bool{}
-	text := "connect: {namespace: /chat}\npublish: {emit: say, args: ['{{mark}}'], rate: 200}\nexpect: {event: message}\n" + short
-	if _, err := Run(t.Context(), read(t, c.url, text), Options{Progress: func(p bench.Progress) {
+	text := "connect: {namespace: /chat}\npublish: {emit: say, args: ['{{mark}}'], rate: 200}\nexpect: {event: message}\n" +
+		"drain: 20s\nstages: [{users: 2, ramp: 50ms}, {hold: 1h}]\n"
+	if _, err := runUntil(t.Context(), read(t, c.url, text), Options{Progress: func(p bench.Progress) {
 		stages[p.Phase] = true
 		if p.Done < 0 || p.Done > p.Total || !p.Timed || p.Unit != "delivered" || !strings.HasSuffix(p.Detail, "users") {
 			t.Errorf("%+v", p)
 		}
 		last = p
-	}}); err != nil {
+	}}, func(*run) bool { return stages["stage 2 of 2"] && last.Count > 0 }); err != nil {
 		t.Fatal(err)
 	}
-	if !stages["stage 1 of 2"] || !stages["stage 2 of 2"] || last.Count == 0 {
+	if !stages["stage 2 of 2"] || last.Count == 0 {
 		t.Errorf("%v, %+v", stages, last)
 	}
 }
 
 // A generator that has no time says so, and gives no rate of the server.
 func TestBottleneckIsTold(t *testing.T) {
-	p := read(t, "http://127.0.0.1:1", "publish: {emit: a, args: ['{{mark}}']}\nexpect: {event: b}\n"+short)
+	p := read(t, "http://127.0.0.1:1", "publish: {emit: a, args: ['{{mark}}']}\nexpect: {event: b}\n"+six)
 	for _, tt := range []struct {
 		cpu   float64
 		lag   time.Duration
