@@ -102,7 +102,7 @@ func (s *subscriber) start() {
 // packet handles one Engine.IO packet. An error ends the session.
 func (s *subscriber) packet(p []byte, now int64) error {
 	if len(p) == 0 {
-		return errPacket
+		return s.unexpected(p)
 	}
 	switch p[0] {
 	case '4':
@@ -130,7 +130,7 @@ func (s *subscriber) open(p []byte) error {
 		return s.stray(p)
 	}
 	if err := json.Unmarshal(p, &handshake); err != nil || handshake.SID == "" {
-		return fmt.Errorf("%w instead of the handshake", errPacket)
+		return s.unexpected(p)
 	}
 	// A clone: the decoded string may be part of a larger buffer.
 	s.sid = strings.Clone(handshake.SID)
@@ -174,13 +174,35 @@ func (s *subscriber) message(p []byte, now int64) error {
 		s.link.send(packet)
 		return nil
 	case s.phase == phaseConnecting && len(p) > 0 && p[0] == '4':
-		return errRefused
+		return fmt.Errorf("%w: %.80q", errRefused, p[1:])
 	case s.phase == phaseJoining && s.hasJoined(p):
 		s.ready(now)
 		return nil
 	default:
-		return errPacket
+		return s.unexpected(p)
 	}
+}
+
+// awaits words what a session that is not ready waits for.
+func (s *subscriber) awaits() string {
+	switch s.phase {
+	case phaseOpening:
+		return "the Engine.IO handshake"
+	case phaseConnecting:
+		return "the answer of the namespace"
+	}
+	return "the acknowledgement that it has joined"
+}
+
+// unexpected is the error of a packet that is not what the session waits for.
+func (s *subscriber) unexpected(p []byte) error {
+	return fmt.Errorf("%w: expected %s, got %.60q", errPacket, s.awaits(), p)
+}
+
+// late is the error of a session that waits for too long.
+func (s *subscriber) late() error {
+	return fmt.Errorf("%w: expected %s, got nothing within %v; connect fewer at a time (--in-flight, --connect-rate)",
+		errHandshakeTimeout, s.awaits(), handshakeTimeout)
 }
 
 // unasked reports whether the packet is an event that the server sends by itself: the number of clients that siren serve
@@ -249,7 +271,7 @@ func (s *subscriber) tick(p []byte, now int64) {
 // that is not ready yet.
 func (s *subscriber) stray(p []byte) error {
 	if s.phase != phaseReady {
-		return errPacket
+		return s.unexpected(p)
 	}
 	s.w.tally.malformedPacket(p)
 	return nil

@@ -48,14 +48,8 @@ func (v Vocabulary) echo(text string) (body, answer string) {
 	return echoRequestBody + text + echoEnd, echoAnswerBody + text + echoEnd
 }
 
-// usesEvents reports whether a scenario sends events.
-func (k Kind) usesEvents() bool {
-	switch k {
-	case KindConnect, KindIdle, KindFloor:
-		return false
-	}
-	return true
-}
+// usesEvents reports whether a scenario needs events of the server.
+func (k Kind) usesEvents() bool { return k != KindConnect && k != KindIdle }
 
 // vocabularyTimeout is how long a server may take to acknowledge the event join.
 const vocabularyTimeout = 5 * time.Second
@@ -63,7 +57,7 @@ const vocabularyTimeout = 5 * time.Second
 // learn finds out which vocabulary the server has, unless the configuration says so or the scenario sends no events. A
 // server with neither, and one that is not there, is an error that says what to do.
 func (r *run) learn(ctx context.Context) error {
-	if r.cfg.Vocabulary == "" && r.cfg.Kind.usesEvents() {
+	if r.cfg.Vocabulary == "" && r.cfg.Kind != KindFloor && r.cfg.Kind.usesEvents() {
 		v, err := askVocabulary(ctx, r.cfg)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrConnect, err)

@@ -250,7 +250,7 @@ func (w *worker) expire() {
 	w.expiryAt = now + int64(expiryEvery)
 	for s, deadline := range w.pending {
 		if now >= deadline {
-			s.fail(errHandshakeTimeout)
+			s.fail(s.late())
 		}
 	}
 }
