@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the scenarios against Siren and against socket.io for Node side by side, and prints a table. Small rooms are also
-# run against socket.io over uWebSockets.js and over Bun's engine, which are faster than Node's, and scenarios without a
-# broadcast against a bare gnet server. The servers take turns, each round with fresh processes, so that what else the
-# machine does meets all of them. In the cluster's scenarios two nodes of each kind have a redis-server between them.
+# run against socket.io over uWebSockets.js and over Bun's engine, which are faster than Node's. Small rooms and scenarios
+# without a broadcast are also run against a bare gnet server. The servers take turns, each round with fresh processes, so
+# that what else the machine does meets all of them. In the cluster's scenarios two nodes of each kind have a redis-server
+# between them.
 #
 #   bench/peers.sh [SCENARIO...]     default: all but floor
 #
@@ -112,7 +113,7 @@ peers() {
 	case $1 in
 	echo | rate) echo "node siren inline gnet" ;;
 	connect) echo "node siren gnet" ;;
-	game) echo "node uws bun siren inline" ;;
+	game) echo "node uws bun siren inline gnet" ;;
 	*) echo "node siren" ;;
 	esac
 }

@@ -2,7 +2,8 @@
 // scenarios: gnet PORT. It is no Socket.IO server: it looks for the bytes that
 // the load client sends, keeps no session, sends no ping, and writes each
 // answer at once. Beside it a Socket.IO server on gnet can be seen to cost what
-// Socket.IO costs. It knows the events "join" and "echo" only.
+// Socket.IO costs. It knows the events "join", "echo", "enter", "move" and
+// "ping" only, and has one loop per processor (GOMAXPROCS).
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 
 	"github.com/panjf2000/gnet/v2"
@@ -26,7 +28,11 @@ const (
 
 type server struct {
 	gnet.BuiltinEventEngine
+	rooms rooms
 }
+
+// client is a connection that has upgraded.
+type client struct{ room string }
 
 func (*server) OnBoot(gnet.Engine) gnet.Action {
 	fmt.Println("ready")
@@ -34,13 +40,13 @@ func (*server) OnBoot(gnet.Engine) gnet.Action {
 }
 
 // OnTraffic answers what has arrived whole. A connection without a context has not upgraded yet.
-func (*server) OnTraffic(c gnet.Conn) gnet.Action {
+func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
 	for {
 		in, err := c.Peek(-1)
 		if err != nil || len(in) == 0 {
 			return gnet.None
 		}
-		take := frame
+		take := s.frame
 		if c.Context() == nil {
 			take = handshake
 		}
@@ -69,14 +75,14 @@ func handshake(c gnet.Conn, in []byte) (n int, out []byte) {
 	}
 	key, _, _ := bytes.Cut(rest, []byte("\r\n"))
 	sum := sha1.Sum(append(key[:len(key):len(key)], acceptGUID...))
-	c.SetContext(true)
+	c.SetContext(&client{})
 	out = append(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	out = append(base64.StdEncoding.AppendEncode(out, sum[:]), "\r\n\r\n"...)
 	return end + 4, text(out, opened)
 }
 
 // frame takes one masked frame.
-func frame(_ gnet.Conn, in []byte) (n int, out []byte) {
+func (s *server) frame(c gnet.Conn, in []byte) (n int, out []byte) {
 	if len(in) < 6 {
 		return 0, nil
 	}
@@ -101,10 +107,10 @@ func frame(_ gnet.Conn, in []byte) (n int, out []byte) {
 	if in[0] == 0x88 {
 		return -1, nil
 	}
-	return at + 4 + size, answer(payload)
+	return at + 4 + size, s.answer(c, payload)
 }
 
-func answer(packet []byte) []byte {
+func (s *server) answer(c gnet.Conn, packet []byte) []byte {
 	if string(packet) == "40" {
 		return text(nil, connected)
 	}
@@ -115,6 +121,18 @@ func answer(packet []byte) []byte {
 	}
 	id, args := event[:open], event[open:]
 	if bytes.HasPrefix(args, []byte(`["join"`)) {
+		return text(nil, "43"+string(id)+"[]")
+	}
+	if bytes.HasPrefix(args, []byte(`["ping"`)) {
+		return text(nil, "43"+string(id)+"[]")
+	}
+	if bytes.HasPrefix(args, []byte(`["move",`)) {
+		s.rooms.pass(c.Context().(*client).room, c, packet)
+		return nil
+	}
+	if name, ok := roomOf(args); ok {
+		c.Context().(*client).room = name
+		s.rooms.enter(name, c)
 		return text(nil, "43"+string(id)+"[]")
 	}
 	if args, ok = bytes.CutPrefix(args, []byte(`["echo",`)); !ok {
@@ -143,7 +161,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: gnet PORT")
 		os.Exit(2)
 	}
-	if err := gnet.Run(&server{}, fmt.Sprintf("tcp://127.0.0.1:%d", port), gnet.WithMulticore(true)); err != nil {
+	if err := gnet.Run(&server{}, fmt.Sprintf("tcp://127.0.0.1:%d", port), gnet.WithNumEventLoop(runtime.GOMAXPROCS(0))); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
