@@ -100,6 +100,7 @@ func (b *bell) ring() {
 	defer l.leave()
 	l.chain.sawRead = true
 	b.rings++
+	l.gathering.hurry = true
 	if ready, _ := b.set.poll(l.Writable); ready > 0 {
 		l.FlushSome(ready, wheel.Deadline(l.Now(), l.engine.config.FlushTime))
 	}

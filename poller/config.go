@@ -27,6 +27,7 @@ const (
 	DefaultFlushSlice      = 256
 	DefaultFlushTime       = time.Millisecond
 	DefaultTurnTime        = stream.DefaultTurnTime
+	DefaultGatherTime      = 750 * time.Microsecond
 	DefaultMailboxMax      = 1 << 16
 	DefaultKeepAlive       = 60 * time.Second
 	DefaultTimerResolution = 10 * time.Millisecond
@@ -35,6 +36,9 @@ const (
 	// connections that are accepted already but not yet seen by their loop.
 	DefaultFDReserveBase = 384
 )
+
+// GatherTimeMax is the longest Config.GatherTime: clients notice longer waits.
+const GatherTimeMax = 10 * time.Millisecond
 
 // DefaultUnixMode is that of Config.UnixMode.
 const DefaultUnixMode fs.FileMode = 0o660
@@ -113,6 +117,13 @@ type Config struct {
 	// the tasks that do something to many. The rest waits for later turns, after the other connections. The first
 	// stream.EntryWork of an entry is always done at once. Default: 250 us.
 	TurnTime time.Duration
+	// GatherTime is how long a loop waits at the end of a pass over its sockets while many small events come from many
+	// connections. The next pass and one wake then serve several of them. A loop waits only while at least 4 events are
+	// expected within that time and fewer than 16 came in the pass, and not while clients wait for each answer before they
+	// send the next event. While it waits, it keeps its processor from other goroutines. At most GatherTimeMax. A negative
+	// value and math.MaxInt64 mean that loops never wait; so does PrivateFiles. Default: 750 us, which saves a tenth of the
+	// CPU time in small rooms; longer waits save little more.
+	GatherTime time.Duration
 	// MailboxMax is the number of waiting tasks above which TryPost refuses. Default: 65536.
 	MailboxMax int
 	// TimerResolution is the resolution of the timer wheels, 1 ms to 100 ms. Default: 10 ms.
@@ -173,6 +184,10 @@ func (c Config) withDefaults() Config {
 	fill(&c.FlushSlice, DefaultFlushSlice)
 	fill(&c.FlushTime, DefaultFlushTime)
 	fill(&c.TurnTime, DefaultTurnTime)
+	fill(&c.GatherTime, DefaultGatherTime)
+	if c.GatherTime == math.MaxInt64 || c.PrivateFiles {
+		c.GatherTime = -1
+	}
 	fill(&c.MailboxMax, DefaultMailboxMax)
 	fill(&c.TimerResolution, DefaultTimerResolution)
 	fill(&c.KeepAlive, DefaultKeepAlive)
@@ -218,6 +233,7 @@ func (c *Config) validate(filesMax int) error {
 		{"FlushTime", int64(c.FlushTime), 1, math.MaxInt64},
 		{"KeepAlive", int64(c.KeepAlive), math.MinInt64, int64(keepAliveMax)},
 		{"TurnTime", int64(c.TurnTime), 1, math.MaxInt64},
+		{"GatherTime", int64(c.GatherTime), math.MinInt64, int64(GatherTimeMax)},
 		{"TimerResolution", int64(c.TimerResolution), int64(timerResolutionMin), int64(timerResolutionMax)},
 		{"UnixMode", int64(c.UnixMode), 1, int64(fs.ModePerm)},
 		{"Reject", int64(len(c.Reject)), 0, rejectBytesMax},

@@ -258,6 +258,9 @@ func (e *Engine) finish(err error) {
 	e.runLast()
 	e.awaitThreads()
 	e.writables.stop()
+	for _, l := range e.loops {
+		l.closePauser()
+	}
 	e.releaseFiles()
 
 	e.mu.Lock()

@@ -115,6 +115,7 @@ func (h *handler) OnTraffic(gc gnet.Conn) gnet.Action {
 	l.chain.sawRead = true
 	l.counters.reads.Add(1)
 	l.counters.bytesIn.Add(int64(len(data)))
+	l.gathering.read(gc.Fd(), l.Now())
 	c.Read(data)
 	l.catchUp()
 	return gnet.None

@@ -49,6 +49,9 @@ type Loop struct {
 	input    inputSet
 	bell     *bell // tells of connections that take more data; nil while the engine's writables do
 	belled   bool  // a bell was asked for
+	pauser   pauser
+
+	gathering gathering
 
 	_ [64]byte // keeps the next loop's counters on other cache lines
 }
@@ -188,6 +191,7 @@ func (r *loopRunner) Run(context.Context) error {
 		l.chain.leaveOut(monotonic() - before)
 	}
 	l.turn(true)
+	l.gather()
 	return nil
 }
 

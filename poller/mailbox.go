@@ -137,6 +137,18 @@ func (m *mailbox) settle(busy bool) (more bool) {
 	return false
 }
 
+// claim makes posts wait for a turn that is not requested yet, until settle. It returns false, and does nothing, if one is
+// requested. Loop-only.
+func (m *mailbox) claim() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.scheduled || m.closed {
+		return false
+	}
+	m.scheduled = true
+	return true
+}
+
 // close makes further puts fail. Without force, it does nothing and returns false when tasks are left.
 func (m *mailbox) close(force bool) bool {
 	m.mu.Lock()

@@ -29,6 +29,7 @@ type Stats struct {
 	PostsDropped   int64 // posted after the end of the engine
 	Turns          int64 // mailbox turns that worked
 	TurnsDeferred  int64 // turns put off until sockets had their turn
+	Pauses         int64 // waits for more work, see Config.GatherTime
 	TimersFired    int64
 	MailboxWaiting int64 // tasks waiting now
 }
@@ -39,6 +40,7 @@ type counters struct {
 	conns, accepted, rejected, panics atomic.Int64
 	reads, bytesIn                    atomic.Int64
 	posts, turns, deferred, timers    atomic.Int64
+	pauses                            atomic.Int64
 
 	postsRefused, postsDropped atomic.Int64 // written by whoever posts
 }
@@ -55,6 +57,7 @@ func (l *Loop) Stats() Stats {
 		Cut: s.Cut.Load(), FramesCut: s.FramesCut.Load(),
 		Posts: c.posts.Load(), PostsRefused: c.postsRefused.Load(), PostsDropped: c.postsDropped.Load(),
 		Turns: c.turns.Load(), TurnsDeferred: c.deferred.Load(), TimersFired: c.timers.Load(),
+		Pauses:         c.pauses.Load(),
 		MailboxWaiting: int64(l.mailbox.waiting()),
 	}
 }
@@ -93,6 +96,7 @@ func (s *Stats) add(o Stats) {
 	s.PostsDropped += o.PostsDropped
 	s.Turns += o.Turns
 	s.TurnsDeferred += o.TurnsDeferred
+	s.Pauses += o.Pauses
 	s.TimersFired += o.TimersFired
 	s.MailboxWaiting += o.MailboxWaiting
 }

@@ -37,6 +37,9 @@ func (ch *chain) renew(now int64) {
 // rest of the gap stays: it may take many short steps until a turn may begin.
 func (ch *chain) leaveOut(time int64) { ch.ended += time }
 
+// usedUp makes later turns of the same pass wait for the next one. most is the time that a pass has for turns.
+func (ch *chain) usedUp(most int64) { *ch = chain{time: most, ended: monotonic()} }
+
 // begin reports whether the budget allows a turn now.
 func (ch *chain) begin(now int64, itemsMax int, timeMax int64) bool {
 	ch.renew(now)

@@ -98,6 +98,7 @@ func (t *writableTask) Run(int) {
 	t.tickets, t.running = t.running[:0], t.tickets
 	t.posted = false
 	t.mu.Unlock()
+	t.loop.gathering.hurry = true
 	for _, ticket := range t.running {
 		t.loop.Writable(ticket)
 	}

@@ -243,6 +243,7 @@ func (srv *Server) hostConfig() host.Config {
 		Fallback: c.Fallback, MaxResponse: c.MaxResponse,
 		Loops: c.Loops, Backlog: c.Backlog, UnixMode: c.UnixMode, SharePort: c.SharePorts, PrivateFiles: srv.privateFiles, MaxConns: c.MaxConns,
 		Resolution: max(c.AckTimeout/100, time.Millisecond), WriteTimeout: c.WriteTimeout, CloseTimeout: c.CloseTimeout,
+		GatherTime:   c.GatherTime,
 		MemoryBudget: c.MemoryBudget, Jobs: &srv.jobs,
 		Panicked: func() { srv.stats.panics.Add(1) }, Failed: func() { srv.waits.End() },
 		Log: srv.log.Logger, EIO: srv.eio.Logger,

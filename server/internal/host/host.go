@@ -43,6 +43,8 @@ type Config struct {
 	// WriteTimeout closes a connection whose peer takes nothing for that long; 0 is poller's. CloseTimeout bounds
 	// Close.
 	WriteTimeout, CloseTimeout time.Duration
+	// GatherTime is poller.Config's.
+	GatherTime time.Duration
 	// MemoryBudget bounds, in bytes, what all clients hold; 0 or less for no bound.
 	MemoryBudget int64
 	// Jobs counts the handlers that run: those of the application, of Session and of Fallback.

@@ -124,6 +124,7 @@ func (h *Host) opened() {
 func (h *Host) pollerConfig(addrs []string) poller.Config {
 	return poller.Config{
 		Addrs: addrs, Backlog: h.cfg.Backlog, UnixMode: h.cfg.UnixMode, SharePort: h.cfg.SharePort, Loops: h.cfg.Loops, WriteTimeout: h.cfg.WriteTimeout,
+		GatherTime:    h.cfg.GatherTime,
 		QueueBytesMax: queueBytes(&h.cfg), RestBytesMax: restBytes(&h.cfg.Session),
 		TimerResolution: min(h.cfg.Session.Resolution(), h.cfg.Resolution), Logger: h.cfg.Log, Reject: tooMany,
 		PrivateFiles: h.cfg.PrivateFiles, Accept: h.accept, MaxConns: h.pollerConns(),
