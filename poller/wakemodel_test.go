@@ -175,8 +175,8 @@ func (m wakeModel) kick() []wakeModel {
 	return []wakeModel{m}
 }
 
-// No order of the steps leaves a loop asleep with work: while a task waits, somebody has a step to do, though no further
-// input comes from the network. The channel of the kicker never has a loop twice, or the kick would block.
+// No order of the steps leaves a loop asleep with work: while a task waits, somebody has a step to do, though no
+// further input comes from the network. The channel of the kicker never has a loop twice, or the kick would block.
 func TestNoWakeIsLostInAnyOrder(t *testing.T) {
 	const postsMax, entriesMax, defersMax = 4, 2, 2
 	seen := map[wakeModel]bool{}

@@ -79,7 +79,8 @@ func has(typ reflect.Type, member string) bool {
 	return ok
 }
 
-// The pages' links lead somewhere, and those to a part of a page to one of its headings. The map names each page of docs.
+// The pages' links lead somewhere, and those to a part of a page to one of its headings. The map names each page of
+// docs.
 func TestDocumentsLinks(t *testing.T) {
 	pages := documents(t)
 	for _, more := range []string{"ARCHITECTURE.md", "CHANGELOG.md", "bench/README.md", "bench/RESULTS.md", "e2e/README.md",
@@ -114,8 +115,8 @@ func TestDocumentsLinks(t *testing.T) {
 	}
 }
 
-// anchors returns the names of a page's headings in links, as GitHub makes them: small letters, blanks as hyphens, without
-// punctuation.
+// anchors returns the names of a page's headings in links, as GitHub makes them: small letters, blanks as hyphens,
+// without punctuation.
 func anchors(page string) map[string]bool {
 	out := map[string]bool{}
 	blocks := regexp.MustCompile("(?ms)^```.*?^```")
