@@ -3,7 +3,10 @@ package forward
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -176,4 +179,84 @@ func TestOwnerRestarts(t *testing.T) {
 	other := b.open(again)
 	b.do(nodes[1], "POST", "&sid="+other, "4b").want(t, 200, "ok")
 	b.do(nodes[1], "GET", "&sid="+other, "").want(t, 200, "4b")
+}
+
+// The session's node sees the client's address, and what the proxy in front of the other node says of it.
+func TestClientAddress(t *testing.T) {
+	seen := make(chan string, 100)
+	nodes := startAll(t, 2, func(_ *Config, s *engineio.Config) {
+		s.Session.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}
+		s.Session.OnHeaders = func(h *session.Handshake, _ http.Header) {
+			seen <- fmt.Sprint(h.Peer, " ", h.Address(), " ", h.Header("X-Test"), " ", h.Header("Siren"))
+		}
+	})
+	sid := newBrowser(t).open(nodes[0])
+	<-seen
+	for from, want := range map[string]string{"127.0.0.1": "127.0.0.1", "127.0.0.2": "192.0.2.7"} {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		c, err := d.Dial("tcp", nodes[1].addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 192.0.2.7\r\nX-Test: yes\r\nContent-Length: 2\r\n\r\n4a",
+			target(sid, "polling"))
+		r, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || r.StatusCode != 200 {
+			t.Fatal(r, err)
+		}
+		_ = r.Body.Close()
+		if got, want := <-seen, fmt.Sprint(c.LocalAddr(), " ", want, " yes "); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if len(seen) > 0 {
+		t.Errorf("a request was seen twice: %s", <-seen)
+	}
+}
+
+// A request that a node has passed on is not passed on again.
+func TestPassedOnOnce(t *testing.T) {
+	nodes := startAll(t, 2, nil)
+	sid := newBrowser(t).open(nodes[1])
+	c, err := net.Dial("tcp", nodes[0].Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := greet(c, testKeys(), hello{kind: kindLink, time: time.Now(), to: nodes[0].own}); err != nil {
+		t.Fatal(err)
+	}
+	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: h\r\n\r\n", target(sid, "polling"))
+	_, _ = c.Write(append(appendPrefix(nil, netip.AddrPort{}, false, len(request)), request...))
+	r, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || r.StatusCode != 400 {
+		t.Fatal(r, err)
+	}
+	_ = r.Body.Close()
+	if s := nodes[0].Stats(); s.Sent != 0 || s.Received != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A POST that is pipelined behind a GET that waits for its effect is passed on at once, and answered after the GET.
+func TestPipelined(t *testing.T) {
+	nodes := startAll(t, 2, nil)
+	sid := newBrowser(t).open(nodes[0])
+	c := nodes[1].dial(t)
+	_ = c.SetDeadline(time.Now().Add(patience))
+	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: h\r\n\r\nPOST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n4a",
+		target(sid, "polling"), target(sid, "polling"))
+	in := bufio.NewReader(c)
+	for _, want := range []string{"4a", "ok"} {
+		r, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r.Body)
+		if err != nil || string(text) != want {
+			t.Errorf("%q %v, want %q", text, err, want)
+		}
+	}
 }

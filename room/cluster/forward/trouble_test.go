@@ -164,8 +164,15 @@ func TestSlowClient(t *testing.T) {
 	message := strings.Repeat("0123456789abcdef", size/16)
 	held := func(t *testing.T, passed func() uint64) {
 		t.Helper()
-		waitFor(t, "the client's buffers to be full", func() bool { return nodes[1].queued() > window/2 && passed() > 0 })
-		for range 50 {
+		waitFor(t, "the client's buffers to be full", func() bool {
+			return nodes[1].queued() > window/2 && passed() > 0
+		})
+		turns := 100
+		// Meanwhile the loops serve another client, so they have had time for more of the message.
+		b := newBrowser(t)
+		for other := b.open(nodes[0]); turns > 0; turns-- {
+			b.do(nodes[1], "POST", "&sid="+other, "4a").want(t, 200, "ok")
+			b.do(nodes[1], "GET", "&sid="+other, "").want(t, 200, "4a")
 			if n := nodes[1].queued(); n > most {
 				t.Fatalf("%d bytes wait at the node in between", n)
 			}
