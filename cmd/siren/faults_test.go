@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed58c87869/siren/poller/pollertest/netns"
 	"github.com/seed58c87869/siren/session/sessiontest"
 )
 
@@ -78,6 +79,42 @@ func TestFaultDeafClient(t *testing.T) {
 		t.Errorf("blocked %v, queued %v", blocked, queued)
 	}
 	awaitMetric(t, p.admin, `siren_dropped_total{reason="queue_full"}`, 1)
+	if line := p.until(t, "client disconnected: it did not read, and its queue was full"); !strings.Contains(line, "addr=127.0.0.1 ") {
+		t.Error(line)
+	}
+}
+
+// A scrape whose client reads nothing holds nobody up, and is counted and logged when it ends: with its client, or at the
+// write time-out of the operators' listener, which SIREN_SOAK waits for.
+func TestFaultDeafScrape(t *testing.T) {
+	netns.Run(t, smallBuffers, func(t *testing.T) {
+		rules := "namespaces:\n" // so many that the kernel does not take the answer
+		for i := range 500 {
+			rules += fmt.Sprintf("  - name: /space-%d\n", i)
+		}
+		p, _ := startWithAPI(t, "--config", string(newConfigFile(t, rules)))
+		conn := connect(t, p.admin)
+		if _, err := conn.Write([]byte("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := conn.Read(make([]byte, 1)); n != 1 { // the answer has begun
+			t.Fatal(err)
+		}
+		const cut = `siren_scrapes_total{result="cut"}`
+		if n := metric(t, p.admin, cut); n != 0 {
+			t.Errorf("%v scrapes were cut", n)
+		}
+		awaitMetric(t, p.admin, `siren_scrapes_total{result="ok"}`, 1) // that of others
+		if netns.Soaking() {
+			time.Sleep(30 * time.Second)
+		} else {
+			_ = conn.Close()
+		}
+		awaitMetric(t, p.admin, cut, 1)
+		if line := p.until(t, "a scrape was cut"); !strings.Contains(line, "addr=127.0.0.1") {
+			t.Error(line)
+		}
+	})
 }
 
 // A thousand clients that are cut at once are counted under the reason.
