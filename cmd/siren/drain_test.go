@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -207,6 +208,13 @@ func checkCrowd(t *testing.T, all []*numbered, least int) {
 	}
 }
 
+// trouble returns the metrics of a process that tell of clients that were refused or ended, and of late loops.
+func trouble(t *testing.T, url string) string {
+	_, text := get(t, url+"/metrics")
+	found := regexp.MustCompile(`(?m)^siren_(refused|dropped|disconnects|handshakes|upgrades|connects|loop_lag)\w*\{.* [^0]\S*$`)
+	return strings.Join(found.FindAllString(text, -1), "\n")
+}
+
 // checkBack wants all clients of a crowd, and no others, at the process that serves the API, and has them leave it.
 func checkBack(t *testing.T, url string, all []*numbered) {
 	t.Helper()
@@ -217,7 +225,7 @@ func checkBack(t *testing.T, url string, all []*numbered) {
 			break
 		}
 		if time.Now().After(end) {
-			t.Errorf("%s are back, want %s", body, want)
+			t.Errorf("%s are back, want %s; there:\n%s", body, want, trouble(t, url))
 			break
 		}
 	}

@@ -44,8 +44,16 @@ export function freePort() {
 const children = new Set();
 process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 
-/** Runs a program until the test ends; resolves with what its first line on stdout matches, when there is a pattern. */
+/** Runs a program until the test ends; resolves with what it says that matches, when there is a pattern. */
 export async function run(t, file, args, pattern) {
+  return (await start(t, file, args, pattern)).said;
+}
+
+/**
+ * Runs a program until the test ends, unless it ends before. Resolves, when it has said something that matches the pattern,
+ * with that, its process, and a promise of its exit code.
+ */
+export async function start(t, file, args, pattern) {
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: withSbin() });
   let text = '';
   const exit = new Promise((resolve) => child.once('exit', resolve));
@@ -65,11 +73,12 @@ export async function run(t, file, args, pattern) {
   child.stdout.setEncoding('utf8').on('data', (chunk) => {
     text += chunk;
   });
-  if (!pattern) return null;
-  return eventually(() => {
+  if (!pattern) return { child, exit, said: null };
+  const said = await eventually(() => {
     if (child.exitCode !== null) throw new Error(`${file} ended: ${text}`);
     return text.match(pattern);
   }, `${file} is ready`);
+  return { child, exit, said };
 }
 
 /** Waits until somebody accepts connections there. */

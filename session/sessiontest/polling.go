@@ -48,7 +48,11 @@ func JoinPolling(gets, posts net.Conn, path string) (*Polling, error) {
 	if err := p.Post("40"); err != nil {
 		return nil, err
 	}
-	if packets, err = p.Get(); err != nil || !strings.HasPrefix(packets[0].Text, "40{") {
+	packets, err = p.Get()
+	if err == nil && packets[0].Text == "1" {
+		return nil, ErrGoodbye
+	}
+	if err != nil || !strings.HasPrefix(packets[0].Text, "40{") {
 		return nil, fmt.Errorf("sessiontest: got %v, %w; want CONNECT", packets, err)
 	}
 	return p, nil

@@ -72,8 +72,8 @@ func (w *WebSocket) Send(packets ...string) error {
 	return err
 }
 
-// errGoodbye means that a close frame arrived.
-var errGoodbye = errors.New("sessiontest: close frame")
+// ErrGoodbye means that the server has ended the session in order: by a close frame, or by a close packet on polling.
+var ErrGoodbye = errors.New("sessiontest: the server has closed the session")
 
 // Next returns the next message. It answers and skips pings of Engine.IO.
 func (w *WebSocket) Next() (Message, error) {
@@ -83,7 +83,7 @@ func (w *WebSocket) Next() (Message, error) {
 		case err != nil:
 			return m, err
 		case op == ws.OpClose:
-			return m, errGoodbye
+			return m, ErrGoodbye
 		case m.Text == "2":
 			if err := w.Send("3"); err != nil {
 				return m, err
@@ -134,7 +134,7 @@ func (w *WebSocket) Rest() Ending {
 	for {
 		m, err := w.Next()
 		switch {
-		case errors.Is(err, errGoodbye):
+		case errors.Is(err, ErrGoodbye):
 			if e.Closed {
 				e.Err = errors.New("sessiontest: a second close frame")
 				return e

@@ -10,13 +10,19 @@ import (
 )
 
 // This file joins the API of a process with that of another one, while this one takes over from it: each call is made
-// there too, and the answers are added.
+// there too, and the answers are added. Lists and statistics are this process's alone, and say so.
 
 // adders add the answer of the other process to that of this one, by the answer's schema. Calls with other answers are
 // those of this process alone.
 var adders = map[string]func(own, other []byte) ([]byte, error){
 	"Emitted": addCounts, "Counted": addCounts, "Count": addCounts, "EmittedBatch": addBatches, "Replies": addReplies,
 }
+
+// partial has the schemas of answers that are not added, and are marked while there is an older process.
+var partial = map[string]bool{"Sockets": true, "Rooms": true, "Stats": true}
+
+// partialMark ends the answer of this process while another one still has clients.
+const partialMark = `,"partial":true}`
 
 // counted is an answer with a number of sockets.
 type counted struct {
@@ -83,6 +89,9 @@ func unmarshal(own, other []byte, a, b any) error {
 // withOlder carries the call out here, by run, and in the process that this one takes over from. That one is asked when
 // this one has done it; a call that waits for replies asks both at once.
 func (a *API) withOlder(c *call, body []byte, run func() ([]byte, *problem.Problem)) ([]byte, *problem.Problem) {
+	if a.cfg.Older != nil && partial[c.answer] {
+		return a.marked(run)
+	}
 	add := adders[c.answer]
 	if a.cfg.Older == nil || add == nil {
 		return run()
@@ -116,6 +125,15 @@ func (a *API) withOlder(c *call, body []byte, run func() ([]byte, *problem.Probl
 		return own, nil
 	}
 	return sum, nil
+}
+
+// marked carries a call out here, and marks the answer, an object, if the older process has not ended.
+func (a *API) marked(run func() ([]byte, *problem.Problem)) ([]byte, *problem.Problem) {
+	own, p := run()
+	if p == nil && a.cfg.Older(pathOf("stats"), []byte("{}")) != nil {
+		own = append(own[:len(own)-1], partialMark...)
+	}
+	return own, p
 }
 
 // ServeOther answers a call of another process of the node, see Config.Older and Config.Newer.

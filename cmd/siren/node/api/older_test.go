@@ -6,7 +6,7 @@ import (
 )
 
 // The answers of calls that count are added to those of the older process, and a call that is refused here is not made
-// there. Other calls are this process's alone.
+// there. Lists and statistics are this process's alone, and are marked as long as the older one answers.
 func TestOlder(t *testing.T) {
 	var asked []string
 	other := ""
@@ -40,10 +40,21 @@ func TestOlder(t *testing.T) {
 	}
 	asked = nil
 	n.refused("emit", `{"event":"connect"}`, "reserved_event", "event")
-	n.do("POST", "rooms", `{}`)
-	n.do("POST", "stats", `{}`)
 	if len(asked) > 0 {
 		t.Error(asked)
+	}
+	for _, alive := range []bool{true, false} {
+		if other = ""; alive {
+			other = "{}"
+		}
+		for _, call := range []string{"rooms", "sockets", "stats"} {
+			asked = nil
+			body := n.do("POST", call, `{}`).body
+			if strings.HasSuffix(body, `,"partial":true}`) != alive || len(asked) != 1 || asked[0] != "/api/stats {}" {
+				t.Errorf("%s: %s, asked %q", call, body, asked)
+			}
+		}
+		n.refused("rooms", `{"limit":0}`, "bad_field", "limit")
 	}
 }
 

@@ -57,14 +57,14 @@ func answers() schema {
 		}),
 		"Counted": object(schema{"count": countSchema()}),
 		"Count":   object(schema{"sockets": countSchema()}),
-		"Sockets": object(schema{"sockets": listOf(ref("Socket")), "cursor": textSchema()}),
+		"Sockets": perhapsPartial(object(schema{"sockets": listOf(ref("Socket")), "cursor": textSchema()})),
 		"Socket": object(schema{
 			"id": textSchema(), "rooms": listOf(textSchema()), "user": textSchema(), "data": schema{}, "address": textSchema(),
 			"transport": schema{"enum": []string{"polling", "websocket"}}, "connected_at": timeSchema(),
 		}),
-		"Rooms": object(schema{
+		"Rooms": perhapsPartial(object(schema{
 			"rooms": listOf(object(schema{"name": textSchema(), "sockets": countSchema()})), "cursor": textSchema(),
-		}),
+		})),
 		"Rates": object(rates),
 		"Stats": statsSchema(perWindow), "StatsRow": rowSchema(rates),
 		"Drained": object(schema{
@@ -93,6 +93,14 @@ func statsSchema(perWindow schema) schema {
 	s["properties"].(schema)["history"] = schema{
 		"type": "array", "maxItems": historyRows, "items": ref("StatsRow"),
 		"description": "A row for each of the last seconds, the oldest first. Only when history was asked for.",
+	}
+	return perhapsPartial(s)
+}
+
+// perhapsPartial adds the member partial to the schema of an answer.
+func perhapsPartial(s schema) schema {
+	s["properties"].(schema)["partial"] = schema{
+		"const": true, "description": "There only during a restart, while an older process has clients that are not in the answer.",
 	}
 	return s
 }
