@@ -97,3 +97,53 @@ func TestDrainWithoutAdminUI(t *testing.T) {
 		p.wantExit(t)
 	})
 }
+
+// A reload turns the Admin UI on, changes its password, and turns it off: each time people who are there have to go.
+func TestReloadAdminUI(t *testing.T) {
+	const rules = "namespaces: [{name: /}]\n"
+	const invalid, signedIn, wrong = `44/admin,{"message":"Invalid namespace"}`, `40/admin,{"sid":`, `44/admin,{"message":"invalid credentials"}`
+	on := adminUIKeys(t)
+	other, err := bcrypt.GenerateFromPassword([]byte("another"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := newConfigFile(t, rules)
+	p, _ := startWithAPI(t, "--config", string(file))
+	if got := p.open(t).connect(t, "/admin", `{"username":"admin","password":"changeit"}`); got != invalid {
+		t.Error(got)
+	}
+	var there *client
+	for _, step := range []struct{ keys, line, changeit, another string }{
+		{on, "admin_ui.enabled admin_ui.username", signedIn, wrong},
+		{on + "cors: {origins: [\"https://app.example\"]}\n", "changed=[cors.origins]", signedIn, wrong},
+		{`admin_ui: {enabled: true, username: admin, readonly: true, mode: development, password_bcrypt: ` + string(other) + "}\n",
+			"admin_ui.readonly admin_ui.mode", wrong, signedIn},
+		{"admin_ui: {enabled: false}\n", "admin_ui.enabled", invalid, invalid},
+		{on, "admin_ui.enabled", signedIn, wrong},
+	} {
+		file.write(t, rules+step.keys)
+		if line := p.hangup(t, "the configuration was read again"); !strings.Contains(line, step.line) {
+			t.Errorf("no %s in %s", step.line, line)
+		}
+		if there != nil && strings.Contains(step.line, "admin_ui") {
+			for there.next(t) != "41/admin," {
+			}
+			there = nil
+		}
+		for password, want := range map[string]string{"changeit": step.changeit, "another": step.another} {
+			c := p.open(t)
+			got := c.connect(t, "/admin", fmt.Sprintf(`{"username":"admin","password":%q}`, password))
+			if !strings.HasPrefix(got, want) {
+				t.Errorf("%s with %s: %s, want %s", step.line, password, got, want)
+			}
+			if want == signedIn {
+				there = c
+			}
+		}
+	}
+	file.write(t, rules+"admin_ui: {enabled: true, username: admin, password_bcrypt: nonsense}\n")
+	p.hangup(t, "the configuration stays as it was")
+	if got := p.open(t).connect(t, "/admin", `{"username":"admin","password":"changeit"}`); !strings.HasPrefix(got, signedIn) {
+		t.Error(got)
+	}
+}

@@ -3,6 +3,7 @@ package adminui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,7 +38,9 @@ type UI struct {
 	elsewhere bool
 
 	mu            sync.Mutex
-	registrations []server.Registration // guarded by mu
+	registrations []server.Registration // guarded by mu, as is the following field
+	// refusal keeps clients out after Close.
+	refusal server.Registration
 }
 
 // entered marks the sockets that are counted by UI.present.
@@ -53,6 +56,31 @@ func Instrument(srv *server.Server, o Options) (*UI, error) {
 	if srv.Lookup(o.Namespace) != nil {
 		return nil, errors.New("adminui: the server has a namespace " + o.Namespace + " already")
 	}
+	return begin(srv, o), nil
+}
+
+// Replace closes u, unless it is closed already, and returns another UI with other Options in the same namespace. People
+// have to sign in again. What was dropped goes on counting. Errors name the field of Options that is wrong, and u goes on
+// then. Call it once.
+func (u *UI) Replace(o Options) (*UI, error) {
+	o, err := o.settle()
+	if err != nil {
+		return nil, err
+	}
+	if o.Namespace != u.o.Namespace {
+		return nil, fmt.Errorf("adminui: Options.Namespace = %q must stay %q", o.Namespace, u.o.Namespace)
+	}
+	u.Close()
+	next := begin(u.srv, o)
+	next.dropped.Add(u.dropped.Load())
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.refusal.Remove()
+	return next, nil
+}
+
+// begin serves the namespace. The Options are settled.
+func begin(srv *server.Server, o Options) *UI {
 	u := &UI{
 		srv: srv, ns: srv.Of(o.Namespace), o: o, host: hostname(), started: time.Now(), stop: make(chan struct{}),
 		checks: make(chan struct{}, checksMax),
@@ -65,7 +93,7 @@ func Instrument(srv *server.Server, o Options) (*UI, error) {
 	if !o.manual {
 		u.done.Go(u.run)
 	}
-	return u, nil
+	return u
 }
 
 func (u *UI) registered(r ...server.Registration) {
@@ -82,14 +110,14 @@ func (u *UI) Close() {
 		if u.feed != nil {
 			u.feed.end()
 		}
-		u.ns.Use(func(context.Context, *server.Socket) error { return errBusy })
+		refusal := u.ns.Use(func(context.Context, *server.Socket) error { return errClosed })
 		_ = u.ns.Local().DisconnectSockets(false) // it fails if the server has ended
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		for _, r := range u.registrations {
 			r.Remove()
 		}
-		u.registrations = nil
+		u.registrations, u.refusal = nil, refusal
 	})
 }
 

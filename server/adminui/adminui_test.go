@@ -377,7 +377,7 @@ func TestClose(t *testing.T) {
 	if admin.Connected() || k.ui.feed.on {
 		t.Error("it goes on")
 	}
-	if r := k.Client(servertest.Namespace("/admin")).Refused(); r == nil || r.Message != "try again later" {
+	if r := k.Client(servertest.Namespace("/admin")).Refused(); r == nil || r.Message != "Invalid namespace" {
 		t.Errorf("%+v", r)
 	}
 	k.ui.Close()

@@ -15,6 +15,7 @@ import (
 var (
 	errCredentials = server.Refuse("invalid credentials", nil)
 	errBusy        = server.Refuse("try again later", nil)
+	errClosed      = server.Refuse("Invalid namespace", nil) // what clients are told where there is no Admin UI
 )
 
 // checksMax is the number of passwords that are checked at a time.

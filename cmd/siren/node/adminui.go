@@ -5,11 +5,13 @@ import (
 	"github.com/seed58c87869/siren/server/adminui"
 )
 
-// newAdminUI serves the official Admin UI; nil when the configuration has none.
-func (n *Node) newAdminUI(cfg *config.Config) (*adminui.UI, error) {
-	u := &cfg.AdminUI
+// setAdminUI serves the official Admin UI as the configuration says, in place of one that is served already. Errors change
+// nothing.
+func (n *Node) setAdminUI(cfg *config.Config) error {
+	u, old := &cfg.AdminUI, n.adminUI.Load()
 	if !u.Enabled {
-		return nil, nil
+		n.closeAdminUI()
+		return nil
 	}
 	o := adminui.Options{
 		Namespace: config.AdminUINamespace, Username: u.Username, ReadOnly: u.Readonly, Mode: adminui.Mode(u.Mode),
@@ -19,12 +21,22 @@ func (n *Node) newAdminUI(cfg *config.Config) (*adminui.UI, error) {
 	if hashes := u.Hashes(); len(hashes) > 0 { // loading has checked it
 		o.PasswordBcrypt = hashes[0]
 	}
-	return adminui.Instrument(n.srv, o)
+	var next *adminui.UI
+	var err error
+	if old == nil {
+		next, err = adminui.Instrument(n.srv, o)
+	} else {
+		next, err = old.Replace(o)
+	}
+	if err == nil {
+		n.adminUI.Store(next)
+	}
+	return err
 }
 
-// closeAdminUI ends the Admin UI, before the server: it has nothing to tell any more.
+// closeAdminUI ends the Admin UI, if there is one, before the server: it has nothing to tell any more.
 func (n *Node) closeAdminUI() {
-	if n.adminUI != nil {
-		n.adminUI.Close()
+	if u := n.adminUI.Load(); u != nil {
+		u.Close()
 	}
 }

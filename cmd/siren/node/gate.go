@@ -75,8 +75,8 @@ func (n *Node) closeGate() {
 // dropped are the drops of the node's own by reason, for the API's stats and the metrics.
 func (n *Node) dropped() map[string]uint64 {
 	out := map[string]uint64{"webhook_queue": n.gate.Stats().Webhooks.Full}
-	if n.adminUI != nil {
-		out["admin_ui"] = n.adminUI.Dropped() + n.srv.Stats().Sessions.DroppedExpendable // no other client is
+	if u := n.adminUI.Load(); u != nil {
+		out["admin_ui"] = u.Dropped() + n.srv.Stats().Sessions.DroppedExpendable // no other client is
 	}
 	return out
 }

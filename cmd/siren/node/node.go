@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed58c87869/siren/cmd/siren/node/api"
@@ -55,8 +56,8 @@ type Node struct {
 	name    string
 	// gate decides who comes in, and tells the backend.
 	gate *gate.Gate
-	// adminUI is nil without the official Admin UI.
-	adminUI *adminui.UI
+	// adminUI is nil when there was no official Admin UI yet.
+	adminUI atomic.Pointer[adminui.UI]
 	// spaces are the namespaces with their rules.
 	spaces *spaces
 	// exposition is /metrics.
@@ -134,7 +135,7 @@ func New(o Options) (*Node, error) {
 	if n.operators, err = n.newOperators(cfg); err != nil {
 		return nil, err
 	}
-	if n.adminUI, err = n.newAdminUI(cfg); err != nil {
+	if err := n.setAdminUI(cfg); err != nil {
 		n.operators.close()
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package node
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/seed58c87869/siren/cmd/siren/node/config"
 )
@@ -62,6 +64,12 @@ func (n *Node) reload() (config.Change, error) {
 	if err := n.operators.reload(cfg); err != nil {
 		_ = n.gate.Update(n.gateConfig(&n.running.Config)) // which was good before
 		return config.Change{}, err
+	}
+	if slices.ContainsFunc(change.Changed, func(key string) bool { return strings.HasPrefix(key, "admin_ui.") }) {
+		if err := n.setAdminUI(cfg); err != nil {
+			_ = errors.Join(n.gate.Update(n.gateConfig(&n.running.Config)), n.operators.reload(&n.running.Config))
+			return config.Change{}, err
+		}
 	}
 	if err := errors.Join(n.srv.SetLimits(limitsOf(cfg)), n.srv.SetMaxSessions(cfg.Limits.Connections)); err != nil {
 		return config.Change{}, err

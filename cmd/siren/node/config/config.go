@@ -100,17 +100,17 @@ type TLS struct {
 // AdminUI is the endpoint of the official Admin UI.
 type AdminUI struct {
 	// Serve the official Admin UI in the namespace /admin. Its page's origin has to be in cors.origins.
-	Enabled bool `key:"enabled"`
+	Enabled bool `key:"enabled" reload:"live"`
 	// Name to sign in with.
-	Username string `key:"username"`
+	Username string `key:"username" reload:"live"`
 	// Hash of the password to sign in with (bcrypt).
-	PasswordBcrypt string `key:"password_bcrypt" secret:"yes"`
+	PasswordBcrypt string `key:"password_bcrypt" secret:"yes" reload:"live"`
 	// File with that hash.
-	PasswordBcryptFile SecretFile `key:"password_bcrypt_file"`
+	PasswordBcryptFile SecretFile `key:"password_bcrypt_file" reload:"live"`
 	// Refuse all commands of the Admin UI.
-	Readonly bool `key:"readonly"`
+	Readonly bool `key:"readonly" reload:"live"`
 	// How much the Admin UI is told: production leaves single events and sockets out.
-	Mode string `key:"mode" enum:"production,development"`
+	Mode string `key:"mode" enum:"production,development" reload:"live"`
 }
 
 // CORS says what pages of other origins may do.
