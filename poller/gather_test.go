@@ -57,11 +57,11 @@ func TestPostsWaitForTheEndOfAPause(t *testing.T) {
 	var got []int
 	post := func(n int) { l.PostFunc(func() { got = append(got, n) }) }
 	ran := l.meanwhile(func() {
-		post(1)
-		post(2)
 		if l.mailbox.schedule() != putQuiet {
 			t.Error("a post would wake the loop")
 		}
+		post(1)
+		post(2)
 	})
 	if !ran || !slices.Equal(got, []int{1, 2}) {
 		t.Errorf("%v: %v ran", ran, got)
