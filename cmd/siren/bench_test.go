@@ -137,7 +137,7 @@ func TestProgressLine(t *testing.T) {
 	p.count("connecting", 10, 10)
 	p.count("messages", 0, 0)
 	p.end()
-	if want := "connecting: 0 of 10\nconnecting: 10 of 10\nmessages: 0 of 0\n"; out.String() != want {
+	if want := "connecting: 0 of 10\nconnecting: 10 of 10, 1/s\nmessages: 0 of 0\n"; out.String() != want {
 		t.Errorf("%q, want %q", out.String(), want)
 	}
 	out.Reset()

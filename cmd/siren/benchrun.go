@@ -27,8 +27,8 @@ which thresholds must hold. siren bench init writes one with comments.
 The exit code is 1 when a threshold does not hold or the run ended early. Counts
 of faults (connect_failed, lost, publish_failed, unanswered, missing,
 duplicated, reordered, malformed) must be 0 unless the profile has a threshold
-for them. A first line on standard error says what went wrong with an address,
-a path or a token, and what to do.`,
+for them. The first user is tried before: if it does not get in, the error says
+what was expected, what came, and what to do.`,
 		Example: `  siren bench init
   siren bench run ` + profileFile + `
   siren bench run chat.yaml --url https://chat.example.com --html chat.html --junit chat.xml`,
