@@ -30,7 +30,7 @@ func TestAliasesListMembers(t *testing.T) {
 			found++
 			doc := gen.Doc.Text() + spec.Doc.Text()
 			dir := map[string]string{"session": "session", "sio": "codec/sio", "parser": "server/parser",
-				"host": "server/internal/host", "tally": "server/internal/tally", "refusal": "server/internal/refusal"}[from.X.(*ast.Ident).Name]
+				"host": "server/internal/host", "collect": "server/internal/collect", "tally": "server/internal/tally", "refusal": "server/internal/refusal"}[from.X.(*ast.Ident).Name]
 			for _, name := range members(t, filepath.Join("..", dir), from.Sel.Name) {
 				if !regexp.MustCompile(`\b` + name + `\b`).MatchString(doc) {
 					t.Errorf("the comment of %s does not list %s", spec.Name, name)

@@ -18,7 +18,7 @@ func TestImports(t *testing.T) {
 	session := []string{"/codec/httpwire", "/codec/wsframe", "/codec/deflate", "/codec/eio", "/codec/quote", "/codec/proxyproto", "/poller/wheel", "/poller/memory", "/session/limit"}
 	server := append([]string{"/server/attach", "/room/cluster", "/session", "/session/mount", "/room", "/poller", "/poller/stream", "/codec/sio", "/codec/msgpack", "/server/logqueue", "/server/parser", "/server/internal/packets",
 		"/server/internal/history", "/server/internal/roster", "/server/internal/peers", "/server/internal/socketctx", "/server/internal/stack", "/server/internal/host",
-		"/server/internal/deadline", "/server/internal/listeners", "/server/internal/paging", "/server/internal/keyed", "/server/internal/consumer", "/server/internal/users", "/server/internal/clock", "/server/internal/collect", "/server/internal/partial", "/server/internal/early", "/server/internal/tally", "/server/internal/refusal", "/server/internal/walk", "/server/internal/edits"}, session...)
+		"/server/internal/deadline", "/server/internal/listeners", "/server/internal/paging", "/server/internal/keyed", "/server/internal/shown", "/server/internal/consumer", "/server/internal/users", "/server/internal/clock", "/server/internal/collect", "/server/internal/partial", "/server/internal/early", "/server/internal/tally", "/server/internal/refusal", "/server/internal/walk", "/server/internal/edits"}, session...)
 	for _, row := range []struct {
 		pkg   string
 		own   []string // packages of the project it may depend on
@@ -60,12 +60,13 @@ func TestImports(t *testing.T) {
 		{"/server/internal/packets", []string{"/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/host", append([]string{"/server/attach", "/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
 		{"/server/engineio", append([]string{"/server/attach", "/server/internal/host", "/server/internal/stack", "/server/logqueue", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
-		{"/server/internal/history", []string{"/codec/eio", "/codec/quote", "/poller/wheel"}, []string{gnet}},
+		{"/server/internal/history", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote", "/poller/wheel"}, []string{gnet}},
 		{"/server/internal/deadline", append([]string{"/session"}, session...), []string{gnet}},
 		{"/server/internal/listeners", append([]string{"/session"}, session...), []string{gnet}},
 		{"/server/internal/paging", nil, []string{gnet}},
 		{"/server/internal/keyed", nil, []string{gnet}},
 		{"/server/internal/edits", nil, []string{gnet}},
+		{"/server/internal/shown", []string{"/server/internal/keyed", "/server/internal/packets", "/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/users", nil, []string{gnet}},
 		{"/server/internal/partial", append([]string{"/server/internal/packets", "/server/parser", "/session", "/codec/sio", "/codec/msgpack"}, session...), []string{gnet}},
 		{"/server/internal/walk", append([]string{"/server/attach", "/room", "/session", "/poller/stream"}, session...), []string{gnet}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/seed58c87869/siren/server/internal/history"
 	"github.com/seed58c87869/siren/server/internal/tally"
 	"github.com/seed58c87869/siren/session"
 )
@@ -17,14 +18,15 @@ type asking struct {
 	names  []string
 }
 
-// ask asks the parents for the namespace of a CONNECT packet.
-func (c *client) ask(name, auth string) {
+// ask asks the parents for the namespace of a CONNECT packet, unless ns has it, and the cluster for the session with
+// which the client comes back.
+func (c *client) ask(name, auth string, ns *Namespace) {
 	j := c.join()
 	if j.asking == nil {
 		j.asking = new(asking)
 		j.asking.ctx, j.asking.cancel = context.WithCancelCause(context.Background())
 	}
-	q := &question{c: c, a: j.asking, name: name, auth: auth}
+	q := &question{c: c, a: j.asking, name: name, auth: auth, ns: ns}
 	q.a.names = append(q.a.names, q.name)
 	q.a.inbox.PutAlways(q, &c.srv.inbox)
 }
@@ -67,6 +69,7 @@ type question struct {
 	a          *asking
 	name, auth string
 	ns         *Namespace
+	back       *history.Recalled
 	full       bool
 }
 
@@ -77,7 +80,14 @@ func (q *question) Do() {
 	if q.auth != "" {
 		auth.JSON = []byte(q.auth)
 	}
-	q.ns, q.full = q.c.srv.dynamic.find(q.a.ctx, q.name, auth)
+	if q.ns == nil {
+		q.ns, q.full = q.c.srv.dynamic.find(q.a.ctx, q.name, auth)
+	}
+	if pid, after := history.Asked(q.auth); pid != "" && q.ns != nil && q.ns.logged() && !q.c.old() {
+		ctx, cancel := context.WithTimeout(q.a.ctx, q.c.srv.cfg.Recovery.RestoreTimeout)
+		defer cancel()
+		q.back = q.ns.history.Recall(ctx, pid, after)
+	}
 }
 
 // Run implements task. The client may have gone meanwhile.
@@ -86,6 +96,7 @@ func (q *question) Run(int) {
 	defer c.sess.EndOnPanic()
 	if c.asked() != q.a {
 		if q.ns != nil {
+			q.ns.history.PutBack(q.back)
 			c.srv.dynamic.drop(q.ns)
 		}
 		return
@@ -96,7 +107,7 @@ func (q *question) Run(int) {
 	}
 	switch {
 	case q.ns != nil:
-		c.beginSocket(q.ns, q.auth)
+		c.beginSocket(q.ns, q.auth, q.back)
 	case q.full:
 		c.srv.tally.Dynamic.Connect(c.shard(), tally.Refused)
 		c.send(c.refusal(q.name, namespacesFull))

@@ -8,6 +8,7 @@ import (
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/poller/wheel"
+	"github.com/seed58c87869/siren/server/internal/history"
 	"github.com/seed58c87869/siren/server/internal/partial"
 	"github.com/seed58c87869/siren/server/internal/roster"
 	"github.com/seed58c87869/siren/server/internal/tally"
@@ -220,10 +221,13 @@ func (c *client) connect(p *sio.Packet) {
 	case len(auth) > c.srv.cfg.MaxAuthBytes:
 		refusal = authTooLarge
 	case dynamic:
-		c.ask(string(p.Namespace), auth)
+		c.ask(string(p.Namespace), auth, nil)
+		return
+	case ns.logged() && !c.old() && history.Asks(auth):
+		c.ask(string(p.Namespace), auth, ns)
 		return
 	default:
-		c.beginSocket(ns, auth)
+		c.beginSocket(ns, auth, nil)
 		return
 	}
 	counts := c.srv.tally.Dynamic
@@ -235,10 +239,10 @@ func (c *client) connect(p *sio.Packet) {
 	c.send(c.refusal(string(p.Namespace), refusal))
 }
 
-// beginSocket makes a socket in a namespace that is held for it.
-func (c *client) beginSocket(ns *Namespace, auth string) {
+// beginSocket makes a socket in a namespace that is held for it. back is the session with which it comes back.
+func (c *client) beginSocket(ns *Namespace, auth string, back *history.Recalled) {
 	if ns.history != nil && !c.old() {
-		c.beginRecoverable(ns, auth)
+		c.beginRecoverable(ns, auth, back)
 		return
 	}
 	s := &Socket{ns: ns, client: c, id: c.socketID(ns), auth: auth}

@@ -44,7 +44,7 @@ func (o Operator) SocketsLeave(rooms ...string) error { return o.move(rooms, fal
 // DisconnectSockets disconnects the sockets that the operator selects, after what was sent to them before; with
 // closeConns, their clients' connections. Errors are those of SocketsJoin.
 func (o Operator) DisconnectSockets(closeConns bool) error {
-	if err := o.disconnect(closeConns, nil); err != nil {
+	if err := o.inOrder(func() error { return o.disconnect(closeConns, nil) }); err != nil {
 		return err
 	}
 	return o.tellOthers(&cluster.Message{Kind: cluster.DisconnectSockets, Close: closeConns})
@@ -132,7 +132,7 @@ func (t *selection) Visited(loop int) {
 // move does SocketsJoin and SocketsLeave. It holds the rooms on each loop, so that the next broadcast finds them; the
 // loops release them.
 func (o Operator) move(names []string, join bool) error {
-	if err := o.moveHere(names, join, nil); err != nil {
+	if err := o.inOrder(func() error { return o.moveHere(names, join, nil) }); err != nil {
 		return err
 	}
 	kind := cluster.SocketsLeave

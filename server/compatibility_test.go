@@ -16,7 +16,7 @@ func TestCompatibilityNamesTests(t *testing.T) {
 	}
 	tests := goTests(t)
 	goTest := regexp.MustCompile("`(Test\\w+)`")
-	endToEnd := regexp.MustCompile("`(\\w+\\.test\\.mjs): ([^`]+)`")
+	endToEnd := regexp.MustCompile("`([\\w-]+\\.test\\.mjs): ([^`]+)`")
 	rows := 0
 	for _, line := range strings.Split(string(page), "\n") {
 		cells := strings.Split(line, "|")

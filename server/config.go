@@ -389,7 +389,7 @@ func (c *Config) settleTimes() error {
 		name string
 	}{
 		{&c.ConnectTimeout, defaultConnectTimeout, "ConnectTimeout"}, {&c.AckTimeout, defaultAckTimeout, "AckTimeout"},
-		{&c.WriteTimeout, 0, "WriteTimeout"}, {&c.Recovery.MaxDisconnection, 0, "Recovery.MaxDisconnection"}, {&c.AttachmentTimeout, defaultAttachmentTimeout, "AttachmentTimeout"},
+		{&c.WriteTimeout, 0, "WriteTimeout"}, {&c.Recovery.MaxDisconnection, 0, "Recovery.MaxDisconnection"}, {&c.Recovery.RestoreTimeout, defaultRestoreTimeout, "Recovery.RestoreTimeout"}, {&c.AttachmentTimeout, defaultAttachmentTimeout, "AttachmentTimeout"},
 		{&c.RequestTimeout, defaultRequestTimeout, "RequestTimeout"},
 		{&c.CloseTimeout, defaultCloseTimeout, "CloseTimeout"},
 	} {

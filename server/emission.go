@@ -69,7 +69,9 @@ func (e Emission) EmitPrepared(p *Prepared) error {
 	if s.closed.Load() && (r == nil || e.flags.volatile) {
 		return ErrClosed
 	}
-	s.listenOut(p.packet.Event, p.packet.Args)
+	if r == nil || !s.ns.logged() { // else the listeners are told when the log returns the event
+		s.listenOut(p.packet.Event, p.packet.Args)
+	}
 	if r != nil {
 		return s.emitKept(r, p.packet.Fill, e.flags)
 	}
@@ -135,7 +137,9 @@ func (s *Socket) emit(event string, args []any, flags emitFlags) error {
 	if err := packets.CheckEvent(event); err != nil {
 		return err
 	}
-	s.listenOut(event, args)
+	if r == nil || !s.ns.logged() { // else the listeners are told when the log returns the event
+		s.listenOut(event, args)
+	}
 	if r != nil {
 		return s.emitKept(r, func(p *packets.Payload) error { return s.ns.srv.enc.AppendEvent(p, event, args) }, flags)
 	}

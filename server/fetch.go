@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed58c87869/siren/room/cluster"
-	"github.com/seed58c87869/siren/server/internal/packets"
+	"github.com/seed58c87869/siren/server/internal/shown"
 )
 
 // FetchSockets returns the sockets that the operator selects, including those of other nodes, sorted by id. They are
@@ -137,38 +137,12 @@ func (r RemoteSocket) Disconnect(closeConn bool) error {
 // the one without a name; no value when there are none. A value that cannot be encoded is left out, and OnError is
 // told, for the event "data".
 func (s *Socket) Data() Raw {
-	members := map[string]any{}
-	for name, value := range s.shared() {
-		err := s.guard("data", func() error {
-			data, err := s.ns.srv.enc.ArgsData([]any{value})
-			members[name] = packets.FirstArg(data)
-			return err
-		})
-		if err != nil {
-			delete(members, name)
-		}
-	}
-	if len(members) == 0 {
-		return Raw{}
-	}
-	if whole, ok := members[""].(Raw); ok {
-		return whole
-	}
-	data, err := packets.Default.ArgsData([]any{members}) // of Raw values
+	data, err := shown.Data(s.values(), func(v any) (data Raw, err error) {
+		err = s.guard("data", func() (err error) { data, err = s.ns.srv.enc.ArgsData([]any{v}); return err })
+		return data, err
+	})
 	if err != nil {
 		s.ns.srv.sio.Warn("shared data cannot be encoded", append(s.about("data"), "err", err)...)
-		return Raw{}
 	}
-	return packets.FirstArg(data)
-}
-
-// shared returns the values of shared keys by their names.
-func (s *Socket) shared() map[string]any {
-	out := map[string]any{}
-	for k := range s.values().All {
-		if name, ok := k.Key.(sharedKey).shared(); ok {
-			out[name] = k.Value
-		}
-	}
-	return out
+	return data
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/seed58c87869/siren/server/internal/keyed"
 	"github.com/seed58c87869/siren/server/internal/packets"
+	"github.com/seed58c87869/siren/server/internal/shown"
 	"github.com/seed58c87869/siren/server/internal/users"
 )
 
@@ -39,25 +40,14 @@ func NewKey[T any](name string, opts ...KeyOption) *Key[T] {
 	return &Key[T]{name: name, shares: o.shared}
 }
 
-// sharedKey is a Key of any type.
-type sharedKey interface{ shared() (name string, ok bool) }
-
-// shared returns the name under which other nodes see the values.
-func (k *Key[T]) shared() (name string, ok bool) { return k.name, k.shares }
+// Shared implements shown.Key. It returns the name under which other nodes see the values, if they see them.
+func (k *Key[T]) Shared() (name string, ok bool) { return k.name, k.shares }
 
 // From returns the value that a fetched socket has for a shared key; ok reports whether there is one. Errors wrap
 // ErrDecode.
 func (k *Key[T]) From(r RemoteSocket) (v T, ok bool, err error) {
-	if data := r.Data(); k.shares && k.name == "" && len(data.JSON) > 0 {
-		err = packets.DecodeArg(data.JSON, data.Attachments, &v)
-		return v, true, err
-	}
-	var members map[string]Raw
-	if data := r.Data(); !k.shares || len(data.JSON) == 0 || data.JSON[0] != '{' || data.Unmarshal(&members) != nil {
-		return v, false, nil
-	}
-	member, ok := members[k.name]
-	if !ok {
+	member, ok := shown.Member(r.Data(), k.name)
+	if !ok || !k.shares {
 		return v, false, nil
 	}
 	err = packets.DecodeArg(member.JSON, member.Attachments, &v)
@@ -73,17 +63,22 @@ func (k *Key[T]) Set(s *Socket, v T) {
 	s.mu.Lock()
 	vs := s.ownValues()
 	s.mu.Unlock()
+	if k.shares {
+		vs.Hide(k.name)
+	}
 	vs.Set(k, v)
 }
 
 // Get returns the value stored with the socket; ok reports whether there is one.
-func (k *Key[T]) Get(s *Socket) (v T, ok bool) {
-	v, ok = s.values().Get(k).(T)
-	return v, ok
-}
+func (k *Key[T]) Get(s *Socket) (v T, ok bool) { return shown.Get[T](s.values(), k) }
 
 // Delete removes the value stored with the socket, if there is one.
-func (k *Key[T]) Delete(s *Socket) { s.values().Remove(k) }
+func (k *Key[T]) Delete(s *Socket) {
+	if k.shares {
+		s.values().Hide(k.name)
+	}
+	s.values().Remove(k)
+}
 
 // extra is what few sockets have.
 type extra struct {

@@ -22,7 +22,7 @@ import (
 // layers are the files of package server, the lowest first: a file should need those before it, and not those behind
 // it. Files that are not listed count as the top.
 var layers = []struct{ what, files string }{
-	{"settings, errors and values", "doc raw types missing errors reply config settings layers private"},
+	{"settings, errors and values", "doc raw types errors reply config settings layers private"},
 	{
 		"what there is: servers, namespaces, sockets and their hooks",
 		"socket namespace server handler registry key log stats guard attach mount live namespaces",
@@ -40,7 +40,7 @@ var layers = []struct{ what, files string }{
 		"looking at many sockets, moving and asking them",
 		"census page fetch ask callall question request counted collection",
 	},
-	{"other nodes", "node serverside nodemessage relay"},
+	{"other nodes", "node logged serverside nodemessage relay"},
 	{"the lives of sockets, namespaces and servers", "dynamic asking life deadline identity recovery close"},
 }
 

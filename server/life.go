@@ -108,7 +108,7 @@ func (s *Socket) announce() bool {
 	if r == nil || r.recovered {
 		return s.introduce()
 	}
-	return s.ns.history.Enter(func(base uint64, now time.Duration) bool {
+	return s.ns.history.Enter(func(base history.Base, now time.Duration) bool {
 		r.base, r.arrived = base, now
 		return s.introduce()
 	})
@@ -293,7 +293,7 @@ func (s *Socket) end(r Reason) bool {
 // was announced.
 func (s *Socket) goodbye(r Reason) *goodbye {
 	// Nobody announces a socket that has ended.
-	if h := s.ns.hooks.Load(); !s.announced || len(h.disconnect)+len(h.disconnecting) == 0 {
+	if h := s.ns.hooks.Load(); !s.announced || len(h.disconnect)+len(h.disconnecting) == 0 && !s.ns.logged() {
 		return nil
 	}
 	return &goodbye{s: s, reason: r}
@@ -314,8 +314,9 @@ func (s *Socket) detach() (owed []*collect.Debt[Socket]) {
 type goodbye struct {
 	s      *Socket
 	reason Reason
-	// farewell is nil unless the socket may come back.
+	// farewell is nil unless the socket may come back. away is nil unless its session is kept by the cluster's broker.
 	farewell *history.Farewell
+	away     *history.Away
 }
 
 // Do implements session.Job. It runs after the connect handlers in the inbox, so passed is final.
@@ -324,6 +325,7 @@ func (g *goodbye) Do() {
 	// Its namespace stays as long as the handlers may have something to say there.
 	defer s.ns.srv.dynamic.drop(s.ns)
 	defer s.ns.history.Over(g.farewell)
+	defer s.save(g.away)
 	if !s.passed {
 		return
 	}

@@ -63,6 +63,9 @@ func (ns *Namespace) start(srv *Server, name string) {
 	ns.rooms.Reserve(ns.sockets.Taken)
 	if srv.cfg.Recovery.MaxDisconnection > 0 {
 		ns.history = srv.newHistory(ns.sockets.Forget)
+		if log := srv.node.log(); log != nil {
+			ns.history.Follow(log, name, ns.frameOf)
+		}
 	}
 	for i := range srv.nloops {
 		ns.shards = append(ns.shards, room.NewShard(i))

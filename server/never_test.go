@@ -119,8 +119,8 @@ func TestLongestDurationIsNever(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := Config{Cookie: Cookie{Name: "io"}, CORS: CORS{Origins: []string{"*"}}}
 			*pollertest.Durations(&cfg)[name] = never
-			if name == "Recovery.MaxDisconnection" {
-				return // TestRecoveryForEver
+			if name == "Recovery.MaxDisconnection" || name == "Recovery.RestoreTimeout" {
+				return // TestRecoveryForEver, TestRecall
 			}
 			w, own := waitings[name]
 			r := newRig(t, cfg, w.opts...)

@@ -120,7 +120,11 @@ func (n *node) subscribe(ns *Namespace) error {
 		ns.OnConnect(func(ctx context.Context, s *Socket) error { w.SocketConnected(ctx, ns.name, s.ID()); return nil })
 		ns.OnDisconnect(func(s *Socket, _ Reason) { w.SocketDisconnected(ns.name, s.ID()) })
 	}
-	err := n.adapter.Subscribe(ns.name, func(m *cluster.Message) { n.receive(ns, m) })
+	subscribe := n.adapter.Subscribe
+	if ns.logged() {
+		subscribe = n.log().SubscribeLog
+	}
+	err := subscribe(ns.name, func(m *cluster.Message) { n.receive(ns, m) })
 	if err != nil {
 		n.srv.stats.clusterFailures.Add(1)
 		n.srv.log.Error("namespace is on this node alone", "ns", ns.name, "err", err)
@@ -139,11 +143,13 @@ func (n *node) unsubscribe(ns *Namespace) {
 // receive handles a message of another node. It runs on the adapter's goroutine, which waits if this node is behind,
 // and runs no code of the application.
 func (n *node) receive(ns *Namespace, m *cluster.Message) {
-	if m.From != "" && m.From == n.adapter.Node() {
+	if m.From != "" && m.From == n.adapter.Node() && !ns.logged() {
 		return
 	}
 	var err error
 	switch o := targetOperator(ns, m); m.Kind {
+	case cluster.LogPosition:
+		ns.history.Position(m)
 	case cluster.Broadcast:
 		err = n.broadcast(o, m)
 	case cluster.SocketsJoin:
@@ -172,13 +178,16 @@ func (n *node) receive(ns *Namespace, m *cluster.Message) {
 // targetOperator returns the operator for a message's target on this node.
 func targetOperator(ns *Namespace, m *cluster.Message) Operator {
 	return Operator{
-		ns: ns, rooms: m.Target.Rooms, users: m.Target.Users, except: m.Target.Except, local: true,
+		ns: ns, rooms: m.Target.Rooms, users: m.Target.Users, except: m.Target.Except, local: true, foreign: true,
 		flags: emitFlags{volatile: m.Target.Volatile, plain: m.Target.NoCompress, timeout: max(m.Target.Timeout, 0)},
 	}
 }
 
 // broadcast emits another node's event to this node's sockets.
 func (n *node) broadcast(o Operator, m *cluster.Message) error {
+	if m.Request == "" && o.ns.logged() {
+		return n.patiently(func() error { return o.deliverLogged(m) })
+	}
 	event, args, err := packets.ParseEvent(m.Data)
 	if err != nil {
 		return err
@@ -195,15 +204,7 @@ func (n *node) broadcast(o Operator, m *cluster.Message) error {
 
 // patiently repeats a post that a loop has no room for, for a while. Other messages of the cluster wait meanwhile.
 func (n *node) patiently(post func() error) error {
-	pause := 50 * time.Microsecond
-	for waited := time.Duration(0); ; waited += pause {
-		err := post()
-		if !errors.Is(err, ErrQueueFull) || waited >= answerPatience {
-			return err
-		}
-		pause = min(2*pause, 5*time.Millisecond)
-		time.Sleep(pause)
-	}
+	return collect.Patiently(post, ErrQueueFull, answerPatience)
 }
 
 // refuse tells a node that its question was refused, so that it does not wait.

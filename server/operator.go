@@ -19,7 +19,9 @@ type Operator struct {
 	users  []string
 	except []string
 	local  bool
-	flags  emitFlags
+	// foreign is set for a message of the cluster, which is in its order already.
+	foreign bool
+	flags   emitFlags
 }
 
 // To adds rooms: the broadcast goes to the sockets in any of them, once each. A socket's id is a room that holds that

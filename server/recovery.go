@@ -12,6 +12,7 @@ import (
 	"github.com/seed58c87869/siren/server/internal/history"
 	"github.com/seed58c87869/siren/server/internal/keyed"
 	"github.com/seed58c87869/siren/server/internal/packets"
+	"github.com/seed58c87869/siren/server/internal/shown"
 	"github.com/seed58c87869/siren/session"
 )
 
@@ -25,6 +26,11 @@ import (
 // acknowledgement and acknowledgements are not stored. The rooms of a socket at its end decide which events it missed,
 // as in the reference. The connect handlers of a socket that comes back run after the disconnect handlers of its former
 // life.
+//
+// In a cluster whose adapter has a log (cluster.Log) clients come back at any node, and their sessions are with the
+// broker. Events then reach the node's own clients when the log returns them, in the order that all nodes have, or
+// without it when the broker does not answer in time. What the node does next with its sockets, Leave excepted, is done
+// behind them. A socket that comes back from another node has the values of Shared keys alone.
 type Recovery struct {
 	// MaxDisconnection is how long a client may be absent. Default 0: recovery is off, and other settings are an error.
 	// The reference's default, when it is switched on, is 2 minutes.
@@ -40,6 +46,9 @@ type Recovery struct {
 	// MaxSessions bounds the absent clients in each namespace. Default 100,000; above it the one that has been absent
 	// for longest is forgotten.
 	MaxSessions int
+	// RestoreTimeout bounds the wait for a client's session, and for what it missed, where the cluster keeps them: it is a
+	// new client then. Default 1 second, so that a broker that does not answer holds up nobody for longer.
+	RestoreTimeout time.Duration
 }
 
 // Defaults of Recovery.
@@ -47,18 +56,8 @@ const (
 	defaultRecoveryPackets  = 100_000
 	defaultRecoveryBytes    = 64 << 20
 	defaultRecoverySessions = 100_000
+	defaultRestoreTimeout   = time.Second
 )
-
-// recoverable has the reasons after which a client may come back: those after which clients connect again by
-// themselves.
-func recoverable(r Reason) bool {
-	switch r {
-	case ReasonTransportClose, ReasonTransportError, ReasonPingTimeout, ReasonForcedClose, ReasonForcedServerClose, ReasonServerShutdown,
-		ReasonDraining, ReasonRateLimited:
-		return true
-	}
-	return false
-}
 
 // newHistory makes the history of a namespace.
 func (srv *Server) newHistory(forget func(id string)) *history.History {
@@ -81,7 +80,7 @@ type recovery struct {
 	// recovered is set if the socket has come back.
 	recovered bool
 	// base and arrived are awaySocket's, as far as they are known before the end.
-	base    uint64
+	base    history.Base
 	arrived time.Duration
 	// connected is when CONNECT was sent, and what was held for the socket, by the history's clock. Loop-owned.
 	connected time.Duration
@@ -114,17 +113,29 @@ func (s *Socket) recovery() *recovery {
 	return nil
 }
 
-// beginRecoverable begins a socket of a namespace with recovery: one that comes back, or a new one that may. Loop-only.
-func (c *client) beginRecoverable(ns *Namespace, auth string) {
+// beginRecoverable begins a socket of a namespace with recovery: one that comes back, or a new one that may. back is the
+// session that was taken for it, in a cluster with a log. Loop-only.
+func (c *client) beginRecoverable(ns *Namespace, auth string, back *history.Recalled) {
 	s := &Socket{ns: ns, client: c, auth: auth}
 	r := new(recovery)
 	e := new(extra)
 	e.rare.Store(&rare{recovery: r})
 	s.extra.Store(e)
-	pid, after := recoveryOf(auth)
-	if pid == "" || !ns.history.Restore(pid, after, s.comeBack) {
+	pid, after := history.Asked(auth)
+	returns := false
+	switch {
+	case pid == "":
+	case ns.logged():
+		returns = ns.history.Return(back, s.comeBack)
+	default:
+		returns = ns.history.Restore(pid, after, s.comeBack)
+	}
+	if !returns {
 		r.pid, s.id = history.NewPrivateID(), c.socketID(ns)
 		s.member.Init(c.shard(), s)
+	}
+	if returns && back != nil && e.values.Load() == nil {
+		e.values.Store(shown.Values(back.Session().Data))
 	}
 	c.sockets.Add(s)
 	(*introduced)(s).count(true)
@@ -147,7 +158,7 @@ func (c *client) beginRecoverable(ns *Namespace, auth string) {
 // later events and after earlier ones. Loop-only.
 func (s *Socket) comeBack(a *history.Away, missed []*eio.Frame) bool {
 	ns, w := s.ns, s.ns.watch.Load()
-	if len(a.Rooms) > s.settings().maxRooms || s.client.loop().Full() || !w.Reserve(len(a.Rooms)) {
+	if len(a.Rooms) > s.settings().maxRooms || ns.sockets.Get(a.ID) != nil || s.client.loop().Full() || !w.Reserve(len(a.Rooms)) {
 		return false
 	}
 	rooms := make([]*room.Room, len(a.Rooms))
@@ -162,7 +173,9 @@ func (s *Socket) comeBack(a *history.Away, missed []*eio.Frame) bool {
 	}
 	e := s.extra.Load()
 	*s.recovery() = recovery{pid: a.PID, recovered: true, base: a.Base, arrived: a.Arrived, back: &comeback{missed, a.Farewell}}
-	e.values.Store(a.Values.(*keyed.Values))
+	if v, ok := a.Values.(*keyed.Values); ok {
+		e.values.Store(v)
+	}
 	e.user.User = a.User
 	s.id = a.ID
 	s.member.Init(s.shard(), s)
@@ -174,18 +187,6 @@ func (s *Socket) comeBack(a *history.Away, missed []*eio.Frame) bool {
 		s.rooms.Join(r, false)
 	}
 	return true
-}
-
-// recoveryOf returns the private id and the offset in an auth payload; the id is "" if there is none.
-func recoveryOf(auth string) (pid, after string) {
-	var a struct {
-		PID    string `json:"pid"`
-		Offset string `json:"offset"`
-	}
-	if auth == "" || sio.Unmarshal([]byte(auth), nil, &a) != nil {
-		return "", ""
-	}
-	return a.PID, a.Offset
 }
 
 // replay sends the missed events. Loop-only.
@@ -208,7 +209,7 @@ func (s *Socket) replay() {
 // come back. Loop-only.
 func (s *Socket) mayComeBack(reason Reason) bool {
 	r := s.recovery()
-	return r != nil && recoverable(reason) && (s.phase == phaseConnected || s.phase == phaseEntered && r.recovered)
+	return r != nil && reason.Reconnects() && (s.phase == phaseConnected || s.phase == phaseEntered && r.recovered)
 }
 
 // goAway ends a socket that may come back, in one step, so that an event finds it either connected or absent.
@@ -243,11 +244,17 @@ func (s *Socket) awayWith(bye *goodbye, now time.Duration) *history.Away {
 		a.Farewell = new(history.Farewell)
 		bye.farewell = a.Farewell
 	}
+	if s.ns.logged() {
+		bye.away = a
+	}
 	return a
 }
 
 // emitKept emits an event and stores it for the socket's return, unless it is volatile.
 func (s *Socket) emitKept(r *recovery, fill func(p *packets.Payload) error, flags emitFlags) error {
+	if s.ns.logged() {
+		return s.emitLogged(r, fill, flags)
+	}
 	p := packets.NewPayload(sio.Event, s.ns.name, packets.NoAck)
 	defer p.Release()
 	if err := fill(p); err != nil {
@@ -270,6 +277,9 @@ func (o Operator) emitKept(fill func(p *packets.Payload) error) (n int, err erro
 	defer p.Release()
 	if err = fill(p); err != nil {
 		return 0, err
+	}
+	if o.ns.logged() {
+		return o.emitLogged(p.Data())
 	}
 	var data Raw
 	if o.elsewhere() || o.listened() {

@@ -91,7 +91,9 @@ func (r *request) ask(event string, args []any) (err error) {
 		eio.Plain(r.frame)
 	}
 	s.client.sess.Deflate(r.frame)
-	if !s.client.loop().TryPost(r) {
+	if s.ns.logged() {
+		s.ns.inOrder(func() { s.client.loop().Post(r) })
+	} else if !s.client.loop().TryPost(r) {
 		return s.ns.srv.refused()
 	}
 	sent = true

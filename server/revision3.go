@@ -52,7 +52,7 @@ func (c *client) connected(s *Socket) *eio.Frame {
 	if !c.old() {
 		pid := ""
 		if r := s.recovery(); r != nil {
-			pid = r.pid.String()
+			pid = string(r.pid)
 		}
 		return c.srv.enc.Connect(s.ns.name, s.id, pid)
 	}

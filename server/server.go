@@ -97,7 +97,7 @@ func New(cfg Config, opts ...Option) (*Server, error) {
 		o(srv)
 	}
 	srv.host = host.New(srv.hostConfig())
-	srv.waits = collect.New(srv.host, srv.nloops, missing)
+	srv.waits = collect.New(srv.host, srv.nloops)
 	srv.clock = clock.New(srv.host, srv.nloops, &srv.jobs)
 	srv.root = newNamespace(srv, "/")
 	srv.spaces["/"] = srv.root

@@ -161,6 +161,6 @@ func (s *Socket) depart(closeConn bool, r Reason) {
 		kind = markCloses
 	}
 	if s.marks.Or(kind)&kind == 0 { // or a loop that is behind would have any number of them
-		s.client.loop().Post(&departure{s, closeConn, r})
+		s.ns.inOrder(func() { s.client.loop().Post(&departure{s, closeConn, r}) })
 	}
 }

@@ -1,12 +1,16 @@
 package server
 
-import "github.com/seed58c87869/siren/session"
+import (
+	"github.com/seed58c87869/siren/server/internal/collect"
+	"github.com/seed58c87869/siren/session"
+)
 
 // Reason says why a socket ended. It is an error, the cause of the socket's context. Immutable. Its methods:
 //
 //   - String() string, Error() string: the reference server's text, such as "transport close"
 //   - MarshalText, UnmarshalText: the same text in JSON and in logs
 //   - Plain() Reason: the reference's reason, for one that is only counted
+//   - Reconnects() bool: whether clients connect again by themselves after it
 //   - Label() string: the word under which ends are counted
 type Reason = session.Reason
 
@@ -149,3 +153,14 @@ type ConnectionError = session.ConnectionError
 // Forwarder passes requests for sessions of other nodes on to these, see Config.Forwarder. Package room/cluster/forward
 // implements it. Safe for concurrent use.
 type Forwarder interface{ session.Forwarder }
+
+// MissingError tells that not all answers came which were asked for; those that came were handed over. errors.Is
+// finds its Cause. Immutable. Its methods are those of errors, Error and Unwrap, its fields:
+//
+//   - Clients int: the number of clients that were asked and did not answer, those that left before they answered
+//     included
+//   - Nodes int: the number of other nodes that did not answer. How many clients a broadcast asked there is not known
+//   - NodeIDs []string: their ids as far as the adapter knows them
+//   - Cause error: why they were not waited for: ErrTimeout, the cause of a context, or ErrClosed when everybody who
+//     could still answer was gone
+type MissingError = collect.MissingError

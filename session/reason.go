@@ -79,6 +79,16 @@ func (r Reason) Plain() Reason {
 	return r
 }
 
+// Reconnects reports whether clients connect again by themselves after it.
+func (r Reason) Reconnects() bool {
+	switch r {
+	case ReasonTransportClose, ReasonTransportError, ReasonPingTimeout, ReasonForcedClose, ReasonForcedServerClose, ReasonServerShutdown,
+		ReasonDraining, ReasonRateLimited:
+		return true
+	}
+	return false
+}
+
 // Label returns the word under which ends are counted: String, or a more exact one for reasons that are only counted.
 func (r Reason) Label() string {
 	if r < ReasonCount && special[r].label != "" {

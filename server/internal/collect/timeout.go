@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/seed58c87869/siren/poller/wheel"
@@ -105,4 +106,23 @@ func (w *Wait) Signal() {
 func (w *Wait) Resume() {
 	w.parked = nil
 	w.Signal()
+}
+
+// The pauses between attempts of Patiently.
+const (
+	pauseMin = 50 * time.Microsecond
+	pauseMax = 5 * time.Millisecond
+)
+
+// Patiently calls post again and again while it fails with busy, for a while.
+func Patiently(post func() error, busy error, while time.Duration) error {
+	pause := pauseMin
+	for waited := time.Duration(0); ; waited += pause {
+		err := post()
+		if !errors.Is(err, busy) || waited >= while {
+			return err
+		}
+		pause = min(2*pause, pauseMax)
+		time.Sleep(pause)
+	}
 }

@@ -189,7 +189,7 @@ func (w *Wait) outcome(cause error) error {
 		if cause == nil {
 			cause = ErrClosed // whoever could still answer has left
 		}
-		return join(w.waits.missing(clients, nodes, ids, cause), trouble)
+		return join(&MissingError{Clients: clients, Nodes: nodes, NodeIDs: ids, Cause: cause}, trouble)
 	case w.Loops == 0 && (w.Others == nil || w.Others.Known):
 		return trouble
 	}

@@ -3,7 +3,6 @@ package collect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -24,20 +23,10 @@ type loops struct {
 func (l *loops) Started() bool      { return l.started }
 func (l *loops) Loop(int) host.Loop { return l.loop }
 
-// incomplete is the error for missing answers.
-type incomplete struct {
-	clients, nodes int
-	cause          error
-}
-
-func (e *incomplete) Error() string { return fmt.Sprint(e.clients, e.nodes, e.cause) }
-
 // newWaits returns the waits of a server with one loop.
 func newWaits() (*Waits, *pollertest.Loop) {
 	l := &loops{pollertest.NewLoop(0), true}
-	return New(l, 1, func(clients, nodes int, _ []string, cause error) error {
-		return &incomplete{clients, nodes, cause}
-	}), l.loop
+	return New(l, 1), l.loop
 }
 
 // question is an Inquiry that notes the end of its wait.
@@ -129,12 +118,12 @@ func TestEnds(t *testing.T) {
 			l.RunUntilIdle()
 			test.end(ws, l, q, cancel)
 			err := q.Await(context.Background())
-			var missing *incomplete
+			var missing *MissingError
 			if test.want == nil {
 				if err != nil {
 					t.Error(err)
 				}
-			} else if !errors.As(err, &missing) || !errors.Is(missing.cause, test.want) || missing.clients == 0 {
+			} else if !errors.As(err, &missing) || !errors.Is(missing.Cause, test.want) || missing.Clients == 0 {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
 			if q.Finish(ErrTimeout, OffLoop) || q.Revoke() {
@@ -186,7 +175,7 @@ func TestRevoke(t *testing.T) {
 
 // TestLimitBeforeLoopsRun shows that a wait of a server that does not listen yet has a time-out too.
 func TestLimitBeforeLoopsRun(t *testing.T) {
-	ws := New(&loops{}, 1, nil)
+	ws := New(&loops{}, 1)
 	q := begun(t, ws, 1)
 	q.Partial = false
 	q.Limit(time.Millisecond)
@@ -281,7 +270,7 @@ func TestGather(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	var missing *incomplete
+	var missing *MissingError
 
 	g, id := ask()
 	answer(id, "b", cluster.CountResponse)
@@ -295,7 +284,7 @@ func TestGather(t *testing.T) {
 	g, id = ask()
 	answer(id, "b", cluster.CountResponse)
 	answer(id, "c", cluster.Refused)
-	if err := g.Await(t.Context()); !errors.As(err, &missing) || missing.nodes != 1 || missing.cause != ErrNodeRefused {
+	if err := g.Await(t.Context()); !errors.As(err, &missing) || missing.Nodes != 1 || missing.Cause != ErrNodeRefused {
 		t.Error(err)
 	}
 
@@ -310,7 +299,7 @@ func TestGather(t *testing.T) {
 	g, _ = ask()
 	g.Limit(time.Second)
 	l.Advance(time.Second)
-	if err := g.Await(t.Context()); !errors.As(err, &missing) || missing.nodes != 2 || missing.cause != ErrTimeout {
+	if err := g.Await(t.Context()); !errors.As(err, &missing) || missing.Nodes != 2 || missing.Cause != ErrTimeout {
 		t.Error(err)
 	}
 	if asked, _ := table.Len(); asked != 0 {

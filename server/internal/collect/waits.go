@@ -11,11 +11,10 @@ import (
 // Waits are the waits of a server that are not over. There is a list for each event loop, so that goroutines that ask
 // sockets of different loops do not meet. Safe for concurrent use.
 type Waits struct {
-	lists   []list
-	loops   clock.Loops
-	missing func(clients, nodes int, ids []string, cause error) error
-	ctx     context.Context
-	stop    context.CancelFunc
+	lists []list
+	loops clock.Loops
+	ctx   context.Context
+	stop  context.CancelFunc
 	// Elsewhere is the number of handlers that wait for an adapter.
 	Elsewhere atomic.Int64
 	// Counting means that handlers that wait are counted, because the server is on loops of others, who want to know.
@@ -30,10 +29,9 @@ type list struct {
 	_      [40]byte // a cache line of its own
 }
 
-// New returns the waits of a server with n loops. missing makes the error for answers that did not come: of a number of
-// clients, and of other nodes, whose ids may be known.
-func New(loops clock.Loops, n int, missing func(clients, nodes int, ids []string, cause error) error) *Waits {
-	w := &Waits{lists: make([]list, n), loops: loops, missing: missing}
+// New returns the waits of a server with n loops.
+func New(loops clock.Loops, n int) *Waits {
+	w := &Waits{lists: make([]list, n), loops: loops}
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	return w
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
+	"github.com/seed58c87869/siren/codec/sio"
+	"github.com/seed58c87869/siren/room/cluster"
 )
 
 // Away is the state of an absent socket, with which it comes back. Immutable.
@@ -19,15 +21,23 @@ type Away struct {
 	User   string
 	// since is the time of the socket's end.
 	since time.Duration
-	// Base is the offset of the latest event before the socket entered the namespace. A client that has no offset from
-	// the time since then was sent nothing.
-	Base uint64
+	// Base is the latest event before the socket entered the namespace. A client that has no offset from the time since
+	// then was sent nothing.
+	Base Base
 	// Arrived is the time before which emitted events have arrived, or were not for the socket. An event that was
 	// emitted more than a whole heartbeat before the end of the session has arrived, because the client has answered a
 	// ping that was sent after it.
 	Arrived time.Duration
 	// Farewell is the end of its disconnect handlers; nil if there are none.
 	Farewell *Farewell
+	// tag tells it from other absences of the same client, at other nodes of the cluster.
+	tag string
+}
+
+// Base is the position of an event. Immutable.
+type Base struct {
+	n  uint64
+	id cluster.Offset // in the cluster's log; zero without one
 }
 
 // Farewell notes when the disconnect handlers of an absent socket have run. Guarded by the history's mutex.
@@ -38,23 +48,34 @@ type Farewell struct {
 }
 
 // PrivateID is a socket's private id. It is a secret of the client and the server, because any client that knows it may
-// take over the socket.
-type PrivateID [18]byte
+// take over the socket. Servers of the reference make others, which are texts too.
+type PrivateID string
 
-func NewPrivateID() (p PrivateID) {
-	_, _ = rand.Read(p[:]) // never fails
-	return p
+// privateBytes is the length of a private id before it is text.
+const privateBytes = 18
+
+func NewPrivateID() PrivateID {
+	var b [privateBytes]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return PrivateID(base64.RawURLEncoding.EncodeToString(b[:]))
 }
 
-func (p PrivateID) String() string { return base64.RawURLEncoding.EncodeToString(p[:]) }
-
-// privateIDOf parses a private id. It returns false if the text is not one.
-func privateIDOf(text string) (p PrivateID, ok bool) {
-	if base64.RawURLEncoding.DecodedLen(len(text)) != len(p) {
-		return p, false
+// Asked returns the private id and the offset in a client's auth payload; the id is "" if there is none.
+func Asked(auth string) (pid, after string) {
+	var a struct {
+		PID    string `json:"pid"`
+		Offset string `json:"offset"`
 	}
-	n, err := base64.RawURLEncoding.Decode(p[:], []byte(text))
-	return p, err == nil && n == len(p)
+	if auth == "" || sio.Unmarshal([]byte(auth), nil, &a) != nil {
+		return "", ""
+	}
+	return a.PID, a.Offset
+}
+
+// Asks reports whether a client says in its auth payload that it was here before.
+func Asks(auth string) bool {
+	pid, _ := Asked(auth)
+	return pid != ""
 }
 
 // inTime reports whether an absent socket may still come back.
@@ -70,10 +91,14 @@ func (h *History) forgetAway(e *list.Element) {
 }
 
 // Enter calls announce, which lets a socket into the namespace, with the offset of the latest event before.
-func (h *History) Enter(announce func(base uint64, now time.Duration) bool) bool {
+func (h *History) Enter(announce func(base Base, now time.Duration) bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return announce(h.next()-1, h.Now())
+	base := Base{n: h.next() - 1}
+	if h.tail != nil {
+		base.id = h.tail.last
+	}
+	return announce(base, h.Now())
 }
 
 // Afterwards calls next when the farewell is over. It replaces an earlier next.
@@ -110,6 +135,9 @@ func (h *History) Leave(end func(now time.Duration) *Away) {
 	defer h.mu.Unlock()
 	now := h.Now()
 	a := end(now)
+	if h.tail != nil {
+		h.prove(a)
+	}
 	if a.since = now; h.closed {
 		h.forget(a.ID)
 		return
@@ -128,6 +156,13 @@ func (h *History) Awaits(pid PrivateID) bool {
 	return e != nil && h.inTime(e.Value.(*Away), h.Now())
 }
 
+// MayReturn is Awaits for callers without the lock.
+func (h *History) MayReturn(pid PrivateID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.Awaits(pid)
+}
+
 // Restore removes the absent socket with that private id, with the events that it missed after the offset, and calls
 // enter, which posts its joins, before anything else can be emitted. It returns false if the socket cannot come back:
 // it is unknown or has been absent for too long, it may have missed an event that is no longer stored, or enter
@@ -135,27 +170,31 @@ func (h *History) Awaits(pid PrivateID) bool {
 func (h *History) Restore(pid, after string, enter func(a *Away, missed []*eio.Frame) bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	back := h.comeBack(pid, after, enter)
+	back := h.comeBack(PrivateID(pid), after, enter)
+	h.count(back)
+	return back
+}
+
+// count counts a client that came back, or could not.
+func (h *History) count(back bool) {
 	if back {
 		h.stats.Recovered.Add(1)
 	} else {
 		h.stats.Refused.Add(1)
 	}
-	return back
 }
 
 // comeBack is restore with the lock held.
-func (h *History) comeBack(text, after string, enter func(a *Away, missed []*eio.Frame) bool) bool {
-	pid, ok := privateIDOf(text)
+func (h *History) comeBack(pid PrivateID, after string, enter func(a *Away, missed []*eio.Frame) bool) bool {
 	e := h.away[pid]
-	if !ok || e == nil {
+	if e == nil {
 		return false
 	}
 	a := e.Value.(*Away)
 	var missed []*eio.Frame
 	from, ok := h.behind(a, after)
 	if ok && h.inTime(a, h.Now()) {
-		missed, ok = h.missed(a, from)
+		missed, ok = h.missed(a, h.head+int(from-h.first))
 	} else {
 		ok = false
 	}
@@ -171,13 +210,13 @@ func (h *History) comeBack(text, after string, enter func(a *Away, missed []*eio
 // behind returns the offset of the first event that a socket may have missed whose client has that offset. It returns
 // false if such events are no longer stored.
 func (h *History) behind(a *Away, after string) (from uint64, ok bool) {
-	n := a.Base
+	n := a.Base.n
 	if after != "" {
 		if n, ok = offsetOf(after); !ok {
 			return 0, false
 		}
-		if n < a.Base || n >= h.next() {
-			n = a.Base // it is of another history, or of another socket of the client's: this one was sent nothing
+		if n < a.Base.n || n >= h.next() {
+			n = a.Base.n // it is of another history, or of another socket of the client's: this one was sent nothing
 		}
 	}
 	if n+1 < h.first && h.dropped >= a.Arrived {
@@ -188,14 +227,14 @@ func (h *History) behind(a *Away, after string) (from uint64, ok bool) {
 	return max(n+1, h.first+uint64(owed)), true
 }
 
-// missed returns the events from that offset on that were for the socket. It returns false if they are too many.
-func (h *History) missed(a *Away, from uint64) (frames []*eio.Frame, ok bool) {
+// missed returns the events from that index on that were for the socket. It returns false if they are too many.
+func (h *History) missed(a *Away, from int) (frames []*eio.Frame, ok bool) {
 	rooms := map[string]struct{}{a.ID: {}}
 	for _, name := range a.Rooms {
 		rooms[name] = struct{}{}
 	}
 	bytes := 0
-	for i := h.head + int(from-h.first); i < len(h.events); i++ {
+	for i := from; i < len(h.events); i++ {
 		if e := &h.events[i]; e.to.includes(rooms, a.User) {
 			if bytes += e.frame.Size() + keptOverhead; bytes > h.replayMax {
 				return nil, false

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/poller/wheel"
+	"github.com/seed58c87869/siren/room/cluster"
 )
 
 // Limits are the bounds of a history. Immutable.
@@ -42,6 +43,8 @@ type History struct {
 	After func(d time.Duration, fn func()) (stop func() bool)
 	// forget is called with the id of a socket that will not come back.
 	forget func(id string)
+	// tail is the state of a history that follows the log of a cluster; nil without one. Immutable.
+	tail *tail
 
 	mu sync.Mutex // guards what follows; it comes before the locks of sockets, rooms and mailboxes
 	// events has the stored events, from head on, the oldest first; events[head] has the offset first.
@@ -73,6 +76,7 @@ type keptEvent struct {
 	to    *Audience
 	at    time.Duration // when it was emitted
 	size  int
+	id    cluster.Offset // its position in the cluster's log; zero without one
 }
 
 // Audience has the receivers of an event by name, because rooms come and go. Immutable. Without rooms and users it is
@@ -170,7 +174,7 @@ func (h *History) Record(to *Audience, encode func(offset string) (*eio.Frame, e
 }
 
 // keptOverhead is the size of a stored event besides its bytes.
-const keptOverhead = 160
+const keptOverhead = 176
 
 // kept returns the number of stored events, next the offset of the next one. Both are called with the lock held.
 func (h *History) kept() int { return len(h.events) - h.head }
@@ -202,6 +206,9 @@ func (h *History) forgetFirst() {
 	e := &h.events[h.head]
 	h.bytes -= e.size
 	h.dropped = e.at
+	if h.tail != nil {
+		h.tail.from = e.id
+	}
 	*e = keptEvent{}
 	h.first++
 	if h.head++; h.head == len(h.events) {

@@ -36,10 +36,7 @@ func newHistoryRig(t *testing.T, limits Limits) *historyRig {
 }
 
 // pid returns a private id.
-func pid(name string) (p PrivateID) {
-	copy(p[:], name)
-	return p
-}
+func pid(name string) PrivateID { return PrivateID(name) }
 
 // away lets a client go.
 func (r *historyRig) depart(a Away) {
@@ -65,7 +62,7 @@ func (r *historyRig) emit(text string, to Audience) (offset string) {
 // back returns what a client gets that comes back; nil when it cannot.
 func (r *historyRig) back(name, after string) []string {
 	var texts []string
-	back := r.Restore(pid(name).String(), after, func(a *Away, missed []*eio.Frame) bool {
+	back := r.Restore(string(pid(name)), after, func(a *Away, missed []*eio.Frame) bool {
 		texts = []string{}
 		for _, f := range missed {
 			texts = append(texts, string(f.Payload()))
@@ -138,8 +135,8 @@ func TestHistoryMissed(t *testing.T) {
 func TestHistoryWithoutOffset(t *testing.T) {
 	r := newHistoryRig(t, Limits{MaxDisconnection: time.Minute, MaxPackets: 100, MaxBytes: 1 << 20, MaxSessions: 10})
 	before := r.emit("before", Audience{})
-	var base uint64
-	r.Enter(func(n uint64, _ time.Duration) bool { base = n; return true })
+	var base Base
+	r.Enter(func(n Base, _ time.Duration) bool { base = n; return true })
 	r.emit("one", Audience{})
 	r.emit("other", Audience{Rooms: []string{"other"}})
 	r.emit("two", Audience{})

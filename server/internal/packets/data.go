@@ -96,3 +96,19 @@ func FirstArg(d sio.Raw) sio.Raw {
 	}
 	return Arguments{json: d.JSON[1 : len(d.JSON)-1], attachments: d.Attachments}.At(0)
 }
+
+// FrameOf encodes the event in data, which EventData has made here or elsewhere, with one more argument, a text that
+// JSON does not escape.
+func (e *Encoding) FrameOf(ns string, data sio.Raw, last string) (*eio.Frame, error) {
+	event, args, err := ParseEvent(data)
+	if err != nil {
+		return nil, err
+	}
+	p := NewPayload(sio.Event, ns, NoAck)
+	defer p.Release()
+	if err := e.AppendEvent(p, event, args.All()); err != nil {
+		return nil, err
+	}
+	p.SetLast(p.End(), last)
+	return e.Frame(p)
+}

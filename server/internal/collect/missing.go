@@ -1,4 +1,4 @@
-package server
+package collect
 
 import (
 	"fmt"
@@ -18,11 +18,6 @@ type MissingError struct {
 	// Cause is why they were not waited for: ErrTimeout, the cause of a context, or ErrClosed when everybody
 	// who could still answer was gone.
 	Cause error
-}
-
-// missing makes a MissingError.
-func missing(clients, nodes int, ids []string, cause error) error {
-	return &MissingError{Clients: clients, Nodes: nodes, NodeIDs: ids, Cause: cause}
 }
 
 // Error implements error.
