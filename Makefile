@@ -62,6 +62,7 @@ SOAK_PACKAGES := ./poller ./server ./cmd/siren
 
 soak: ## 20 times each: nothing is lost at an end, a restart, or when connections are cut; little memory is enough; slow connections are served as soon as net/http's
 	SIREN_SOAK=20 $(GO) test -count=1 -timeout 90m -v -run '$(SOAK_TESTS)' $(SOAK_PACKAGES)
+	SIREN_SOAK=20 $(GO) test -count=20 -timeout 60m -run 'Log|Cut|Lost|Frozen|Restart|Kill|Down|Redis|Slot|Sentinel' ./room/cluster/redis
 
 e2e: build
 	cd e2e && npm ci --no-progress

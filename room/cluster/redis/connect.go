@@ -23,7 +23,7 @@ func (a *Adapter) connect(ctx context.Context, last *link) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.ConnectTimeout)
 	defer cancel()
 	if last != nil {
-		err = l.evict(ctx, last.self)
+		err = l.evict(ctx, last)
 	}
 	if err == nil {
 		err = a.subs.SubscribeAll(ctx, l)

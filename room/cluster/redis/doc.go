@@ -10,8 +10,9 @@
 // # Connections
 //
 // An adapter has two connections, and a third one to read a stream: one that publishes and asks, and one that is
-// subscribed. Publish and Send only queue; a goroutine sends what waits, many messages in one round trip. A connection
-// that is lost, or that no longer answers while another one does, is replaced, and everything is subscribed again.
+// subscribed. In a Redis Cluster there is a subscribed one to each master for sharded channels. Publish and Send only
+// queue; a goroutine sends what waits, many messages in one round trip. A connection that is lost, or that no longer
+// answers while another one does, is replaced, and everything is subscribed again.
 // Messages whose outcome is unknown are not sent again, so nothing arrives twice. While the broker is away, messages
 // are refused, and nothing else of the server notices.
 //

@@ -22,7 +22,10 @@ type link struct {
 	release func()
 	// self tells the broker which connection sub is, so that the next link can make sure that it has ended.
 	self identity
-	// received counts the messages that came on sub.
+	// shards has the sharded channels in a Redis Cluster. deliver gets the messages of all connections. Immutable.
+	shards  *shards
+	deliver func(m rueidis.PubSubMessage)
+	// received counts the messages that came.
 	received atomic.Uint64
 	// busySince is when the sender began to wait for the broker, in nanoseconds since 1970; 0 when it does not wait.
 	busySince atomic.Int64
@@ -38,23 +41,27 @@ type link struct {
 	conns map[net.Conn]struct{}
 }
 
-// identity is a connection in the broker's words. Immutable. The zero value is unknown.
-type identity struct{ id, addr string }
+// identity is a connection in the broker's words: its id, and the addresses of both ends. Immutable. The zero value is
+// unknown.
+type identity struct{ id, addr, server string }
 
 // dial connects to the broker. Each step is bounded by the dialer's time-out.
 func dial(ctx context.Context, o rueidis.ClientOption, probe string, receive func(l *link, m *rueidis.PubSubMessage)) (*link, error) {
 	l := &link{probe: probe, broken: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	l.shards = &shards{l: l}
+	l.deliver = func(m rueidis.PubSubMessage) {
+		l.received.Add(1)
+		receive(l, &m)
+	}
 	track(&o, ctx, l)
-	var err error
-	if l.client, err = rueidis.NewClient(o); err != nil {
+	client, err := rueidis.NewClient(o)
+	if err != nil { // client may be an interface with a nil pointer then
 		l.Fail(err)
 		return nil, err
 	}
+	l.client = client
 	l.sub, l.release = l.client.Dedicate()
-	lost := l.sub.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: func(m rueidis.PubSubMessage) {
-		l.received.Add(1)
-		receive(l, &m)
-	}})
+	lost := l.sub.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: l.deliver})
 	go func() {
 		err := <-lost
 		if err == nil {
@@ -140,6 +147,7 @@ func (l *link) Fail(err error) {
 			_ = c.Close()
 		}
 		go func() { // the client waits for its own goroutines
+			l.shards.close()
 			if l.release != nil {
 				l.sub.Close()
 				l.release()
@@ -196,18 +204,34 @@ func identityOf(info string) (out identity) {
 			out.id = value
 		case "addr":
 			out.addr = value
+		case "laddr":
+			out.server = value
 		}
 	}
 	return out
 }
 
-// evict makes the broker end a former connection of this node, which it may still take for a subscriber. Whether it
-// succeeds does not matter: most often the connection is gone.
-func (l *link) evict(ctx context.Context, old identity) error {
+// evict makes the broker end the connections of a former link, which it may still take for subscribers. Whether it
+// succeeds does not matter: most often they are gone.
+func (l *link) evict(ctx context.Context, old *link) error {
+	client := l.client
+	if l.clustered() {
+		if err := l.shards.evict(ctx, old.shards); err != nil {
+			return err
+		}
+		if client = l.client.Nodes()[old.self.server]; client == nil {
+			return nil
+		}
+	}
+	return evict(ctx, client, old.self)
+}
+
+// evict ends a connection.
+func evict(ctx context.Context, client rueidis.Client, old identity) error {
 	if old.id == "" || old.addr == "" {
 		return nil
 	}
-	err := l.client.Do(ctx, l.client.B().Arbitrary("CLIENT", "KILL", "ID", old.id, "ADDR", old.addr).Build()).Error()
+	err := client.Do(ctx, client.B().Arbitrary("CLIENT", "KILL", "ID", old.id, "ADDR", old.addr).Build()).Error()
 	if err != nil && !isReply(err) {
 		return fmt.Errorf("redis: %w", err)
 	}

@@ -53,6 +53,12 @@ func find(s *subscriptions, m *rueidis.PubSubMessage) (route, bool) {
 
 // Change implements broker.Subscriber.
 func (l *link) Change(ctx context.Context, add, remove []channel) error {
+	if l.clustered() {
+		var err error
+		if add, remove, err = l.changeShards(ctx, add, remove); err != nil {
+			return err
+		}
+	}
 	commands := commandsFor(l.sub.B(), add, true)
 	commands = append(commands, commandsFor(l.sub.B(), remove, false)...)
 	for _, r := range l.sub.DoMulti(ctx, commands...) {
@@ -61,6 +67,23 @@ func (l *link) Change(ctx context.Context, add, remove []channel) error {
 		}
 	}
 	return nil
+}
+
+// changeShards is Change for the sharded channels. It returns the others.
+func (l *link) changeShards(ctx context.Context, add, remove []channel) (addRest, removeRest []channel, err error) {
+	split := func(all []channel) (shards []string, rest []channel) {
+		for _, c := range all {
+			if c.kind == kindShard {
+				shards = append(shards, c.name)
+			} else {
+				rest = append(rest, c)
+			}
+		}
+		return shards, rest
+	}
+	on, addRest := split(add)
+	off, removeRest := split(remove)
+	return addRest, removeRest, l.shards.change(ctx, on, off)
 }
 
 // commandsFor returns the commands that subscribe to channels, or end their subscriptions: one for each kind.

@@ -20,7 +20,9 @@ type Server struct {
 	t    testing.TB
 	port int
 	args []string
-	cmd  *exec.Cmd
+	// config is the file of a Sentinel, which needs one; empty for others.
+	config string
+	cmd    *exec.Cmd
 }
 
 // Start runs a server with its defaults, without persistence, until the test ends. Further arguments are those of
@@ -30,13 +32,7 @@ func Start(t testing.TB, args ...string) *Server {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed: nothing about Redis is tested")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
-	s := &Server{t: t, port: port, args: args}
+	s := &Server{t: t, port: FreePort(t), args: args}
 	s.Restart()
 	t.Cleanup(s.Kill)
 	return s
@@ -61,6 +57,9 @@ func (s *Server) Restart() {
 	s.t.Helper()
 	args := append([]string{"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
 		"--dir", s.t.TempDir()}, s.args...)
+	if s.config != "" {
+		args = []string{s.config, "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--sentinel"}
+	}
 	s.cmd = exec.Command("redis-server", args...)
 	tie(s.cmd)
 	if err := s.cmd.Start(); err != nil {
