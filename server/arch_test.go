@@ -53,6 +53,7 @@ func TestImports(t *testing.T) {
 		{"/room/cluster/nats", []string{"/room/cluster", "/room/cluster/internal/broker", "/codec/sio", "/codec/eio", "/codec/quote"},
 			[]string{gnet, "github.com/nats-io/nats-server/v2/server"}},
 		{"/room/cluster/nats/natstest", nil, []string{gnet}},
+		{"/room/cluster/pysocketio", []string{"/room/cluster", "/room/cluster/internal/broker", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet, module + "/server"}},
 		{"/room/cluster/emitter", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/room/cluster/forward", append([]string{"/room/cluster", "/session", "/poller", "/poller/stream", "/codec/sio"}, session...), []string{module + "/server", "github.com/redis/rueidis"}},
 		{"/room/cluster/redis/redistest", nil, []string{gnet}},
