@@ -76,6 +76,14 @@ test('a node, a page and curl', { skip: !installed('curl') && 'no curl' }, async
     `${client.replace('localhost:3000', `127.0.0.1:${port}`)}\nsocket.disconnect();`], { cwd: import.meta.dirname });
   assert.equal(heardByClient.stdout, "{ title: 'Hello' }\n");
 
+  if (process.platform === 'linux') {
+    const [fanout] = blocks('A load generator', 'sh');
+    assert.match(fanout, /^siren bench fanout --url http:\/\/127\.0\.0\.1:3000 --subscribers 1000 /);
+    const load = shell(t, `bin/${fanout.replace(':3000', `:${port}`).replace('1000', '100')}`);
+    assert.equal(await within(load.exit, 'the end of the load', BUILD), 0, load.text());
+    assert.match(load.text(), /verdict +ok/);
+  }
+
   // Ctrl-C goes to make and to the node, which ends as it should.
   process.kill(-node.pid, 'SIGINT');
   await within(node.exit, 'the end of make run');
