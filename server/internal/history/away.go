@@ -194,7 +194,7 @@ func (h *History) comeBack(pid PrivateID, after string, enter func(a *Away, miss
 	var missed []*eio.Frame
 	from, ok := h.behind(a, after)
 	if ok && h.inTime(a, h.Now()) {
-		missed, ok = h.missed(a, h.head+int(from-h.first))
+		missed, ok = h.replay(a, from)
 	} else {
 		ok = false
 	}
@@ -227,20 +227,16 @@ func (h *History) behind(a *Away, after string) (from uint64, ok bool) {
 	return max(n+1, h.first+uint64(owed)), true
 }
 
-// missed returns the events from that index on that were for the socket. It returns false if they are too many.
-func (h *History) missed(a *Away, from int) (frames []*eio.Frame, ok bool) {
-	rooms := map[string]struct{}{a.ID: {}}
-	for _, name := range a.Rooms {
-		rooms[name] = struct{}{}
-	}
+// replay returns the events from that offset on that were for the socket. It returns false if they are too many.
+func (h *History) replay(a *Away, from uint64) (frames []*eio.Frame, ok bool) {
 	bytes := 0
-	for i := from; i < len(h.events); i++ {
-		if e := &h.events[i]; e.to.includes(rooms, a.User) {
-			if bytes += e.frame.Size() + keptOverhead; bytes > h.replayMax {
-				return nil, false
-			}
-			frames = append(frames, e.frame)
-		}
+	h.missed(a, from, func(e *keptEvent) bool {
+		bytes += e.frame.Size() + keptOverhead
+		frames = append(frames, e.frame)
+		return bytes <= h.replayMax
+	})
+	if bytes > h.replayMax {
+		return nil, false
 	}
 	return frames, true
 }

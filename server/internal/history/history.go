@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,6 +51,7 @@ type History struct {
 	head   int
 	first  uint64
 	bytes  int
+	index  index
 	// dropped is the time at which the latest event that is no longer stored was emitted.
 	dropped time.Duration
 	// away are the clients that may come back, by their private id: elements of leaving, an *Away each, in the order
@@ -77,23 +77,24 @@ type keptEvent struct {
 	at    time.Duration // when it was emitted
 	size  int
 	id    cluster.Offset // its position in the cluster's log; zero without one
+	// further has the links that index.near has no room for; nearly always nil.
+	further []link
 }
 
 // Audience has the receivers of an event by name, because rooms come and go. Immutable. Without rooms and users it is
 // the whole namespace.
 type Audience struct{ Rooms, Users, Except []string }
 
-// includes reports whether the event was for a socket of that user in those rooms, which include its own id.
-func (a *Audience) includes(rooms map[string]struct{}, user string) bool {
-	in := func(name string) bool { _, ok := rooms[name]; return ok }
-	meant := len(a.Rooms)+len(a.Users) == 0 || slices.ContainsFunc(a.Rooms, in) || user != "" && slices.Contains(a.Users, user)
-	return meant && !slices.ContainsFunc(a.Except, in)
-}
+// whole reports whether the receivers are the whole namespace, but for the exceptions.
+func (a *Audience) whole() bool { return len(a.Rooms)+len(a.Users) == 0 }
+
+// lists returns the lists of names, in the order of index.table.
+func (a *Audience) lists() [3][]string { return [...][]string{a.Rooms, a.Users, a.Except} }
 
 // size returns the size of the names, because an event may be for very many rooms.
 func (a *Audience) size() (n int) {
-	const nameBytes = 16
-	for _, list := range [...][]string{a.Rooms, a.Users, a.Except} {
+	const nameBytes = 64 // with its place in the index
+	for _, list := range a.lists() {
 		for _, name := range list {
 			n += nameBytes + len(name)
 		}
@@ -188,10 +189,12 @@ func (h *History) keep(e keptEvent) {
 		return
 	}
 	if len(h.events) == cap(h.events) && h.head*2 >= len(h.events) {
+		h.index.near = h.index.near[:copy(h.index.near, h.index.near[h.head:])]
 		n := copy(h.events, h.events[h.head:])
 		clear(h.events[n:])
 		h.events, h.head = h.events[:n], 0
 	}
+	e.further = h.index.add(h.next(), e.to)
 	h.events = append(h.events, e)
 	h.bytes += e.size
 	h.expire(e.at)
@@ -209,29 +212,43 @@ func (h *History) forgetFirst() {
 	if h.tail != nil {
 		h.tail.from = e.id
 	}
+	h.index.remove(h.first, e.to)
 	*e = keptEvent{}
 	h.first++
 	if h.head++; h.head == len(h.events) {
 		h.events, h.head = h.events[:0], 0
+		h.index.near = h.index.near[:0]
 	}
 }
 
-// expire forgets events and sockets that are too old for any return. Called with the lock held.
-func (h *History) expire(now time.Duration) {
-	for h.head < len(h.events) && now-h.events[h.head].at > h.keepFor {
+// expireMax bounds the events, and the sockets, that one call of expire forgets. Those who emit wait meanwhile, and
+// each of them adds one event. So a burst that has become too old goes in steps.
+const expireMax = 512
+
+// expire forgets events and sockets that are too old for any return. It reports whether some are left. Called with the
+// lock held.
+func (h *History) expire(now time.Duration) (more bool) {
+	n := 0
+	for ; n < expireMax && h.head < len(h.events) && now-h.events[h.head].at > h.keepFor; n++ {
 		h.forgetFirst()
 	}
-	for e := h.leaving.Front(); e != nil && !h.inTime(e.Value.(*Away), now); e = h.leaving.Front() {
+	m := 0
+	for e := h.leaving.Front(); m < expireMax && e != nil && !h.inTime(e.Value.(*Away), now); e = h.leaving.Front() {
 		h.forgetAway(e)
+		m++
 	}
+	return max(n, m) == expireMax
 }
 
 // sweepLater schedules a sweep, so that an idle namespace stores nothing for longer than necessary. Called with the
 // lock held.
 func (h *History) sweepLater() {
+	h.sweepAfter(time.Duration(wheel.Deadline(int64(sweepSlack), h.limits.MaxDisconnection)))
+}
+
+func (h *History) sweepAfter(wait time.Duration) {
 	if h.sweeper == nil && !h.closed {
-		wait := wheel.Deadline(int64(sweepSlack), h.limits.MaxDisconnection)
-		h.sweeper = h.After(time.Duration(wait), h.sweep)
+		h.sweeper = h.After(wait, h.sweep)
 	}
 }
 
@@ -242,13 +259,17 @@ func (h *History) sweep() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sweeper = nil
-	h.expire(h.Now())
-	if h.kept()+h.leaving.Len() > 0 {
+	more := h.expire(h.Now())
+	switch {
+	case more:
+		h.sweepAfter(sweepSlack)
+	case h.kept()+h.leaving.Len() > 0:
 		h.sweepLater()
-		return
+	default:
+		// The places of a busy time are megabytes, and a namespace may be one of many.
+		h.events, h.head, h.away = nil, 0, map[PrivateID]*list.Element{}
+		h.index.reset()
 	}
-	// The places of a busy time are megabytes, and a namespace may be one of many.
-	h.events, h.head, h.away = nil, 0, map[PrivateID]*list.Element{}
 }
 
 // Close forgets everything, for good.
@@ -264,4 +285,5 @@ func (h *History) Close() {
 	}
 	h.first = h.next()
 	h.events, h.head, h.bytes = nil, 0, 0
+	h.index.reset()
 }

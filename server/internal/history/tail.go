@@ -20,8 +20,8 @@ type tail struct {
 	// filling has room for one: who reads older events from the log.
 	filling chan struct{}
 
-	// What follows is guarded by the history's lock. from is the offset after which all events are stored; zero before the
-	// adapter has told a position. last is that of the latest event.
+	// What follows is guarded by the history's lock. from is the offset after which all events are stored; zero before
+	// the adapter has told a position. last is that of the latest event.
 	from, last cluster.Offset
 	// unsettled: events that were sent without an offset may still get one.
 	unsettled bool
@@ -50,6 +50,7 @@ func (h *History) Position(m *cluster.Message) {
 	if !m.Offset.IsZero() {
 		h.first = h.next()
 		h.events, h.head, h.bytes, h.dropped = nil, 0, 0, h.Now()
+		h.index.reset()
 		t.from, t.last = m.Offset, m.Offset
 	}
 	t.signal()
@@ -275,6 +276,7 @@ func (h *History) prepend(after, until cluster.Offset, older []keptEvent) bool {
 	h.events = append(older, h.events[h.head:]...)
 	h.head, h.bytes = 0, bytes
 	h.first = next - uint64(len(h.events))
+	h.enterAll()
 	h.tail.from = after
 	h.sweepLater()
 	return true
@@ -308,9 +310,9 @@ func (h *History) enterAgain(r *Recalled, enter func(a *Away, missed []*eio.Fram
 		}
 	}
 	a.Base.id = r.after
-	kept := h.events
-	from := h.head + sort.Search(len(kept)-h.head, func(i int) bool { return kept[h.head+i].id.Compare(r.after) > 0 })
-	missed, ok := h.missed(a, from)
+	kept := h.events[h.head:]
+	from := sort.Search(len(kept), func(i int) bool { return kept[i].id.Compare(r.after) > 0 })
+	missed, ok := h.replay(a, h.first+uint64(from))
 	if !ok || !enter(a, missed) {
 		return false
 	}

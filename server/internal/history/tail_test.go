@@ -231,7 +231,8 @@ func TestRecallShares(t *testing.T) {
 	}
 }
 
-// TestRecallBounds shows that a client which missed more than a node stores is a new one, and leaves the node as it was.
+// TestRecallBounds shows that a client which missed more than a node stores is a new one, and leaves the node as it
+// was.
 func TestRecallBounds(t *testing.T) {
 	log := &memoryLog{sessions: map[string]*cluster.Session{"p": {PID: "p", ID: "id"}}}
 	r := nodeOf(t, log, tailLimits)
