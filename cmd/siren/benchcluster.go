@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed58c87869/siren/bench"
+	"github.com/seed58c87869/siren/cmd/siren/node/broker"
 )
 
 // clusterBench is a run of siren bench cluster.
@@ -64,6 +66,7 @@ of the other one are in the room. Every message is counted at every client, and
 the exit code is 1 when one was missing or came out of order. The broker is not
 started, and its CPU is not counted.`,
 		Example: `  siren bench cluster --broker redis://127.0.0.1:6379
+  siren bench cluster --broker nats://127.0.0.1:4222
   siren bench cluster --broker 'redis://127.0.0.1:6379?adapter=sharded' --rate 1000 --count 10000`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -85,7 +88,7 @@ started, and its CPU is not counted.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&c.broker, "broker", "", "`URL` of the broker")
+	flags.StringVar(&c.broker, "broker", "", "`URL` of the broker, or embedded for one in the nodes")
 	flags.StringVar(&node, "node", "", "`program` of the nodes, in place of Siren's; the broker's URL is its last argument (see bench/README.md)")
 	flags.IntVar(&c.count, "count", 100_000, "messages of a repeat")
 	flags.IntVar(&c.size, "size", 200, "bytes of a message's text")
@@ -100,12 +103,16 @@ started, and its CPU is not counted.`,
 func (c *clusterBench) run(ctx context.Context) ([]clusterResult, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	from, err := c.startNode(ctx)
+	urls, err := c.urls()
+	if err != nil {
+		return nil, err
+	}
+	from, err := c.startNode(ctx, urls[0])
 	if err != nil {
 		return nil, err
 	}
 	defer from.end()
-	to, err := c.startNode(ctx)
+	to, err := c.startNode(ctx, urls[1])
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +135,26 @@ func (c *clusterBench) run(ctx context.Context) ([]clusterResult, error) {
 		}
 	}
 	return out, nil
+}
+
+// urls returns the brokers' URLs of the two nodes: with a broker in the nodes themselves, each has its own.
+func (c *clusterBench) urls() (urls [2]string, err error) {
+	if c.broker != broker.Embedded {
+		return [2]string{c.broker, c.broker}, nil
+	}
+	var addrs [2]string
+	for i := range addrs {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return urls, err
+		}
+		defer l.Close()
+		addrs[i] = l.Addr().String()
+	}
+	for i := range urls {
+		urls[i] = fmt.Sprintf("%s://%s?route=%s&secret=bench", broker.Embedded, addrs[i], addrs[1-i])
+	}
+	return urls, nil
 }
 
 // measure sends the messages of one repeat.
@@ -167,8 +194,8 @@ func (c *clusterBench) measure(from, to *clusterNode, clients []*clusterClient) 
 }
 
 // startNode starts a process with a node and waits until it is in the cluster.
-func (c *clusterBench) startNode(ctx context.Context) (*clusterNode, error) {
-	cmd := exec.CommandContext(ctx, c.node[0], append(c.node[1:len(c.node):len(c.node)], c.broker)...)
+func (c *clusterBench) startNode(ctx context.Context, url string) (*clusterNode, error) {
+	cmd := exec.CommandContext(ctx, c.node[0], append(c.node[1:len(c.node):len(c.node)], url)...)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	in, err := cmd.StdinPipe()

@@ -60,7 +60,7 @@ const (
 const joinTimeout = 10 * time.Second
 
 func runClusterNode(ctx context.Context, url string, in io.Reader, out io.Writer) error {
-	b, err := broker.New(url, slog.New(slog.DiscardHandler))
+	b, err := broker.New(broker.Config{URL: url, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
@@ -74,14 +74,19 @@ func runClusterNode(ctx context.Context, url string, in io.Reader, out io.Writer
 	}
 	defer srv.Close()
 	ns := srv.Of("/")
-	ns.OnConnect(func(_ context.Context, s *server.Socket) error { return s.Join(benchRoom) })
+	ns.OnConnect(func(ctx context.Context, s *server.Socket) error {
+		if err := s.Join(benchRoom); err != nil {
+			return err
+		}
+		return b.RoomReady(ctx, ns.Name(), benchRoom)
+	})
 	if err := srv.Listen("tcp://127.0.0.1:0"); err != nil {
 		return err
 	}
-	for end := time.Now().Add(joinTimeout); b.Health().State != cluster.Up; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			return errors.Join(errors.New("the broker is not up"), b.Health().Err)
-		}
+	ready, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	if err := b.Ready(ready); err != nil {
+		return errors.Join(errors.New("the broker is not up"), err, b.Health().Err)
 	}
 	report := json.NewEncoder(out)
 	first := clusterReport{Addr: srv.Addrs()[0].String()}

@@ -108,7 +108,7 @@ func emitByBrokerTo(t *testing.T, url string, clients ...*client) {
 	for want, args := range map[string][]string{
 		"need a node":                {"emit", "--broker", url, "--local", "e"},
 		"is not JSON":                {"emit", "--broker", url, "e", "x"},
-		"no broker has":              {"emit", "--broker", "nats://127.0.0.1:1", "e"},
+		"no broker has":              {"emit", "--broker", "kafka://127.0.0.1:1", "e"},
 		"adapter \"x\" is not known": {"emit", "--broker", url + "?adapter=x", "e"},
 	} {
 		if code, out, errors := command(t, args...); code != 1 || !strings.Contains(errors, want) {

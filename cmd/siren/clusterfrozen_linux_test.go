@@ -40,7 +40,7 @@ func (r frozenRun) run(t *testing.T, redis *redistest.Server) (out frozenOutcome
 	var nodes [2]*clusterNode
 	var clients [2]*clusterClient
 	for i := range nodes {
-		n, err := c.startNode(t.Context())
+		n, err := c.startNode(t.Context(), c.broker)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -98,7 +98,7 @@ func New(o Options) (*Node, error) {
 			return nil, err
 		}
 	}
-	if n.broker, err = broker.New(cfg.Broker.URL, n.log); err != nil {
+	if n.broker, err = broker.New(brokerOf(cfg, n.log)); err != nil {
 		return nil, err
 	}
 	made := false
@@ -141,6 +141,16 @@ func New(o Options) (*Node, error) {
 	}
 	made = true
 	return n, nil
+}
+
+// brokerOf returns the broker of a configuration.
+func brokerOf(cfg *config.Config, log *slog.Logger) broker.Config {
+	b := &cfg.Broker
+	out := broker.Config{URL: b.URL, Listen: b.Embedded.Listen, Routes: b.Embedded.Routes, Log: log}
+	if lines := b.Embedded.SecretFile.Lines; len(lines) > 0 {
+		out.Secret = lines[0]
+	}
+	return out
 }
 
 // joinCluster returns the option that makes the server a node of a cluster, if there is a broker.

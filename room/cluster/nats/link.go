@@ -53,7 +53,7 @@ func dial(ctx context.Context, o nats.Options, reach func(*link)) (*link, error)
 		flight:  flight{wake: make(chan struct{}, 1)},
 		sockets: map[net.Conn]struct{}{}, subs: map[string]*nats.Subscription{}, slow: map[*nats.Subscription]struct{}{},
 	}
-	o.CustomDialer = &dialer{ctx: ctx, link: l, timeout: o.Timeout}
+	o.CustomDialer = &dialer{ctx: ctx, link: l, timeout: o.Timeout, under: o.CustomDialer}
 	o.ClosedCB = func(c *nats.Conn) { l.Fail(c.LastError()) }
 	o.LameDuckModeHandler = func(*nats.Conn) { l.Fail(errLameDuck) }
 	o.AsyncErrorCB = func(_ *nats.Conn, s *nats.Subscription, err error) { l.trouble(s, err) }
@@ -80,15 +80,23 @@ type dialer struct {
 	ctx     context.Context
 	link    *link
 	timeout time.Duration
+	under   nats.CustomDialer // of the configuration, or nil
 }
 
 // Dial implements nats.CustomDialer.
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: d.timeout}).DialContext(d.ctx, network, address)
+	conn, err := d.dial(network, address)
 	if err != nil {
 		return nil, err
 	}
 	return d.link.add(conn)
+}
+
+func (d *dialer) dial(network, address string) (net.Conn, error) {
+	if d.under != nil {
+		return d.under.Dial(network, address)
+	}
+	return (&net.Dialer{Timeout: d.timeout}).DialContext(d.ctx, network, address)
 }
 
 // add notes a connection, or ends it when the link has ended.

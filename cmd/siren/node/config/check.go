@@ -27,6 +27,7 @@ func (l *Loaded) check(bad map[string]bool) Problems {
 	c.namespaces()
 	c.auth()
 	c.adminUI()
+	c.broker()
 	return c.problems
 }
 
@@ -273,10 +274,43 @@ func (j *JWT) Enabled() bool {
 	return len(j.Secrets()) > 0 || j.PublicKeyFile != "" || j.JWKSURL != "" || j.JWKSFile != ""
 }
 
-// redacted is a URL without its password.
-func redacted(v string) string {
-	if u, err := url.Parse(v); err == nil {
-		return u.Redacted()
+// broker refuses half of a broker in the nodes themselves.
+func (c *checker) broker() {
+	e := &c.Config.Broker.Embedded
+	if c.isBad("broker", "reuse_port") {
+		return
 	}
-	return v
+	if c.Config.Broker.URL != EmbeddedBroker {
+		for key, set := range map[string]bool{
+			"broker.embedded.listen": e.Listen != "", "broker.embedded.routes": len(e.Routes) > 0,
+			"broker.embedded.secret_file": e.SecretFile.Path != "",
+		} {
+			if set {
+				c.add(key, "needs broker.url: embedded")
+			}
+		}
+		return
+	}
+	if e.Listen == "" {
+		c.add("broker.url", "embedded needs the address that other nodes connect to: broker.embedded.listen")
+	}
+	if len(e.SecretFile.Lines) == 0 {
+		c.add("broker.url", "embedded needs a secret that the nodes share: broker.embedded.secret_file")
+	}
+	if c.Config.ReusePort {
+		c.add("reuse_port", "two processes cannot share a broker in the node; use one outside")
+	}
+}
+
+// redacted is a URL, or a list of them, without passwords.
+func redacted(v string) string {
+	parts := strings.Split(v, ",")
+	for i, part := range parts {
+		u, err := url.Parse(strings.TrimSpace(part))
+		if err != nil {
+			return mask[1 : len(mask)-1]
+		}
+		parts[i] = u.Redacted()
+	}
+	return strings.Join(parts, ",")
 }

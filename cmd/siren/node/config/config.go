@@ -228,18 +228,21 @@ type Webhooks struct {
 
 // Broker joins nodes to one cluster.
 type Broker struct {
-	// Address of the broker, redis://host:port or rediss:// with TLS. Empty: this node is alone.
+	// Address of the broker: redis://host:port or nats://host:port, with TLS rediss:// or tls://; or embedded, for a
+	// broker in the nodes themselves. Empty: this node is alone.
 	URL string `key:"url" flag:"broker" is:"broker"`
-	// A broker in the nodes themselves.
+	// The broker in the nodes themselves, for broker.url embedded.
 	Embedded Embedded `key:"embedded"`
 }
 
 // Embedded is a broker in the nodes themselves.
 type Embedded struct {
-	// Address that the other nodes connect to. Empty: no broker in this node.
-	Listen string `key:"listen" later:"yes"`
-	// Addresses of other nodes.
-	Routes []string `key:"routes" later:"yes"`
+	// Address that the other nodes' brokers connect to: host:port or :port.
+	Listen string `key:"listen" flag:"broker-listen" is:"hostport"`
+	// Addresses of other nodes' brokers, host:port. Those that one of them knows are found too.
+	Routes []string `key:"routes" flag:"broker-route" is:"hostport"`
+	// File with the secret that the nodes share, one line. Brokers without it are refused.
+	SecretFile SecretFile `key:"secret_file" flag:"broker-secret-file"`
 }
 
 // Forward passes requests on to the node that has their session.

@@ -42,6 +42,7 @@ var textRules = map[string]func(value string) error{
 	"url":        checkURL,
 	"secureurl":  checkSecureURL,
 	"broker":     checkBroker,
+	"hostport":   checkPeer,
 	"namespace":  checkNamespace,
 	"regexp":     checkRegexp,
 	"room":       func(v string) error { return checkName("a room", v) },
@@ -201,11 +202,31 @@ func checkBroker(v string) error {
 	if v == "" {
 		return nil
 	}
-	u, err := url.Parse(v)
-	if err == nil && (u.Host != "" && (u.Scheme == "redis" || u.Scheme == "rediss") || u.Path != "" && u.Scheme == "unix") {
+	if v == EmbeddedBroker {
 		return nil
 	}
-	return errors.New("must be a URL with redis:// or rediss:// and a host, or unix:// and a path")
+	const forms = "must be a URL with redis://, rediss://, nats:// or tls:// and a host, unix:// and a path, or embedded"
+	for part := range strings.SplitSeq(v, ",") { // of servers of one broker
+		u, err := url.Parse(strings.TrimSpace(part))
+		if err != nil || !(u.Host != "" && slices.Contains(brokers, u.Scheme) || u.Path != "" && u.Scheme == "unix") {
+			return errors.New(forms)
+		}
+	}
+	return nil
+}
+
+// EmbeddedBroker is the broker.url of a broker in the nodes themselves.
+const EmbeddedBroker = "embedded"
+
+// brokers are the schemes of brokers with a host.
+var brokers = []string{"redis", "rediss", "nats", "tls"}
+
+// checkPeer checks an address of another node.
+func checkPeer(v string) error {
+	if v == "" {
+		return nil
+	}
+	return checkHostPort(v, v)
 }
 
 func checkSecureURL(v string) error {
