@@ -57,8 +57,8 @@ race:
 SOAK_TESTS := Close|Terminate|DrainUnderTraffic|TestRestart$$$$|ScrapeOfManyClients|DeafScrape
 SOAK_TESTS := $(SOAK_TESTS)|Survives|SlowReader|BlockedConnections|HostileClients
 SOAK_TESTS := $(SOAK_TESTS)|RecoverySoak|TestModelOf
-SOAK_TESTS := $(SOAK_TESTS)|FrozenBroker
-SOAK_PACKAGES := ./poller ./server ./cmd/siren
+SOAK_TESTS := $(SOAK_TESTS)|FrozenBroker|FailuresSoak
+SOAK_PACKAGES := ./poller ./server ./cmd/siren ./room/cluster/nats
 
 soak: ## 20 times each: nothing is lost at an end, a restart, or when connections are cut; little memory is enough; slow connections are served as soon as net/http's
 	SIREN_SOAK=20 $(GO) test -count=1 -timeout 90m -v -run '$(SOAK_TESTS)' $(SOAK_PACKAGES)

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { call, eventually, record, unique } from './harness/index.mjs';
 import { Cluster, hasRedis } from './harness/cluster.mjs';
 
-const ADAPTERS = ['adapter=classic', 'adapter=sharded', 'adapter=streams'];
+const ADAPTERS = ['adapter=classic', 'adapter=sharded', 'adapter=streams', 'nats'];
 
 /** Runs an operation and returns its one result. */
 async function run(socket, ...words) {
@@ -14,12 +14,15 @@ async function run(socket, ...words) {
 }
 
 for (const adapter of ADAPTERS) {
-  describe(`${adapter}: failures`, { concurrency: 1, skip: hasRedis ? false : 'redis-server is not installed' }, () => {
+  const isNATS = adapter === 'nats';
+  const other = isNATS ? 'siren' : 'node'; // the kind of the third node
+  const skip = isNATS || hasRedis ? false : 'redis-server is not installed';
+  describe(`${adapter}: failures`, { concurrency: 1, skip }, () => {
     const cluster = new Cluster(adapter);
     let a, a2, b, n;
 
     before(async () => {
-      await cluster.start(['siren', 'siren', 'node']);
+      await cluster.start(['siren', 'siren', other]);
       [a, a2] = [await cluster.connect(cluster.nodes[0]), await cluster.connect(cluster.nodes[0])];
       b = await cluster.connect(cluster.nodes[1]);
       n = await cluster.connect(cluster.nodes[2]);
@@ -42,7 +45,13 @@ for (const adapter of ADAPTERS) {
     }
 
     test('rubbish on every channel changes nothing', async () => {
-      const channels = ['socket.io#/#', 'socket.io#/#x#', 'socket.io-request#/#', 'socket.io-response#/#', 'socket.io#/chat#'];
+      if (isNATS) {
+        const token = (name) => Buffer.from(name).toString('base64url');
+        const subjects = ['-.all', `${token('/')}.all`, `${token('/')}.room.${token('x')}`, `${token('/chat')}.all`];
+        const bodies = ['', '{bad', 'x'.repeat(100_000), '\x01m', '\x01p', '\x01n', '\x01m\x03\x7f', '\x01n\x05\x01a\x01\x01\x00\x00', '\x01m\x04\x00\x00\x00'];
+        await cluster.natsPublish(subjects.flatMap((s) => bodies.map((b) => [`sio.siren.${s}`, b])));
+      }
+      const channels = isNATS ? [] : ['socket.io#/#', 'socket.io#/#x#', 'socket.io-request#/#', 'socket.io-response#/#', 'socket.io#/chat#'];
       // Nodes of the reference do not survive some of it, so only Siren's are looked at here.
       await cluster.nodes[2].child.end('SIGKILL');
       const publish = adapter === 'adapter=sharded' ? 'SPUBLISH' : 'PUBLISH';
@@ -56,7 +65,7 @@ for (const adapter of ADAPTERS) {
         cluster.redisCommand('XADD', 'socket.io', '*', 'a', 'b');
       }
       await connected(a, a2, b);
-      await cluster.add('node');
+      await cluster.add(other);
       n = await cluster.connect(cluster.nodes[3]);
       await run(n, 'join', 'x');
       await connected(b, a, n);
@@ -64,7 +73,7 @@ for (const adapter of ADAPTERS) {
     });
 
     test('the broker is killed: clients of one node go on, and the nodes come together again', async () => {
-      await cluster.redis.end('SIGKILL');
+      await cluster.broker.end('SIGKILL');
       const event = unique('local');
       const log = record(a2, event);
       for (let i = 0; i < 50; i++) await run(a, 'emit-room', { rooms: ['x'], event, args: [i] });
@@ -77,7 +86,7 @@ for (const adapter of ADAPTERS) {
       assert.notEqual((await run(a, 'server-side-emit-ack', { event: 'sse-a' })).err, null);
       assert.notEqual((await run(a, 'server-count')).err, undefined);
       assert.ok(performance.now() - began < 7000);
-      await cluster.startRedis();
+      await cluster.startBroker();
       await connected(a, b, n);
       await connected(b, a);
       await connected(n, a, b);
@@ -86,13 +95,13 @@ for (const adapter of ADAPTERS) {
     });
 
     test('the broker is frozen: clients of one node go on, and nothing comes twice', async () => {
-      cluster.redis.signal('SIGSTOP');
+      cluster.broker.signal('SIGSTOP');
       const event = unique('frozen');
       const [here, there] = [record(a2, event), record(b, event)];
       for (let i = 0; i < 100; i++) await run(a, 'emit-room', { rooms: ['x'], event, args: [i] });
       await here.until((items) => items.length === 100, 'local events');
       const asked = run(a, 'fetch', {});
-      cluster.redis.signal('SIGCONT');
+      cluster.broker.signal('SIGCONT');
       await asked;
       await there.until((items) => items.length === 100, 'the events of the other node');
       assert.deepEqual(there.items.map(([, i]) => i), [...Array(100).keys()]);
@@ -101,7 +110,7 @@ for (const adapter of ADAPTERS) {
       [a2, b].forEach((s) => s.off(event));
     });
 
-    test('single connections are cut', async () => {
+    test('single connections are cut', { skip: isNATS && 'NATS has no command for it; tests in Go cut them' }, async () => {
       for (const type of ['pubsub', 'normal']) {
         cluster.redisCommand('CLIENT', 'KILL', 'TYPE', type);
         await connected(a, b);
@@ -118,18 +127,18 @@ for (const adapter of ADAPTERS) {
       setTimeout(() => cluster.nodes[3].child.signal('SIGKILL'), 300);
       const { err, sockets } = await asked;
       assert.ok(performance.now() - began < 4500, `it took ${performance.now() - began} ms`);
-      assert.notEqual(err, null);
+      if (!isNATS) assert.notEqual(err, null); // with NATS the node is known to be gone, so nothing is missing
       assert.deepEqual(sockets.map((s) => s.id).sort(), [a.id, a2.id, b.id].sort());
       await eventually(async () => (await run(a, 'server-count')) === 2, 'the node is no longer counted');
       assert.equal((await run(a, 'fetch', {})).err, null);
     });
 
     test('a node starts without the broker, and joins when it can', async () => {
-      await cluster.redis.end('SIGKILL');
+      await cluster.broker.end('SIGKILL');
       const node = await cluster.add('siren');
       const c = await cluster.connect(node);
       await run(c, 'join', 'x');
-      await cluster.startRedis();
+      await cluster.startBroker();
       await connected(c, a, b);
       await connected(a, c);
     });

@@ -1,6 +1,7 @@
-// Clusters of real nodes: redis-server, `fixture -cluster`, and nodes of the reference server.
+// Clusters of real nodes: a broker, `fixture -cluster`, and nodes of the reference server.
 
 import { spawn, spawnSync } from 'node:child_process';
+import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
@@ -68,32 +69,42 @@ export class Cluster {
   sockets = [];
   #query;
 
+  /** The broker is Redis with that query, "nats" with the query behind a space, or "embedded", in the nodes themselves. */
   constructor(query) {
-    this.#query = query;
+    [this.kind, this.#query] = /^nats|^embedded/.test(query) ? [...query.split(' '), ''] : ['redis', query];
   }
 
   async start(kinds) {
     this.port = await freePort();
-    await this.startRedis();
+    await this.startBroker();
     for (const kind of kinds) await this.add(kind);
     return this;
   }
 
-  async startRedis() {
-    this.redis = new Child('redis-server', ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']);
-    await this.redis.ready(/Ready to accept connections/);
+  async startBroker() {
+    if (this.kind === 'embedded') return;
+    if (this.kind === 'nats') {
+      this.broker = new Child(FIXTURE, ['-nats', '-port', String(this.port)]);
+      await this.broker.ready(/^ready/m);
+      return;
+    }
+    this.broker = new Child('redis-server', ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']);
+    await this.broker.ready(/Ready to accept connections/);
   }
 
-  get url() {
-    return `redis://127.0.0.1:${this.port}?${this.#query}`;
+  /** The broker's URL for the next node. */
+  async url() {
+    if (this.kind !== 'embedded') return `${this.kind}://127.0.0.1:${this.port}?${this.#query}`;
+    const port = this.nodes.length === 0 ? this.port : await freePort();
+    return `embedded://127.0.0.1:${port}?route=127.0.0.1:${this.port}&secret=e2e`;
   }
 
   /** Adds a node: "siren" or "node". */
   async add(kind) {
-    const port = await freePort();
+    const [port, url] = [await freePort(), await this.url()];
     const child = kind === 'siren'
-      ? new Child(FIXTURE, ['-cluster', this.url, '-port', String(port)])
-      : new Child(process.execPath, [path.join(HERE, 'cluster-node.mjs'), this.url, String(port)]);
+      ? new Child(FIXTURE, ['-cluster', url, '-port', String(port)])
+      : new Child(process.execPath, [path.join(HERE, 'cluster-node.mjs'), url, String(port)]);
     await child.ready(/^ready/m);
     const node = { kind, port, name: String(port), child };
     this.nodes.push(node);
@@ -113,6 +124,17 @@ export class Cluster {
     return spawnSync('redis-cli', ['-p', String(this.port), ...words], { encoding: 'utf8' }).stdout.trim();
   }
 
+  /** Publishes on subjects of NATS, past the nodes, and waits for the broker to have it. */
+  async natsPublish(messages) {
+    const socket = net.connect(this.port, '127.0.0.1');
+    const lines = messages.map(([subject, body]) => `PUB ${subject} ${Buffer.byteLength(body)}\r\n${body}\r\n`);
+    socket.write(`CONNECT {"verbose":false}\r\n${lines.join('')}PING\r\n`);
+    await new Promise((resolve, reject) => {
+      socket.once('error', reject).once('close', reject).on('data', (data) => String(data).includes('PONG') && resolve());
+    });
+    socket.destroy();
+  }
+
   async stop() {
     this.sockets.forEach((s) => s.disconnect());
     const bad = [];
@@ -121,7 +143,7 @@ export class Cluster {
       const status = await child.end();
       if (kind === 'siren' && (status !== 0 || /DATA RACE|panic/i.test(child.stderr))) bad.push(`${status}: ${child.stderr}`);
     }
-    if (this.redis.running) await this.redis.end('SIGKILL');
+    if (this.broker?.running) await this.broker.end('SIGKILL');
     if (bad.length > 0) throw new Error(`a node ended badly: ${bad.join('\n')}`);
   }
 }

@@ -100,15 +100,19 @@ func (a *Adapter) hear(m *nats.Msg, p *partials) {
 	a.presence.receive(&n, time.Now())
 }
 
+// looksPerBeat is how often the other nodes are looked at between two heartbeats, so that one that is gone is noticed
+// soon after its time.
+const looksPerBeat = 4
+
 // tell tells the other nodes of this one, until the adapter ends.
 func (a *Adapter) tell() {
 	defer close(a.told)
 	if a.cfg.PublishOnly {
 		return
 	}
-	tick := time.NewTicker(a.cfg.HeartbeatEvery)
+	tick := time.NewTicker(max(a.cfg.HeartbeatEvery/looksPerBeat, time.Millisecond))
 	defer tick.Stop()
-	last := time.Now()
+	last, beaten := time.Now(), time.Now()
 	for {
 		beat := false
 		select {
@@ -118,9 +122,12 @@ func (a *Adapter) tell() {
 		case <-tick.C:
 			now := time.Now()
 			// Without an answer of the broker nobody is heard, and while this process was stopped, nobody was.
-			awake := now.Sub(last) < a.cfg.NodeTimeout-a.cfg.HeartbeatEvery/2
+			awake := now.Sub(last) < a.cfg.NodeTimeout-a.cfg.HeartbeatEvery
 			a.presence.look(now, awake && a.status.State() == cluster.Up)
-			beat, last = true, now
+			last = now
+			if beat = now.Sub(beaten) >= a.cfg.HeartbeatEvery-a.cfg.HeartbeatEvery/looksPerBeat/2; beat {
+				beaten = now
+			}
 		}
 		a.tellNow(beat)
 	}

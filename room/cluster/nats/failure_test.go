@@ -2,6 +2,7 @@ package nats
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed58c87869/siren/poller/pollertest/netns"
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/room/cluster/nats/natstest"
 )
@@ -318,5 +320,18 @@ func (p *proxy) cut() {
 	defer p.mu.Unlock()
 	for _, c := range p.conns {
 		_ = c.Close()
+	}
+}
+
+// Nothing of the failures depends on luck. SIREN_SOAK=n runs them n times more.
+func TestFailuresSoak(t *testing.T) {
+	for i := range netns.Soak() - 1 {
+		for name, test := range map[string]func(*testing.T){
+			"restarts": TestBrokerRestarts, "frozen": TestBrokerFrozen, "frozen for long": TestBrokerFrozenForLong,
+			"half open": TestHalfOpenConnection, "vanishes": TestNodeVanishes, "cut": TestConnectionCut,
+			"several servers": TestBrokerOfSeveralServers, "hostile": TestHostileBroker,
+		} {
+			t.Run(fmt.Sprint(name, " ", i), test)
+		}
 	}
 }

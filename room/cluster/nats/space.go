@@ -42,6 +42,10 @@ func newSpace(a *Adapter, name string, receive func(m *cluster.Message)) *space 
 
 // put queues something. If too much waits, it is dropped and counted.
 func (sp *space) put(d delivery) {
+	if d.left != "" {
+		sp.inbox.PutAlways(d) // or what waits for the node would wait on
+		return
+	}
 	if !sp.inbox.Put(d) {
 		sp.a.status.DroppedBehind.Add(1)
 	}
