@@ -35,7 +35,7 @@ func TestServeRefusesFlags(t *testing.T) {
 		{"--cors-origin * --cors-origin http://x", "stands alone"},
 		{"--recovery -1s", "--recovery: must not be negative"},
 		{"--trusted-proxy proxy.example", `--trusted-proxy: "proxy.example" is neither`},
-		{"--broker nats://x:1", "--broker: must be a URL with redis://"},
+		{"--broker kafka://x:1", "--broker: must be a URL with redis://"},
 		{"--broker redis://127.0.0.1:1?adapter=x", `broker: redis: adapter "x" is not known`},
 		{"--unknown", "unknown flag"},
 		{"argument", "unknown command"},

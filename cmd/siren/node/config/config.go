@@ -238,9 +238,9 @@ type Broker struct {
 // Embedded is a broker in the nodes themselves.
 type Embedded struct {
 	// Address that the other nodes' brokers connect to: host:port or :port.
-	Listen string `key:"listen" flag:"broker-listen" is:"hostport"`
+	Listen string `key:"listen" flag:"broker-listen" is:"private"`
 	// Addresses of other nodes' brokers, host:port. Those that one of them knows are found too.
-	Routes []string `key:"routes" flag:"broker-route" is:"hostport"`
+	Routes []string `key:"routes" flag:"broker-route" is:"private"`
 	// File with the secret that the nodes share, one line. Brokers without it are refused.
 	SecretFile SecretFile `key:"secret_file" flag:"broker-secret-file"`
 }

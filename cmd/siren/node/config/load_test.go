@@ -149,7 +149,7 @@ broker: {url: "http://nats:4222"}
 		`23: listen: is there twice, first in line 1`,
 		`24: tls: is not supported yet by this version; leave it out`,
 		`25: cors.origins: "*" stands alone`,
-		`26: broker.url: must be a URL with redis:// or rediss:// and a host, or unix:// and a path`,
+		`26: broker.url: must be a URL with redis://, rediss://, nats:// or tls:// and a host, unix:// and a path, or embedded`,
 	}
 	if got := problems(t, err); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -216,7 +216,7 @@ func TestErrors(t *testing.T) {
 		"flag of a list":        {args: []string{"--addr="}, want: "--addr: must not be empty"},
 		"flag to turn off":      {args: []string{"--no-demo=perhaps"}, want: "--no-demo: must be true or false"},
 		"flag payload":          {file: "limits: {queue_bytes: 2000000}", args: []string{"--max-payload", "2000000"}, want: "1: limits.queue_bytes: is 2000000, less than"},
-		"not yet":               {environ: []string{"SIREN_BROKER__EMBEDDED__LISTEN=:1"}, want: "SIREN_BROKER__EMBEDDED__LISTEN: is not supported yet by this version"},
+		"half a broker":         {environ: []string{"SIREN_BROKER__EMBEDDED__LISTEN=:1"}, want: "SIREN_BROKER__EMBEDDED__LISTEN: needs broker.url: embedded"},
 		"shared unix socket":    {file: "listen: [unix:///s]", args: []string{"--reuse-port"}, want: "--reuse-port: processes cannot share the unix socket unix:///s"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -42,7 +42,6 @@ var textRules = map[string]func(value string) error{
 	"url":        checkURL,
 	"secureurl":  checkSecureURL,
 	"broker":     checkBroker,
-	"hostport":   checkPeer,
 	"namespace":  checkNamespace,
 	"regexp":     checkRegexp,
 	"room":       func(v string) error { return checkName("a room", v) },
@@ -220,14 +219,6 @@ const EmbeddedBroker = "embedded"
 
 // brokers are the schemes of brokers with a host.
 var brokers = []string{"redis", "rediss", "nats", "tls"}
-
-// checkPeer checks an address of another node.
-func checkPeer(v string) error {
-	if v == "" {
-		return nil
-	}
-	return checkHostPort(v, v)
-}
 
 func checkSecureURL(v string) error {
 	if err := checkURL(v); err != nil || v == "" {
