@@ -119,10 +119,10 @@ type Config struct {
 	TurnTime time.Duration
 	// GatherTime is how long a loop waits at the end of a pass over its sockets while many small events come from many
 	// connections. The next pass and one wake then serve several of them. A loop waits only while at least 4 events are
-	// expected within that time and fewer than 16 came in the pass, and not while clients wait for each answer before they
-	// send the next event. While it waits, it keeps its processor from other goroutines. At most GatherTimeMax. A negative
-	// value and math.MaxInt64 mean that loops never wait; so does PrivateFiles. Default: 750 us, which saves a tenth of the
-	// CPU time in small rooms; longer waits save little more.
+	// expected within that time and fewer than 16 came in the pass, and not while clients wait for each answer before
+	// they send the next event. While it waits, it keeps its processor from other goroutines. At most GatherTimeMax. A
+	// negative value and math.MaxInt64 mean that loops never wait; so does PrivateFiles. Default: 750 us, which saves a
+	// tenth of the CPU time in small rooms; longer waits save little more.
 	GatherTime time.Duration
 	// MailboxMax is the number of waiting tasks above which TryPost refuses. Default: 65536.
 	MailboxMax int

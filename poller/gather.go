@@ -10,11 +10,11 @@ const (
 	gatherWindow = int64(5 * time.Millisecond)
 	// gatherFew is the number of events that must be expected in Config.GatherTime. A wait for fewer is not worth it.
 	gatherFew = 4
-	// gatherEnough is the number of events in one pass from which on the pass pays without a wait. A loop that is behind
-	// has more in each pass, so it never waits.
+	// gatherEnough is the number of events in one pass from which on the pass pays without a wait. A loop that is
+	// behind has more in each pass, so it never waits.
 	gatherEnough = 16
-	// gatherAgain is the time within which two inputs of one connection are parts of a conversation: its client waits for
-	// each answer before it goes on, and would be slowed down. A loop does not gather when more than one input in
+	// gatherAgain is the time within which two inputs of one connection are parts of a conversation: its client waits
+	// for each answer before it goes on, and would be slowed down. A loop does not gather when more than one input in
 	// gatherTalk is such a part.
 	gatherAgain = int64(4 * time.Millisecond)
 	gatherTalk  = 8

@@ -90,8 +90,8 @@ func gatherEngine(t *testing.T, d time.Duration, conns int) (*Engine, []net.Conn
 	return e, list
 }
 
-// While many clients send, loops wait, and every answer comes, also when the program has one processor. Go's own network
-// poller, which the clients here use, is looked at meanwhile.
+// While many clients send, loops wait, and every answer comes, also when the program has one processor. Go's own
+// network poller, which the clients here use, is looked at meanwhile.
 func TestLoopsGatherForManyClients(t *testing.T) {
 	for _, procs := range []int{1, 2} {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))

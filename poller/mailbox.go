@@ -137,8 +137,8 @@ func (m *mailbox) settle(busy bool) (more bool) {
 	return false
 }
 
-// claim makes posts wait for a turn that is not requested yet, until settle. It returns false, and does nothing, if one is
-// requested. Loop-only.
+// claim makes posts wait for a turn that is not requested yet, until settle. It returns false, and does nothing, if one
+// is requested. Loop-only.
 func (m *mailbox) claim() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

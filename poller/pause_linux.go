@@ -13,8 +13,8 @@ import (
 // the processor back and to get one again costs more than a small pass, and the scheduler's monitor runs all the time
 // while threads do that often. Loop-owned.
 //
-// Other goroutines that have become ready run before a wait, and a goroutine that a network poller of Go's would wake runs
-// before the next one.
+// Other goroutines that have become ready run before a wait, and a goroutine that a network poller of Go's would wake
+// runs before the next one.
 type pauser struct {
 	nap   unix.Timespec
 	file  *os.File // an event file that Go's network poller watches; nil until the first pause

@@ -46,8 +46,8 @@ type Recovery struct {
 	// MaxSessions bounds the absent clients in each namespace. Default 100,000; above it the one that has been absent
 	// for longest is forgotten.
 	MaxSessions int
-	// RestoreTimeout bounds the wait for a client's session, and for what it missed, where the cluster keeps them: it is a
-	// new client then. Default 1 second, so that a broker that does not answer holds up nobody for longer.
+	// RestoreTimeout bounds the wait for a client's session, and for what it missed, where the cluster keeps them: it
+	// is a new client then. Default 1 second, so that a broker that does not answer holds up nobody for longer.
 	RestoreTimeout time.Duration
 }
 
@@ -113,8 +113,8 @@ func (s *Socket) recovery() *recovery {
 	return nil
 }
 
-// beginRecoverable begins a socket of a namespace with recovery: one that comes back, or a new one that may. back is the
-// session that was taken for it, in a cluster with a log. Loop-only.
+// beginRecoverable begins a socket of a namespace with recovery: one that comes back, or a new one that may. back is
+// the session that was taken for it, in a cluster with a log. Loop-only.
 func (c *client) beginRecoverable(ns *Namespace, auth string, back *history.Recalled) {
 	s := &Socket{ns: ns, client: c, auth: auth}
 	r := new(recovery)

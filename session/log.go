@@ -15,8 +15,8 @@ func (s *Session) debugLog(message string, attrs ...slog.Attr) {
 		append([]slog.Attr{slog.String("addr", s.Handshake().Address()), slog.String("transport", s.Transport().String())}, attrs...)...)
 }
 
-// debugRefused logs why a request was refused. Callers ask Engine.debug first. The query is left out, because it may hold
-// the id of a session or a token.
+// debugRefused logs why a request was refused. Callers ask Engine.debug first. The query is left out, because it may
+// hold the id of a session or a token.
 func (x *Exchange) debugRefused(r *reply) {
 	why := string(r.body)
 	if f := r.fault; f != nil {

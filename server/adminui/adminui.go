@@ -59,9 +59,9 @@ func Instrument(srv *server.Server, o Options) (*UI, error) {
 	return begin(srv, o), nil
 }
 
-// Replace closes u, unless it is closed already, and returns another UI with other Options in the same namespace. People
-// have to sign in again. What was dropped goes on counting. Errors name the field of Options that is wrong, and u goes on
-// then. Call it once.
+// Replace closes u, unless it is closed already, and returns another UI with other Options in the same namespace.
+// People have to sign in again. What was dropped goes on counting. Errors name the field of Options that is wrong, and
+// u goes on then. Call it once.
 func (u *UI) Replace(o Options) (*UI, error) {
 	o, err := o.settle()
 	if err != nil {

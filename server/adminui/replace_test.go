@@ -6,8 +6,8 @@ import (
 	"github.com/seed58c87869/siren/server/servertest"
 )
 
-// Replace ends a UI, also one that is closed, and serves another one in its place, with other Options. Wrong Options change
-// nothing.
+// Replace ends a UI, also one that is closed, and serves another one in its place, with other Options. Wrong Options
+// change nothing.
 func TestReplace(t *testing.T) {
 	k := start(t, Options{Anonymous: true, Mode: Development})
 	admin := k.Connect("/admin", nil)

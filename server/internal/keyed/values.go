@@ -64,8 +64,8 @@ func (v *Values) All(yield func(Pair) bool) {
 // Shown returns values of which only that is known what another node has shown.
 func Shown(values map[string]any) *Values { return &Values{shown: values} }
 
-// Decode returns what decode makes of the shown value of that name, and stores it by its key. It returns nil if there is
-// none, or decode does.
+// Decode returns what decode makes of the shown value of that name, and stores it by its key. It returns nil if there
+// is none, or decode does.
 func (v *Values) Decode(key any, name string, decode func(shown any) any) any {
 	if v == nil {
 		return nil
