@@ -47,6 +47,17 @@ const hasOffset = (socket) =>
     return false;
   }, 'the client has an offset');
 
+/** A client that was cut off, with an offset, and whose session is with the broker. */
+async function away(cluster, member) {
+  for (;;) {
+    const gone = await member();
+    await cut(gone.socket);
+    if (!/^\d+-\d+$/.test(gone.socket._lastOffset)) continue;
+    await saved(cluster, gone.socket);
+    return gone;
+  }
+}
+
 /** Waits until a session is with the broker. */
 const saved = (cluster, socket) =>
   eventually(() => cluster.redisCommand('EXISTS', `sio:session:${socket._pid}`) === '1', 'the session is saved');
@@ -78,9 +89,7 @@ for (const kinds of PAIRS) {
       }
 
       test('the same id, rooms and data, and what was missed, once and in order', async () => {
-        const { socket, room } = await member();
-        await cut(socket);
-        await saved(cluster, socket);
+        const { socket, room } = await away(cluster, member);
         const event = unique('missed');
         for (let i = 0; i < 20; i++) {
           await run(other, 'emit-room', { rooms: [room], event, args: [i, i % 2 ? 'text' : Buffer.from([i])] });
@@ -104,9 +113,7 @@ for (const kinds of PAIRS) {
       });
 
       test('a session resumes once, and an unknown one or a wrong offset never', async () => {
-        const { socket } = await member();
-        await cut(socket);
-        await saved(cluster, socket);
+        const { socket } = await away(cluster, member);
         const { socket: back } = await comeBack(cluster, to, socket);
         assert.equal(back.recovered, true);
         const { socket: again } = await comeBack(cluster, to, socket);
@@ -125,9 +132,7 @@ for (const kinds of PAIRS) {
       });
 
       test('a client that comes back goes on, and comes back again at the first node', async () => {
-        const { socket, room } = await member();
-        await cut(socket);
-        await saved(cluster, socket);
+        const { socket, room } = await away(cluster, member);
         const { socket: back, log } = await comeBack(cluster, to, socket, ['while']);
         assert.equal(back.recovered, true);
         await run(other, 'emit-room', { rooms: [room], event: 'while', args: [1] });
@@ -169,9 +174,7 @@ describe('recovery at nodes of Siren', { concurrency: 1, skip: hasRedis ? false 
   }
 
   test('volatile events are not sent again', async () => {
-    const { socket, room } = await member();
-    await cut(socket);
-    await saved(cluster, socket);
+    const { socket, room } = await away(cluster, member);
     await run(other, 'emit-room', { rooms: [room], event: 'v', args: ['volatile'], flags: { volatile: true } });
     await run(other, 'emit-room', { rooms: [room], event: 'v', args: ['kept'] });
     const { log } = await comeBack(cluster, to, socket, ['v']);
