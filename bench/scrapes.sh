@@ -18,7 +18,7 @@ until [ -s "$work/ready" ]; do sleep 0.1; done
   --broadcasts $(((pairs * 2 + 20) * 50)) --timeout 1h > "$work/table" 2> /dev/null &
 clients=$!
 sleep 8
-cpu() { cat /proc/$server/task/*/schedstat | awk '{ sum += $1 } END { printf "%d", sum }'; }
+cpu() { cat /proc/$server/task/*/schedstat | awk '{ sum += $1 } END { printf "%.0f", sum }'; }
 second() { # prints the processor time of a second, scraped or not
   local before; before=$(cpu)
   sleep 0.5
