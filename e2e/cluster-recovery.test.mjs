@@ -233,7 +233,7 @@ describe('recovery at nodes of Siren', { concurrency: 1, skip: hasRedis ? false 
     await cut(socket);
     await saved(cluster, socket);
     const log = record(stays, 'n');
-    cluster.redis.signal('SIGSTOP');
+    cluster.broker.signal('SIGSTOP');
     try {
       for (let i = 0; i < 10; i++) await run(stays, 'emit-self', 'n', i);
       await log.until((items) => items.length === 10, 'local events');
@@ -242,7 +242,7 @@ describe('recovery at nodes of Siren', { concurrency: 1, skip: hasRedis ? false 
       assert.equal(fresh.recovered, false);
       assert.ok(Date.now() - begin < 10_000);
     } finally {
-      cluster.redis.signal('SIGCONT');
+      cluster.broker.signal('SIGCONT');
     }
     await eventually(async () => {
       const event = unique('after');
