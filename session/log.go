@@ -36,21 +36,29 @@ func (x *Exchange) debugRefused(r *reply) {
 	x.conn.shard.engine.cfg.Logger.LogAttrs(context.Background(), slog.LevelDebug, "request refused", attrs...)
 }
 
-// warnSlow logs the end of a session that is the client's own fault: it did not read what was sent. The Logger bounds
-// how many of these lines are written when many clients end like that.
+// slowLog bounds the lines about clients that did not read what was sent: one a second for each event loop. Loop-owned.
+type slowLog struct {
+	// until is the time of the loop's clock before which there is no line.
+	until int64
+	// left is the number of clients that got no line since the last one.
+	left int
+}
+
+// warnSlow logs the end of a session whose client did not read. The ends for want of memory have a line of their own,
+// which tells how many there were.
 func (s *Session) warnSlow(reason Reason) {
-	var why string
-	switch reason {
-	case ReasonQueueFull:
-		why = "client disconnected: it did not read, and its queue was full"
-	case ReasonMemory:
-		why = "client disconnected: it held much memory, and the memory budget was used up"
-	default:
+	l := s.shard.engine.cfg.Logger
+	if reason != ReasonQueueFull || l == nil {
 		return
 	}
-	if l := s.shard.engine.cfg.Logger; l != nil {
-		l.Warn(why, "addr", s.Handshake().Address(), "transport", s.Transport().String(), "queued", s.queued())
+	log, now := &s.shard.slow, s.shard.loop.Now()
+	if now < log.until {
+		log.left++
+		return
 	}
+	l.Warn("client disconnected: it did not read, and its queue was full", "addr", s.Handshake().Address(),
+		"transport", s.Transport().String(), "queued", s.queued(), "others", log.left)
+	log.until, log.left = now+int64(time.Second), 0
 }
 
 // queued returns the number of bytes that wait for the client.

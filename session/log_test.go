@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seed58c87869/siren/codec/eio"
 )
@@ -71,6 +72,34 @@ func TestRefusedLog(t *testing.T) {
 		if !strings.Contains(text, `msg="request refused" addr=192.0.2.1 `+tc.want) || strings.Contains(text, "secret") {
 			t.Errorf("%q: %s", tc.request, text)
 		}
+	}
+}
+
+// Clients that do not read get one line a second for each loop, which counts those without a line.
+func TestSlowClientsAreLoggedSeldom(t *testing.T) {
+	var log strings.Builder
+	r := newRig(t, 1, Config{QueueBytes: 1000, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	slow := func() {
+		r.openWS(0, "").conn.Stall(true)
+		c := r.last()
+		r.loops[0].Do(func() {
+			for range 3 {
+				c.s.Send(message(600), false)
+			}
+		})
+		r.run()
+	}
+	for range 3 {
+		slow()
+	}
+	if text := log.String(); strings.Count(text, "did not read") != 1 || !strings.Contains(text, "others=0\n") {
+		t.Errorf("three at once: %s", text)
+	}
+	log.Reset()
+	r.advance(2 * time.Second)
+	slow()
+	if text := log.String(); strings.Count(text, "did not read") != 1 || !strings.Contains(text, "others=2\n") {
+		t.Errorf("one later: %s", text)
 	}
 }
 

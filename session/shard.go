@@ -49,6 +49,7 @@ type Shard struct {
 	// dateText is the value of Date until the loop's clock shows dateUntil.
 	dateText  string
 	dateUntil int64
+	slow      slowLog
 	// noted has the requests in progress; nil unless Config.OnConnectionError is set.
 	noted map[*Exchange]firstRequest
 	// kept has the polling requests in progress while another process may have their sessions; nil before.
