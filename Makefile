@@ -54,7 +54,7 @@ race:
 	$(GO) test -race -timeout 10m ./...
 
 # The tests that SIREN_SOAK repeats or makes longer, by a part of their name, and their packages.
-SOAK_TESTS := Close|Terminate|DrainUnderTraffic|TestRestart$$$$|ScrapeOfManyClients|DeafScrape
+SOAK_TESTS := Close|Terminate|DrainUnderTraffic|TestRestart$$|ScrapeOfManyClients|DeafScrape
 SOAK_TESTS := $(SOAK_TESTS)|Survives|SlowReader|BlockedConnections|HostileClients
 SOAK_TESTS := $(SOAK_TESTS)|RecoverySoak|TestModelOf
 SOAK_TESTS := $(SOAK_TESTS)|FrozenBroker|FailuresSoak

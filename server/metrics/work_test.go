@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"testing"
 	"time"
@@ -12,8 +13,9 @@ import (
 	"github.com/seed58c87869/siren/session/sessiontest"
 )
 
-// scrapeWork is what the event loops do for a scrape. A plain value.
-type scrapeWork struct{ tasks, deferred, allocs float64 }
+// scrapeWork is what the event loops do for a scrape: tasks, turns and allocations. A plain value. The means are
+// rounded, because a loop may have a task of its own meanwhile.
+type scrapeWork struct{ tasks, turns, allocs float64 }
 
 // workOf is the work for one look at all numbers that the loops have: nothing else happens meanwhile.
 func workOf(srv *server.Server) scrapeWork {
@@ -33,8 +35,8 @@ func workOf(srv *server.Server) scrapeWork {
 	runtime.ReadMemStats(&memAfter)
 	after := srv.Stats().Poller
 	return scrapeWork{
-		float64(after.Posts-before.Posts) / looks, float64(after.TurnsDeferred - before.TurnsDeferred),
-		float64((memAfter.Mallocs - mem.Mallocs) / looks),
+		math.Round(float64(after.Posts-before.Posts) / looks), math.Round(float64(after.Turns-before.Turns) / looks),
+		math.Round(float64(memAfter.Mallocs-mem.Mallocs) / looks),
 	}
 }
 
@@ -42,6 +44,7 @@ func workOf(srv *server.Server) scrapeWork {
 // allocates nothing more, however many sessions and rooms there are: the loops keep their numbers, and do not count.
 func TestScrapeWork(t *testing.T) {
 	const loops, clients, rooms = 2, 300, 3000
+	const allocsMore = 20 // what the runtime may allocate meanwhile; a look at each client would be 300 and more
 	r := newRig(t, server.Config{Loops: loops, PingInterval: time.Hour, MaxRooms: rooms}, metrics.Options{}, func(srv *server.Server) {
 		server.On1(srv.Of("/"), "join", func(_ context.Context, s *server.Socket, first int) error {
 			for i := range rooms / clients {
@@ -71,7 +74,7 @@ func TestScrapeWork(t *testing.T) {
 		}
 	}
 	many := workOf(r.srv)
-	if few.tasks != loops || many.tasks != loops || few.deferred != 0 || many.deferred != 0 || many.allocs > few.allocs+1 {
+	if few.tasks != loops || many.tasks != loops || few.turns > loops || many.turns > loops || many.allocs > few.allocs+allocsMore {
 		t.Errorf("with one client %+v, with many %+v", few, many)
 	}
 }
