@@ -43,8 +43,8 @@ type UI struct {
 	refusal server.Registration
 }
 
-// entered marks the sockets that are counted by UI.present.
-var entered = server.NewKey[bool]("adminui.entered")
+// entered has the UI that counts a socket in UI.present: sockets of a closed UI may end when another one has its place.
+var entered = server.NewKey[*UI]("adminui.entered")
 
 // Instrument serves the namespace of the Admin UI. Call it before the server listens, or a UI may find no such
 // namespace. Close ends it. Errors name the field of Options that is wrong.
@@ -125,8 +125,14 @@ func (u *UI) Close() {
 // does not read is in the server's Stats.Sessions.DroppedExpendable.
 func (u *UI) Dropped() uint64 { return u.dropped.Load() }
 
-// connected tells a UI what it needs when it comes.
+// connected tells a UI what it needs when it comes. One that was let in while u was closed is refused: Close has not
+// found it.
 func (u *UI) connected(ctx context.Context, s *server.Socket) error {
+	select {
+	case <-u.stop:
+		return errClosed
+	default:
+	}
 	// A UI that does not read loses events, not its connection, and nobody needs to know: others come.
 	if err := s.SetQueue(server.Queue{OnFull: server.OverflowExpendable}); err != nil {
 		return err
@@ -135,7 +141,7 @@ func (u *UI) connected(ctx context.Context, s *server.Socket) error {
 		_ = s.Emit("session", id) // as below: to a UI that is gone already it does not matter
 		signedIn.Delete(s)
 	}
-	entered.Set(s, true)
+	entered.Set(s, u)
 	u.present.Add(1)
 	if u.feed != nil {
 		u.feed.begin()
@@ -152,7 +158,7 @@ func (u *UI) connected(ctx context.Context, s *server.Socket) error {
 }
 
 func (u *UI) disconnected(s *server.Socket, r server.Reason) {
-	if counted, _ := entered.Get(s); counted {
+	if by, _ := entered.Get(s); by == u {
 		u.present.Add(-1)
 	}
 	if u.feed != nil {

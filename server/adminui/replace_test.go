@@ -1,7 +1,9 @@
 package adminui
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/seed58c87869/siren/server/servertest"
 )
@@ -36,6 +38,44 @@ func TestReplace(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		admin = k.Connect("/admin", map[string]string{"username": "admin", "password": "changeit"})
+		if n := next.present.Load(); n != 1 {
+			t.Errorf("%d UIs are counted, want 1", n)
+		}
 	}
 	k.ui.Close()
+}
+
+// closingStore does something while somebody signs in, behind the check of the password.
+type closingStore struct {
+	Store
+	meanwhile func()
+}
+
+func (s *closingStore) Save(ctx context.Context, id string) error {
+	s.meanwhile()
+	return s.Store.Save(ctx, id)
+}
+
+// Nobody is let in by a UI that was closed, or replaced, while the password was checked.
+func TestSignInWhileUIEnds(t *testing.T) {
+	for name, end := range map[string]func(k *kit){
+		"closed": func(k *kit) { k.ui.Close() },
+		"replaced": func(k *kit) {
+			next, err := k.ui.Replace(Options{Username: "other", PasswordBcrypt: hash, manual: true})
+			must(t, err)
+			k.ui = next
+		},
+	} {
+		store := &closingStore{Store: newMemoryStore(time.Hour)}
+		k := start(t, Options{Username: "admin", PasswordBcrypt: hash, Store: store})
+		store.meanwhile = func() { end(k) }
+		c := k.Client(servertest.Namespace("/admin"), servertest.Auth(map[string]string{"username": "admin", "password": "changeit"}))
+		if r := c.Refused(); r == nil || r.Message != errClosed.Error() {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if n := k.ui.present.Load(); n != 0 {
+			t.Errorf("%s: %d UIs are counted", name, n)
+		}
+		k.ui.Close()
+	}
 }
