@@ -32,7 +32,7 @@ func (e *CloseError) Error() string {
 //   - It accepts no more events: input of clients is discarded, handshakes are refused with 503, and calls that wait
 //     for acknowledgements or other nodes return ErrClosed.
 //   - Handlers of events that were read before continue, and their answers are sent. They have half of
-//     Config.CloseTimeout.
+//     Config.CloseTimeout. In a cluster with a log (Recovery), Close waits for what the log has to return, too.
 //   - Every socket is disconnected with "server shutting down", after its queued packets; the disconnect handlers run.
 //   - Connections end when their clients have taken everything: WebSockets with a close frame, waiting polling requests
 //     with an answer. Close does not wait for a client that takes nothing for some seconds.
@@ -46,7 +46,7 @@ func (srv *Server) Close() error { return srv.host.Close(srv.ending(), closeErro
 func (srv *Server) ending() host.Steps {
 	return host.Steps{
 		Ending:  srv.waits.End,
-		Closing: func() { srv.stop(ErrClosed) },
+		Closing: func() { srv.awaitLog(); srv.stop(ErrClosed) },
 		Stopped: func() error {
 			defer srv.forgetHistory()
 			return srv.leaveCluster()

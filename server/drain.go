@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/host"
 )
 
@@ -60,7 +61,8 @@ func (c *client) Settled() bool {
 		return false
 	}
 	for s := range c.sockets.All {
-		if s.phase < phaseConnected || !s.inbox.Idle() || s.owes() {
+		if s.phase < phaseConnected || !s.inbox.Idle() || s.owes() ||
+			c.sess.Quiet() && !collect.Passed(&s.marks, markAsked, markReturned, s.ns.behind) {
 			return false
 		}
 	}

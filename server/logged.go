@@ -1,8 +1,11 @@
 package server
 
 import (
+	"errors"
+
 	"github.com/seed58c87869/siren/codec/eio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/server/internal/collect"
 	"github.com/seed58c87869/siren/server/internal/history"
 	"github.com/seed58c87869/siren/server/internal/packets"
 )
@@ -21,22 +24,26 @@ func (n *node) log() cluster.Log {
 // sockets when the log returns them.
 func (ns *Namespace) logged() bool { return ns.history.Logged() }
 
-// inOrder calls fn behind the events that were emitted before.
-func (ns *Namespace) inOrder(fn func()) {
-	if ns.logged() {
-		ns.srv.node.log().InOrder(ns.name, fn)
-		return
-	}
-	fn()
+// behind has fn called behind the events that were emitted before and that the log has not returned, on another
+// goroutine. It returns false, and does not take fn, if there are none.
+func (ns *Namespace) behind(fn func()) bool {
+	return ns.logged() && ns.srv.node.log().InOrder(ns.name, fn)
 }
 
 // inOrder calls fn behind the events that this node emitted before. Its error is lost if it has to wait.
 func (o Operator) inOrder(fn func() error) error {
-	if o.foreign || !o.ns.logged() {
-		return fn()
+	if !o.foreign && o.ns.behind(func() { _ = o.ns.srv.node.patiently(fn) }) {
+		return nil
 	}
-	o.ns.inOrder(func() { _ = fn() })
-	return nil
+	return fn()
+}
+
+// awaitLog waits until the log has returned what was emitted, with the acknowledgements behind it. Adapters hand over
+// what is overdue; the time is limited all the same.
+func (srv *Server) awaitLog() {
+	all := srv.namespaces()
+	collect.AwaitAll(len(all), func(i int, fn func()) bool { return all[i].behind(fn) },
+		min(srv.cfg.Recovery.RestoreTimeout, srv.cfg.CloseTimeout/2))
 }
 
 // frameOf encodes an event of the log, with its offset as the last argument.
@@ -76,8 +83,7 @@ func (o Operator) emitLogged(data Raw) (n int, err error) {
 	}
 	m.From = ""
 	here := targetOperator(o.ns, m)
-	o.ns.inOrder(func() { _ = here.ns.srv.node.patiently(func() error { return here.deliverLogged(m) }) })
-	return n, err
+	return n, errors.Join(err, o.inOrder(func() error { return here.deliverLogged(m) }))
 }
 
 // emitLogged publishes an event to the socket, which may have gone and come back elsewhere.

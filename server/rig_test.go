@@ -27,6 +27,8 @@ type rigLoop struct {
 	left  int // tasks of the batch behind the one that runs
 	// full is how many calls of TryPost are refused still.
 	full atomic.Int64
+	// crammed makes Full true.
+	crammed atomic.Bool
 }
 
 func (l *rigLoop) Post(t task) {
@@ -43,6 +45,8 @@ func (l *rigLoop) TryPost(t task) bool {
 	l.Post(t)
 	return true
 }
+
+func (l *rigLoop) Full() bool { return l.crammed.Load() || l.Loop.Full() }
 
 func (l *rigLoop) Idle() bool {
 	l.mu.Lock()

@@ -54,6 +54,9 @@ const (
 	markCloses
 	// markConnected: CONNECT was sent, as anybody may ask.
 	markConnected
+	// markAsked: a drain waits for what the log has to return. markReturned: it has.
+	markAsked
+	markReturned
 )
 
 // ID returns the socket's id. Other clients may know it, unless Protocol is 3: see Config.AllowEIO3.
@@ -161,6 +164,9 @@ func (s *Socket) depart(closeConn bool, r Reason) {
 		kind = markCloses
 	}
 	if s.marks.Or(kind)&kind == 0 { // or a loop that is behind would have any number of them
-		s.ns.inOrder(func() { s.client.loop().Post(&departure{s, closeConn, r}) })
+		post := func() { s.client.loop().Post(&departure{s, closeConn, r}) }
+		if !s.ns.behind(post) {
+			post()
+		}
 	}
 }

@@ -25,9 +25,10 @@ type Log interface {
 	// SubscribeLog is Adapter.Subscribe for a namespace whose clients may recover. The first message, as soon as the
 	// broker can be reached, is a LogPosition. Another one follows wherever messages may be missing.
 	SubscribeLog(namespace string, receive func(m *Message)) error
-	// InOrder calls fn behind the broadcasts that this node has published in the namespace and that have not come back:
-	// at once if there are none, else on the goroutine that calls receive. fn must not block.
-	InOrder(namespace string, fn func())
+	// InOrder has fn called behind the broadcasts that this node has published in the namespace and that have not come
+	// back, on the goroutine that calls receive. fn must not block for long. It returns false, and does not take fn, if
+	// there are none.
+	InOrder(namespace string, fn func()) bool
 	// SaveSession stores a session, replacing one with its private id, for that time. It does not block.
 	SaveSession(s *Session, ttl time.Duration) error
 	// TakeSession removes the session with that private id and returns it; nil if there is none. Of several nodes that ask

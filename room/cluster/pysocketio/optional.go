@@ -62,7 +62,9 @@ func (o optional) SubscribeLog(namespace string, receive func(m *cluster.Message
 }
 
 // InOrder implements cluster.Log.
-func (o optional) InOrder(namespace string, fn func()) { o.inner.(cluster.Log).InOrder(namespace, fn) }
+func (o optional) InOrder(namespace string, fn func()) bool {
+	return o.inner.(cluster.Log).InOrder(namespace, fn)
+}
 
 // SaveSession implements cluster.Log.
 func (o optional) SaveSession(s *cluster.Session, ttl time.Duration) error {

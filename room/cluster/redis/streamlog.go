@@ -58,10 +58,9 @@ func (a *Adapter) SubscribeLog(namespace string, receive func(m *cluster.Message
 }
 
 // InOrder implements cluster.Log.
-func (a *Adapter) InOrder(namespace string, fn func()) {
-	if sp := a.space(namespace); sp == nil || sp.log == nil || !sp.log.InOrder(fn) {
-		fn()
-	}
+func (a *Adapter) InOrder(namespace string, fn func()) bool {
+	sp := a.space(namespace)
+	return sp != nil && sp.log != nil && sp.log.InOrder(fn)
 }
 
 // putEntry is put for an entry, in a namespace whose clients recover. The server is told where entries are missing.

@@ -28,7 +28,8 @@ type Steps struct {
 	Ending func()
 	// Closing is called before the sessions end: the handlers of accepted events have returned, or their time is over.
 	Closing func()
-	// Stopped is called when the event loops have stopped.
+	// Stopped is called when the event loops have stopped, and the handlers of disconnects have returned or their time
+	// is over.
 	Stopped func() error
 	// Last is called at the end, before Done is closed.
 	Last func()
@@ -117,8 +118,9 @@ func (h *Host) close(plan *Plan, steps Steps) (r Report, err error) {
 	if p != nil {
 		err = c.stopLoops(p)
 	}
+	handlers := c.awaitHandlers(c.ctx)
 	err = errors.Join(err, steps.Stopped())
-	r.Left = Left{Connections: visits, Sessions: unfetched.Unfetched, Handlers: c.awaitHandlers(c.ctx), Packets: visits + unfetched.Packets}
+	r.Left = Left{Connections: visits, Sessions: unfetched.Unfetched, Handlers: handlers, Packets: visits + unfetched.Packets}
 	c.count(&r)
 	if late {
 		r.Late = c.counts().drained - inTime
