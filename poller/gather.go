@@ -30,7 +30,8 @@ type gathering struct {
 	began  int64 // start of the window
 	before int64 // events until then
 	last   int64 // events until the end of the latest pass
-	talk   int64 // inputs in the window that were parts of a conversation
+	inputs int64 // inputs of connections in the window
+	talk   int64 // those that were parts of a conversation
 	hurry  bool  // the pass has done something that a client waits for
 	slots  [gatherSlots]gatherSlot
 }
@@ -43,6 +44,7 @@ type gatherSlot struct {
 
 // read notes the input of a connection.
 func (g *gathering) read(fd int, now int64) {
+	g.inputs++
 	s := &g.slots[fd%gatherSlots]
 	if s.fd == fd && now-s.at < gatherAgain {
 		g.talk++
@@ -57,8 +59,8 @@ func (g *gathering) wanted(now, events, most int64) bool {
 	g.last, g.hurry = events, false
 	if elapsed := now - g.began; elapsed >= gatherWindow {
 		n := events - g.before
-		g.on = n*most >= gatherFew*elapsed && g.talk*gatherTalk <= n
-		g.began, g.before, g.talk = now, events, 0
+		g.on = n*most >= gatherFew*elapsed && g.talk*gatherTalk <= g.inputs
+		g.began, g.before, g.inputs, g.talk = now, events, 0, 0
 	}
 	return g.on && !hurry && pass < gatherEnough
 }

@@ -18,26 +18,29 @@ func TestWhenLoopsGather(t *testing.T) {
 		conns  int
 		events int64 // in the latest pass
 		hurry  bool
+		posts  int64 // of other loops, with each event
 		want   bool
 	}{
-		{"many connections", most / 10, 200, 1, false, true},
-		{"just often enough", most / gatherFew, 200, 1, false, true},
-		{"too seldom", most/gatherFew + 1000, 200, 1, false, false},
-		{"one client that waits for each answer", most / 10, 1, 1, false, false},
-		{"some clients that wait for each answer", most / 10, 20, 1, false, false},
-		{"few before enough", most / 10, 200, gatherEnough - 1, false, true},
-		{"enough in the pass", most / 10, 200, gatherEnough, false, false},
-		{"a blocked connection takes more", most / 10, 200, 1, true, false},
+		{"many connections", most / 10, 200, 1, false, 0, true},
+		{"just often enough", most / gatherFew, 200, 1, false, 0, true},
+		{"too seldom", most/gatherFew + 1000, 200, 1, false, 0, false},
+		{"one client that waits for each answer", most / 10, 1, 1, false, 0, false},
+		{"some clients that wait for each answer", most / 10, 20, 1, false, 0, false},
+		{"few before enough", most / 10, 200, gatherEnough - 1, false, 0, true},
+		{"enough in the pass", most / 10, 200, gatherEnough, false, 0, false},
+		{"a blocked connection takes more", most / 10, 200, 1, true, 0, false},
+		{"clients that wait for answers beside posts of other loops", most / 10, 1, 1, false, 2 * gatherTalk, false},
+		{"posts of other loops", most / 10, 200, 1, false, 2 * gatherTalk, true},
 	} {
 		var g gathering
 		now, events := int64(time.Hour), int64(0)
 		if g.wanted(now, events, most) {
 			t.Errorf("%s: at the beginning", c.name)
 		}
-		for range 200 {
+		for i := range 200 {
 			now += c.gap
-			events++
-			g.read(int(events)%c.conns, now)
+			events += 1 + c.posts
+			g.read(i%c.conns, now)
 			g.wanted(now, events, most)
 		}
 		g.hurry = c.hurry
