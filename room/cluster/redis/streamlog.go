@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"strconv"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -100,8 +101,11 @@ func (sp *space) close() {
 	}
 }
 
-// newLog makes the queue of a namespace whose clients recover.
-func (sp *space) newLog() { sp.log = echo.New(sp.a.cfg.EchoTimeout, sp.hurry) }
+// newLog makes the queue of a namespace whose clients recover. The namespace may have been here before, and what was
+// published then may still come back. So the numbers begin at the time, which is ahead of any rate of messages.
+func (sp *space) newLog() {
+	sp.log = echo.New(uint64(time.Now().UnixNano()), sp.a.cfg.EchoTimeout, sp.hurry)
+}
 
 // publish queues a broadcast, and looks for it in the stream from then on. While the broker is away, this node's
 // clients do not wait.

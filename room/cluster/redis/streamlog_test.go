@@ -138,6 +138,31 @@ func TestLogFrozen(t *testing.T) {
 	}
 }
 
+// TestLogOfNewNamespace shows that what a namespace has published before it went is not taken for what the namespace of
+// that name publishes after it has come back.
+func TestLogOfNewNamespace(t *testing.T) {
+	srv := redistest.Start(t)
+	a, _ := newLogNode(t, Config{URL: srv.URL("adapter=streams"), EchoTimeout: patience, DownAfter: time.Minute})
+	srv.Freeze()
+	publishAll(t, a, "former")
+	a.Unsubscribe("/")
+	in := make(inbox, 1<<10)
+	if err := a.SubscribeLog("/", func(m *cluster.Message) { in <- m }); err != nil {
+		t.Fatal(err)
+	}
+	publishAll(t, a, "latter")
+	srv.Thaw()
+	for _, want := range []string{`["former"]`, `["latter"]`} {
+		m := in.next(t)
+		for m.Kind == cluster.LogPosition {
+			m = in.next(t)
+		}
+		if string(m.Data.JSON) != want || m.Offset.IsZero() || m.Repeated != (want == `["former"]`) {
+			t.Fatalf("%s: %+v", want, m)
+		}
+	}
+}
+
 // TestLogLost shows that a node hands over its broadcasts at once while the broker is away, that they come later for
 // others, and that a broker without its data is noticed: there is another position, and what was is gone.
 func TestLogLost(t *testing.T) {

@@ -35,12 +35,15 @@ type item struct {
 	at time.Time
 }
 
-// New returns an empty queue. overdue is called, on a goroutine of its own, when a message has waited for that time:
-// its caller lets the taker call Overdue.
-func New(after time.Duration, overdue func()) *Queue { return &Queue{after: after, overdue: overdue} }
+// New returns an empty queue, whose numbers begin behind last. What another queue of the namespace has published may
+// still come back, so last must not be less than its numbers. overdue is called, on a goroutine of its own, when a
+// message has waited for that time: its caller lets the taker call Overdue.
+func New(last uint64, after time.Duration, overdue func()) *Queue {
+	return &Queue{after: after, overdue: overdue, last: last}
+}
 
 // Publish calls send with the number of a message and, unless that fails, adds the message. Calls exclude each other,
-// so numbers are in the order in which messages are sent. Numbers begin at 1.
+// so numbers are in the order in which messages are sent.
 func (q *Queue) Publish(m *cluster.Message, send func(n uint64) error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

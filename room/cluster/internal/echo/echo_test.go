@@ -46,7 +46,7 @@ func publish(t *testing.T, q *Queue, want uint64) {
 // TestQueue shows the order in which messages, and what is to be done behind them, are taken, whatever comes back.
 func TestQueue(t *testing.T) {
 	var k taker
-	q := New(time.Hour, func() { t.Error("nothing is overdue") })
+	q := New(0, time.Hour, func() { t.Error("nothing is overdue") })
 	defer q.Close()
 	note := func(text string) func() { return func() { k.got = append(k.got, text) } }
 	if q.InOrder(note("a")) {
@@ -108,7 +108,7 @@ func TestQueue(t *testing.T) {
 // that those in time go on waiting.
 func TestOverdue(t *testing.T) {
 	told := make(chan struct{}, 10)
-	q := New(20*time.Millisecond, func() { told <- struct{}{} })
+	q := New(0, 20*time.Millisecond, func() { told <- struct{}{} })
 	defer q.Close()
 	var k taker
 	for n := uint64(1); n < 4; n++ {
@@ -129,7 +129,7 @@ func TestOverdue(t *testing.T) {
 
 // TestInOrderWaits shows that what is to be done behind a message waits until that has been taken.
 func TestInOrderWaits(t *testing.T) {
-	q := New(time.Hour, func() {})
+	q := New(0, time.Hour, func() {})
 	defer q.Close()
 	var got []string
 	publish(t, q, 1)
