@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -15,7 +16,8 @@ type Subscriptions[C comparable, R any] struct {
 	wanted map[C]R
 	// changes are the channels that became wanted or unwanted and were not looked at since.
 	changes []C
-	// confirmed are the channels of the present link that are subscribed.
+	// link is the present link; nil when there is none. confirmed are its channels that are subscribed.
+	link      Subscriber[C]
 	confirmed map[C]struct{}
 	// changed is closed when confirmed changes.
 	changed chan struct{}
@@ -118,6 +120,7 @@ func (s *Subscriptions[C, R]) Await(ctx context.Context, c C) error {
 func (s *Subscriptions[C, R]) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.link = nil
 	clear(s.confirmed)
 	s.confirm()
 }
@@ -131,13 +134,14 @@ func (s *Subscriptions[C, R]) confirm() {
 // SubscribeAll subscribes to everything on a new link. It returns when the broker has confirmed it.
 func (s *Subscriptions[C, R]) SubscribeAll(ctx context.Context, l Subscriber[C]) error {
 	s.mu.Lock()
+	s.link = l
 	clear(s.confirmed)
 	s.changes = slices.AppendSeq(s.changes[:0], maps.Keys(s.wanted))
 	s.mu.Unlock()
 	return s.apply(ctx, l)
 }
 
-// Follow subscribes to what is wanted from then on, until the link ends.
+// Follow subscribes to what is wanted from then on, until the link ends or is not the present one any more.
 func (s *Subscriptions[C, R]) Follow(l Subscriber[C]) {
 	for {
 		select {
@@ -145,40 +149,62 @@ func (s *Subscriptions[C, R]) Follow(l Subscriber[C]) {
 			return
 		case <-s.wake:
 		}
-		if err := s.apply(context.Background(), l); err != nil {
+		switch err := s.apply(context.Background(), l); {
+		case err == errFormer:
+			s.signal() // what has woken this link is for the present one
+			return
+		case err != nil:
 			l.Fail(err)
 			return
 		}
 	}
 }
 
+// errFormer means that another link has taken the place of the one that changes were to be applied to.
+var errFormer = errors.New("cluster: the connection is a former one")
+
 // subscribeMax is how many channels are changed at once.
 const subscribeMax = 256
 
-// apply makes the link's subscriptions what is wanted.
+// apply makes the link's subscriptions what is wanted. It returns errFormer when l is not the present link: what is
+// wanted, and what is confirmed, then is another one's.
 func (s *Subscriptions[C, R]) apply(ctx context.Context, l Subscriber[C]) error {
 	for {
-		add, remove := s.next()
-		if len(add)+len(remove) == 0 {
-			return nil
+		add, remove, err := s.next(l)
+		if err != nil || len(add)+len(remove) == 0 {
+			return err
 		}
 		if err := l.Change(ctx, add, remove); err != nil {
 			return err
 		}
-		s.mu.Lock()
-		for _, c := range add {
-			s.confirmed[c] = struct{}{}
+		if err := s.subscribed(l, add); err != nil {
+			return err
 		}
-		s.confirm()
-		s.mu.Unlock()
 	}
+}
+
+// subscribed notes that channels are subscribed on a link.
+func (s *Subscriptions[C, R]) subscribed(l Subscriber[C], add []C) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.link != l {
+		return errFormer
+	}
+	for _, c := range add {
+		s.confirmed[c] = struct{}{}
+	}
+	s.confirm()
+	return nil
 }
 
 // next takes some of the changes and returns what is to be done for them. What is to be removed counts as unsubscribed
 // from then on.
-func (s *Subscriptions[C, R]) next() (add, remove []C) {
+func (s *Subscriptions[C, R]) next(l Subscriber[C]) (add, remove []C, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.link != l {
+		return nil, nil, errFormer
+	}
 	seen := map[C]bool{}
 	for len(s.changes) > 0 && len(seen) < subscribeMax {
 		c := s.changes[0]
@@ -196,5 +222,5 @@ func (s *Subscriptions[C, R]) next() (add, remove []C) {
 			remove = append(remove, c)
 		}
 	}
-	return add, remove
+	return add, remove, nil
 }
