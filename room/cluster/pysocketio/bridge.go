@@ -194,9 +194,8 @@ func (b *Bridge) deliver(payload *string) {
 		b.status.Malformed.Add(1)
 		return
 	}
-	m, err := decode([]byte(*payload), b.host)
+	m, err := decode([]byte(*payload), b.own())
 	switch {
-	case err == nil && b.neighbour(*payload):
 	case err == nil:
 		b.mu.RLock()
 		receive := b.receivers[m.Namespace]
@@ -216,9 +215,13 @@ func (b *Bridge) deliver(payload *string) {
 	}
 }
 
-// neighbour reports whether a bridge of this node's cluster has sent a message: that comes through the other adapter.
-func (b *Bridge) neighbour(payload string) bool {
-	return b.inner != nil && strings.Contains(payload, `"host_id":"`+hostPrefix)
+// own begins the ids of hosts whose messages are not wanted: this bridge, and beside another adapter also the bridges of
+// its cluster, whose messages come through that adapter.
+func (b *Bridge) own() string {
+	if b.inner == nil {
+		return b.host
+	}
+	return hostPrefix
 }
 
 const (

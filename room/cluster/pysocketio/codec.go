@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -71,9 +72,9 @@ func (n *names) UnmarshalJSON(b []byte) error {
 // pickled is the first byte of a pickle of protocol 2 and later.
 const pickled = 0x80
 
-// decode returns the message of the channel as one of a cluster. host is this node's id. Errors: errPickle, errOwn, and
-// others for what is not in the format.
-func decode(payload []byte, host string) (*cluster.Message, error) {
+// decode returns the message of the channel as one of a cluster. Those whose host's id begins with own are not wanted.
+// Errors: errPickle, errOwn, and others for what is not in the format.
+func decode(payload []byte, own string) (*cluster.Message, error) {
 	if len(payload) > 0 && payload[0] == pickled {
 		return nil, errPickle
 	}
@@ -84,7 +85,7 @@ func decode(payload []byte, host string) (*cluster.Message, error) {
 	if err := json.Unmarshal(payload, &c, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 		return nil, err
 	}
-	if c.HostID == host {
+	if strings.HasPrefix(c.HostID, own) {
 		return nil, errOwn // also answers to questions: this node asks none
 	}
 	m := &cluster.Message{Namespace: c.Namespace, Target: cluster.Target{Rooms: c.Room, Except: c.SkipSID}}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 )
 
 // sample is a published message of a file of golden data.
@@ -172,6 +174,28 @@ func TestMalformed(t *testing.T) {
 	for _, text := range malformed {
 		if m, err := decode([]byte(text), "me"); err == nil {
 			t.Errorf("%.60s: %+v", text, m)
+		}
+	}
+}
+
+// A message is told by the id of the host that has sent it, not by what looks like one in its data.
+func TestNeighbours(t *testing.T) {
+	in := make(chan *cluster.Message, 10)
+	b := &Bridge{
+		optional: optional{struct{ cluster.Adapter }{}}, cfg: Config{MaxMessage: 1 << 10}, status: broker.NewStatus(slog.Default(), nil),
+		receivers: map[string]func(m *cluster.Message){"/": func(m *cluster.Message) { in <- m }},
+	}
+	for _, test := range []struct {
+		host string
+		want int
+	}{{"python", 1}, {hostPrefix + "1", 0}} {
+		payload := `{"method":"emit","event":"e","data":[{"host_id":"siren0"}],"namespace":"/","host_id":"` + test.host + `"}`
+		b.deliver(&payload)
+		if len(in) != test.want {
+			t.Errorf("%s: %d messages", test.host, len(in))
+		}
+		if len(in) > 0 {
+			<-in
 		}
 	}
 }
