@@ -89,6 +89,14 @@ func TestSameNodeAgain(t *testing.T) {
 	if len(left) != 2 || left[1] != "/ x" || len(p.with("/")) != 1 {
 		t.Fatal(left, p.with("/"))
 	}
+	p.receive(&news{verb: verbBye, node: "x", began: 1}, now)
+	if len(left) != 2 || len(p.with("/")) != 1 {
+		t.Fatal("the last word of the first one counts as one of the second", left)
+	}
+	p.receive(&news{verb: verbBye, node: "x", began: 2}, now)
+	if len(left) != 3 || len(p.with("/")) != 0 {
+		t.Fatal(left, p.with("/"))
+	}
 }
 
 // A change that was missed is asked for, not more often than once in a while.

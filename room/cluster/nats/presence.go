@@ -155,6 +155,9 @@ func (p *presence) receive(n *news, now time.Time) {
 func (p *presence) note(n *news, now time.Time) (gone []departure) {
 	m := p.others[n.node]
 	if n.verb == verbBye {
+		if m == nil || m.began != n.began { // the last word of the one before
+			return nil
+		}
 		return p.remove(n.node)
 	}
 	if m != nil && m.began != n.began { // another node with the same id, which knows nothing of the one before
