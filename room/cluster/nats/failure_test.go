@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/seed58c87869/siren/poller/pollertest/netns"
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/room/cluster/nats/natstest"
@@ -333,5 +335,37 @@ func TestFailuresSoak(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(name, " ", i), test)
 		}
+	}
+}
+
+// What the client has dropped is still known when its connection has ended.
+func TestDropsOfEndedConnection(t *testing.T) {
+	srv := natstest.Start(t, natstest.Options{})
+	_, o, err := Config{URL: srv.URL("")}.settle()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var links [2]*link
+	for i := range links {
+		if links[i], err = dial(t.Context(), o, func(*link) {}); err != nil {
+			t.Fatal(err)
+		}
+		defer links[i].Fail(nil)
+	}
+	l, other := links[0], links[1]
+	l.came = make(chan *nats.Msg, 1) // which nobody empties
+	if err := l.Change(t.Context(), []string{"x"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if err := other.conn.Publish("x", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the client has dropped", func() bool { return l.dropped() == 9 })
+	l.Fail(nil)
+	eventually(t, "the connection has ended", l.conn.IsClosed)
+	if n := l.dropped(); n != 9 {
+		t.Errorf("%d dropped messages are known, want 9", n)
 	}
 }

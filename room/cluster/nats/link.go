@@ -35,9 +35,10 @@ type link struct {
 	mu sync.Mutex // guards what follows
 	// sockets are the open connections of the client; nil when the link has ended.
 	sockets map[net.Conn]struct{}
-	// subs are the subscriptions by their subjects, and slow those of which the client has dropped messages.
+	// subs are the subscriptions by their subjects, and slow those of which the client has dropped messages, with how
+	// many that were when they were last counted: an ended subscription does not tell.
 	subs map[string]*nats.Subscription
-	slow map[*nats.Subscription]struct{}
+	slow map[*nats.Subscription]int
 	// lost is how many messages were dropped of subscriptions that have ended.
 	lost int
 }
@@ -51,7 +52,7 @@ func dial(ctx context.Context, o nats.Options, reach func(*link)) (*link, error)
 	l := &link{
 		timeout: o.FlusherTimeout, came: make(chan *nats.Msg, cameMax), reach: reach, broken: make(chan struct{}),
 		flight:  flight{wake: make(chan struct{}, 1)},
-		sockets: map[net.Conn]struct{}{}, subs: map[string]*nats.Subscription{}, slow: map[*nats.Subscription]struct{}{},
+		sockets: map[net.Conn]struct{}{}, subs: map[string]*nats.Subscription{}, slow: map[*nats.Subscription]int{},
 	}
 	o.CustomDialer = &dialer{ctx: ctx, link: l, timeout: o.Timeout, under: o.CustomDialer}
 	o.ClosedCB = func(c *nats.Conn) { l.Fail(c.LastError()) }
@@ -116,7 +117,7 @@ func (l *link) trouble(s *nats.Subscription, err error) {
 	switch {
 	case errors.Is(err, nats.ErrSlowConsumer) && s != nil:
 		l.mu.Lock()
-		l.slow[s] = struct{}{}
+		l.count(s)
 		l.mu.Unlock()
 	case errors.Is(err, nats.ErrPermissionViolation), errors.Is(err, nats.ErrMaxSubscriptionsExceeded):
 		l.Fail(err)
@@ -129,11 +130,17 @@ func (l *link) dropped() int {
 	defer l.mu.Unlock()
 	n := l.lost
 	for s := range l.slow {
-		if k, err := s.Dropped(); err == nil {
-			n += k
-		}
+		n += l.count(s)
 	}
 	return n
+}
+
+// count returns how many messages of a subscription were dropped. Called with the lock held.
+func (l *link) count(s *nats.Subscription) int {
+	if n, err := s.Dropped(); err == nil {
+		l.slow[s] = n
+	}
+	return l.slow[s]
 }
 
 // ended reports whether the link has failed.
@@ -178,6 +185,7 @@ func (l *link) Fail(err error) {
 		}
 		l.err = err
 		close(l.broken)
+		l.dropped() // the last count
 		l.mu.Lock()
 		sockets, conn := l.sockets, l.conn
 		l.sockets = nil
@@ -198,8 +206,7 @@ func (l *link) Change(ctx context.Context, add, remove []string) error {
 		s := l.subs[subject]
 		delete(l.subs, subject)
 		if _, slow := l.slow[s]; slow {
-			n, _ := s.Dropped()
-			l.lost += n
+			l.lost += l.count(s)
 			delete(l.slow, s)
 		}
 		l.mu.Unlock()
