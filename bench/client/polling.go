@@ -114,7 +114,9 @@ func (p *poller) expire(t time.Time) {
 // close ends the session: the server hears a close packet, if it listens.
 func (p *poller) close() {
 	if p.sid != "" && p.ctx.Err() == nil {
-		p.expire(time.Now().Add(time.Second))
+		p.expire(time.Now().Add(closeTime))
+		late := time.AfterFunc(closeTime, p.cancel) // the answer to an earlier POST may not come
+		defer late.Stop()
 		_ = p.write([]byte("1"))
 	}
 	p.cancel()

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -20,6 +21,9 @@ import (
 
 // frameLimits bound what a server may send: far more than any application does.
 var frameLimits = wsframe.Limits{MessageBytes: 32 << 20, Fragments: 1 << 16, Client: true}
+
+// refusalMax bounds what is read of an answer that is no WebSocket, in bytes.
+const refusalMax = 64 << 10
 
 // readBuffer is the first size of a connection's read buffer, which grows with the messages.
 const readBuffer = 4 << 10
@@ -33,9 +37,17 @@ type socket struct {
 	used   int // of filled
 	msg    wsframe.Message
 
+	// patience bounds a write. Immutable.
+	patience time.Duration
+	// closing means that close has set a shorter bound.
+	closing atomic.Bool
+
 	mu      sync.Mutex // guards what follows
 	scratch []byte
 }
+
+// closeTime bounds how long the server is told that a session ends.
+const closeTime = time.Second
 
 // dialSocket opens a WebSocket. An empty sid asks for a new session.
 func dialSocket(ctx context.Context, o *Options, sid string) (*socket, error) {
@@ -45,7 +57,7 @@ func dialSocket(ctx context.Context, o *Options, sid string) (*socket, error) {
 		Header: ws.HandshakeHeaderHTTP(header), Host: host, TLSConfig: o.TLS,
 		OnStatusError: func(_ int, _ []byte, resp io.Reader) {
 			// The connection may stay open, so the length of the body counts. Without a body the status says it all.
-			if answer, err := http.ReadResponse(bufio.NewReader(resp), nil); err == nil {
+			if answer, err := http.ReadResponse(bufio.NewReader(io.LimitReader(resp, refusalMax)), nil); err == nil {
 				body, _ = io.ReadAll(io.LimitReader(answer.Body, 4<<10))
 			}
 		},
@@ -61,7 +73,7 @@ func dialSocket(ctx context.Context, o *Options, sid string) (*socket, error) {
 	case err != nil:
 		return nil, Unreachable(o, expected, err)
 	}
-	s := &socket{conn: conn, buffer: make([]byte, readBuffer)}
+	s := &socket{conn: conn, buffer: make([]byte, readBuffer), patience: o.timeout()}
 	if ahead != nil {
 		n := ahead.Buffered()
 		early, _ := ahead.Peek(n)
@@ -131,14 +143,22 @@ func (s *socket) fill() error {
 // write sends a text message.
 func (s *socket) write(packet []byte) error { return s.frame(ws.OpText, packet) }
 
-// frame sends one masked frame. The payload is not changed.
+// frame sends one masked frame. The payload is not changed. frame gives up when the server takes nothing for patience:
+// one that reads nothing, but sends pings, would hold up the session's goroutine with a pong for ever.
 func (s *socket) frame(op ws.OpCode, payload []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := rand.Uint32()
 	mask := [4]byte{byte(r), byte(r >> 8), byte(r >> 16), byte(r >> 24)}
 	s.scratch = wsframe.AppendMaskedFrame(s.scratch[:0], op, true, mask, bytes.Clone(payload))
+	if !s.closing.Load() {
+		_ = s.conn.SetWriteDeadline(time.Now().Add(s.patience))
+	}
 	_, err := s.conn.Write(s.scratch)
+	if err != nil && isTimeout(err) {
+		return &Fault{Expected: "a server that reads", Got: fmt.Sprintf("nothing taken within %v", s.patience),
+			Next: "see whether the server stands still, or publish less often"}
+	}
 	return err
 }
 
@@ -146,7 +166,8 @@ func (s *socket) expire(t time.Time) { _ = s.conn.SetReadDeadline(t) }
 
 // close ends the connection; the server hears a close frame first.
 func (s *socket) close() {
-	_ = s.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	s.closing.Store(true)
+	_ = s.conn.SetWriteDeadline(time.Now().Add(closeTime))
 	_ = s.frame(ws.OpClose, []byte{byte(ws.StatusNormalClosure >> 8), byte(ws.StatusNormalClosure & 0xff)})
 	_ = s.conn.Close()
 }
