@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,8 +25,8 @@ type Config struct {
 	// Discovery tells nodes of each other's addresses. Default: nodes know Peers and those that connect to them.
 	Discovery Discovery
 
-	// MaxForwards bounds the requests under way to each node, and so the connections for them; more get 503. Each
-	// polling client whose GET came to the wrong node has one. Default 8,192.
+	// MaxForwards bounds the requests under way to each node; more get 503. Each polling client whose GET came to the
+	// wrong node has one. Connections are kept for later requests while there are no more of them. Default 8,192.
 	MaxForwards int
 	// MaxWebSockets bounds the WebSockets that are spliced to each node; more get 503. Default 16,384.
 	MaxWebSockets int
@@ -124,12 +126,14 @@ func advertised(address string, ln net.Addr) (string, error) {
 		}
 		return own.String(), nil
 	}
-	if host, port, err := net.SplitHostPort(address); err == nil && port != "0" {
-		return net.JoinHostPort(host, port), nil
-	} else if err == nil {
-		address = host
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		host, port = strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"), "0"
 	}
-	address = net.JoinHostPort(address, fmt.Sprint(own.Port))
+	if port == "0" {
+		port = strconv.Itoa(own.Port)
+	}
+	address = net.JoinHostPort(host, port)
 	if len(address) > addressMax {
 		return "", fmt.Errorf("forward: Config.Advertise is longer than %d bytes", addressMax)
 	}

@@ -142,6 +142,11 @@ func (l *lane) free(link *link, q *pool) {
 		l.dial(link.to, q)
 		return
 	}
+	if link.to.peer.links.Load() > int64(l.node.cfg.MaxForwards) {
+		// Ids name loops, which their clients can change, and each loop has links of its own.
+		link.conn.Close()
+		return
+	}
 	link.rest()
 	q.idle = append(q.idle, link)
 }

@@ -24,6 +24,7 @@ type link struct {
 
 func newLink(l *lane, to place, c *poller.Conn) *link {
 	k := &link{lane: l, to: to, conn: c}
+	to.peer.links.Add(1)
 	k.idle.Init(k)
 	return k
 }
@@ -183,6 +184,7 @@ func (k *link) finish(w *passage) {
 
 // Closed implements poller.Receiver.
 func (k *link) Closed(error) {
+	k.to.peer.links.Add(-1)
 	k.forget()
 	if w := k.passage; w != nil {
 		k.passage = nil

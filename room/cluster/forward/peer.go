@@ -46,8 +46,8 @@ type peer struct {
 	seen atomic.Int64
 	// wake interrupts the pause before the next attempt. It holds one token.
 	wake chan struct{}
-	// forwards and sockets are those under way.
-	forwards, sockets atomic.Int64
+	// forwards and sockets are those under way. links are the connections for requests, with and without one.
+	forwards, sockets, links atomic.Int64
 }
 
 func newPeer(n *Node, address string, static bool) *peer {
@@ -222,8 +222,10 @@ func (p *peer) become(s State, attrs ...any) {
 	case s == Self:
 		log.Info("address is this node's own, or another name of a node")
 	}
-	if was == Up || was == Stalled {
+	if was == Up {
 		n.stats.losses.Add(1)
+	}
+	if was == Up || was == Stalled {
 		n.failAll(p, s)
 	}
 }

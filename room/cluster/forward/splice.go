@@ -44,6 +44,7 @@ func (k *link) splice(w *passage, answer []byte) {
 	up.from = client
 	down := &half{from: k.conn, to: client, window: n.cfg.WindowBytes, closed: closed, count: n.stats.countDown}
 	k.conn.SetReceiver(down)
+	p.links.Add(-1)
 }
 
 // Receive implements session.Receiver.

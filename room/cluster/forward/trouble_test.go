@@ -2,6 +2,7 @@ package forward
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -414,4 +415,47 @@ func TestDiscovery(t *testing.T) {
 	for _, n := range nodes[:2] {
 		waitFor(t, "the node to be forgotten", func() bool { return len(n.Peers()) == 1 })
 	}
+}
+
+// A node that is lost counts once, whatever becomes of it.
+func TestLosses(t *testing.T) {
+	n, err := New(Config{Listen: "127.0.0.1:0", Secret: testSecret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	p := newPeer(n, "127.0.0.1:1", true)
+	for _, s := range []State{Up, Stalled, Up, Stalled, Down, Up, Down} {
+		p.become(s)
+	}
+	if got := n.Stats().Losses; got != 3 {
+		t.Errorf("%d losses, want 3", got)
+	}
+}
+
+// The connections that are kept are bounded, whatever loops the ids of requests name.
+func TestLinksToManyLoops(t *testing.T) {
+	const most = 3
+	nodes := startAll(t, 2, func(c *Config, _ *engineio.Config) { c.MaxForwards, c.IdleTimeout = most, time.Hour })
+	b := newBrowser(t)
+	sid := b.open(nodes[0])
+	var raw [sidRaw]byte
+	if _, err := base64.RawURLEncoding.Decode(raw[:], []byte(sid)); err != nil {
+		t.Fatal(err)
+	}
+	links := func() (n int64) {
+		nodes[1].mu.Lock()
+		defer nodes[1].mu.Unlock()
+		for _, p := range nodes[1].peers {
+			n += p.links.Load()
+		}
+		return n
+	}
+	for loop := range 20 {
+		raw[sidRandom] = byte(loop + 100)
+		b.do(nodes[1], "GET", "&sid="+base64.RawURLEncoding.EncodeToString(raw[:]), "").want(t, 400, unknown)
+	}
+	waitFor(t, "the links to be few", func() bool { return links() <= most })
+	b.do(nodes[1], "POST", "&sid="+sid, "4a").want(t, 200, "ok")
+	b.do(nodes[1], "GET", "&sid="+sid, "").want(t, 200, "4a")
 }

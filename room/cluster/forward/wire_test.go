@@ -294,8 +294,9 @@ func TestConfig(t *testing.T) {
 		"no address": func(c *Config) { c.Listen = "" }, "short secret": func(c *Config) { c.Secret = []byte("short") },
 		"negative number": func(c *Config) { c.MaxForwards = -1 }, "negative time": func(c *Config) { c.PingTimeout = -1 },
 		"endless time": func(c *Config) { c.DialTimeout = 1<<63 - 1 }, "huge": func(c *Config) { c.MaxPeers = 1 << 20 },
-		"all interfaces": func(c *Config) { c.Listen = ":0" },
-		"long address":   func(c *Config) { c.Advertise = strings.Repeat("a", 300) },
+		"all interfaces":  func(c *Config) { c.Listen = ":0" },
+		"long address":    func(c *Config) { c.Advertise = strings.Repeat("a", 300) },
+		"long, with port": func(c *Config) { c.Advertise = strings.Repeat("a", 300) + ":7" },
 	} {
 		c := good
 		change(&c)
@@ -305,7 +306,7 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	for advertise, want := range map[string]string{
-		"": "127.0.0.1:7", "h": "h:7", "h:9": "h:9", "h:0": "h:7", "[::1]:5": "[::1]:5",
+		"": "127.0.0.1:7", "h": "h:7", "h:9": "h:9", "h:0": "h:7", "[::1]:5": "[::1]:5", "::1": "[::1]:7", "[::1]": "[::1]:7",
 	} {
 		got, err := advertised(advertise, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7})
 		if err != nil || got != want {
