@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,23 +18,44 @@ const nobody = -1
 
 // book has all publications of a run, by their numbers. Safe for concurrent use.
 type book struct {
-	mu   sync.RWMutex
+	mu   sync.RWMutex // guards what follows
 	list []publication
+	// own has the numbers of each sender's publications that are not void, voids those that are, all in ascending order:
+	// every user asks again and again how many it is to get, and a run may have millions.
+	own   map[int32][]int
+	voids []int
 }
 
 // add enters a publication and returns its number.
 func (b *book) add(sender int, due time.Duration) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	n := len(b.list)
 	b.list = append(b.list, publication{sender: int32(sender), due: due})
-	return len(b.list) - 1
+	if sender != nobody {
+		if b.own == nil {
+			b.own = make(map[int32][]int)
+		}
+		b.own[int32(sender)] = append(b.own[int32(sender)], n)
+	}
+	return n
 }
 
 // void marks a publication as refused.
 func (b *book) void(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.list[n].void = true
+	p := &b.list[n]
+	if p.void {
+		return
+	}
+	p.void = true
+	at, _ := slices.BinarySearch(b.voids, n)
+	b.voids = slices.Insert(b.voids, at, n)
+	own := b.own[p.sender]
+	if at, ok := slices.BinarySearch(own, n); ok {
+		b.own[p.sender] = slices.Delete(own, at, at+1)
+	}
 }
 
 // get returns a publication; ok is false if there is none with that number.
@@ -57,12 +79,25 @@ func (b *book) size() int {
 func (b *book) expected(first, last, user int, to string) (n int) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	for _, p := range b.list[min(first, len(b.list)):min(last, len(b.list))] {
-		if p.isFor(user, to) {
-			n++
-		}
+	last = min(last, len(b.list))
+	if first >= last {
+		return 0
 	}
-	return n
+	all, own := last-first-between(b.voids, first, last), between(b.own[int32(user)], first, last)
+	switch to {
+	case toOthers:
+		return all - own
+	case toSender:
+		return own
+	}
+	return all
+}
+
+// between returns how many of the numbers, which ascend, are from first to last-1.
+func between(numbers []int, first, last int) int {
+	from, _ := slices.BinarySearch(numbers, first)
+	to, _ := slices.BinarySearch(numbers, last)
+	return to - from
 }
 
 // isFor reports whether a user is to get the publication.
