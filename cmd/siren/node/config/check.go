@@ -302,13 +302,16 @@ func (c *checker) broker() {
 	}
 }
 
-// redacted is a URL, or a list of them, without passwords.
+// redacted is a URL, or a list of them, without passwords. A user without a password is a token for NATS.
 func redacted(v string) string {
 	parts := strings.Split(v, ",")
 	for i, part := range parts {
 		u, err := url.Parse(strings.TrimSpace(part))
 		if err != nil {
 			return mask[1 : len(mask)-1]
+		}
+		if _, has := u.User.Password(); u.User != nil && !has && (u.Scheme == "nats" || u.Scheme == "tls") {
+			u.User = url.User("xxxxx") // as Redacted shows passwords
 		}
 		parts[i] = u.Redacted()
 	}
