@@ -25,14 +25,15 @@ func (n *node) log() cluster.Log {
 func (ns *Namespace) logged() bool { return ns.history.Logged() }
 
 // behind has fn called behind the events that were emitted before and that the log has not returned, on another
-// goroutine. It returns false, and does not take fn, if there are none.
+// goroutine. It returns false, and does not take fn, if there are none. Callers on hot paths ask
+// logged first: fn costs an allocation even if it is not taken.
 func (ns *Namespace) behind(fn func()) bool {
 	return ns.logged() && ns.srv.node.log().InOrder(ns.name, fn)
 }
 
 // inOrder calls fn behind the events that this node emitted before. Its error is lost if it has to wait.
 func (o Operator) inOrder(fn func() error) error {
-	if !o.foreign && o.ns.behind(func() { _ = o.ns.srv.node.patiently(fn) }) {
+	if !o.foreign && o.ns.logged() && o.ns.behind(func() { _ = o.ns.srv.node.patiently(fn) }) {
 		return nil
 	}
 	return fn()

@@ -93,7 +93,7 @@ func (m *Message) Ack(args ...any) error {
 // is kept until the handler has returned, and then sent at once: that is the order in which the mailbox would send it,
 // without a turn of the mailbox.
 func (m *Message) answerWith(f *eio.Frame) error {
-	if s := m.s; s.ns.behind(func() { _ = s.answer(f, true) }) {
+	if s := m.s; s.ns.logged() && s.ns.behind(func() { _ = s.answer(f, true) }) {
 		return nil
 	}
 	if m.direct && m.s.client.loop().Idle() {

@@ -91,7 +91,7 @@ func (r *request) ask(event string, args []any) (err error) {
 		eio.Plain(r.frame)
 	}
 	s.client.sess.Deflate(r.frame)
-	if !s.ns.behind(func() { s.client.loop().Post(r) }) && !s.client.loop().TryPost(r) {
+	if (!s.ns.logged() || !s.ns.behind(func() { s.client.loop().Post(r) })) && !s.client.loop().TryPost(r) {
 		return s.ns.srv.refused()
 	}
 	sent = true
