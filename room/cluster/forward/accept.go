@@ -140,8 +140,8 @@ func (n *Node) watched(c net.Conn, h hello) {
 	}
 }
 
-// watchedMax closes a connection on which a node that watches this one has gone silent: several PingIntervals of any
-// sensible configuration. Such a node connects again.
+// watchedMax closes a connection on which a node that watches this one has gone silent. It is two of the longest
+// Config.PingInterval. Such a node connects again.
 const watchedMax = 2 * time.Minute
 
 func (n *Node) countWatcher(t tag, by int) {

@@ -45,7 +45,8 @@ type Config struct {
 	// are in one data centre.
 	DialTimeout, GreetTimeout time.Duration
 	// PingInterval is the time between two looks at whether a node is alive, PingTimeout how long it may take to
-	// answer. Both together bound how long a request to a frozen node waits. Defaults 1 s and 3 s.
+	// answer. Both together bound how long a request to a frozen node waits. Defaults 1 s and 3 s; PingInterval is at
+	// most a minute, because a watched node closes a connection that is silent for two.
 	PingInterval, PingTimeout time.Duration
 	// IdleTimeout closes a link without a request. It must be shorter than the session layer's IdleTimeout, 75 s, with
 	// which the other node closes links. Default 15 s.
@@ -87,18 +88,19 @@ func (c Config) settle() (Config, error) {
 	for _, d := range []struct {
 		field *time.Duration
 		def   time.Duration
+		max   time.Duration
 		name  string
 	}{
-		{&c.DialTimeout, time.Second, "DialTimeout"}, {&c.GreetTimeout, 2 * time.Second, "GreetTimeout"},
-		{&c.PingInterval, time.Second, "PingInterval"}, {&c.PingTimeout, 3 * time.Second, "PingTimeout"},
-		{&c.IdleTimeout, 15 * time.Second, "IdleTimeout"}, {&c.Skew, 30 * time.Second, "Skew"},
-		{&c.AnnounceInterval, 5 * time.Second, "AnnounceInterval"},
+		{&c.DialTimeout, time.Second, durationMax, "DialTimeout"}, {&c.GreetTimeout, 2 * time.Second, durationMax, "GreetTimeout"},
+		{&c.PingInterval, time.Second, watchedMax / 2, "PingInterval"}, {&c.PingTimeout, 3 * time.Second, durationMax, "PingTimeout"},
+		{&c.IdleTimeout, 15 * time.Second, durationMax, "IdleTimeout"}, {&c.Skew, 30 * time.Second, durationMax, "Skew"},
+		{&c.AnnounceInterval, 5 * time.Second, durationMax, "AnnounceInterval"},
 	} {
 		if *d.field == 0 {
 			*d.field = d.def
 		}
-		if *d.field < time.Millisecond || *d.field > durationMax {
-			return c, fmt.Errorf("forward: Config.%s = %v is outside of 1ms to %v", d.name, *d.field, durationMax)
+		if *d.field < time.Millisecond || *d.field > d.max {
+			return c, fmt.Errorf("forward: Config.%s = %v is outside of 1ms to %v", d.name, *d.field, d.max)
 		}
 	}
 	if c.Logger == nil {

@@ -294,6 +294,7 @@ func TestConfig(t *testing.T) {
 		"no address": func(c *Config) { c.Listen = "" }, "short secret": func(c *Config) { c.Secret = []byte("short") },
 		"negative number": func(c *Config) { c.MaxForwards = -1 }, "negative time": func(c *Config) { c.PingTimeout = -1 },
 		"endless time": func(c *Config) { c.DialTimeout = 1<<63 - 1 }, "huge": func(c *Config) { c.MaxPeers = 1 << 20 },
+		"seldom pings":    func(c *Config) { c.PingInterval = watchedMax },
 		"all interfaces":  func(c *Config) { c.Listen = ":0" },
 		"long address":    func(c *Config) { c.Advertise = strings.Repeat("a", 300) },
 		"long, with port": func(c *Config) { c.Advertise = strings.Repeat("a", 300) + ":7" },
