@@ -13,9 +13,9 @@ type Inbox[M any] struct {
 	size    func(m *M) int
 
 	mu sync.Mutex // guards what follows
-	// queue has what waits.
-	queue []M
-	bytes int
+	// queue has what waits, except for what run has taken. waiting and bytes count both.
+	queue          []M
+	waiting, bytes int
 	// running is set while a goroutine delivers the queue; there is one only while there are messages.
 	running, closed bool
 }
@@ -39,10 +39,11 @@ func (in *Inbox[M]) put(m M, always bool) bool {
 	if in.closed {
 		return true
 	}
-	if !always && (len(in.queue) >= in.bounds.Messages || len(in.queue) > 0 && in.bytes+size > in.bounds.Bytes) {
+	if !always && (in.waiting >= in.bounds.Messages || in.waiting > 0 && in.bytes+size > in.bounds.Bytes) {
 		return false
 	}
 	in.queue = append(in.queue, m)
+	in.waiting++
 	in.bytes += size
 	if !in.running {
 		in.running = true
@@ -79,6 +80,7 @@ func (in *Inbox[M]) run() {
 func (in *Inbox[M]) begin(m *M) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.waiting--
 	in.bytes -= in.size(m)
 	return !in.closed
 }
@@ -87,5 +89,5 @@ func (in *Inbox[M]) begin(m *M) bool {
 func (in *Inbox[M]) Close() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.closed, in.queue, in.bytes = true, nil, 0
+	in.closed, in.queue, in.waiting, in.bytes = true, nil, 0, 0
 }
