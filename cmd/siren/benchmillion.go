@@ -21,7 +21,7 @@ arrives. Tells how many came in, how fast, what the server's memory is, and when
 the last client had each broadcast.
 
 Every connection is a real one, with two sockets of the kernel. A million take
-about 11 GiB of memory, most of it the kernel's, and about 80 seconds on two
+about 11 GiB of memory, most of it the kernel's, and two to five minutes on two
 CPUs. Before it starts, the command checks the machine's limits, and says what to
 set if they are too low. The limit of open files of a process need not be a
 million: with a lower one, each event loop gets a table of file descriptors of
