@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 )
 
 // full has messages of all kinds, with everything that a message may have.
@@ -305,7 +306,7 @@ func BenchmarkDecode(b *testing.B) {
 
 func benchEvent() *cluster.Message {
 	return &cluster.Message{
-		Kind: cluster.Broadcast, From: newNode(), Target: cluster.Target{Rooms: []string{"room"}},
+		Kind: cluster.Broadcast, From: broker.NewID(), Target: cluster.Target{Rooms: []string{"room"}},
 		Data: sio.Raw{JSON: []byte(`["event",1,"` + strings.Repeat("x", 200) + `"]`)},
 	}
 }

@@ -2,8 +2,6 @@ package nats
 
 import (
 	"cmp"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -104,8 +102,6 @@ const (
 	defaultMaxMessage = 16 << 20
 	defaultNodes      = 1024
 	defaultPrefix     = "siren"
-	// emitterNode is the id of adapters that only publish.
-	emitterNode = "emitter"
 )
 
 var prefixes = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
@@ -143,12 +139,7 @@ func (c Config) settle() (Config, nats.Options, error) {
 	if c.NodeTimeout < 2*c.HeartbeatEvery {
 		return c, nats.Options{}, errors.New("nats: NodeTimeout is less than two times HeartbeatEvery")
 	}
-	if c.Node == "" && c.PublishOnly {
-		c.Node = emitterNode
-	}
-	if c.Node == "" {
-		c.Node = newNode()
-	}
+	c.Node = broker.NodeID(c.Node, c.PublishOnly)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -202,14 +193,4 @@ func (c *Config) clientOptions(servers []string) nats.Options {
 	o.SkipSubjectValidation = true // they are made of tokens
 	o.IgnoreAuthErrorAbort = true
 	return o
-}
-
-// nodeBytes is the length of a node's id before it is text: enough that no two nodes draw the same.
-const nodeBytes = 9
-
-// newNode makes the id of a node.
-func newNode() string {
-	var b [nodeBytes]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }

@@ -11,10 +11,7 @@ import (
 	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 )
 
-// Bounds of what is taken from the queue at once.
 const (
-	batchMax      = 512
-	batchBytesMax = 1 << 20
 	// confirmEvery is the least time between two questions whether the broker has got what was written.
 	confirmEvery = 5 * time.Millisecond
 	// bufferMax is the largest buffer that is kept for the next message, in bytes.
@@ -59,29 +56,7 @@ func (f *flight) take(end bool) (taken, sent, bytes int) {
 // send writes what is in the outbox, until the adapter ends.
 func (a *Adapter) send() {
 	defer close(a.sent)
-	var batch []broker.Outgoing
-	for {
-		l := a.keeper.Link()
-		if l == nil {
-			select {
-			case <-a.ctx.Done():
-				return
-			case <-a.keeper.Linked():
-			}
-			continue
-		}
-		batch = a.outbox.Take(batch[:0], batchMax, batchBytesMax)
-		if len(batch) == 0 {
-			select {
-			case <-a.ctx.Done():
-				return
-			case <-a.outbox.Wake:
-			}
-			continue
-		}
-		a.write(l, batch)
-		clear(batch)
-	}
+	broker.Send(a.ctx, a.keeper, a.outbox, a.write)
 }
 
 // write writes a batch. What was written when the connection is lost may have arrived, so nothing is sent again.

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +75,7 @@ func New(cfg Config) (*Adapter, error) {
 	a.format = newFormat(a)
 	a.probe = c.Prefix + "-siren#" + c.Node + "#"
 	if c.PublishOnly {
-		a.probe += newNode() + "#" // there may be many
+		a.probe += broker.NewID() + "#" // there may be many
 	}
 	a.subs.Want(map[channel]route{{kindChannel, a.probe}: {role: roleProbe}})
 	if s, ok := a.format.(*streams); ok && !c.PublishOnly {
@@ -320,22 +319,7 @@ func (a *Adapter) count(ctx context.Context, sp *space) (int, error) {
 // Flush waits until the broker has got what was published before. If some of that was dropped meanwhile, it returns an
 // error: ErrDown, or one for an outcome that is not known. Other errors: ErrClosed, and the cause of ctx.
 func (a *Adapter) Flush(ctx context.Context) error {
-	if a.status.State() == cluster.Closed {
-		return cluster.ErrClosed
-	}
-	before := a.status.Drops()
-	select {
-	case <-a.outbox.Empty():
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-a.ctx.Done():
-		return cluster.ErrClosed
-	}
-	if n := a.status.Drops() - before; n > 0 {
-		h, _ := a.status.Get()
-		return fmt.Errorf("%w: %d messages were dropped: %w", cluster.ErrDown, n, cmp.Or(h.Err, broker.ErrEnded))
-	}
-	return nil
+	return a.status.Flush(ctx, a.outbox, a.ctx.Done())
 }
 
 // Close implements cluster.Adapter. It sends what waits, for Config.CloseTimeout at most.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
 )
 
@@ -491,7 +492,7 @@ func TestConfig(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for range 100 {
-		seen[newNode()] = true
+		seen[broker.NewID()] = true
 	}
 	if len(seen) != 100 {
 		t.Error("ids repeat")

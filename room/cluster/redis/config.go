@@ -2,8 +2,6 @@ package redis
 
 import (
 	"cmp"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 )
 
 // Format is the format of the messages on the broker. All nodes of a cluster need the same. Immutable.
@@ -131,8 +130,6 @@ const (
 
 	defaultStreamEntries = 10_000
 	defaultMaxSession    = 1 << 20
-	// emitterNode is the id that the reference's emitters have.
-	emitterNode = "emitter"
 )
 
 // settle returns the configuration with its defaults and the options of the client. Errors are for the user to read.
@@ -144,42 +141,30 @@ func (c Config) settle() (Config, rueidis.ClientOption, error) {
 	if err != nil {
 		return c, o, fmt.Errorf("redis: %w", withoutPassword(err, c.URL))
 	}
-	for _, f := range []struct {
-		v    *int
-		init int
-	}{
-		{&c.QueueMessages, defaultMessages}, {&c.QueueBytes, defaultBytes}, {&c.InboxMessages, defaultMessages},
-		{&c.InboxBytes, defaultBytes}, {&c.MaxMessage, defaultMaxMessage}, {&c.MaxQuestions, defaultMessages},
-		{&c.StreamEntries, defaultStreamEntries}, {&c.MaxSession, defaultMaxSession},
-	} {
-		if *f.v == 0 {
-			*f.v = f.init
-		}
-		if *f.v < 0 {
-			return c, o, errors.New("redis: a limit is negative")
-		}
+	err = errors.Join(
+		broker.Settle(
+			broker.Default[int]{Value: &c.QueueMessages, Default: defaultMessages},
+			broker.Default[int]{Value: &c.QueueBytes, Default: defaultBytes},
+			broker.Default[int]{Value: &c.InboxMessages, Default: defaultMessages},
+			broker.Default[int]{Value: &c.InboxBytes, Default: defaultBytes},
+			broker.Default[int]{Value: &c.MaxMessage, Default: defaultMaxMessage},
+			broker.Default[int]{Value: &c.MaxQuestions, Default: defaultMessages},
+			broker.Default[int]{Value: &c.StreamEntries, Default: defaultStreamEntries},
+			broker.Default[int]{Value: &c.MaxSession, Default: defaultMaxSession},
+		),
+		broker.Settle(
+			broker.Default[time.Duration]{Value: &c.ConnectTimeout, Default: time.Second},
+			broker.Default[time.Duration]{Value: &c.StallAfter, Default: time.Second},
+			broker.Default[time.Duration]{Value: &c.DownAfter, Default: 15 * time.Second},
+			broker.Default[time.Duration]{Value: &c.RetryMax, Default: time.Second},
+			broker.Default[time.Duration]{Value: &c.CloseTimeout, Default: time.Second},
+			broker.Default[time.Duration]{Value: &c.EchoTimeout, Default: 500 * time.Millisecond},
+		),
+	)
+	if err != nil {
+		return c, o, fmt.Errorf("redis: %w", err)
 	}
-	for _, f := range []struct {
-		v    *time.Duration
-		init time.Duration
-	}{
-		{&c.ConnectTimeout, time.Second}, {&c.StallAfter, time.Second}, {&c.DownAfter, 15 * time.Second},
-		{&c.RetryMax, time.Second}, {&c.CloseTimeout, time.Second},
-		{&c.EchoTimeout, 500 * time.Millisecond},
-	} {
-		if *f.v == 0 {
-			*f.v = f.init
-		}
-		if *f.v < 0 {
-			return c, o, errors.New("redis: a time is negative")
-		}
-	}
-	if c.Node == "" && c.PublishOnly {
-		c.Node = emitterNode
-	}
-	if c.Node == "" {
-		c.Node = newNode()
-	}
+	c.Node = broker.NodeID(c.Node, c.PublishOnly)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -239,7 +224,7 @@ func (c *Config) clientOptions(o *rueidis.ClientOption) {
 	o.DisableCache = true
 	o.DisableRetry = true    // whether a command whose connection was lost has been done is not known
 	o.PipelineMultiplex = -1 // one connection keeps the order
-	o.BlockingPipeline = batchMax + 1
+	o.BlockingPipeline = broker.BatchMax + 1
 	o.ClientSetInfo = rueidis.DisableClientSetInfo
 	o.Dialer.Timeout = c.ConnectTimeout
 	o.Dialer.KeepAlive = c.DownAfter // the adapter finds out itself whether a connection still works
@@ -248,14 +233,4 @@ func (c *Config) clientOptions(o *rueidis.ClientOption) {
 	if o.ClientName == "" {
 		o.ClientName = "siren-" + c.Node
 	}
-}
-
-// nodeBytes is the length of a node's id before it is text: enough that no two nodes draw the same.
-const nodeBytes = 9
-
-// newNode makes the id of a node, of characters that every format allows.
-func newNode() string {
-	var b [nodeBytes]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }

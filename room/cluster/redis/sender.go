@@ -11,12 +11,6 @@ import (
 	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 )
 
-// Bounds of what is sent in one round trip: enough that the round trip hardly counts.
-const (
-	batchMax      = 512
-	batchBytesMax = 1 << 20
-)
-
 // parcelKind tells how a parcel is sent. Immutable.
 type parcelKind uint8
 
@@ -58,34 +52,12 @@ func (p *parcel) command(b rueidis.Builder) rueidis.Completed {
 // send sends what is in the outbox, until the adapter ends.
 func (a *Adapter) send() {
 	defer close(a.sent)
-	var batch []broker.Outgoing
-	for {
-		l := a.keeper.Link()
-		if l == nil {
-			select {
-			case <-a.ctx.Done():
-				return
-			case <-a.keeper.Linked():
-			}
-			continue
-		}
-		batch = a.outbox.Take(batch[:0], batchMax, batchBytesMax)
-		if len(batch) == 0 {
-			select {
-			case <-a.ctx.Done():
-				return
-			case <-a.outbox.Wake:
-			}
-			continue
-		}
-		a.deliver(l, batch)
-		a.outbox.Sent(len(batch))
-		clear(batch)
-	}
+	broker.Send(a.ctx, a.keeper, a.outbox, a.deliver)
 }
 
 // deliver sends a batch. If the connection is lost meanwhile, the outcome is unknown, and nothing is sent again.
 func (a *Adapter) deliver(l *link, batch []broker.Outgoing) {
+	defer a.outbox.Sent(len(batch))
 	commands := make([]rueidis.Completed, 0, len(batch))
 	sizes := make([]int, 0, len(batch))
 	of := make([]*broker.Outgoing, 0, len(batch))
