@@ -48,16 +48,17 @@ func TestImports(t *testing.T) {
 		{"/session/mount", append([]string{"/session", "/poller", "/poller/stream"}, session...), []string{module + "/room"}},
 		{"/room/cluster", []string{"/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/room/cluster/internal/broker", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet, module + "/server"}},
+		{"/room/cluster/internal/brokertest", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet, module + "/server"}},
 		{"/room/cluster/internal/echo", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet, module + "/server"}},
 		{"/room/cluster/redis", []string{"/room/cluster", "/room/cluster/internal/broker", "/room/cluster/internal/echo", "/codec/sio", "/codec/eio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
 		{"/room/cluster/nats", []string{"/room/cluster", "/room/cluster/internal/broker", "/codec/sio", "/codec/eio", "/codec/quote"},
 			[]string{gnet, "github.com/nats-io/nats-server/v2/server"}},
 		{"/room/cluster/nats/embedded", nil, []string{gnet, module + "/server"}},
-		{"/room/cluster/nats/natstest", nil, []string{gnet}},
+		{"/room/cluster/nats/natstest", []string{"/room/cluster/internal/brokertest", "/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/room/cluster/pysocketio", []string{"/room/cluster", "/room/cluster/internal/broker", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet, module + "/server"}},
 		{"/room/cluster/emitter", []string{"/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/room/cluster/forward", append([]string{"/room/cluster", "/session", "/poller", "/poller/stream", "/codec/sio"}, session...), []string{module + "/server", "github.com/redis/rueidis"}},
-		{"/room/cluster/redis/redistest", nil, []string{gnet}},
+		{"/room/cluster/redis/redistest", []string{"/room/cluster/internal/brokertest", "/room/cluster", "/codec/sio", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/parser", []string{"/codec/sio", "/codec/msgpack", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/packets", []string{"/server/parser", "/codec/sio", "/codec/msgpack", "/codec/eio", "/codec/quote"}, []string{gnet}},
 		{"/server/internal/host", append([]string{"/server/attach", "/server/internal/stack", "/session", "/session/mount", "/poller", "/poller/stream"}, session...), nil},
@@ -186,7 +187,7 @@ func TestBinariesAreWithoutTheKit(t *testing.T) {
 	}
 	for _, dep := range strings.Fields(string(out)) {
 		if dep == "testing" || strings.HasSuffix(dep, "/servertest") || strings.HasSuffix(dep, "/sessiontest") ||
-			strings.HasSuffix(dep, "/redistest") || strings.HasSuffix(dep, "/logtest") {
+			strings.HasSuffix(dep, "/redistest") || strings.HasSuffix(dep, "/brokertest") || strings.HasSuffix(dep, "/logtest") {
 			t.Errorf("a binary depends on %s", dep)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/room/cluster/internal/broker"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 	"github.com/seed58c87869/siren/room/cluster/nats/natstest"
 )
 
@@ -28,13 +29,13 @@ func TestAdapter(t *testing.T) {
 	}
 	for i := range messages {
 		rooms := [][]string{nil, {"x"}, {"y", "z"}}[i%3]
-		if err := a.Publish(event(a, number(i), rooms...)); err != nil {
+		if err := a.Publish(brokertest.Event(a, brokertest.Number(i), rooms...)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, in := range []inbox{inB, inC} {
+	for _, in := range []brokertest.Inbox{inB, inC} {
 		for i := range messages {
-			if m := in.next(t); m.From != a.Node() || string(m.Data.JSON) != number(i) || len(m.Target.Rooms) != i%3 {
+			if m := in.Next(t); m.From != a.Node() || string(m.Data.JSON) != brokertest.Number(i) || len(m.Target.Rooms) != i%3 {
 				t.Fatalf("%+v, want %d", m, i)
 			}
 		}
@@ -43,8 +44,8 @@ func TestAdapter(t *testing.T) {
 	if err := b.Publish(&cluster.Message{Kind: cluster.CountSockets, Namespace: "/", From: b.Node(), Request: "q"}); err != nil {
 		t.Fatal(err)
 	}
-	for node, in := range map[*Adapter]inbox{a: inA, c: inC} {
-		m := in.next(t)
+	for node, in := range map[*Adapter]brokertest.Inbox{a: inA, c: inC} {
+		m := in.Next(t)
 		if m.Kind != cluster.CountSockets || m.From != b.Node() || m.Request != "q" {
 			t.Fatalf("%+v", m)
 		}
@@ -53,15 +54,15 @@ func TestAdapter(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if m := inB.next(t); m.Kind != cluster.CountResponse || m.Count != 2 || m.Request != "q" || m.From == "" {
+		if m := inB.Next(t); m.Kind != cluster.CountResponse || m.Count != 2 || m.Request != "q" || m.From == "" {
 			t.Fatalf("%+v", m)
 		}
 	}
-	eventually(t, "everything is counted", func() bool { return a.Stats().Published == messages+1 && a.Stats().Queued == 0 })
+	brokertest.Eventually(t, "everything is counted", func() bool { return a.Stats().Published == messages+1 && a.Stats().Queued == 0 })
 	if s := a.Stats(); s.Malformed != 0 || s.DroppedFull+s.DroppedDown+s.DroppedUnknown+s.DroppedInvalid != 0 {
 		t.Errorf("%+v", s)
 	}
-	for _, in := range []inbox{inA, inB, inC} {
+	for _, in := range []brokertest.Inbox{inA, inB, inC} {
 		if len(in) > 0 {
 			t.Errorf("%d messages too many: %+v", len(in), <-in)
 		}
@@ -71,28 +72,28 @@ func TestAdapter(t *testing.T) {
 // What was published before Close is sent; afterwards the others know that the node is gone, and everything fails.
 func TestAdapterClose(t *testing.T) {
 	srv := natstest.Start(t, natstest.Options{})
-	cfg := Config{URL: srv.URL(""), NodeTimeout: time.Hour, CloseTimeout: patience}
+	cfg := Config{URL: srv.URL(""), NodeTimeout: time.Hour, CloseTimeout: brokertest.Patience}
 	a, _ := newTestNode(t, cfg)
 	b, in := newTestNode(t, cfg)
 	know(t, b, 1)
 	for i := range 500 {
-		_ = a.Publish(event(a, number(i)))
+		_ = a.Publish(brokertest.Event(a, brokertest.Number(i)))
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 500 {
-		if m := in.next(t); string(m.Data.JSON) != number(i) {
+		if m := in.Next(t); string(m.Data.JSON) != brokertest.Number(i) {
 			t.Fatal(m)
 		}
 	}
-	if m := in.next(t); m.Kind != cluster.NodeLeft || m.From != a.Node() || m.Namespace != "/" {
+	if m := in.Next(t); m.Kind != cluster.NodeLeft || m.From != a.Node() || m.Namespace != "/" {
 		t.Fatalf("%+v", m)
 	}
 	know(t, b, 0)
 	_, peers := a.Peers(t.Context(), "/")
 	for what, err := range map[string]error{
-		"publish": a.Publish(event(a, number(1))), "send": a.Send("x", event(a, number(1))),
+		"publish": a.Publish(brokertest.Event(a, brokertest.Number(1))), "send": a.Send("x", brokertest.Event(a, brokertest.Number(1))),
 		"subscribe": a.Subscribe("/x", nil), "ready": a.Ready(t.Context()), "flush": a.Flush(t.Context()),
 	} {
 		if !errors.Is(err, cluster.ErrClosed) {
@@ -109,7 +110,7 @@ func TestAdapterNamespaces(t *testing.T) {
 	srv := natstest.Start(t, natstest.Options{})
 	a, _ := newTestNode(t, Config{URL: srv.URL("")})
 	b, _ := newTestNode(t, Config{URL: srv.URL("")})
-	in := make(inbox, 10)
+	in := make(brokertest.Inbox, 10)
 	names := []string{"/a.*.> b", "/ab", "/" + strings.Repeat("n", 10_000)}
 	for _, ns := range names {
 		if err := b.Subscribe(ns, func(m *cluster.Message) { in <- m }); err != nil {
@@ -119,7 +120,7 @@ func TestAdapterNamespaces(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ready(t, b)
+	brokertest.Ready(t, b)
 	if err := b.Subscribe("/ab", nil); err == nil {
 		t.Error("subscribed twice")
 	}
@@ -129,16 +130,16 @@ func TestAdapterNamespaces(t *testing.T) {
 		if err := b.RoomReady(t.Context(), ns, room); err != nil {
 			t.Fatal(err)
 		}
-		m := event(a, `["e"]`, room)
+		m := brokertest.Event(a, `["e"]`, room)
 		m.Namespace = ns
 		_ = a.Publish(m)
-		if got := in.next(t); got.Namespace != ns || got.Target.Rooms[0] != room {
+		if got := in.Next(t); got.Namespace != ns || got.Target.Rooms[0] != room {
 			t.Fatal(got)
 		}
 	}
 	peers := func(ns string, n int) {
 		t.Helper()
-		eventually(t, "the namespaces of the other node are known", func() bool {
+		brokertest.Eventually(t, "the namespaces of the other node are known", func() bool {
 			p, err := a.Peers(t.Context(), ns)
 			return err == nil && p.Count == n
 		})
@@ -181,14 +182,14 @@ func TestRooms(t *testing.T) {
 			b.RoomDeleted("/", "gone")
 			join(t, b, "later") // the deletion was sent before
 			for i, rooms := range [][]string{{"theirs"}, {"mine"}, {"gone"}, {id}, nil, {"mine", "theirs"}} {
-				_ = a.Publish(event(a, number(i), rooms...))
+				_ = a.Publish(brokertest.Event(a, brokertest.Number(i), rooms...))
 			}
 			for _, i := range want {
-				if m := in.next(t); string(m.Data.JSON) != number(i) {
+				if m := in.Next(t); string(m.Data.JSON) != brokertest.Number(i) {
 					t.Fatalf("%s, want %d", m.Data.JSON, i)
 				}
 			}
-			eventually(t, "they are counted", func() bool { return b.Stats().Received == uint64(len(want)) })
+			brokertest.Eventually(t, "they are counted", func() bool { return b.Stats().Received == uint64(len(want)) })
 			if len(in) > 0 {
 				t.Error(len(in), b.Stats())
 			}
@@ -203,7 +204,7 @@ func TestLongMessages(t *testing.T) {
 	b, in := newTestNode(t, Config{URL: srv.URL("")})
 	join(t, b, "room")
 	for i := range 50 {
-		m := event(a, number(i), []string{"room"}[:i%2]...)
+		m := brokertest.Event(a, brokertest.Number(i), []string{"room"}[:i%2]...)
 		if i%3 > 0 {
 			m.Data.Attachments = [][]byte{[]byte(strings.Repeat("x", 5000*i))}
 		}
@@ -212,12 +213,12 @@ func TestLongMessages(t *testing.T) {
 		}
 	}
 	for i := range 50 {
-		m := in.next(t)
-		if string(m.Data.JSON) != number(i) || i%3 > 0 && len(m.Data.Attachments[0]) != 5000*i {
+		m := in.Next(t)
+		if string(m.Data.JSON) != brokertest.Number(i) || i%3 > 0 && len(m.Data.Attachments[0]) != 5000*i {
 			t.Fatalf("%s, want %d", m.Data.JSON, i)
 		}
 	}
-	m := event(a, `["e"]`)
+	m := brokertest.Event(a, `["e"]`)
 	m.Data.Attachments = [][]byte{make([]byte, 1<<20)}
 	if err := a.Publish(m); !errors.Is(err, cluster.ErrTooLong) {
 		t.Error(err)
@@ -234,20 +235,20 @@ func TestSlowNamespace(t *testing.T) {
 	b, in := newTestNode(t, Config{URL: srv.URL(""), InboxMessages: 10})
 	blocked, begun := make(chan struct{}), make(chan struct{}, 100)
 	_ = b.Subscribe("/slow", func(*cluster.Message) { begun <- struct{}{}; <-blocked })
-	ready(t, b)
+	brokertest.Ready(t, b)
 	slow := &cluster.Message{Kind: cluster.Broadcast, Namespace: "/slow", From: a.Node(), Data: sio.Raw{JSON: []byte(`["e"]`)}}
 	_ = a.Publish(slow)
 	<-begun
 	for range 30 {
 		_ = a.Publish(slow)
 	}
-	_ = a.Publish(event(a, `["fast"]`))
-	in.next(t)
+	_ = a.Publish(brokertest.Event(a, `["fast"]`))
+	in.Next(t)
 	if s := b.Stats(); s.DroppedBehind != 20 {
 		t.Errorf("%+v", s)
 	}
 	close(blocked)
-	eventually(t, "the rest is delivered", func() bool { s := b.Stats(); return s.Received+s.DroppedBehind == 32 })
+	brokertest.Eventually(t, "the rest is delivered", func() bool { s := b.Stats(); return s.Received+s.DroppedBehind == 32 })
 }
 
 // A program that only publishes reaches the nodes and is none.
@@ -259,8 +260,8 @@ func TestPublishOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	ready(t, e)
-	if err := e.Publish(event(e, `["e"]`)); err != nil {
+	brokertest.Ready(t, e)
+	if err := e.Publish(brokertest.Event(e, `["e"]`)); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Flush(t.Context()); err != nil {
@@ -269,7 +270,7 @@ func TestPublishOnly(t *testing.T) {
 	if s := e.Stats(); s.Published != 1 {
 		t.Errorf("%+v", s)
 	}
-	if m := in.next(t); m.From != "emitter" {
+	if m := in.Next(t); m.From != "emitter" {
 		t.Error(m)
 	}
 	if err := e.Subscribe("/", nil); err == nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 	"github.com/seed58c87869/siren/room/cluster/nats/natstest"
 )
 
@@ -36,7 +37,7 @@ func BenchmarkPublish(b *testing.B) {
 			if err := errors.Join(from.Ready(b.Context()), to.Ready(b.Context()), to.RoomReady(b.Context(), "/", "room")); err != nil {
 				b.Fatal(err)
 			}
-			m := event(from, `["event",1,"`+strings.Repeat("x", 200)+`"]`, "room")
+			m := brokertest.Event(from, `["event",1,"`+strings.Repeat("x", 200)+`"]`, "room")
 			b.ReportAllocs()
 			b.ResetTimer()
 			for i := range b.N {

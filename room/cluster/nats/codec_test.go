@@ -12,6 +12,7 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/room/cluster/internal/broker"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 )
 
 // full has messages of all kinds, with everything that a message may have.
@@ -187,7 +188,7 @@ func TestParts(t *testing.T) {
 	}
 	p = partials{longest: 10_000, bytesMax: 1 << 20}
 	for i := range 1000 {
-		_, _ = p.add(parts(number(i), 1)[0], now)
+		_, _ = p.add(parts(brokertest.Number(i), 1)[0], now)
 	}
 	if len(p.by) > partialsMax {
 		t.Error(len(p.by))

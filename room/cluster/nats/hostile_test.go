@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 	"github.com/seed58c87869/siren/room/cluster/nats/natstest"
 )
 
@@ -31,17 +32,17 @@ func TestHostileBroker(t *testing.T) {
 			bad++
 		}
 	}
-	own, _ := appendMessage(nil, event(b, `["own"]`), b.Node())
+	own, _ := appendMessage(nil, brokertest.Event(b, `["own"]`), b.Node())
 	_ = c.Publish(sp.subjects.all, own)
 	_ = c.Publish(b.nodes.all, appendNews(nil, &news{verb: verbBye, node: b.Node()}))
 	if err := c.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	_ = a.Publish(event(a, `["good"]`))
-	if m := in.next(t); string(m.Data.JSON) != `["good"]` {
+	_ = a.Publish(brokertest.Event(a, `["good"]`))
+	if m := in.Next(t); string(m.Data.JSON) != `["good"]` {
 		t.Fatalf("%+v", m)
 	}
-	eventually(t, "all are counted", func() bool { s := b.Stats(); return s.Received == 1 && s.Malformed == uint64(bad) })
+	brokertest.Eventually(t, "all are counted", func() bool { s := b.Stats(); return s.Received == 1 && s.Malformed == uint64(bad) })
 	know(t, b, 1)
 }
 
@@ -59,18 +60,18 @@ func TestFloodOfNews(t *testing.T) {
 		_ = c.Publish(b.nodes.all, appendNews(nil, &news{verb: verbHello, node: "x", began: 1, namespaces: []string{"/"}}))
 	}
 	for i := range 1000 {
-		_ = c.Publish(b.nodes.all, appendNews(nil, &news{verb: verbHello, node: number(i), began: 1, namespaces: []string{"/"}}))
+		_ = c.Publish(b.nodes.all, appendNews(nil, &news{verb: verbHello, node: brokertest.Number(i), began: 1, namespaces: []string{"/"}}))
 	}
 	if err := c.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all were taken", func() bool { return b.Stats().Malformed == 1000-99 })
+	brokertest.Eventually(t, "all were taken", func() bool { return b.Stats().Malformed == 1000-99 })
 	know(t, b, 100)
 	if n, _, _ := answers.Pending(); n > 2+int(time.Since(began)/tellEvery) {
 		t.Errorf("%d answers", n)
 	}
 	for i := range 1000 { // they say goodbye
-		_ = c.Publish(b.nodes.all, appendNews(nil, &news{verb: verbBye, node: number(i), began: 1}))
+		_ = c.Publish(b.nodes.all, appendNews(nil, &news{verb: verbBye, node: brokertest.Number(i), began: 1}))
 	}
 	know(t, b, 1)
 }
@@ -157,24 +158,24 @@ func TestBrokerOfSeveralServers(t *testing.T) {
 		know(t, n, 2)
 	}
 	for i := range 200 {
-		room := number(i)
+		room := brokertest.Number(i)
 		join(t, a, room)
 		from := []*Adapter{b, c}[i%2]
-		if err := from.Publish(event(from, number(i), room)); err != nil {
+		if err := from.Publish(brokertest.Event(from, brokertest.Number(i), room)); err != nil {
 			t.Fatal(err)
 		}
-		if m := inA.next(t); string(m.Data.JSON) != number(i) {
+		if m := inA.Next(t); string(m.Data.JSON) != brokertest.Number(i) {
 			t.Fatal(m)
 		}
 	}
 	// A node goes on with another server of the broker when its own is killed.
-	eventually(t, "the broker has told of its servers", func() bool { return len(a.keeper.Link().conn.DiscoveredServers()) == 2 })
+	brokertest.Eventually(t, "the broker has told of its servers", func() bool { return len(a.keeper.Link().conn.DiscoveredServers()) == 2 })
 	servers[0].Kill()
-	eventually(t, "the node is back", func() bool { return a.Stats().Outages > 0 && a.Health().State == cluster.Up })
+	brokertest.Eventually(t, "the node is back", func() bool { return a.Stats().Outages > 0 && a.Health().State == cluster.Up })
 	know(t, a, 2)
-	_ = c.Publish(event(c, `["e"]`, number(7)))
+	_ = c.Publish(brokertest.Event(c, `["e"]`, brokertest.Number(7)))
 	for {
-		if m := inA.next(t); m.Kind == cluster.Broadcast && string(m.Data.JSON) == `["e"]` {
+		if m := inA.Next(t); m.Kind == cluster.Broadcast && string(m.Data.JSON) == `["e"]` {
 			break
 		}
 	}

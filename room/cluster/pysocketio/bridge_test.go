@@ -10,21 +10,11 @@ import (
 
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-const patience = 30 * time.Second
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s: not in time", what)
-		}
-	}
-}
 
 // newBridge returns a bridge that is subscribed, and what it receives.
 func newBridge(t *testing.T, url string, inner cluster.Adapter) (*Bridge, chan *cluster.Message) {
@@ -44,7 +34,7 @@ func newBridge(t *testing.T, url string, inner cluster.Adapter) (*Bridge, chan *
 
 func up(t *testing.T, b *Bridge) {
 	t.Helper()
-	eventually(t, "it is up", func() bool { h, _ := b.Channel(); return h.State == cluster.Up })
+	brokertest.Eventually(t, "it is up", func() bool { h, _ := b.Channel(); return h.State == cluster.Up })
 }
 
 func next(t *testing.T, got chan *cluster.Message) *cluster.Message {
@@ -52,7 +42,7 @@ func next(t *testing.T, got chan *cluster.Message) *cluster.Message {
 	select {
 	case m := <-got:
 		return m
-	case <-time.After(patience):
+	case <-time.After(brokertest.Patience):
 		t.Fatal("nothing came")
 	}
 	return nil
@@ -92,11 +82,11 @@ func TestBridge(t *testing.T) {
 	if err := a.Send("pysocketio:python", &cluster.Message{Kind: cluster.BroadcastAck, Request: `["s","/",7]`, Data: sio.Raw{JSON: []byte("[1]")}}); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "it is published", func() bool { _, s := a.Channel(); return s.Published == 2 })
+	brokertest.Eventually(t, "it is published", func() bool { _, s := a.Channel(); return s.Published == 2 })
 	for _, text := range []string{"\x80\x04}", `{"method":"x"}`, strings.Repeat("[", 1000)} {
 		srv.Do("PUBLISH", "socketio", text)
 	}
-	eventually(t, "what is malformed is counted", func() bool { _, s := a.Channel(); return s.Malformed == 3 && a.Pickled() == 1 })
+	brokertest.Eventually(t, "what is malformed is counted", func() bool { _, s := a.Channel(); return s.Malformed == 3 && a.Pickled() == 1 })
 	if len(gotA)+len(gotB)+len(gotPython) != 0 {
 		t.Error(len(gotA), len(gotB), len(gotPython))
 	}
@@ -122,7 +112,7 @@ func TestOutage(t *testing.T) {
 	a, _ := newBridge(t, srv.URL("channel=c"), bus.Node("a"))
 	_, gotB := newBridge(t, srv.URL("channel=c"), bus.Node("b"))
 	srv.Kill()
-	eventually(t, "the loss is noticed", func() bool { h, _ := a.Channel(); return h.State == cluster.Down })
+	brokertest.Eventually(t, "the loss is noticed", func() bool { h, _ := a.Channel(); return h.State == cluster.Down })
 	if err := a.Publish(event(`["e"]`)); !errors.Is(err, cluster.ErrDown) {
 		t.Error(err)
 	}

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +13,7 @@ import (
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/room/cluster/internal/broker"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
 )
 
@@ -35,13 +33,13 @@ func TestAdapter(t *testing.T) {
 	c, inC := newTestNode(t, cfg)
 	for i := range messages {
 		rooms := [][]string{nil, {"x"}, {"y", "z"}}[i%3]
-		if err := a.Publish(event(a, number(i), rooms...)); err != nil {
+		if err := a.Publish(brokertest.Event(a, brokertest.Number(i), rooms...)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, in := range []inbox{inB, inC} {
+	for _, in := range []brokertest.Inbox{inB, inC} {
 		for i := range messages {
-			if m := in.next(t); m.From != a.Node() || string(m.Data.JSON) != number(i) || len(m.Target.Rooms) != i%3 {
+			if m := in.Next(t); m.From != a.Node() || string(m.Data.JSON) != brokertest.Number(i) || len(m.Target.Rooms) != i%3 {
 				t.Fatalf("%+v, want %d", m, i)
 			}
 		}
@@ -53,8 +51,8 @@ func TestAdapter(t *testing.T) {
 	if err := b.Publish(&cluster.Message{Kind: cluster.CountSockets, Namespace: "/", From: b.Node(), Request: "q"}); err != nil {
 		t.Fatal(err)
 	}
-	for node, in := range map[*Adapter]inbox{a: inA, c: inC} {
-		m := in.next(t)
+	for node, in := range map[*Adapter]brokertest.Inbox{a: inA, c: inC} {
+		m := in.Next(t)
 		if m.Kind != cluster.FetchSockets || m.From != b.Node() || m.Request != "q" {
 			t.Fatalf("%+v", m)
 		}
@@ -65,18 +63,18 @@ func TestAdapter(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if m := inB.next(t); m.Kind != cluster.CountResponse || m.Count != 2 || m.Request != "q" {
+		if m := inB.Next(t); m.Kind != cluster.CountResponse || m.Count != 2 || m.Request != "q" {
 			t.Fatalf("%+v", m)
 		}
 	}
 	if n := srv.Subscribers("socket.io-request#/#"); n != 3 {
 		t.Errorf("%d subscriptions of 3 nodes", n)
 	}
-	eventually(t, "everything is counted", func() bool { return a.Stats().Published == messages+1 && a.Stats().Queued == 0 })
+	brokertest.Eventually(t, "everything is counted", func() bool { return a.Stats().Published == messages+1 && a.Stats().Queued == 0 })
 	if s := a.Stats(); s.Malformed != 0 || s.DroppedFull+s.DroppedDown+s.DroppedUnknown+s.DroppedInvalid != 0 {
 		t.Errorf("%+v", s)
 	}
-	for _, in := range []inbox{inA, inB, inC} {
+	for _, in := range []brokertest.Inbox{inA, inB, inC} {
 		if len(in) > 0 {
 			t.Errorf("%d messages too many: %+v", len(in), <-in)
 		}
@@ -90,20 +88,20 @@ func TestAdapterClose(t *testing.T) {
 	a, _ := newTestNode(t, cfg)
 	_, in := newTestNode(t, cfg)
 	for i := range 500 {
-		_ = a.Publish(event(a, number(i)))
+		_ = a.Publish(brokertest.Event(a, brokertest.Number(i)))
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 500 {
-		if m := in.next(t); string(m.Data.JSON) != number(i) {
+		if m := in.Next(t); string(m.Data.JSON) != brokertest.Number(i) {
 			t.Fatal(m)
 		}
 	}
-	eventually(t, "the node is gone", func() bool { return srv.Subscribers("socket.io-request#/#") == 1 })
+	brokertest.Eventually(t, "the node is gone", func() bool { return srv.Subscribers("socket.io-request#/#") == 1 })
 	_, peers := a.Peers(t.Context(), "/")
 	for what, err := range map[string]error{
-		"publish": a.Publish(event(a, number(1))), "send": a.Send("x", event(a, number(1))),
+		"publish": a.Publish(brokertest.Event(a, brokertest.Number(1))), "send": a.Send("x", brokertest.Event(a, brokertest.Number(1))),
 		"subscribe": a.Subscribe("/x", nil), "ready": a.Ready(t.Context()),
 	} {
 		if !errors.Is(err, cluster.ErrClosed) {
@@ -129,20 +127,20 @@ func TestAdapterNamespaces(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ready(t, b)
+	brokertest.Ready(t, b)
 	if err := b.Subscribe("/ab", nil); err == nil {
 		t.Error("subscribed twice")
 	}
 	for _, ns := range []string{"/ab", `/a*[x]?\`} {
-		m := event(a, `["e"]`, "r")
+		m := brokertest.Event(a, `["e"]`, "r")
 		m.Namespace = ns
 		_ = a.Publish(m)
-		if got := inbox(in).next(t); got.Namespace != ns {
+		if got := brokertest.Inbox(in).Next(t); got.Namespace != ns {
 			t.Fatal(got)
 		}
 	}
 	b.Unsubscribe("/ab")
-	eventually(t, "the namespace is gone", func() bool { return srv.Subscribers("socket.io-request#/ab#") == 1 })
+	brokertest.Eventually(t, "the namespace is gone", func() bool { return srv.Subscribers("socket.io-request#/ab#") == 1 })
 	if len(in) > 0 {
 		t.Error(<-in)
 	}
@@ -164,16 +162,16 @@ func TestRoomsOneByOne(t *testing.T) {
 		}
 	}
 	b.RoomDeleted("/", "gone")
-	eventually(t, "the room is gone", func() bool { return srv.Subscribers("socket.io#/#gone#") == 0 })
+	brokertest.Eventually(t, "the room is gone", func() bool { return srv.Subscribers("socket.io#/#gone#") == 0 })
 	for i, rooms := range [][]string{{"theirs"}, {"mine"}, {"gone"}, {id}, nil, {"mine", "theirs"}} {
-		_ = a.Publish(event(a, number(i), rooms...))
+		_ = a.Publish(brokertest.Event(a, brokertest.Number(i), rooms...))
 	}
 	for _, i := range []int{1, 3, 4, 5} {
-		if m := in.next(t); string(m.Data.JSON) != number(i) {
+		if m := in.Next(t); string(m.Data.JSON) != brokertest.Number(i) {
 			t.Fatalf("%s, want %d", m.Data.JSON, i)
 		}
 	}
-	eventually(t, "they are counted", func() bool { return b.Stats().Received == 4 })
+	brokertest.Eventually(t, "they are counted", func() bool { return b.Stats().Received == 4 })
 	if len(in) > 0 {
 		t.Error(len(in), b.Stats())
 	}
@@ -182,7 +180,7 @@ func TestRoomsOneByOne(t *testing.T) {
 // A message with users as targets has no place in the format.
 func TestUsersAreRefused(t *testing.T) {
 	a, _, _ := bare("me")
-	m := event(a, `["e"]`)
+	m := brokertest.Event(a, `["e"]`)
 	m.Target.Users = []string{"u"}
 	if err := a.Publish(m); !errors.Is(err, cluster.ErrUnsupported) {
 		t.Error(err)
@@ -202,13 +200,13 @@ func TestQuestionEndsEarly(t *testing.T) {
 		t.Fatal(p, err)
 	}
 	_ = a.Publish(&cluster.Message{Kind: cluster.FetchSockets, Namespace: "/", From: a.Node(), Request: "q"})
-	m := inB.next(t)
+	m := inB.Next(t)
 	_ = b.Send(m.From, &cluster.Message{Kind: cluster.FetchSocketsResponse, Namespace: "/", Request: "q"})
-	if m := in.next(t); m.Kind != cluster.FetchSocketsResponse {
+	if m := in.Next(t); m.Kind != cluster.FetchSocketsResponse {
 		t.Fatal(m)
 	}
 	_ = c.Close()
-	if m := in.next(t); m.Kind != cluster.Refused || m.Request != "q" || m.From != "" {
+	if m := in.Next(t); m.Kind != cluster.Refused || m.Request != "q" || m.From != "" {
 		t.Fatalf("%+v", m)
 	}
 	if len(a.questions.open) > 0 {
@@ -228,11 +226,11 @@ func TestHostileBroker(t *testing.T) {
 			bad++
 		}
 	}
-	_ = a.Publish(event(a, `["good"]`))
-	if m := in.next(t); string(m.Data.JSON) != `["good"]` {
+	_ = a.Publish(brokertest.Event(a, `["good"]`))
+	if m := in.Next(t); string(m.Data.JSON) != `["good"]` {
 		t.Fatal(m)
 	}
-	eventually(t, "the good one is counted", func() bool { return b.Stats().Received == 1 })
+	brokertest.Eventually(t, "the good one is counted", func() bool { return b.Stats().Received == 1 })
 	if s := b.Stats(); s.Malformed != uint64(bad) {
 		t.Errorf("%+v of %d bad ones", s, bad)
 	}
@@ -245,113 +243,34 @@ func TestSlowNamespace(t *testing.T) {
 	b, in := newTestNode(t, Config{URL: srv.URL(""), InboxMessages: 10})
 	blocked, begun := make(chan struct{}), make(chan struct{}, 100)
 	_ = b.Subscribe("/slow", func(*cluster.Message) { begun <- struct{}{}; <-blocked })
-	ready(t, b)
+	brokertest.Ready(t, b)
 	for range 30 {
 		_ = a.Publish(&cluster.Message{Kind: cluster.Broadcast, Namespace: "/slow", From: a.Node(), Data: sio.Raw{JSON: []byte(`["e"]`)}})
 	}
-	_ = a.Publish(event(a, `["fast"]`))
-	in.next(t)
+	_ = a.Publish(brokertest.Event(a, `["fast"]`))
+	in.Next(t)
 	<-begun
 	if s := b.Stats(); s.DroppedBehind < 19 || s.DroppedBehind > 20 {
 		t.Errorf("%+v", s)
 	}
 	close(blocked)
-	eventually(t, "the rest is delivered", func() bool { s := b.Stats(); return s.Received+s.DroppedBehind == 31 })
-}
-
-// proxy forwards connections to a server. What is frozen is neither forwarded nor closed.
-type proxy struct {
-	net.Listener
-	to string
-
-	mu     sync.Mutex // guards what follows
-	frozen map[net.Conn]bool
-	conns  []net.Conn
-}
-
-func newProxy(t *testing.T, to string) *proxy {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{Listener: l, to: to, frozen: map[net.Conn]bool{}}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			s, err := net.Dial("tcp", to)
-			if err != nil {
-				_ = c.Close()
-				continue
-			}
-			p.mu.Lock()
-			p.conns = append(p.conns, c, s)
-			p.mu.Unlock()
-			all.Go(func() { p.copy(s, c, c) })
-			all.Go(func() { p.copy(c, s, c) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		p.mu.Lock()
-		for _, c := range p.conns {
-			_ = c.Close()
-		}
-		p.mu.Unlock()
-		all.Wait()
-	})
-	return p
-}
-
-// copy forwards from one connection to another, until either ends or the client's is frozen.
-func (p *proxy) copy(to, from, client net.Conn) {
-	b := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(b)
-		p.mu.Lock()
-		frozen := p.frozen[client]
-		p.mu.Unlock()
-		if frozen {
-			_, _ = io.Copy(io.Discard, from)
-			return
-		}
-		if n > 0 {
-			_, _ = to.Write(b[:n])
-		}
-		if err != nil {
-			_ = to.Close()
-			return
-		}
-	}
-}
-
-// freeze makes all present connections silent.
-func (p *proxy) freeze() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := 0; i < len(p.conns); i += 2 {
-		p.frozen[p.conns[i]] = true
-	}
+	brokertest.Eventually(t, "the rest is delivered", func() bool { s := b.Stats(); return s.Received+s.DroppedBehind == 31 })
 }
 
 // A connection that is silent, while another one works, is replaced; the broker ends the old one, so that the node is
 // counted once.
 func TestHalfOpenConnection(t *testing.T) {
 	srv := redistest.Start(t)
-	p := newProxy(t, srv.Addr())
+	p := brokertest.NewProxy(t, srv.Addr())
 	a, in := newTestNode(t, Config{URL: "redis://" + p.Addr().String(), StallAfter: 200 * time.Millisecond})
 	b, _ := newTestNode(t, Config{URL: srv.URL("")})
-	p.freeze()
-	eventually(t, "the connection was replaced", func() bool { return a.Stats().Outages > 0 && a.Health().State == cluster.Up })
-	_ = b.Publish(event(b, `["e"]`))
-	if m := in.next(t); string(m.Data.JSON) != `["e"]` {
+	p.Freeze()
+	brokertest.Eventually(t, "the connection was replaced", func() bool { return a.Stats().Outages > 0 && a.Health().State == cluster.Up })
+	_ = b.Publish(brokertest.Event(b, `["e"]`))
+	if m := in.Next(t); string(m.Data.JSON) != `["e"]` {
 		t.Fatal(m)
 	}
-	eventually(t, "counted once", func() bool { return srv.Subscribers("socket.io-request#/#") == 2 })
+	brokertest.Eventually(t, "counted once", func() bool { return srv.Subscribers("socket.io-request#/#") == 2 })
 	if peers, err := b.Peers(t.Context(), "/"); peers.Count != 1 || err != nil {
 		t.Error(peers, err)
 	}
@@ -368,7 +287,7 @@ func TestBrokerRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	in := make(inbox, 1<<16)
+	in := make(brokertest.Inbox, 1<<16)
 	if err := a.Subscribe("/", func(m *cluster.Message) { in <- m }); err != nil {
 		t.Fatal(err)
 	}
@@ -377,7 +296,7 @@ func TestBrokerRestarts(t *testing.T) {
 		t.Fatal(h)
 	}
 	for round := range 3 {
-		if err := a.Publish(event(a, `["e"]`)); !errors.Is(err, cluster.ErrDown) {
+		if err := a.Publish(brokertest.Event(a, `["e"]`)); !errors.Is(err, cluster.ErrDown) {
 			t.Fatal(err)
 		}
 		if _, err := a.Peers(t.Context(), "/"); !errors.Is(err, cluster.ErrDown) {
@@ -387,24 +306,24 @@ func TestBrokerRestarts(t *testing.T) {
 			t.Fatal(err)
 		}
 		srv.Restart()
-		ready(t, a)
+		brokertest.Ready(t, a)
 		b, _ := newTestNode(t, Config{URL: srv.URL("")})
 		if err := a.RoomReady(t.Context(), "/", "r"); err != nil {
 			t.Fatal(err)
 		}
-		_ = b.Publish(event(b, number(round), "r"))
-		if m := in.next(t); string(m.Data.JSON) != number(round) {
+		_ = b.Publish(brokertest.Event(b, brokertest.Number(round), "r"))
+		if m := in.Next(t); string(m.Data.JSON) != brokertest.Number(round) {
 			t.Fatal(string(m.Data.JSON))
 		}
 		cutConnections(t, srv, a, b)
-		eventually(t, "counted once", func() bool { return srv.Subscribers("socket.io-request#/#") == 2 })
-		_ = b.Publish(event(b, number(round+10), "r"))
-		if m := in.next(t); string(m.Data.JSON) != number(round+10) {
+		brokertest.Eventually(t, "counted once", func() bool { return srv.Subscribers("socket.io-request#/#") == 2 })
+		_ = b.Publish(brokertest.Event(b, brokertest.Number(round+10), "r"))
+		if m := in.Next(t); string(m.Data.JSON) != brokertest.Number(round+10) {
 			t.Fatal(string(m.Data.JSON))
 		}
 		_ = b.Close()
 		srv.Kill()
-		eventually(t, "down", func() bool { return a.Health().State == cluster.Down })
+		brokertest.Eventually(t, "down", func() bool { return a.Health().State == cluster.Down })
 	}
 	if len(in) > 0 {
 		t.Errorf("%d messages too many", len(in))
@@ -421,7 +340,7 @@ func TestBrokerFrozen(t *testing.T) {
 	srv.Freeze()
 	refused := 0
 	for i := range messages {
-		switch err := a.Publish(event(a, number(i))); {
+		switch err := a.Publish(brokertest.Event(a, brokertest.Number(i))); {
 		case errors.Is(err, cluster.ErrFull):
 			refused++
 		case err != nil:
@@ -431,22 +350,22 @@ func TestBrokerFrozen(t *testing.T) {
 	if s := a.Stats(); s.Queued > queue || s.DroppedFull != uint64(refused) || refused != messages-queue {
 		t.Errorf("%+v, %d refused", s, refused)
 	}
-	eventually(t, "stalled", func() bool { return a.Health().State == cluster.Stalled })
+	brokertest.Eventually(t, "stalled", func() bool { return a.Health().State == cluster.Stalled })
 	if _, err := a.Peers(t.Context(), "/"); !errors.Is(err, cluster.ErrDown) {
 		t.Error(err)
 	}
 	srv.Thaw()
 	for i := range queue {
-		if m := in.next(t); string(m.Data.JSON) != number(i) {
+		if m := in.Next(t); string(m.Data.JSON) != brokertest.Number(i) {
 			t.Fatalf("%s, want %d", m.Data.JSON, i)
 		}
 	}
-	eventually(t, "up", func() bool { return a.Health().State == cluster.Up })
-	_ = a.Publish(event(a, `["last"]`))
-	if m := in.next(t); string(m.Data.JSON) != `["last"]` {
+	brokertest.Eventually(t, "up", func() bool { return a.Health().State == cluster.Up })
+	_ = a.Publish(brokertest.Event(a, `["last"]`))
+	if m := in.Next(t); string(m.Data.JSON) != `["last"]` {
 		t.Fatalf("%s came twice", m.Data.JSON)
 	}
-	eventually(t, "all are counted", func() bool { return a.Stats().Published == queue+1 })
+	brokertest.Eventually(t, "all are counted", func() bool { return a.Stats().Published == queue+1 })
 	if s := a.Stats(); s.Outages != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -460,15 +379,15 @@ func TestBrokerFrozenForLong(t *testing.T) {
 	})
 	srv.Freeze()
 	for i := range 2000 {
-		_ = a.Publish(event(a, number(i)))
+		_ = a.Publish(brokertest.Event(a, brokertest.Number(i)))
 	}
-	eventually(t, "down", func() bool { return a.Health().State == cluster.Down })
-	eventually(t, "all is accounted for", func() bool {
+	brokertest.Eventually(t, "down", func() bool { return a.Health().State == cluster.Down })
+	brokertest.Eventually(t, "all is accounted for", func() bool {
 		s := a.Stats()
 		return s.Queued == 0 && s.DroppedDown+s.DroppedUnknown == 2000
 	})
 	srv.Thaw()
-	ready(t, a)
+	brokertest.Ready(t, a)
 }
 
 // Wrong configurations are refused, without showing the password.

@@ -17,6 +17,7 @@ import (
 	"github.com/seed58c87869/siren/codec/msgpack"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 )
 
 // sample is a line of the golden data: a command that a node or an emitter of the reference sent.
@@ -276,8 +277,8 @@ func TestClassicRefuses(t *testing.T) {
 // counted as malformed.
 func TestClassicNotForThisNode(t *testing.T) {
 	a, sp, got := bare("me")
-	own, _ := a.format.encode(event(a, `["e"]`), "")
-	elsewhere := event(a, `["e"]`)
+	own, _ := a.format.encode(brokertest.Event(a, `["e"]`), "")
+	elsewhere := brokertest.Event(a, `["e"]`)
 	elsewhere.Namespace = "/x"
 	b, _, _ := bare("other")
 	foreign, _ := b.format.encode(elsewhere, "")
@@ -329,7 +330,7 @@ func TestClassicEarlierRequests(t *testing.T) {
 // A room whose name is a number is named as a text and as a number, because sockets of the reference may be in either.
 func TestClassicNumericRooms(t *testing.T) {
 	a, _, _ := bare("me")
-	m := event(a, `["e"]`, "101")
+	m := brokertest.Event(a, `["e"]`, "101")
 	m.Target.Except = []string{"007", "-1", "1.5", "0", "9999999999999999"}
 	p, err := a.format.encode(m, "")
 	text, _, _ := msgpack.NewDecoder(p.payload, nil).Value()

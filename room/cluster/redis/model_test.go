@@ -15,6 +15,7 @@ import (
 	"github.com/seed58c87869/siren/codec/msgpack"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
 )
 
@@ -309,13 +310,13 @@ func TestFormats(t *testing.T) {
 				for i := range 60 {
 					n := 60*round + i
 					rooms := [][]string{nil, {"mine"}, {id}, {"mine", "x"}}[i%4]
-					if err := a.Publish(event(a, number(n), rooms...)); err != nil {
+					if err := a.Publish(brokertest.Event(a, brokertest.Number(n), rooms...)); err != nil {
 						t.Fatal(err)
 					}
 					want = append(want, n)
 				}
 				for _, n := range want {
-					if m := in.next(t); string(m.Data.JSON) != number(n) || m.From != a.Node() {
+					if m := in.Next(t); string(m.Data.JSON) != brokertest.Number(n) || m.From != a.Node() {
 						t.Fatalf("%s, want %d", m.Data.JSON, n)
 					}
 				}
@@ -356,10 +357,10 @@ func TestStreamsKeepEvents(t *testing.T) {
 	a, _ := newTestNode(t, cfg)
 	b, in := newTestNode(t, cfg)
 	srv.Kill()
-	eventually(t, "down", func() bool { return a.Health().State == cluster.Down && b.Health().State == cluster.Down })
+	brokertest.Eventually(t, "down", func() bool { return a.Health().State == cluster.Down && b.Health().State == cluster.Down })
 	full := 0
 	for i := range 120 {
-		if err := a.Publish(event(a, number(i))); errors.Is(err, cluster.ErrFull) {
+		if err := a.Publish(brokertest.Event(a, brokertest.Number(i))); errors.Is(err, cluster.ErrFull) {
 			full++
 		} else if err != nil {
 			t.Fatal(err)
@@ -373,10 +374,10 @@ func TestStreamsKeepEvents(t *testing.T) {
 	}
 	srv.Restart()
 	for i := range 100 {
-		if m := in.next(t); string(m.Data.JSON) != number(i) {
+		if m := in.Next(t); string(m.Data.JSON) != brokertest.Number(i) {
 			t.Fatalf("%s, want %d", m.Data.JSON, i)
 		}
 	}
-	ready(t, a)
-	ready(t, b)
+	brokertest.Ready(t, a)
+	brokertest.Ready(t, b)
 }

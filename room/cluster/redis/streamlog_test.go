@@ -12,18 +12,19 @@ import (
 	"github.com/seed58c87869/siren/codec/msgpack"
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
 )
 
 // newLogNode connects a node whose clients recover in the namespace "/", and waits for its position.
-func newLogNode(t *testing.T, cfg Config) (*Adapter, inbox) {
+func newLogNode(t *testing.T, cfg Config) (*Adapter, brokertest.Inbox) {
 	t.Helper()
 	a, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.Close() })
-	in := make(inbox, 1<<17)
+	in := make(brokertest.Inbox, 1<<17)
 	if !a.HasLog() {
 		t.Fatal("it has no log")
 	}
@@ -35,8 +36,8 @@ func newLogNode(t *testing.T, cfg Config) (*Adapter, inbox) {
 	if err := a.SubscribeLog("/", receive); err != nil {
 		t.Fatal(err)
 	}
-	ready(t, a)
-	if m := in.next(t); m.Kind != cluster.LogPosition || m.Offset.IsZero() || m.Unsettled {
+	brokertest.Ready(t, a)
+	if m := in.Next(t); m.Kind != cluster.LogPosition || m.Offset.IsZero() || m.Unsettled {
 		t.Fatalf("%+v", m)
 	}
 	return a, in
@@ -45,7 +46,7 @@ func newLogNode(t *testing.T, cfg Config) (*Adapter, inbox) {
 func publishAll(t *testing.T, a *Adapter, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
-		if err := a.Publish(event(a, `["`+text+`"]`)); err != nil {
+		if err := a.Publish(brokertest.Event(a, `["`+text+`"]`)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,18 +56,18 @@ func publishAll(t *testing.T, a *Adapter, texts ...string) {
 // among them, and what is to be done behind them.
 func TestLogOrder(t *testing.T) {
 	srv := redistest.Start(t)
-	cfg := Config{URL: srv.URL("adapter=streams"), EchoTimeout: patience}
+	cfg := Config{URL: srv.URL("adapter=streams"), EchoTimeout: brokertest.Patience}
 	a, inA := newLogNode(t, cfg)
 	b, inB := newLogNode(t, cfg)
 	const each = 2000
 	behind := make(chan int, each)
 	go func() {
 		for i := range each {
-			_ = b.Publish(event(b, fmt.Sprintf(`["b",%d]`, i)))
+			_ = b.Publish(brokertest.Event(b, fmt.Sprintf(`["b",%d]`, i)))
 		}
 	}()
 	for i := range each {
-		if err := a.Publish(event(a, fmt.Sprintf(`["a",%d]`, i))); err != nil {
+		if err := a.Publish(brokertest.Event(a, fmt.Sprintf(`["a",%d]`, i))); err != nil {
 			t.Fatal(err)
 		}
 		if note := func() { behind <- len(inA) }; !a.InOrder("/", note) {
@@ -74,10 +75,10 @@ func TestLogOrder(t *testing.T) {
 		}
 	}
 	var orders [2][]string
-	for i, in := range []inbox{inA, inB} {
+	for i, in := range []brokertest.Inbox{inA, inB} {
 		var last cluster.Offset
 		for range 2 * each {
-			m := in.next(t)
+			m := in.Next(t)
 			if m.Kind != cluster.Broadcast || m.Offset.Compare(last) <= 0 || m.Unsettled || m.Repeated {
 				t.Fatalf("%+v after %v", m, last)
 			}
@@ -109,17 +110,17 @@ func TestLogFrozen(t *testing.T) {
 	srv.Freeze()
 	publishAll(t, a, "1", "2")
 	for _, want := range []string{`["1"]`, `["2"]`} {
-		if m := in.next(t); string(m.Data.JSON) != want || !m.Offset.IsZero() || !m.Unsettled || m.From != a.Node() {
+		if m := in.Next(t); string(m.Data.JSON) != want || !m.Offset.IsZero() || !m.Unsettled || m.From != a.Node() {
 			t.Fatalf("%+v", m)
 		}
 	}
 	publishAll(t, a, "3")
-	if m := in.next(t); string(m.Data.JSON) != `["3"]` || !m.Unsettled {
+	if m := in.Next(t); string(m.Data.JSON) != `["3"]` || !m.Unsettled {
 		t.Fatalf("%+v", m)
 	}
 	srv.Thaw()
 	for i := 1; i <= 3; {
-		switch m := in.next(t); {
+		switch m := in.Next(t); {
 		case m.Kind == cluster.LogPosition: // the connection may have been replaced
 		case string(m.Data.JSON) != fmt.Sprintf(`["%d"]`, i) || m.Offset.IsZero() || !m.Repeated || m.Unsettled != (i < 3):
 			t.Fatalf("%+v", m)
@@ -128,7 +129,7 @@ func TestLogFrozen(t *testing.T) {
 		}
 	}
 	publishAll(t, a, "4")
-	for m := in.next(t); ; m = in.next(t) {
+	for m := in.Next(t); ; m = in.Next(t) {
 		if m.Kind == cluster.Broadcast {
 			if string(m.Data.JSON) != `["4"]` || m.Offset.IsZero() || m.Repeated {
 				t.Fatalf("%+v", m)
@@ -142,20 +143,20 @@ func TestLogFrozen(t *testing.T) {
 // that name publishes after it has come back.
 func TestLogOfNewNamespace(t *testing.T) {
 	srv := redistest.Start(t)
-	a, _ := newLogNode(t, Config{URL: srv.URL("adapter=streams"), EchoTimeout: patience, DownAfter: time.Minute})
+	a, _ := newLogNode(t, Config{URL: srv.URL("adapter=streams"), EchoTimeout: brokertest.Patience, DownAfter: time.Minute})
 	srv.Freeze()
 	publishAll(t, a, "former")
 	a.Unsubscribe("/")
-	in := make(inbox, 1<<10)
+	in := make(brokertest.Inbox, 1<<10)
 	if err := a.SubscribeLog("/", func(m *cluster.Message) { in <- m }); err != nil {
 		t.Fatal(err)
 	}
 	publishAll(t, a, "latter")
 	srv.Thaw()
 	for _, want := range []string{`["former"]`, `["latter"]`} {
-		m := in.next(t)
+		m := in.Next(t)
 		for m.Kind == cluster.LogPosition {
-			m = in.next(t)
+			m = in.Next(t)
 		}
 		if string(m.Data.JSON) != want || m.Offset.IsZero() || m.Repeated != (want == `["former"]`) {
 			t.Fatalf("%s: %+v", want, m)
@@ -167,32 +168,32 @@ func TestLogOfNewNamespace(t *testing.T) {
 // others, and that a broker without its data is noticed: there is another position, and what was is gone.
 func TestLogLost(t *testing.T) {
 	srv := redistest.Start(t)
-	cfg := Config{URL: srv.URL("adapter=streams"), EchoTimeout: patience}
+	cfg := Config{URL: srv.URL("adapter=streams"), EchoTimeout: brokertest.Patience}
 	a, inA := newLogNode(t, cfg)
 	b, inB := newLogNode(t, cfg)
 	publishAll(t, a, "before")
-	before := inA.next(t).Offset
-	inB.next(t)
+	before := inA.Next(t).Offset
+	inB.Next(t)
 	srv.Kill()
 	for _, x := range []*Adapter{a, b} {
-		eventually(t, "the loss is noticed", func() bool { return x.Health().State == cluster.Down })
+		brokertest.Eventually(t, "the loss is noticed", func() bool { return x.Health().State == cluster.Down })
 	}
 	publishAll(t, a, "away")
-	if m := inA.next(t); string(m.Data.JSON) != `["away"]` || !m.Unsettled {
+	if m := inA.Next(t); string(m.Data.JSON) != `["away"]` || !m.Unsettled {
 		t.Fatalf("%+v", m)
 	}
 	if _, err := a.TakeSession(t.Context(), "p"); !errors.Is(err, cluster.ErrDown) {
 		t.Error(err)
 	}
 	srv.Restart()
-	ready(t, a)
-	ready(t, b)
-	for i, in := range []inbox{inA, inB} {
-		m := in.next(t)
+	brokertest.Ready(t, a)
+	brokertest.Ready(t, b)
+	for i, in := range []brokertest.Inbox{inA, inB} {
+		m := in.Next(t)
 		if m.Kind != cluster.LogPosition || m.Offset.Compare(before) <= 0 {
 			t.Fatalf("node %d: %+v", i, m)
 		}
-		m = in.next(t)
+		m = in.Next(t)
 		if string(m.Data.JSON) != `["away"]` || m.Offset.IsZero() || m.Repeated != (i == 0) || m.Unsettled {
 			t.Fatalf("node %d: %+v", i, m)
 		}
@@ -206,33 +207,33 @@ func TestLogLost(t *testing.T) {
 // TestLogRefused shows that a broadcast that the broker refuses reaches the node's own clients, in its place.
 func TestLogRefused(t *testing.T) {
 	srv := redistest.Start(t)
-	a, in := newLogNode(t, Config{URL: srv.URL("adapter=streams"), EchoTimeout: patience})
+	a, in := newLogNode(t, Config{URL: srv.URL("adapter=streams"), EchoTimeout: brokertest.Patience})
 	publishAll(t, a, "1")
-	first := in.next(t)
+	first := in.Next(t)
 	srv.Do("SET", "socket.io", "no stream")
 	publishAll(t, a, "2")
-	if m := in.next(t); string(m.Data.JSON) != `["2"]` || !m.Offset.IsZero() || first.Offset.IsZero() {
+	if m := in.Next(t); string(m.Data.JSON) != `["2"]` || !m.Offset.IsZero() || first.Offset.IsZero() {
 		t.Fatalf("%+v", m)
 	}
-	eventually(t, "it is settled", func() bool { return !a.space("/").log.Unsettled() })
+	brokertest.Eventually(t, "it is settled", func() bool { return !a.space("/").log.Unsettled() })
 }
 
 // TestReadLog shows what is read: the messages of the namespace after an offset up to another, of all nodes, over many
 // batches, until nobody wants more.
 func TestReadLog(t *testing.T) {
 	srv := redistest.Start(t)
-	cfg := Config{URL: srv.URL("adapter=streams"), EchoTimeout: patience}
+	cfg := Config{URL: srv.URL("adapter=streams"), EchoTimeout: brokertest.Patience}
 	a, in := newLogNode(t, cfg)
 	const count = 2*readMax + 10
 	for i := range count {
-		_ = a.Publish(event(a, number(i)))
-		m := event(a, `["other"]`)
+		_ = a.Publish(brokertest.Event(a, brokertest.Number(i)))
+		m := brokertest.Event(a, `["other"]`)
 		m.Namespace = "/other"
 		_ = a.Publish(m)
 	}
 	var offsets []cluster.Offset
 	for range count {
-		offsets = append(offsets, in.next(t).Offset)
+		offsets = append(offsets, in.Next(t).Offset)
 	}
 	read := func(after, until cluster.Offset, most int) (texts []string) {
 		t.Helper()
@@ -249,7 +250,7 @@ func TestReadLog(t *testing.T) {
 		return texts
 	}
 	got := read(offsets[4], offsets[count-2], count)
-	if len(got) != count-6 || got[0] != number(5) || got[len(got)-1] != number(count-2) {
+	if len(got) != count-6 || got[0] != brokertest.Number(5) || got[len(got)-1] != brokertest.Number(count-2) {
 		t.Error(len(got), got[0])
 	}
 	if got := read(offsets[0], offsets[count-1], 3); len(got) != 3 {
@@ -308,7 +309,7 @@ func TestSession(t *testing.T) {
 		t.Error(got, err)
 	}
 	save(want, 20*time.Millisecond)
-	eventually(t, "it is over", func() bool { return srv.Do("EXISTS", "sio:session:p") == ":0" })
+	brokertest.Eventually(t, "it is over", func() bool { return srv.Do("EXISTS", "sio:session:p") == ":0" })
 	if err := a.SaveSession(&cluster.Session{PID: "p", ID: "s", User: strings.Repeat("x", 1000)}, time.Minute); !errors.Is(err, errSessionSize) {
 		t.Error(err)
 	}

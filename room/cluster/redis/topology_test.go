@@ -20,6 +20,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
 )
 
@@ -32,11 +33,11 @@ var topologyFormats = []string{
 // exchange checks that messages to all and to many rooms go from one node to the other, once each, and that each node
 // counts the other one. The publishing is repeated until the first message comes, because a broker that has just become
 // complete may not know all subscriptions yet.
-func exchange(t *testing.T, a, b *Adapter, inB inbox, rooms []string) {
+func exchange(t *testing.T, a, b *Adapter, inB brokertest.Inbox, rooms []string) {
 	t.Helper()
 	probe := fmt.Sprintf(`["probe",%d]`, time.Now().UnixNano())
-	eventually(t, "a message comes", func() bool {
-		_ = a.Publish(event(a, probe))
+	brokertest.Eventually(t, "a message comes", func() bool {
+		_ = a.Publish(brokertest.Event(a, probe))
 		select {
 		case m := <-inB:
 			return string(m.Data.JSON) == probe
@@ -51,12 +52,12 @@ func exchange(t *testing.T, a, b *Adapter, inB inbox, rooms []string) {
 			to = nil
 		}
 		want[text] = true
-		if err := a.Publish(event(a, text, to...)); err != nil {
+		if err := a.Publish(brokertest.Event(a, text, to...)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for len(want) > 0 {
-		text := string(inB.next(t).Data.JSON)
+		text := string(inB.Next(t).Data.JSON)
 		switch {
 		case strings.HasPrefix(text, `["probe"`):
 		case !want[text]:
@@ -85,7 +86,7 @@ func watchRooms(t *testing.T, a *Adapter) (rooms []string) {
 
 func awaitRooms(t *testing.T, a *Adapter, rooms []string) {
 	t.Helper()
-	eventually(t, "the rooms are subscribed", func() bool {
+	brokertest.Eventually(t, "the rooms are subscribed", func() bool {
 		for _, room := range rooms {
 			if a.RoomReady(t.Context(), "/", room) != nil {
 				return false
@@ -111,8 +112,8 @@ func TestRedisCluster(t *testing.T) {
 				srv.Do("CLIENT", "KILL", "TYPE", "pubsub")
 			}
 			for _, x := range []*Adapter{a, b} {
-				eventually(t, "the loss is noticed", func() bool { return x.Stats().Outages > outages })
-				ready(t, x)
+				brokertest.Eventually(t, "the loss is noticed", func() bool { return x.Stats().Outages > outages })
+				brokertest.Ready(t, x)
 			}
 			awaitRooms(t, b, rooms)
 			exchange(t, a, b, inB, rooms)
@@ -146,8 +147,8 @@ func TestSlotMoves(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	eventually(t, "the move is noticed", func() bool { return b.Stats().Outages > outages })
-	ready(t, b)
+	brokertest.Eventually(t, "the move is noticed", func() bool { return b.Stats().Outages > outages })
+	brokertest.Ready(t, b)
 	awaitRooms(t, b, rooms)
 	exchange(t, a, b, inB, rooms)
 }
@@ -169,11 +170,11 @@ func TestSentinel(t *testing.T) {
 			exchange(t, a, b, inB, nil)
 			master.Kill()
 			for _, x := range []*Adapter{a, b} {
-				eventually(t, "the loss is noticed", func() bool { return x.Health().State != cluster.Up })
+				brokertest.Eventually(t, "the loss is noticed", func() bool { return x.Health().State != cluster.Up })
 			}
 			replica.Await("it is the master", func() bool { return strings.Contains(replica.Do("INFO", "replication"), "role:master") })
 			for _, x := range []*Adapter{a, b} {
-				ready(t, x)
+				brokertest.Ready(t, x)
 			}
 			exchange(t, a, b, inB, nil)
 		})
@@ -215,7 +216,7 @@ func certificate(t *testing.T) (pool *x509.CertPool, cert, key string) {
 // TestTLS shows that nodes meet over TLS, and that a server whose certificate nobody has signed is not spoken to.
 func TestTLS(t *testing.T) {
 	pool, cert, key := certificate(t)
-	port := redistest.FreePort(t)
+	port := brokertest.FreePort(t)
 	srv := redistest.Start(t, "--tls-port", strconv.Itoa(port), "--tls-cert-file", cert, "--tls-key-file", key,
 		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
 	for _, format := range topologyFormats {
@@ -234,7 +235,7 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stranger.Close()
-	eventually(t, "it does not connect", func() bool {
+	brokertest.Eventually(t, "it does not connect", func() bool {
 		h := stranger.Health()
 		return h.State == cluster.Down && strings.Contains(h.Err.Error(), "certificate")
 	})

@@ -13,21 +13,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// patience is how long a test waits for what must come.
-const patience = 30 * time.Second
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal(what)
-		}
-	}
-}
 
 // fake is a link that works until it is told otherwise. Safe for concurrent use.
 type fake struct {
@@ -80,7 +69,7 @@ func TestKeeper(t *testing.T) {
 	go k.Run(ctx)
 	up := func(not *fake) *fake {
 		t.Helper()
-		eventually(t, "a link is up", func() bool { l := k.Link(); return l != nil && l != not && s.State() == cluster.Up })
+		brokertest.Eventually(t, "a link is up", func() bool { l := k.Link(); return l != nil && l != not && s.State() == cluster.Up })
 		return k.Link()
 	}
 	first := up(nil)
@@ -94,7 +83,7 @@ func TestKeeper(t *testing.T) {
 	works.Store(false)
 	refused.Store(true)
 	third.busySince.Store(time.Now().UnixNano())
-	eventually(t, "it is down", func() bool { return s.State() == cluster.Down })
+	brokertest.Eventually(t, "it is down", func() bool { return s.State() == cluster.Down })
 	if h, _ := s.Get(); !errors.Is(third.Err(), errNoAnswer) || !errors.Is(h.Err, failed) || down.Load() == 0 {
 		t.Error(third.Err(), h, down.Load())
 	}
@@ -149,7 +138,7 @@ func TestInbox(t *testing.T) {
 	gate, got := make(chan struct{}), make(chan int, 10)
 	in := NewInbox(Bounds{Messages: 2, Bytes: 100}, func(*int) int { return 10 }, func(m *int) { <-gate; got <- *m })
 	taken := []bool{in.Put(1)}
-	eventually(t, "the first is being delivered", func() bool {
+	brokertest.Eventually(t, "the first is being delivered", func() bool {
 		in.mu.Lock()
 		defer in.mu.Unlock()
 		return len(in.queue) == 0

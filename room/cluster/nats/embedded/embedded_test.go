@@ -12,14 +12,12 @@ import (
 
 	"github.com/seed58c87869/siren/codec/sio"
 	"github.com/seed58c87869/siren/room/cluster"
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 	"github.com/seed58c87869/siren/room/cluster/nats"
 	"github.com/seed58c87869/siren/room/cluster/nats/embedded"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
-
-// patience is how long a test waits for what must come.
-const patience = 30 * time.Second
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
@@ -50,7 +48,7 @@ func start(t *testing.T, listen, secret string, routes ...string) (*embedded.Bro
 	if err := a.Subscribe("/", func(m *cluster.Message) { in <- m }); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), brokertest.Patience)
 	defer cancel()
 	if err := a.Ready(ctx); err != nil {
 		t.Fatal(err)
@@ -58,18 +56,9 @@ func start(t *testing.T, listen, secret string, routes ...string) (*embedded.Bro
 	return b, a, in
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal(what)
-		}
-	}
-}
-
 func knows(t *testing.T, a *nats.Adapter, n int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d other nodes are known", n), func() bool {
+	brokertest.Eventually(t, fmt.Sprintf("%d other nodes are known", n), func() bool {
 		p, err := a.Peers(t.Context(), "/")
 		return err == nil && p.Count == n
 	})
@@ -101,7 +90,7 @@ func TestThreeNodes(t *testing.T) {
 					if string(m.Data.JSON) != text {
 						t.Fatalf("%s, want %s", m.Data.JSON, text)
 					}
-				case <-time.After(patience):
+				case <-time.After(brokertest.Patience):
 					t.Fatal("nothing came of", i)
 				}
 				break

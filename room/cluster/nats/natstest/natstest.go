@@ -11,15 +11,13 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
-)
 
-// patience is how long a server may take to start.
-const patience = 30 * time.Second
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
+)
 
 // serverEnv has the options of the server that the program is, instead of a test.
 const serverEnv = "SIREN_NATSTEST_SERVER"
@@ -81,18 +79,17 @@ func serve(text string) {
 
 // Server is a nats-server on a port of 127.0.0.1. One goroutine may use it at a time.
 type Server struct {
+	*brokertest.Process
 	t       testing.TB
 	options Options
-	cmd     *exec.Cmd
 }
 
 // Start runs a server until the test ends.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
-	o.Port, o.Dir = FreePort(t), t.TempDir()
-	s := &Server{t: t, options: o}
+	o.Port, o.Dir = brokertest.FreePort(t), t.TempDir()
+	s := &Server{Process: brokertest.NewProcess(t), t: t, options: o}
 	s.Restart()
-	t.Cleanup(s.Kill)
 	return s
 }
 
@@ -102,7 +99,7 @@ func StartCluster(t testing.TB, n int, o Options) []*Server {
 	var routes []string
 	ports := make([]int, n)
 	for i := range ports {
-		ports[i] = FreePort(t)
+		ports[i] = brokertest.FreePort(t)
 		routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", ports[i]))
 	}
 	var out []*Server
@@ -111,17 +108,6 @@ func StartCluster(t testing.TB, n int, o Options) []*Server {
 		out = append(out, Start(t, o))
 	}
 	return out
-}
-
-// FreePort returns a port that nobody listens on.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // Addr returns the address, host:port.
@@ -150,19 +136,10 @@ func (s *Server) Restart() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.cmd = exec.Command(self)
-	s.cmd.Env = append(os.Environ(), serverEnv+"="+string(text))
-	s.cmd.Stderr = os.Stderr
-	tie(s.cmd)
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if s.answers() {
-			return
-		}
-	}
-	s.t.Fatalf("nats-server does not answer on port %d", s.options.Port)
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), serverEnv+"="+string(text))
+	cmd.Stderr = os.Stderr
+	s.Start(cmd, s.answers)
 }
 
 // answers reports whether the server greets a client.
@@ -176,27 +153,4 @@ func (s *Server) answers() bool {
 	b := make([]byte, len("INFO "))
 	n, _ := c.Read(b)
 	return string(b[:n]) == "INFO "
-}
-
-// Kill ends the server at once.
-func (s *Server) Kill() {
-	if s.cmd == nil {
-		return
-	}
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
-	s.cmd = nil
-}
-
-// Freeze stops the process, which keeps its connections; Thaw continues it.
-func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
-
-// Thaw continues a frozen server.
-func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
-
-func (s *Server) signal(sig syscall.Signal) {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		s.t.Fatal(err)
-	}
 }

@@ -2,35 +2,25 @@ package redistest
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 )
 
 // slotCount is the number of slots of a Redis Cluster.
 const slotCount = 16384
-
-// FreePort returns a port that nobody listens on.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
 
 // StartCluster runs a Redis Cluster of that many masters, with equal shares of the slots.
 func StartCluster(t testing.TB, masters int) []*Server {
 	t.Helper()
 	all := make([]*Server, masters)
 	for i := range all {
-		all[i] = Start(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(FreePort(t)), "--cluster-node-timeout", "2000")
+		all[i] = Start(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(brokertest.FreePort(t)), "--cluster-node-timeout", "2000")
 		first, last := i*slotCount/masters, (i+1)*slotCount/masters-1
 		all[i].must("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last))
 	}
@@ -58,12 +48,11 @@ func StartReplica(t testing.TB, of *Server) *Server {
 // after it does not answer.
 func StartSentinel(t testing.TB, name string, master *Server) *Server {
 	t.Helper()
-	s := &Server{t: t, port: FreePort(t), config: filepath.Join(t.TempDir(), "sentinel.conf")}
+	s := &Server{Process: brokertest.NewProcess(t), t: t, port: brokertest.FreePort(t), config: filepath.Join(t.TempDir(), "sentinel.conf")}
 	if err := os.WriteFile(s.config, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.Restart()
-	t.Cleanup(s.Kill)
 	s.must("SENTINEL", "MONITOR", name, "127.0.0.1", strconv.Itoa(master.port), "1")
 	s.must("SENTINEL", "SET", name, "down-after-milliseconds", "1000", "failover-timeout", "5000")
 	s.Await("the Sentinel knows the replica", func() bool { return strings.Contains(s.Do("SENTINEL", "REPLICAS", name), "slave") })

@@ -7,22 +7,23 @@ import (
 	"net"
 	"os/exec"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed58c87869/siren/room/cluster/internal/brokertest"
 )
 
-// patience is how long a server may take to start.
+// patience is how long a server may take to do what tests wait for.
 const patience = 20 * time.Second
 
 // Server is a redis-server on a port of 127.0.0.1. One goroutine may use it at a time.
 type Server struct {
+	*brokertest.Process
 	t    testing.TB
 	port int
 	args []string
 	// config is the file of a Sentinel, which needs one; empty for others.
 	config string
-	cmd    *exec.Cmd
 }
 
 // Start runs a server with its defaults, without persistence, until the test ends. Further arguments are those of
@@ -32,9 +33,8 @@ func Start(t testing.TB, args ...string) *Server {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed: nothing about Redis is tested")
 	}
-	s := &Server{t: t, port: FreePort(t), args: args}
+	s := &Server{Process: brokertest.NewProcess(t), t: t, port: brokertest.FreePort(t), args: args}
 	s.Restart()
-	t.Cleanup(s.Kill)
 	return s
 }
 
@@ -60,40 +60,7 @@ func (s *Server) Restart() {
 	if s.config != "" {
 		args = []string{s.config, "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--sentinel"}
 	}
-	s.cmd = exec.Command("redis-server", args...)
-	tie(s.cmd)
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if s.Do("PING") == "+PONG" {
-			return
-		}
-	}
-	s.t.Fatalf("redis-server does not answer on port %d", s.port)
-}
-
-// Kill ends the server at once.
-func (s *Server) Kill() {
-	if s.cmd == nil {
-		return
-	}
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
-	s.cmd = nil
-}
-
-// Freeze stops the process, which keeps its connections; Thaw continues it.
-func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
-
-// Thaw continues a frozen server.
-func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
-
-func (s *Server) signal(sig syscall.Signal) {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		s.t.Fatal(err)
-	}
+	s.Start(exec.Command("redis-server", args...), func() bool { return s.Do("PING") == "+PONG" })
 }
 
 // Do sends one command on a connection of its own and returns the answer as it is on the wire, at most 64 KiB of it

@@ -1,4 +1,4 @@
-package redistest
+package brokertest
 
 import (
 	"os/exec"

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package redistest
-
-import "os/exec"
-
-// tie would make the process end with the test, however that ends; only Linux can.
-func tie(*exec.Cmd) {}
