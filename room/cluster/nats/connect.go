@@ -64,10 +64,10 @@ func (a *Adapter) read(l *link) {
 	p := partials{longest: a.cfg.MaxMessage, bytesMax: a.cfg.InboxBytes}
 	for {
 		select {
-		case <-l.broken:
+		case <-l.Broken():
 			return
 		case m := <-l.came:
-			l.received.Add(1)
+			l.Came.Add(1)
 			if sp, _ := a.subs.Find(m.Sub.Subject); sp != nil {
 				sp.put(delivery{data: m.Data})
 			} else if m.Sub.Subject == a.nodes.all || m.Sub.Subject == a.nodes.own {

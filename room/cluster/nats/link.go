@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,25 +15,17 @@ import (
 
 // link is a connection to the broker. It implements broker.Link and broker.Subscriber. Safe for concurrent use.
 type link struct {
+	*broker.Base
 	conn    *nats.Conn
 	timeout time.Duration // immutable: bounds the wait for an answer of the broker
 	// came has what came. The client drops messages when it is full, and counts them for each subscription.
 	came chan *nats.Msg
 	// reach is called when the broker has confirmed new subscriptions, before those who wait for them hear of it.
 	// Immutable.
-	reach func(l *link)
-	// received counts what came, busySince is broker.Link's.
-	received  atomic.Uint64
-	busySince atomic.Int64
-	flight    flight
-	// broken is closed by Fail, which sets err first.
-	broken chan struct{}
-	once   sync.Once
-	err    error
+	reach  func(l *link)
+	flight flight
 
 	mu sync.Mutex // guards what follows
-	// sockets are the open connections of the client; nil when the link has ended.
-	sockets map[net.Conn]struct{}
 	// subs are the subscriptions by their subjects, and slow those of which the client has dropped messages, with how
 	// many that were when they were last counted: an ended subscription does not tell.
 	subs map[string]*nats.Subscription
@@ -50,9 +41,9 @@ const cameMax = 1 << 15
 // dial connects to the broker, each step within the time-out.
 func dial(ctx context.Context, o nats.Options, reach func(*link)) (*link, error) {
 	l := &link{
-		timeout: o.FlusherTimeout, came: make(chan *nats.Msg, cameMax), reach: reach, broken: make(chan struct{}),
-		flight:  flight{wake: make(chan struct{}, 1)},
-		sockets: map[net.Conn]struct{}{}, subs: map[string]*nats.Subscription{}, slow: map[*nats.Subscription]int{},
+		timeout: o.FlusherTimeout, came: make(chan *nats.Msg, cameMax), reach: reach,
+		Base: broker.NewBase(), flight: flight{wake: make(chan struct{}, 1)},
+		subs: map[string]*nats.Subscription{}, slow: map[*nats.Subscription]int{},
 	}
 	o.CustomDialer = &dialer{ctx: ctx, link: l, timeout: o.Timeout, under: o.CustomDialer}
 	o.ClosedCB = func(c *nats.Conn) { l.Fail(c.LastError()) }
@@ -65,11 +56,10 @@ func dial(ctx context.Context, o nats.Options, reach func(*link)) (*link, error)
 	}
 	l.mu.Lock()
 	l.conn = conn
-	ended := l.sockets == nil
 	l.mu.Unlock()
-	if ended {
+	if l.Ended() {
 		conn.Close()
-		return nil, fmt.Errorf("nats: %w", l.err)
+		return nil, fmt.Errorf("nats: %w", l.Err())
 	}
 	return l, nil
 }
@@ -90,7 +80,7 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.link.add(conn)
+	return d.link.Add(conn)
 }
 
 func (d *dialer) dial(network, address string) (net.Conn, error) {
@@ -98,18 +88,6 @@ func (d *dialer) dial(network, address string) (net.Conn, error) {
 		return d.under.Dial(network, address)
 	}
 	return (&net.Dialer{Timeout: d.timeout}).DialContext(d.ctx, network, address)
-}
-
-// add notes a connection, or ends it when the link has ended.
-func (l *link) add(conn net.Conn) (net.Conn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.sockets == nil {
-		_ = conn.Close()
-		return nil, broker.ErrEnded
-	}
-	l.sockets[conn] = struct{}{}
-	return conn, nil
 }
 
 // trouble takes an error of the client that no call returned. Without its rights the node would be deaf or mute.
@@ -143,35 +121,13 @@ func (l *link) count(s *nats.Subscription) int {
 	return l.slow[s]
 }
 
-// ended reports whether the link has failed.
-func (l *link) ended() bool {
-	select {
-	case <-l.broken:
-		return true
-	default:
-		return false
-	}
-}
-
-// Broken implements broker.Link.
-func (l *link) Broken() <-chan struct{} { return l.broken }
-
-// Err implements broker.Link.
-func (l *link) Err() error { return l.err }
-
-// Received implements broker.Link.
-func (l *link) Received() uint64 { return l.received.Load() }
-
-// BusySince implements broker.Link.
-func (l *link) BusySince() int64 { return l.busySince.Load() }
-
 // Probe implements broker.Link.
 func (l *link) Probe() {
 	if err := l.ask(); err != nil {
 		l.Fail(err)
 		return
 	}
-	l.received.Add(1)
+	l.Came.Add(1)
 }
 
 // ask waits until the broker has got everything that was written before.
@@ -179,24 +135,15 @@ func (l *link) ask() error { return l.conn.FlushTimeout(l.timeout) }
 
 // Fail implements broker.Link.
 func (l *link) Fail(err error) {
-	l.once.Do(func() {
-		if err == nil {
-			err = broker.ErrEnded
-		}
-		l.err = err
-		close(l.broken)
-		l.dropped() // the last count
-		l.mu.Lock()
-		sockets, conn := l.sockets, l.conn
-		l.sockets = nil
-		l.mu.Unlock()
-		for c := range sockets {
-			_ = c.Close()
-		}
-		if conn != nil {
-			go conn.Close() // the client waits for its own goroutines
-		}
-	})
+	if !l.End(err, func() { l.dropped() }) { // the last count
+		return
+	}
+	l.mu.Lock()
+	conn := l.conn
+	l.mu.Unlock()
+	if conn != nil {
+		go conn.Close() // the client waits for its own goroutines
+	}
 }
 
 // Change implements broker.Subscriber.

@@ -101,13 +101,13 @@ func (a *Adapter) publish(l *link, subject string, b []byte) error {
 
 // confirm asks the broker again and again whether it has got what was written, until the link ends.
 func (a *Adapter) confirm(l *link) {
-	for !l.ended() {
+	for !l.Ended() {
 		select {
-		case <-l.broken:
+		case <-l.Broken():
 		case <-l.flight.wake:
 			a.confirmOnce(l)
 			select {
-			case <-l.broken:
+			case <-l.Broken():
 			case <-time.After(confirmEvery):
 			}
 		}
@@ -121,14 +121,13 @@ func (a *Adapter) confirm(l *link) {
 // confirmOnce asks once.
 func (a *Adapter) confirmOnce(l *link) {
 	taken, sent, bytes := l.flight.take(false)
-	l.busySince.Store(time.Now().UnixNano())
-	err := l.ask()
-	l.busySince.Store(0)
+	var err error
+	l.Await(func() { err = l.ask() })
 	if err != nil {
 		l.Fail(err)
 		a.status.DroppedUnknown.Add(uint64(sent))
 	} else {
-		l.received.Add(1)
+		l.Came.Add(1)
 		a.status.Published.Add(uint64(sent))
 		a.status.PublishedBytes.Add(uint64(bytes))
 	}

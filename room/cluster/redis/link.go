@@ -4,12 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"github.com/redis/rueidis"
 	"net"
 	"strings"
-	"sync"
-	"sync/atomic"
-
-	"github.com/redis/rueidis"
 
 	"github.com/seed58c87869/siren/room/cluster/internal/broker"
 )
@@ -17,6 +14,7 @@ import (
 // link is one pair of connections to the broker: client publishes and asks, sub is subscribed. It is never repaired:
 // when something fails, the next link takes its place. Safe for concurrent use.
 type link struct {
+	*broker.Base
 	client  rueidis.Client
 	sub     rueidis.DedicatedClient
 	release func()
@@ -25,20 +23,8 @@ type link struct {
 	// shards has the sharded channels in a Redis Cluster. deliver gets the messages of all connections. Immutable.
 	shards  *shards
 	deliver func(m rueidis.PubSubMessage)
-	// received counts the messages that came.
-	received atomic.Uint64
-	// busySince is when the sender began to wait for the broker, in nanoseconds since 1970; 0 when it does not wait.
-	busySince atomic.Int64
 	// probe is the channel of the node's own messages. Immutable.
 	probe string
-	// broken is closed by Fail, which sets err first.
-	broken chan struct{}
-	once   sync.Once
-	err    error
-
-	mu sync.Mutex // guards what follows
-	// conns are the open connections; nil when the link has ended.
-	conns map[net.Conn]struct{}
 }
 
 // identity is a connection in the broker's words: its id, and the addresses of both ends. Immutable. The zero value is
@@ -47,10 +33,10 @@ type identity struct{ id, addr, server string }
 
 // dial connects to the broker. Each step is bounded by the dialer's time-out.
 func dial(ctx context.Context, o rueidis.ClientOption, probe string, receive func(l *link, m *rueidis.PubSubMessage)) (*link, error) {
-	l := &link{probe: probe, broken: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	l := &link{Base: broker.NewBase(), probe: probe}
 	l.shards = &shards{l: l}
 	l.deliver = func(m rueidis.PubSubMessage) {
-		l.received.Add(1)
+		l.Came.Add(1)
 		receive(l, &m)
 	}
 	track(&o, ctx, l)
@@ -62,13 +48,7 @@ func dial(ctx context.Context, o rueidis.ClientOption, probe string, receive fun
 	l.client = client
 	l.sub, l.release = l.client.Dedicate()
 	lost := l.sub.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: l.deliver})
-	go func() {
-		err := <-lost
-		if err == nil {
-			err = broker.ErrEnded
-		}
-		l.Fail(err)
-	}()
+	go func() { l.Fail(<-lost) }()
 	ctx, cancel := context.WithTimeout(ctx, o.Dialer.Timeout)
 	defer cancel()
 	info, err := l.sub.Do(ctx, l.sub.B().ClientInfo().Build()).ToString()
@@ -91,7 +71,7 @@ func track(o *rueidis.ClientOption, ctx context.Context, l *link) {
 		if err != nil {
 			return nil, err
 		}
-		return l.add(conn)
+		return l.Add(conn)
 	}
 }
 
@@ -108,84 +88,28 @@ func dialAs(
 	return d.DialContext(ctx, "tcp", address)
 }
 
-// add notes a connection, or ends it when the link has ended.
-func (l *link) add(conn net.Conn) (net.Conn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conns == nil {
-		_ = conn.Close()
-		return nil, broker.ErrEnded
-	}
-	l.conns[conn] = struct{}{}
-	return &tracked{conn, l}, nil
-}
-
-// tracked is a connection of a link.
-type tracked struct {
-	net.Conn
-	of *link
-}
-
-// Close implements net.Conn.
-func (t *tracked) Close() error {
-	t.of.mu.Lock()
-	delete(t.of.conns, t.Conn)
-	t.of.mu.Unlock()
-	return t.Conn.Close()
-}
-
-// Fail implements broker.Link: it ends the link: its connections end at once, and so does whatever waits for them.
+// Fail implements broker.Link.
 func (l *link) Fail(err error) {
-	l.once.Do(func() {
-		l.err = err
-		close(l.broken)
-		l.mu.Lock()
-		conns := l.conns
-		l.conns = nil
-		l.mu.Unlock()
-		for c := range conns {
-			_ = c.Close()
+	if !l.End(err, nil) {
+		return
+	}
+	go func() { // the client waits for its own goroutines
+		l.shards.close()
+		if l.release != nil {
+			l.sub.Close()
+			l.release()
 		}
-		go func() { // the client waits for its own goroutines
-			l.shards.close()
-			if l.release != nil {
-				l.sub.Close()
-				l.release()
-			}
-			if l.client != nil {
-				l.client.Close()
-			}
-		}()
-	})
+		if l.client != nil {
+			l.client.Close()
+		}
+	}()
 }
-
-// Broken implements broker.Link.
-func (l *link) Broken() <-chan struct{} { return l.broken }
-
-// Err implements broker.Link.
-func (l *link) Err() error { return l.err }
-
-// Received implements broker.Link.
-func (l *link) Received() uint64 { return l.received.Load() }
-
-// BusySince implements broker.Link.
-func (l *link) BusySince() int64 { return l.busySince.Load() }
 
 // Probe implements broker.Link: the node receives its own message.
 func (l *link) Probe() {
 	err := l.client.Do(context.Background(), l.client.B().Publish().Channel(l.probe).Message("").Build()).Error()
 	if err != nil && !isReply(err) {
 		l.Fail(err)
-	}
-}
-
-// ended reports whether the link has failed.
-func (l *link) ended() bool {
-	select {
-	case <-l.broken:
-		return true
-	default:
-		return false
 	}
 }
 

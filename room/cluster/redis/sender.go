@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"github.com/redis/rueidis"
 
@@ -71,9 +70,8 @@ func (a *Adapter) deliver(l *link, batch []broker.Outgoing) {
 	if len(commands) == 0 {
 		return
 	}
-	l.busySince.Store(time.Now().UnixNano())
-	results := l.client.DoMulti(context.Background(), commands...) // the end of the link ends it
-	l.busySince.Store(0)
+	var results []rueidis.RedisResult
+	l.Await(func() { results = l.client.DoMulti(context.Background(), commands...) }) // the end of the link ends it
 	for i, r := range results {
 		switch err := r.Error(); {
 		case err == nil:

@@ -214,7 +214,7 @@ func (s *streams) edge(ctx context.Context, l *link, cmd rueidis.Completed) (clu
 
 // follow implements source.
 func (s *streams) follow(l *link) {
-	for !l.ended() {
+	for !l.Ended() {
 		switch err := s.read(l, s.position()); {
 		case err == nil || rueidis.IsRedisNil(err):
 		case isReply(err):
@@ -263,7 +263,7 @@ func (s *streams) read(l *link, last cluster.Offset) error {
 
 // pass passes an entry on to its namespace. Called with the lock held.
 func (s *streams) pass(l *link, x *rueidis.XRangeEntry) {
-	l.received.Add(1)
+	l.Came.Add(1)
 	d, ok := s.delivery(x)
 	if !ok {
 		s.a.status.Malformed.Add(1)
