@@ -19,7 +19,6 @@ work=$(mktemp -d)
 out=${OUT:-$work/results}
 mkdir -p "$out"
 server=
-redis=
 
 stop_server() {
 	[ -n "$server" ] || return 0
@@ -27,13 +26,7 @@ stop_server() {
 	wait "$server" 2>/dev/null || true
 	server=
 }
-stop_redis() {
-	[ -n "$redis" ] || return 0
-	kill "$redis" 2>/dev/null || true
-	wait "$redis" 2>/dev/null || true
-	redis=
-}
-trap 'stop_server; stop_redis; rm -rf "$work"' EXIT
+trap 'stop_server; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 echo "building Siren" >&2
@@ -47,7 +40,7 @@ free_port() {
 	node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'
 }
 
-# start_server NAME PORT waits until the server says that it listens.
+# start_server NAME PORT waits until the server, or the broker of a cluster, says that it listens.
 start_server() {
 	case $1 in
 	siren) "$work/fixture" -load -off-loop -port "$2" >"$work/server.log" 2>&1 & ;;
@@ -56,29 +49,16 @@ start_server() {
 	node) node "$work/server.mjs" "$2" >"$work/server.log" 2>&1 & ;;
 	uws) node "$work/uws.mjs" "$2" >"$work/server.log" 2>&1 & ;;
 	bun) "$work/node_modules/.bin/bun" "$work/bun.mjs" "$2" >"$work/server.log" 2>&1 & ;;
+	redis) redis-server --port "$2" --bind 127.0.0.1 --save '' --appendonly no --dir "$work" >"$work/server.log" 2>&1 & ;;
 	esac
 	server=$!
 	for _ in $(seq 100); do
-		grep -q '^ready' "$work/server.log" && return 0
+		grep -q '^ready\|Ready to accept' "$work/server.log" && return 0
 		kill -0 "$server" 2>/dev/null || break
 		sleep 0.1
 	done
 	echo "$1 does not start:" >&2
 	cat "$work/server.log" >&2
-	return 1
-}
-
-# start_redis PORT starts a broker that keeps nothing on disk, and waits until it answers.
-start_redis() {
-	redis-server --port "$1" --bind 127.0.0.1 --save '' --appendonly no --dir "$work" >"$work/redis.log" 2>&1 &
-	redis=$!
-	for _ in $(seq 100); do
-		grep -q 'Ready to accept' "$work/redis.log" && return 0
-		kill -0 "$redis" 2>/dev/null || break
-		sleep 0.1
-	done
-	echo "redis-server does not start:" >&2
-	cat "$work/redis.log" >&2
 	return 1
 }
 
@@ -132,10 +112,10 @@ run_cluster() {
 	shift 4
 	[ "$peer" = siren ] || set -- "$@" --node "node $work/cluster.mjs"
 	port=$(free_port)
-	start_redis "$port"
+	start_server redis "$port"
 	"$work/siren" bench cluster --broker "redis://127.0.0.1:$port$query" "$@" --json >"$out/$name.$peer.$round.json" 2>"$work/run.log" ||
 		cat "$work/run.log" >&2
-	stop_redis
+	stop_server
 }
 
 # run_load NAME ROUND PEER FLAGS... measures one server.

@@ -13,6 +13,21 @@ import (
 	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
 )
 
+// awaitReadyz waits until the operators' listener answers /readyz with 200 and that text.
+func awaitReadyz(t *testing.T, operators, want string) {
+	t.Helper()
+	var code int
+	var body string
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if code, body = get(t, operators+"/readyz"); strings.TrimSpace(body) == want {
+			break
+		}
+	}
+	if code != 200 || strings.TrimSpace(body) != want {
+		t.Fatalf("%d %s, want %s", code, body, want)
+	}
+}
+
 // Two nodes with one broker: what is sent through one reaches the clients of both. Without the broker a node serves on,
 // says so in /readyz, which stays 200, and comes back by itself; the log has one line for each change.
 func TestNodesShareABroker(t *testing.T) {
@@ -21,20 +36,7 @@ func TestNodesShareABroker(t *testing.T) {
 	a := startNode(t, "--broker", redis.URL(""), "--admin-listen", "127.0.0.1:0")
 	b := startNode(t, "--broker", redis.URL(""))
 	operators := a.operators(t)
-	readyz := func(want string) {
-		t.Helper()
-		var code int
-		var body string
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-			if code, body = get(t, operators+"/readyz"); strings.TrimSpace(body) == want {
-				break
-			}
-		}
-		if code != 200 || strings.TrimSpace(body) != want {
-			t.Fatalf("%d %s, want %s", code, body, want)
-		}
-	}
-	readyz(`{"status":"ok"}`)
+	awaitReadyz(t, operators, `{"status":"ok"}`)
 	for end := time.Now().Add(patience); redis.Subscribers("socket.io-request#/#") < 2; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the nodes are not in the cluster")
@@ -58,9 +60,9 @@ func TestNodesShareABroker(t *testing.T) {
 	}
 	emitByBrokerTo(t, redis.URL(""), here, there)
 	redis.Kill()
-	readyz(`{"status":"degraded","broker":"down"}`)
+	awaitReadyz(t, operators, `{"status":"degraded","broker":"down"}`)
 	redis.Restart()
-	readyz(`{"status":"ok"}`)
+	awaitReadyz(t, operators, `{"status":"ok"}`)
 	logs := a.logs.String()
 	for _, line := range []string{"broker is up", "broker is down", "connection to the broker was lost"} {
 		if n := strings.Count(logs, line); n < 1 || n > 2 {

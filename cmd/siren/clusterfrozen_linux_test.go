@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/seed58c87869/siren/poller/pollertest/netns"
 	"github.com/seed58c87869/siren/room/cluster"
 	"github.com/seed58c87869/siren/room/cluster/redis/redistest"
 )
@@ -95,9 +95,8 @@ func TestFrozenBrokerHarmsNoLocalClient(t *testing.T) {
 	redis := redistest.Start(t)
 	t.Setenv(commandEnv, "1") // for the processes of the nodes
 	r, pairs := frozenRun{rate: 2000, lasts: 3 * time.Second, freeze: time.Second}, 1
-	soak, _ := strconv.Atoi(os.Getenv("SIREN_SOAK"))
-	if soak > 0 {
-		r, pairs = frozenRun{rate: 50_000, lasts: 15 * time.Second, freeze: 10 * time.Second}, max(1, soak/2)
+	if netns.Soaking() {
+		r, pairs = frozenRun{rate: 50_000, lasts: 15 * time.Second, freeze: 10 * time.Second}, max(1, netns.Soak()/2)
 	}
 	const grownMax = 128 // MiB: what waits for the broker is bounded by 64 MiB, and the collector may let it double
 	var ratios []float64
@@ -125,7 +124,7 @@ func TestFrozenBrokerHarmsNoLocalClient(t *testing.T) {
 			t.Errorf("the node took %d MiB more with the frost", grown)
 		}
 	}
-	if slices.Sort(ratios); soak > 0 && ratios[len(ratios)/2] > 1.3 {
+	if slices.Sort(ratios); netns.Soaking() && ratios[len(ratios)/2] > 1.3 {
 		t.Errorf("p99 of the lag with the frost, in proportion: %.2f", ratios)
 	}
 }

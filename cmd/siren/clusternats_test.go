@@ -62,20 +62,7 @@ func TestNodesShareNATS(t *testing.T) {
 	a := startNode(t, "--broker", srv.URL(""), "--admin-listen", "127.0.0.1:0")
 	b := startNode(t, "--broker", srv.URL(""))
 	operators := a.operators(t)
-	readyz := func(want string) {
-		t.Helper()
-		var code int
-		var body string
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-			if code, body = get(t, operators+"/readyz"); strings.TrimSpace(body) == want {
-				break
-			}
-		}
-		if code != 200 || strings.TrimSpace(body) != want {
-			t.Fatalf("%d %s, want %s", code, body, want)
-		}
-	}
-	readyz(`{"status":"ok"}`)
+	awaitReadyz(t, operators, `{"status":"ok"}`)
 	there, here := b.dial(t), a.dial(t)
 	reaches(t, operators, key, there, here)
 	if code, out, errors := command(t, "emit", "--broker", srv.URL(""), "cli", "1"); code != 0 {
@@ -91,9 +78,9 @@ func TestNodesShareNATS(t *testing.T) {
 		t.Error(body)
 	}
 	srv.Kill()
-	readyz(`{"status":"degraded","broker":"down"}`)
+	awaitReadyz(t, operators, `{"status":"degraded","broker":"down"}`)
 	srv.Restart()
-	readyz(`{"status":"ok"}`)
+	awaitReadyz(t, operators, `{"status":"ok"}`)
 	reaches(t, operators, key, there)
 	if a.end(t) != 0 || b.end(t) != 0 {
 		t.Error("an exit code is not 0")

@@ -269,10 +269,13 @@ func crowdSize() int {
 // SIGTERM under continuous events: clients of all kinds get all events of the time before it, and go on without a gap up
 // to their end, of which they are told. Nothing was lost, so the exit code is 0, and all clients are back at a second
 // process.
-func TestDrainUnderTraffic(t *testing.T) {
+func TestDrainUnderTraffic(t *testing.T) { soak(t, drainUnderTraffic) }
+
+// soak runs a test in a network with small buffers, as often as SIREN_SOAK says.
+func soak(t *testing.T, test func(t *testing.T)) {
 	netns.Run(t, smallBuffers, func(t *testing.T) {
 		for i := range netns.Soak() {
-			t.Run(strconv.Itoa(i+1), drainUnderTraffic)
+			t.Run(strconv.Itoa(i+1), test)
 		}
 	})
 }

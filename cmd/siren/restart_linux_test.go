@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,13 +95,7 @@ func newcomersPerSecond() int {
 // A restart under continuous events and new clients: nobody is refused, on either listener; clients of all kinds get
 // their events without a gap up to their end, and are back at the new process; each call of the API reaches the sockets
 // of both processes, and its count is theirs; and the old process ends with exit code 0.
-func TestRestart(t *testing.T) {
-	netns.Run(t, smallBuffers, func(t *testing.T) {
-		for i := range netns.Soak() {
-			t.Run(strconv.Itoa(i+1), restartUnderTraffic)
-		}
-	})
-}
+func TestRestart(t *testing.T) { soak(t, restartUnderTraffic) }
 
 func restartUnderTraffic(t *testing.T) {
 	const size = 1000
