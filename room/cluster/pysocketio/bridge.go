@@ -153,9 +153,6 @@ func (b *Bridge) listen() {
 			return
 		}
 		b.status.Set(cluster.Down, err)
-		if n := b.outbox.Drop(func(*cluster.Message) bool { return false }); n > 0 {
-			b.status.DroppedDown.Add(uint64(n))
-		}
 		broker.Sleep(b.ctx, b.cfg.RetryMax)
 	}
 }

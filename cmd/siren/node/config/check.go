@@ -15,7 +15,6 @@ import (
 // check returns what is wrong with keys that are right by themselves. Those in bad are not looked at.
 func (l *Loaded) check(bad map[string]bool) Problems {
 	c := &checker{Loaded: l, bad: bad}
-	c.later()
 	c.queue()
 	c.drain()
 	c.reusePort()
@@ -52,17 +51,6 @@ func (c *checker) isBad(keys ...string) bool {
 		}
 	}
 	return false
-}
-
-// later refuses what this version cannot do.
-func (c *checker) later() {
-	def := Default()
-	for _, k := range Keys() {
-		was := k.in(&def).Interface()
-		if k.Later && !c.isBad(k.Name) && !same(k.in(&c.Config).Interface(), was) {
-			c.add(k.Name, notYet)
-		}
-	}
 }
 
 // same tells whether two values are equal; a list that is nil has no items.

@@ -8,7 +8,7 @@ import "time"
 // Tags: key is the name, flag the flag of serve ("!" in front: the flag turns it off, and off is its text), is the rule
 // of a value or of each item of a list (see rules), min and max are the bounds of a number or duration, enum lists the
 // values of a string, reload:"live" marks what a reload changes in a running node, reload:"set" too unless that sets or
-// unsets it, secret marks what is never shown, later what this version cannot do yet.
+// unsets it, secret marks what is never shown.
 type Config struct {
 	// Addresses of the clients' listener: tcp://host:port, host:port, :port or unix://path.
 	Listen []string `key:"listen" flag:"addr" is:"address" min:"1"`

@@ -32,8 +32,6 @@ type Key struct {
 	Live bool
 	// stays tells that a restart is needed to set or to unset it.
 	stays bool
-	// Later tells that this version knows the key and cannot do what it asks for.
-	Later bool
 
 	negated, secret bool
 	kind            kind
@@ -122,8 +120,8 @@ func newKey(name, doc string, f reflect.StructField, index []int) *Key {
 	k := &Key{
 		Name: name, Doc: doc, Flag: flag, negated: negated, off: f.Tag.Get("off"), index: index,
 		Live: f.Tag.Get("reload") != "", stays: f.Tag.Get("reload") == "set",
-		Later: f.Tag.Get("later") != "", secret: f.Tag.Get("secret") != "",
-		rule: f.Tag.Get("is"), min: f.Tag.Get("min"), max: f.Tag.Get("max"), kind: kindOf(f.Type),
+		secret: f.Tag.Get("secret") != "",
+		rule:   f.Tag.Get("is"), min: f.Tag.Get("min"), max: f.Tag.Get("max"), kind: kindOf(f.Type),
 	}
 	if words := f.Tag.Get("enum"); words != "" {
 		k.enum = strings.Split(words, ",")

@@ -89,9 +89,6 @@ func referenceDoc(k *Key) string {
 			doc += " Allowed:" + bounds + "."
 		}
 	}
-	if k.Later {
-		doc += " *Not supported yet.*"
-	}
 	return doc
 }
 

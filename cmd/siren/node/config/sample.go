@@ -57,9 +57,6 @@ func sampleDoc(k *Key) string {
 	if len(k.enum) > 0 && k.rule == "" {
 		doc += " (" + strings.Join(k.enum, ", ") + ")"
 	}
-	if k.Later {
-		doc += " Not supported yet by this version."
-	}
 	return doc
 }
 

@@ -41,7 +41,7 @@ func (k *Key) setText(field reflect.Value, value string) error {
 		field.SetInt(int64(d))
 	case secretFile:
 		f := SecretFile{Path: value}
-		if value != "" && !k.Later {
+		if value != "" {
 			if err := f.read(); err != nil {
 				return fmt.Errorf("cannot be read: %w", err)
 			}
